@@ -1,0 +1,8 @@
+"""scikit-learn's multi-layer perceptron, an order of magnitude faster."""
+
+from fastdnn.classifier import DNNClassifier
+from fastdnn.regressor import DNNRegressor
+
+__version__ = "0.1.0"
+
+__all__ = ["DNNClassifier", "DNNRegressor", "__version__"]

@@ -1,0 +1,318 @@
+"""The one place that knows numba: its options, its compile cache, and whether it is on.
+
+Three decorators make every compiled function of the package:
+
+- `kernel`: called from other compiled code only; never cached alone, because the entry
+  point that calls it carries its machine code;
+- `entry_point`: called from Python, so cached on disk;
+- `strict_kernel`: a `kernel` whose floating-point expressions keep their order.
+
+numba's own cache looks only at the file that holds the function, so an edit in another
+kernel file would run stale code. Here the cache folder is named after a hash of every
+kernel source; it belongs to the user alone (the files are pickles); a damaged entry is
+compiled again with a warning; and where no safe folder exists there is no cache.
+"""
+
+import ctypes
+import functools
+import hashlib
+import logging
+import os
+import stat
+import sys
+import threading
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from numba import _dynfunc
+from numba.core import caching, compiler, config, types
+from numba.core.compiler_machinery import AnalysisPass, register_pass
+from numba.core.typed_passes import AnnotateTypes, NativeLowering
+from numba.extending import overload
+
+logger = logging.getLogger("fastdnn")
+
+#: False under ``NUMBA_DISABLE_JIT=1``: every kernel is then plain Python.
+JIT_ENABLED = not config.DISABLE_JIT
+#: True under ``NUMBA_BOUNDSCHECK=1``: every array access is then checked.
+BOUNDS_CHECKED = bool(config.BOUNDSCHECK)
+
+# "nnan" and "ninf" are left out on purpose: they would let LLVM delete NaN checks.
+_OPTIONS = {
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"contract", "reassoc", "nsz", "arcp"},
+}
+# Reassociation would cancel the compensated steps of the elementary functions.
+_STRICT_OPTIONS = _OPTIONS | {"fastmath": {"contract", "nsz"}}
+
+
+@register_pass(mutates_CFG=False, analysis_only=True)
+class _StartUnfinishedLibrary(AnalysisPass):
+    """Opens a code library that is neither optimised nor made into machine code.
+
+    numba optimises every function, with all that it calls inlined, and then again as a
+    part of each caller. A kernel is called from compiled code only, so once is enough: as
+    a part of its entry point. Cold compilation takes less than half the time.
+    """
+
+    _name = "fastdnn_start_unfinished_library"
+
+    def __init__(self) -> None:
+        AnalysisPass.__init__(self)
+
+    def run_pass(self, state: Any) -> bool:
+        codegen = state.targetctx.codegen()
+        library = codegen.create_library(state.func_id.func_qualname)
+
+        def mark_finished() -> None:
+            library._finalize_dynamic_globals()
+            library._finalized = True
+
+        library._optimize_final_module = lambda: None
+        library._finalize_final_module = mark_finished
+        state.library = library
+        state.flags.no_compile = True
+        return False
+
+
+@register_pass(mutates_CFG=False, analysis_only=True)
+class _OfferToCallers(AnalysisPass):
+    """Registers the unfinished library under a function that cannot be called."""
+
+    _name = "fastdnn_offer_to_callers"
+
+    def __init__(self) -> None:
+        AnalysisPass.__init__(self)
+
+    def run_pass(self, state: Any) -> bool:
+        lowered = state["cr"]
+        function = _dynfunc.make_function(
+            lowered.fndesc.lookup_module(),
+            state.func_id.func_name,
+            "A kernel for compiled callers.",
+            ctypes.cast(_refuse_call, ctypes.c_void_p).value,
+            lowered.env,
+            (state.library,),
+        )
+        state.library._ensure_finalized()
+        state.targetctx.insert_user_function(function, lowered.fndesc, [state.library])
+        state["cr"] = lowered._replace(cfunc=function)
+        return False
+
+
+@ctypes.PYFUNCTYPE(
+    ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p
+)
+def _refuse_call(closure: int, args: int, kwargs: int) -> None:
+    raise TypeError("a fastdnn kernel can be called from compiled code only")
+
+
+class _KernelCompiler(compiler.CompilerBase):
+    def define_pipelines(self) -> list:
+        pipeline = compiler.DefaultPassBuilder.define_nopython_pipeline(self.state)
+        pipeline.add_pass_after(_StartUnfinishedLibrary, AnnotateTypes)
+        pipeline.add_pass_after(_OfferToCallers, NativeLowering)
+        pipeline.finalize()
+        return [pipeline]
+
+
+_KERNEL_OPTIONS = {
+    "pipeline_class": _KernelCompiler,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+
+
+def kernel(function: Callable) -> Any:
+    """Compile `function` for use inside other compiled functions only."""
+    return numba.njit(**_OPTIONS, **_KERNEL_OPTIONS)(function)
+
+
+def strict_kernel(function: Callable) -> Any:
+    """Compile `function` like `kernel`, keeping the order of its operations."""
+    return numba.njit(**_STRICT_OPTIONS, **_KERNEL_OPTIONS)(function)
+
+
+def entry_point(function: Callable) -> Any:
+    """Compile `function` at its first call from Python and cache the result on disk."""
+    dispatcher = numba.njit(**_OPTIONS)(function)
+    if JIT_ENABLED:
+        dispatcher._cache = _KernelCache(function)
+    return dispatcher
+
+
+def by_precision(single: Callable, double: Callable) -> Any:
+    """Join a float32 and a float64 scalar kernel under one name.
+
+    The choice is made from the argument's type when the caller is compiled.
+    """
+
+    def choose(x):
+        return single(x) if isinstance(x, np.float32) else double(x)
+
+    if JIT_ENABLED:
+
+        @overload(choose, jit_options=_STRICT_OPTIONS | _KERNEL_OPTIONS)
+        def _choose(x):
+            return single.py_func if x == types.float32 else double.py_func
+
+    return choose
+
+
+def select(kernels: list) -> Any:
+    """Chain `kernels` into one that takes the position of the one to call first.
+
+    Compiled code cannot be cached when it receives functions as arguments, so a table of
+    kernels becomes a chain of comparisons, made once from the table.
+    """
+    chosen = len(kernels) - 1
+    head = kernels[chosen]
+    if chosen == 0:
+
+        def call_only(code, *args):
+            return head(*args)
+
+        return kernel(call_only)
+    rest = select(kernels[:-1])
+
+    def call(code, *args):
+        if code == chosen:
+            return head(*args)
+        return rest(code, *args)
+
+    return kernel(call)
+
+
+class _SourceHashLocator(caching._CacheLocator):
+    """Places the cache files of all entry points in one folder."""
+
+    def __init__(self, py_func: Callable, py_file: str) -> None:
+        self._py_file = py_file
+        self._module = py_func.__module__
+
+    @classmethod
+    def from_function(cls, py_func: Callable, py_file: str) -> "_SourceHashLocator":
+        return cls(py_func, py_file)
+
+    def get_cache_path(self) -> str:
+        return str(_cache_location())
+
+    def get_source_stamp(self) -> str:
+        return _source_hash()
+
+    def get_disambiguator(self) -> str:
+        return self._module
+
+
+class _KernelCacheImpl(caching.CompileResultCacheImpl):
+    _locator_classes = [_SourceHashLocator]
+
+
+class _KernelCache(caching.FunctionCache):
+    """numba's function cache, safe against other users, damage and full disks."""
+
+    _impl_class = _KernelCacheImpl
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        loaded = None
+        if _cache_directory() is not None:
+            try:
+                loaded = super().load_overload(sig, target_context)
+            except Exception as error:  # a damaged pickle can raise anything
+                warnings.warn(
+                    f"fastdnn's compile cache in {self.cache_path} holds a damaged entry "
+                    f"({type(error).__name__}: {error}); it is compiled again.",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+                self._drop_index()
+        if loaded is None:
+            _announce_compilation()
+        return loaded
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        if _cache_directory() is None:
+            return
+        try:
+            super().save_overload(sig, data)
+        except OSError as error:
+            logger.warning("fastdnn could not store compiled code: %s", error)
+
+    def _drop_index(self) -> None:
+        try:
+            os.unlink(self._cache_file._index_path)
+        except OSError:
+            pass
+
+
+@functools.cache
+def _source_hash() -> str:
+    """Digest of all that the compiled code depends on besides the processor."""
+    package = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in [Path(__file__), *sorted((package / "kernels").glob("*.py"))]:
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    settings = (numba.__version__, np.__version__, sys.version_info[:3], BOUNDS_CHECKED)
+    digest.update(repr(settings).encode())
+    return digest.hexdigest()[:24]
+
+
+def _cache_location() -> Path:
+    """Return the folder for compiled code of this source; it may not exist yet."""
+    chosen = os.environ.get("FASTDNN_CACHE_DIR") or os.environ.get("NUMBA_CACHE_DIR")
+    if chosen:
+        base = Path(chosen)
+    elif sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "fastdnn" / _source_hash()
+
+
+@functools.cache
+def _cache_directory() -> Path | None:
+    """Make the cache folder and return it, or None where there is no safe one."""
+    try:
+        directory = _cache_location()
+        directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, exist_ok=True)
+        for folder in (directory.parent, directory):
+            if not _belongs_to_user_alone(folder):
+                raise PermissionError(
+                    f"{folder} can be written by other users; set FASTDNN_CACHE_DIR "
+                    "to a folder of your own"
+                )
+        if not os.access(directory, os.W_OK | os.X_OK):
+            raise PermissionError(f"{directory} is not writable")
+    except (OSError, RuntimeError) as error:  # RuntimeError: no home folder
+        logger.warning("fastdnn compiles without a cache: %s", error)
+        return None
+    return directory
+
+
+def _belongs_to_user_alone(folder: Path) -> bool:
+    if os.name != "posix":
+        return True
+    status = folder.stat()
+    return status.st_uid == os.geteuid() and not status.st_mode & (
+        stat.S_IWGRP | stat.S_IWOTH
+    )
+
+
+_announced = threading.Event()
+
+
+def _announce_compilation() -> None:
+    if not _announced.is_set():
+        _announced.set()
+        logger.warning(
+            "fastdnn is compiling for this machine: about ten seconds, once per version."
+        )

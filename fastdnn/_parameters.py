@@ -1,0 +1,106 @@
+"""Layer sizes and initial values of a network, in one flat vector with views into it."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+
+class Parameters:
+    """Weights and biases of a network as views into one flat vector.
+
+    Parameters
+    ----------
+    layer_sizes : sequence of int
+        Units of every layer, the input layer first.
+    dtype : dtype
+        float32 or float64.
+
+    Attributes
+    ----------
+    theta : ndarray of shape (n_parameters,)
+        All weights, layer by layer, then all biases.
+    coefs : list of ndarray of shape (n_in, n_out)
+        Views into `theta`.
+    intercepts : list of ndarray of shape (n_out,)
+        Views into `theta`.
+    """
+
+    def __init__(self, layer_sizes: Sequence[int], dtype: np.typing.DTypeLike) -> None:
+        self.layer_sizes = tuple(int(size) for size in layer_sizes)
+        shapes = list(zip(self.layer_sizes[:-1], self.layer_sizes[1:], strict=True))
+        self.n_weights = sum(n_in * n_out for n_in, n_out in shapes)
+        self.n_biases = sum(self.layer_sizes[1:])
+        self.theta = np.zeros(self.n_weights + self.n_biases, dtype=dtype)
+        self.coefs: list[np.ndarray] = []
+        self.intercepts: list[np.ndarray] = []
+        self.coef_starts: list[int] = []
+        self.intercept_starts: list[int] = []
+        start = 0
+        for n_in, n_out in shapes:
+            stop = start + n_in * n_out
+            self.coefs.append(self.theta[start:stop].reshape(n_in, n_out))
+            self.coef_starts.append(start)
+            start = stop
+        for n_out in self.layer_sizes[1:]:
+            self.intercepts.append(self.theta[start : start + n_out])
+            self.intercept_starts.append(start)
+            start += n_out
+
+    def __reduce__(self) -> tuple:
+        # Views do not survive pickling: store the vector and cut it again.
+        return _from_theta, (self.layer_sizes, self.theta)
+
+
+def _from_theta(layer_sizes: tuple[int, ...], theta: np.ndarray) -> Parameters:
+    parameters = Parameters(layer_sizes, theta.dtype)
+    parameters.theta[:] = theta
+    return parameters
+
+
+def glorot_uniform_like_sklearn(
+    parameters: Parameters, random_state: np.random.RandomState, activation: str
+) -> None:
+    """Draw weights and biases in scikit-learn's order and from its distribution.
+
+    Both are uniform within ``sqrt(6 / (n_in + n_out))``, or ``sqrt(2 / ...)`` for the
+    logistic activation (Glorot and Bengio, 2010, as `MLPClassifier` applies it).
+    """
+    factor = 2.0 if activation in ("logistic", "sigmoid") else 6.0
+    for W, b in zip(parameters.coefs, parameters.intercepts, strict=True):
+        bound = np.sqrt(factor / sum(W.shape))
+        W[:] = random_state.uniform(-bound, bound, W.shape)
+        b[:] = random_state.uniform(-bound, bound, b.shape)
+
+
+Draw = Callable[[np.random.RandomState, int, int], np.ndarray]
+
+
+def _normal(standard_deviation: Callable[[int, int], float]) -> Draw:
+    def draw(random_state: np.random.RandomState, n_in: int, n_out: int) -> np.ndarray:
+        return random_state.randn(n_in, n_out) * standard_deviation(n_in, n_out)
+
+    return draw
+
+
+def _uniform(bound: Callable[[int, int], float]) -> Draw:
+    def draw(random_state: np.random.RandomState, n_in: int, n_out: int) -> np.ndarray:
+        limit = bound(n_in, n_out)
+        return random_state.uniform(-limit, limit, (n_in, n_out))
+
+    return draw
+
+
+#: Initial weights of a layer by scheme: ``(random_state, n_in, n_out) -> W``.
+SCHEMES: dict[str, Draw] = {
+    # Glorot and Bengio (2010): the variance of signals and gradients in balance.
+    "glorot_uniform": _uniform(lambda n_in, n_out: np.sqrt(6.0 / (n_in + n_out))),
+    "glorot_normal": _normal(lambda n_in, n_out: np.sqrt(2.0 / (n_in + n_out))),
+    # He et al. (2015), for ReLU.
+    "he": _normal(lambda n_in, n_out: np.sqrt(2.0 / n_in)),
+    # The textbooks' "Xavier": the variance of the forward signal alone.
+    "xavier": _normal(lambda n_in, n_out: np.sqrt(1.0 / n_in)),
+    # LeCun et al. (1998), uniform form.
+    "lecun": _uniform(lambda n_in, n_out: np.sqrt(3.0 / n_in)),
+    # Stalls deep networks; here because the textbooks start with it.
+    "small_random": _normal(lambda n_in, n_out: 0.01),
+}

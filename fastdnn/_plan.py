@@ -1,0 +1,224 @@
+"""How a batch is cut into tasks, and where each layer lies in the workspace.
+
+Everything here depends on the workload only, never on the number of threads: that is what
+makes results equal to the last bit for any `n_threads`.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from fastdnn._parameters import Parameters
+from fastdnn.kernels.activations import ACTIVATION_CODES, ACTIVATIONS
+from fastdnn.kernels.barrier import TEAM_SIZE
+from fastdnn.kernels.engine import SETTINGS, Network
+from fastdnn.kernels.losses import loss_code
+from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS
+
+# A task below this many floating-point operations costs more to hand out than it gains.
+_FLOPS_PER_TASK = 1.5e6
+# Rows of a shard: fewer make the matrix products inefficient.
+_MIN_SHARD_ROWS = 64
+# A block of a weight gradient is stepped while it is in the second-level cache.
+_MAX_BLOCK_BYTES = 256 * 1024
+# Prediction keeps the activations of one block of rows in the second-level cache.
+_PREDICTION_BYTES = 256 * 1024
+# Positions are rounded up to whole cache lines of 16 float32.
+_ALIGNMENT = 16
+
+
+class Plan(NamedTuple):
+    """A workload cut into tasks."""
+
+    settings: np.record
+    network: Network
+    n_workers: int
+    """As many workers as pay, at most as many as were offered."""
+
+
+class _Workspace:
+    """Hands out positions in a buffer whose size is known only at the end."""
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def take(self, count: int) -> int:
+        start = self.size
+        self.size += -(-count // _ALIGNMENT) * _ALIGNMENT
+        return start
+
+
+def _aligned_zeros(count: int, dtype: np.dtype) -> np.ndarray:
+    """Return zeros that start on a cache line."""
+    spare = _ALIGNMENT * 4 // dtype.itemsize * 2
+    buffer = np.zeros(count + spare, dtype=dtype)
+    offset = -(buffer.ctypes.data // dtype.itemsize) % spare
+    return buffer[offset : offset + count]
+
+
+def _layer_table(
+    parameters: Parameters,
+    activations: Sequence[str],
+    n_rows: int,
+    workspace: _Workspace,
+    *,
+    with_deltas: bool,
+) -> np.ndarray:
+    rows = []
+    for l, name in enumerate(activations):
+        n_in, n_out = parameters.coefs[l].shape
+        a_start = workspace.take(n_rows * n_out)
+        keeps_input = ACTIVATIONS[name].keeps_input
+        rows.append(
+            [
+                n_in,
+                n_out,
+                parameters.coef_starts[l],
+                parameters.intercept_starts[l],
+                a_start,
+                workspace.take(n_rows * n_out) if keeps_input else a_start,
+                workspace.take(n_rows * n_out) if with_deltas else a_start,
+                ACTIVATION_CODES[name],
+            ]
+        )
+    return np.array(rows, dtype=np.int64)
+
+
+def _block_table(parameters: Parameters, batch_size: int) -> np.ndarray:
+    """Cut the weight gradients into blocks of rows, the costliest first."""
+    itemsize = parameters.theta.itemsize
+    rows = []
+    for l, W in enumerate(parameters.coefs):
+        n_in, n_out = W.shape
+        by_cost = _FLOPS_PER_TASK / (2.0 * batch_size * n_out)
+        by_cache = _MAX_BLOCK_BYTES / (n_out * itemsize)
+        height = max(1, min(n_in, max(8, int(min(2 * by_cost, by_cache)))))
+        n_blocks = -(-n_in // height)
+        height = -(-n_in // n_blocks)
+        for first in range(0, n_in, height):
+            rows.append((l, first, min(height, n_in - first), n_out))
+    rows.sort(key=lambda row: -row[2] * row[3])
+    return np.array([row[:3] for row in rows], dtype=np.int64)
+
+
+def _shard_rows(parameters: Parameters, batch_size: int) -> int:
+    flops = 4.0 * batch_size * parameters.n_weights
+    n_shards = min(int(flops / _FLOPS_PER_TASK), batch_size // _MIN_SHARD_ROWS)
+    return -(-batch_size // max(1, n_shards))
+
+
+def plan_training(
+    parameters: Parameters,
+    activations: Sequence[str],
+    loss: str,
+    optimizer: str,
+    *,
+    batch_size: int,
+    n_targets: int,
+    gather: bool,
+    weighted: bool,
+    n_threads: int,
+    state: np.ndarray | None = None,
+) -> Plan:
+    """Cut one training step into tasks and lay out its workspace.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        The network; trained in place.
+    activations : sequence of str
+        The activation of every layer but the input.
+    loss : str
+        A loss that is defined for the last activation.
+    optimizer : str
+        A name in `fastdnn.kernels.updates.OPTIMIZERS`.
+    batch_size : int
+        Rows of the largest batch.
+    n_targets : int
+        Columns of the target matrix.
+    gather : bool
+        Whether rows are picked by an order; otherwise they are taken where they lie.
+    weighted : bool
+        Whether samples have weights.
+    n_threads : int
+        Workers offered.
+    state : ndarray, optional
+        State of the optimiser to go on with; zeros if None.
+
+    Returns
+    -------
+    Plan
+    """
+    dtype = parameters.theta.dtype
+    workspace = _Workspace()
+    settings = np.zeros(1, dtype=SETTINGS)[0]
+    settings.n_weights = parameters.n_weights
+    settings.batch_size = batch_size
+    settings.gather = gather
+    settings.weighted = weighted
+    settings.optimizer = OPTIMIZER_CODES[optimizer]
+    settings.canonical, settings.loss = loss_code(loss, activations[-1])
+    settings.loss_scale = 1.0
+    settings.shard_rows = _shard_rows(parameters, batch_size)
+    n_shards = -(-batch_size // settings.shard_rows)
+
+    if gather:
+        n_features = parameters.layer_sizes[0]
+        settings.x_start = workspace.take(batch_size * n_features)
+        settings.y_start = workspace.take(batch_size * n_targets)
+        settings.w_start = workspace.take(batch_size if weighted else 0)
+    layers = _layer_table(
+        parameters, activations, batch_size, workspace, with_deltas=True
+    )
+    settings.db_start = workspace.take(n_shards * parameters.n_biases)
+    blocks = _block_table(parameters, batch_size)
+    n_workers = max(1, min(n_threads, max(n_shards, len(blocks) // 2)))
+    if n_shards == 1:
+        n_workers = 1
+    block_size = max(n_in * layers[l, 1] for l, _, n_in in blocks)
+    settings.scratch_size = -(-block_size // _ALIGNMENT) * _ALIGNMENT
+    settings.scratch_start = workspace.take(n_workers * settings.scratch_size)
+    settings.n_workers = n_workers
+    if state is None:
+        n_slots = OPTIMIZERS[optimizer].n_slots
+        state = _aligned_zeros(n_slots * parameters.theta.size, dtype)
+    network = Network(
+        layers=layers,
+        blocks=blocks,
+        theta=parameters.theta,
+        state=state,
+        work=_aligned_zeros(workspace.size, dtype),
+        partial=np.zeros((3, max(n_shards, len(blocks)))),
+        team=np.zeros(TEAM_SIZE, dtype=np.int64),
+    )
+    return Plan(settings, network, n_workers)
+
+
+def plan_prediction(
+    parameters: Parameters, activations: Sequence[str], n_rows: int, n_threads: int
+) -> Plan:
+    """Cut a forward pass over `n_rows` rows into blocks that stay in cache."""
+    dtype = parameters.theta.dtype
+    settings = np.zeros(1, dtype=SETTINGS)[0]
+    widest = max(parameters.layer_sizes)
+    by_cache = _PREDICTION_BYTES // (widest * dtype.itemsize)
+    settings.shard_rows = max(1, min(n_rows, max(_MIN_SHARD_ROWS, by_cache)))
+    n_blocks = -(-n_rows // settings.shard_rows)
+    flops = 2.0 * n_rows * parameters.n_weights
+    n_workers = max(1, min(n_threads, n_blocks, int(flops / _FLOPS_PER_TASK)))
+    settings.n_workers = n_workers
+    workspace = _Workspace()
+    layers = _layer_table(
+        parameters, activations, settings.shard_rows, workspace, with_deltas=False
+    )
+    network = Network(
+        layers=layers,
+        blocks=np.zeros((0, 3), dtype=np.int64),
+        theta=parameters.theta,
+        state=np.zeros(0, dtype=dtype),
+        work=_aligned_zeros(workspace.size, dtype),
+        partial=np.zeros((3, 1)),
+        team=np.zeros(TEAM_SIZE, dtype=np.int64),
+    )
+    return Plan(settings, network, n_workers)

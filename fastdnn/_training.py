@@ -1,0 +1,365 @@
+"""Epochs over the compiled engine: shuffling, stopping rules, schedules and history."""
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from fastdnn._parameters import Parameters
+from fastdnn._plan import Plan, plan_training
+from fastdnn._threads import Team, single_threaded_blas
+from fastdnn.kernels.engine import Data, train
+from fastdnn.kernels.views import read_only
+
+# The engine is left this often, so that Ctrl-C and progress reports work.
+_SECONDS_PER_RUN = 0.08
+# Assumed before the first run has been timed.
+_FLOPS_PER_SECOND = 1e10
+
+NON_FINITE_MESSAGE = (
+    "Solver produced non-finite parameter weights. The input data may contain large "
+    "values and need to be preprocessed."
+)
+
+
+@dataclass
+class Samples:
+    """What a network is trained on, ready for the engine.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        C-contiguous, in the computing dtype.
+    Y : ndarray of shape (n_samples, n_targets)
+        C-contiguous, in the computing dtype; class positions for softmax.
+    weight : ndarray of shape (n_samples,) or None
+        Sample weights in the computing dtype.
+    rows : ndarray of int64 or None
+        The rows to train on; all of them if None.
+    """
+
+    X: np.ndarray
+    Y: np.ndarray
+    weight: np.ndarray | None = None
+    rows: np.ndarray | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows to train on."""
+        return self.X.shape[0] if self.rows is None else self.rows.size
+
+
+@dataclass
+class Options:
+    """Hyperparameters of stochastic training, named as in the estimators."""
+
+    solver: str
+    alpha: float
+    batch_size: int
+    learning_rate: str
+    learning_rate_init: float
+    power_t: float
+    max_iter: int
+    shuffle: bool
+    tol: float
+    verbose: bool | int
+    momentum: float
+    nesterovs_momentum: bool
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    n_iter_no_change: float
+    loss_scale: float = 1.0
+
+    @property
+    def optimizer(self) -> str:
+        """Name of the optimiser in the table of updates."""
+        if self.solver != "sgd":
+            return self.solver
+        return "nesterov" if self.nesterovs_momentum else "momentum"
+
+
+@dataclass
+class History:
+    """What training has recorded; goes on over `partial_fit` and warm starts."""
+
+    early_stopping: bool
+    loss_curve: list[float] = field(default_factory=list)
+    validation_scores: list[float] | None = None
+    best_loss: float | None = np.inf
+    best_validation_score: float | None = None
+    best_theta: np.ndarray | None = None
+    no_improvement_count: int = 0
+    n_iter: int = 0
+    t: int = 0
+    loss: float = np.inf
+
+    def __post_init__(self) -> None:
+        if self.early_stopping:
+            self.validation_scores = []
+            self.best_validation_score = -np.inf
+            self.best_loss = None
+
+    def record_loss(self, tol: float) -> None:
+        """Count an epoch whose loss is not better than the best by `tol`."""
+        if self.loss > self.best_loss - tol:
+            self.no_improvement_count += 1
+        else:
+            self.no_improvement_count = 0
+        self.best_loss = min(self.loss, self.best_loss)
+
+    def record_score(self, score: float, tol: float, theta: np.ndarray) -> None:
+        """Count an epoch whose score is not better by `tol`; keep the best theta."""
+        self.validation_scores.append(score)
+        if score < self.best_validation_score + tol:
+            self.no_improvement_count += 1
+        else:
+            self.no_improvement_count = 0
+        if score > self.best_validation_score:
+            self.best_validation_score = score
+            self.best_theta = theta.copy()
+
+
+@dataclass
+class OptimizerState:
+    """What an optimiser carries from one `partial_fit` to the next."""
+
+    optimizer: str
+    memory: np.ndarray
+    learning_rate: float
+    t: int = 0
+
+
+class EpochRunner:
+    """Runs epochs of one plan, a slice of the work at a time.
+
+    Parameters
+    ----------
+    plan : Plan
+        From `plan_training`.
+    samples : Samples
+        The rows to train on.
+    """
+
+    def __init__(self, plan: Plan, samples: Samples) -> None:
+        self._settings, self._network = plan.settings, plan.network
+        self._samples = samples
+        dtype = plan.network.theta.dtype
+        weight = np.zeros(0, dtype) if samples.weight is None else samples.weight
+        self._fixed = (
+            read_only(samples.X),
+            read_only(samples.Y),
+            read_only(weight),
+        )
+        self._team = Team(plan.n_workers, plan.network.team)
+        weights = plan.network.theta[: plan.settings.n_weights].astype(np.float64)
+        self._settings.weight_squares = float(np.dot(weights, weights))
+        flops = 6.0 * plan.settings.n_weights * plan.settings.batch_size
+        self._batches_per_run = max(1, int(_FLOPS_PER_SECOND * _SECONDS_PER_RUN / flops))
+
+    def __enter__(self) -> "EpochRunner":
+        self._guard = single_threaded_blas()
+        self._guard.__enter__()
+        self._team.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._team.__exit__(*error)
+        self._guard.__exit__(*error)
+
+    def run(self, order: np.ndarray) -> float:
+        """Train on every row once.
+
+        Parameters
+        ----------
+        order : ndarray of int64
+            The rows in the order to visit; empty for all rows as they lie.
+
+        Returns
+        -------
+        float
+            The mean over the rows of the loss of their batch, each taken before its step.
+        """
+        settings, network = self._settings, self._network
+        data = Data(*self._fixed, order)
+        n_rows = self._samples.n_rows
+        settings.loss_sum = 0.0
+        first = 0
+        while first < n_rows:
+            last = min(n_rows, first + self._batches_per_run * settings.batch_size)
+            settings.first, settings.last = first, last
+            start = time.perf_counter()
+            self._team.run(lambda worker: train(settings, data, network, worker))
+            seconds = time.perf_counter() - start
+            # A run cut short says little; never grow by much from a single timing.
+            if last - first == self._batches_per_run * settings.batch_size:
+                growth = min(2.0, _SECONDS_PER_RUN / max(seconds, 1e-9))
+                self._batches_per_run = max(1, int(self._batches_per_run * growth))
+            first = last
+        return float(settings.loss_sum) / n_rows
+
+
+def fit_stochastic(
+    parameters: Parameters,
+    activations: Sequence[str],
+    loss: str,
+    samples: Samples,
+    options: Options,
+    history: History,
+    random_state: np.random.RandomState,
+    *,
+    n_threads: int,
+    validation_score: Callable[[], float] | None = None,
+    state: OptimizerState | None = None,
+    incremental: bool = False,
+) -> OptimizerState:
+    """Train `parameters` in place by stochastic gradient descent.
+
+    The stopping rules, schedules and messages are those of scikit-learn's multi-layer
+    perceptron, and so is the order in which `random_state` is used.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        The network.
+    activations : sequence of str
+        The activation of every layer but the input.
+    loss : str
+        Name of the loss.
+    samples : Samples
+        The rows to train on.
+    options : Options
+        Hyperparameters.
+    history : History
+        Continued in place.
+    random_state : RandomState
+        Shuffles the rows.
+    n_threads : int
+        Threads offered.
+    validation_score : callable, optional
+        Scores the current parameters after every epoch, for early stopping.
+    state : OptimizerState, optional
+        To go on with.
+    incremental : bool
+        Stop after one epoch, for `partial_fit`.
+
+    Returns
+    -------
+    OptimizerState
+
+    Raises
+    ------
+    ValueError
+        If the parameters become infinite or NaN.
+    """
+    plan = plan_training(
+        parameters,
+        activations,
+        loss,
+        options.optimizer,
+        batch_size=options.batch_size,
+        n_targets=samples.Y.shape[1],
+        gather=options.shuffle or samples.rows is not None,
+        weighted=samples.weight is not None,
+        n_threads=n_threads,
+        state=None if state is None else state.memory,
+    )
+    settings = plan.settings
+    settings.alpha = options.alpha
+    settings.loss_scale = options.loss_scale
+    settings.momentum = options.momentum
+    settings.beta_1, settings.beta_2 = options.beta_1, options.beta_2
+    settings.epsilon = options.epsilon
+    if state is None:
+        state = OptimizerState(
+            options.optimizer, plan.network.state, float(options.learning_rate_init)
+        )
+    settings.t = state.t
+
+    n_rows = samples.n_rows
+    order = np.zeros(0, dtype=np.int64)
+    if options.shuffle:
+        order = np.arange(n_rows, dtype=np.int64)
+    elif samples.rows is not None:
+        order = samples.rows
+    history.n_iter = 0
+    with EpochRunner(plan, samples) as runner:
+        try:
+            for _ in range(options.max_iter):
+                visit = order
+                if options.shuffle:
+                    permutation = np.arange(n_rows)
+                    random_state.shuffle(permutation)
+                    order = order[permutation]
+                    visit = order if samples.rows is None else samples.rows[order]
+                settings.learning_rate = state.learning_rate
+                history.loss = runner.run(visit)
+                if not np.isfinite(history.loss):
+                    _require_finite(parameters)
+                state.t = int(settings.t)
+                history.n_iter += 1
+                history.t += n_rows
+                history.loss_curve.append(history.loss)
+                if options.verbose:
+                    print(f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
+                if validation_score is not None:
+                    score = validation_score()
+                    if options.verbose:
+                        print(f"Validation score: {score:f}")
+                    history.record_score(score, options.tol, parameters.theta)
+                else:
+                    history.record_loss(options.tol)
+                if options.solver == "sgd" and options.learning_rate == "invscaling":
+                    decay = (history.t + 1) ** options.power_t
+                    state.learning_rate = float(options.learning_rate_init) / decay
+                if _should_stop(options, history, state):
+                    break
+                if incremental:
+                    break
+                if history.n_iter == options.max_iter:
+                    warnings.warn(
+                        f"Stochastic Optimizer: Maximum iterations ({options.max_iter}) "
+                        "reached and the optimization hasn't converged yet.",
+                        ConvergenceWarning,
+                        stacklevel=2,
+                    )
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=2)
+    if history.best_theta is not None:
+        parameters.theta[:] = history.best_theta
+    _require_finite(parameters)
+    return state
+
+
+def _require_finite(parameters: Parameters) -> None:
+    if not np.isfinite(parameters.theta).all():
+        raise ValueError(NON_FINITE_MESSAGE)
+
+
+def _should_stop(options: Options, history: History, state: OptimizerState) -> bool:
+    """Whether too many epochs brought no improvement; may lower the learning rate."""
+    if history.no_improvement_count <= options.n_iter_no_change:
+        return False
+    subject = (
+        "Validation score did not improve"
+        if history.early_stopping
+        else "Training loss did not improve"
+    )
+    message = (
+        f"{subject} more than tol={options.tol:f} for "
+        f"{options.n_iter_no_change} consecutive epochs."
+    )
+    if options.solver != "sgd" or options.learning_rate != "adaptive":
+        action, stop = "Stopping.", True
+    elif state.learning_rate <= 1e-6:
+        action, stop = "Learning rate too small. Stopping.", True
+    else:
+        state.learning_rate /= 5.0
+        history.no_improvement_count = 0
+        action, stop = f"Setting learning rate to {state.learning_rate:f}", False
+    if options.verbose:
+        print(f"{message} {action}")
+    return stop

@@ -1,0 +1,348 @@
+"""`DNNClassifier`: a neural network for classification as a scikit-learn estimator."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.utils.multiclass import (
+    _check_partial_fit_first_call,
+    check_classification_targets,
+    type_of_target,
+    unique_labels,
+)
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from fastdnn._estimator import BaseDNN
+
+
+class DNNClassifier(ClassifierMixin, BaseDNN):
+    """Multi-layer perceptron classifier with a compiled training engine.
+
+    A drop-in for :class:`sklearn.neural_network.MLPClassifier`: parameters, defaults and
+    fitted attributes have the same names and meanings.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of int, default=(100,)
+        Units of each hidden layer.
+    activation : {'identity', 'logistic', 'tanh', 'relu', 'silu'}, default='relu'
+        Activation of the hidden layers.
+    solver : {'sgd', 'adam'}, default='adam'
+        Optimiser of the weights.
+    alpha : float, default=0.0001
+        Strength of the L2 penalty, ``alpha / 2 * sum(W**2)`` divided by the number of
+        samples in the batch.
+    batch_size : int or 'auto', default='auto'
+        Samples a step; 'auto' is ``min(200, n_samples)``.
+    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
+        Schedule of the step size for ``solver='sgd'``.
+    learning_rate_init : float, default=0.001
+        Initial step size.
+    power_t : float, default=0.5
+        Exponent of 'invscaling'.
+    max_iter : int, default=200
+        Largest number of epochs.
+    shuffle : bool, default=True
+        Whether to visit the samples in a new order every epoch.
+    random_state : int, RandomState instance or None, default=None
+        Source of the initial parameters, the validation split and the order of samples.
+    tol : float, default=1e-4
+        Improvement of the loss or score that counts.
+    verbose : bool, default=False
+        Whether to print the loss of each epoch.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the parameters of the last one.
+    momentum : float, default=0.9
+        Momentum of ``solver='sgd'``.
+    nesterovs_momentum : bool, default=True
+        Whether momentum is Nesterov's.
+    early_stopping : bool, default=False
+        Whether to hold out ``validation_fraction`` of the samples, stop when their score
+        no longer improves, and keep the best parameters.
+    validation_fraction : float, default=0.1
+        Share of the samples held out for early stopping.
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay of Adam's first and second moments.
+    epsilon : float, default=1e-8
+        Added to the root of Adam's second moment.
+    n_iter_no_change : int, default=10
+        Epochs without improvement that end training.
+    max_fun : int, default=15000
+        Not used by 'sgd' and 'adam'.
+    dtype : {'float32', 'float64', 'auto'}, default='float32'
+        Precision of the computation; 'auto' takes that of X, float64 for integers.
+    n_threads : int or None, default=None
+        Threads offered to `fit` and `predict`. None: as many as pay, one inside a joblib
+        worker. The result does not depend on it.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    coefs_ : list of ndarray of shape (n_in, n_out)
+        Weights of each layer.
+    intercepts_ : list of ndarray of shape (n_out,)
+        Biases of each layer.
+    loss_curve_ : list of float
+        Mean loss of each epoch.
+    loss_, best_loss_ : float
+        Last and lowest loss; ``best_loss_`` is None with early stopping.
+    validation_scores_ : list of float or None
+        Accuracy on the held-out samples after each epoch, with early stopping.
+    best_validation_score_ : float or None
+        The highest of them.
+    n_iter_ : int
+        Epochs run.
+    t_ : int
+        Samples seen.
+    n_features_in_, n_layers_, n_outputs_ : int
+        Input features, layers with input and output, outputs.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had string names.
+    out_activation_ : str
+        Activation of the output layer.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from fastdnn import DNNClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> network = DNNClassifier(random_state=0, max_iter=300)
+    >>> model = make_pipeline(StandardScaler(), network).fit(X, y)
+    >>> bool(model.score(X, y) > 0.95)
+    True
+    """
+
+    _y_is_numeric = False
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        dtype="float32",
+        n_threads=None,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.dtype = dtype
+        self.n_threads = n_threads
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "DNNClassifier":
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels of any type, or a 0/1 matrix for several labels a sample.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample.
+
+        Returns
+        -------
+        DNNClassifier
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            If the input is not valid or training diverges.
+        """
+        return self._fit(X, y, sample_weight, incremental=False)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
+    ) -> "DNNClassifier":
+        """Train for one epoch on the given samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that any call will see; needed at the first call.
+
+        Returns
+        -------
+        DNNClassifier
+            This estimator.
+        """
+        if _check_partial_fit_first_call(self, classes):
+            multilabel = type_of_target(y).startswith("multilabel")
+            self._set_classes(y if multilabel else classes)
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable class of each sample.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Class labels, or a 0/1 matrix for several labels a sample.
+        """
+        check_is_fitted(self)
+        return self._decide(self._outputs(X))
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of each class, or of each label being 1.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities in the order of `classes_`, in the computing dtype.
+        """
+        check_is_fitted(self)
+        outputs = self._outputs(X)
+        if self.n_outputs_ == 1:
+            return np.hstack([1 - outputs, outputs])
+        return outputs
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Return the logarithm of `predict_proba`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Log-probabilities in the order of `classes_`.
+        """
+        probabilities = self.predict_proba(X)
+        return np.log(probabilities, out=probabilities)
+
+    def _set_classes(self, y: Any) -> None:
+        check_classification_targets(y)
+        target_type = type_of_target(y, input_name="y")
+        if target_type == "multiclass-multioutput":
+            raise ValueError(
+                "Multioutput target data is not supported with label binarization"
+            )
+        self._multilabel = target_type.startswith("multilabel")
+        self.classes_ = unique_labels(y)
+
+    def _encode_targets(self, y: np.ndarray, incremental: bool) -> np.ndarray:
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if not hasattr(self, "classes_") or not (self.warm_start or incremental):
+            self._set_classes(y)
+        else:
+            self._check_classes(unique_labels(y))
+        if self._multilabel:
+            return y
+        # Positions in the sorted classes, one a row; the binary ones are also the target.
+        return np.searchsorted(self.classes_, y).reshape(-1, 1)
+
+    def _check_classes(self, classes: np.ndarray) -> None:
+        if self.warm_start:
+            if set(classes) != set(self.classes_):
+                raise ValueError(
+                    "warm_start can only be used where `y` has the same classes as in "
+                    f"the previous call to fit. Previously got {self.classes_}, `y` has "
+                    f"{classes}"
+                )
+        elif len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+            raise ValueError(
+                "`y` has classes not in `self.classes_`. `self.classes_` has "
+                f"{self.classes_}. 'y' has {classes}."
+            )
+
+    def _output_layer(self) -> tuple[str, str, int, float]:
+        if self._multilabel:
+            return "logistic", "log_loss", len(self.classes_), 1.0
+        if len(self.classes_) > 2:
+            return "softmax", "log_loss", len(self.classes_), 1.0
+        return "logistic", "log_loss", 1, 1.0
+
+    def _stratified(self) -> bool:
+        # As scikit-learn does: its target matrix has one column for two classes only,
+        # and it does not stratify several.
+        return self.n_outputs_ == 1
+
+    def _positions(self, outputs: np.ndarray) -> np.ndarray:
+        """Return the predicted positions in `classes_`, or the 0/1 matrix of labels."""
+        if self.out_activation_ == "softmax":
+            return outputs.argmax(axis=1)
+        positions = (outputs > 0.5).astype(np.int64)
+        return positions if self._multilabel else positions.ravel()
+
+    def _decide(self, outputs: np.ndarray) -> np.ndarray:
+        positions = self._positions(outputs)
+        return positions if self._multilabel else self.classes_[positions]
+
+    def _score_outputs(
+        self, outputs: np.ndarray, Y: np.ndarray, weight: np.ndarray | None
+    ) -> float:
+        correct = self._positions(outputs) == (Y if self._multilabel else Y.ravel())
+        if self._multilabel:
+            correct = correct.all(axis=1)
+        return float(np.average(correct, weights=weight))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

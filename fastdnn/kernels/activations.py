@@ -1,0 +1,181 @@
+"""Each activation function beside its prime, as scalars; and the tables of layer kernels.
+
+To add one: write the scalar function and its prime, and add a row to `ACTIVATIONS`.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from fastdnn._jit import kernel, select
+from fastdnn.kernels import elementary
+
+# A prime takes the activation's output ``a = g(z)`` where that is enough, since then the
+# layer keeps one matrix instead of two; the table says which. Constants take the type of their argument: a
+# Python float would turn a float32 expression into float64.
+
+
+@kernel
+def identity(z):
+    return z
+
+
+@kernel
+def identity_prime(a):
+    return type(a)(1)
+
+
+@kernel
+def sigmoid(z):
+    return elementary.sigmoid(z)
+
+
+@kernel
+def sigmoid_prime(a):
+    return a * (type(a)(1) - a)
+
+
+@kernel
+def tanh(z):
+    return elementary.tanh(z)
+
+
+@kernel
+def tanh_prime(a):
+    return type(a)(1) - a * a
+
+
+@kernel
+def relu(z):
+    # Written so that NaN stays NaN.
+    return type(z)(0) if z <= type(z)(0) else z
+
+
+@kernel
+def relu_prime(a):
+    return type(a)(1) if a > type(a)(0) else type(a)(0)
+
+
+@kernel
+def silu(z):
+    return z * elementary.sigmoid(z)
+
+
+@kernel
+def silu_prime(z):
+    s = elementary.sigmoid(z)
+    return s * (type(z)(1) + z * (type(z)(1) - s))
+
+
+def _forward_in_place(g: Callable) -> Any:
+    def forward(Z, b, A):
+        """Write ``g(A + b)`` into `A`; `Z` is the same memory as `A`."""
+        for i in range(A.shape[0]):
+            for j in range(A.shape[1]):
+                A[i, j] = g(A[i, j] + b[j])
+
+    return kernel(forward)
+
+
+def _backward_from_output(g_prime: Callable) -> Any:
+    def backward(Z, A, D, db):
+        """Multiply `D` by ``g'`` at output `A` and add its column sums to `db`."""
+        for i in range(D.shape[0]):
+            for j in range(D.shape[1]):
+                d = D[i, j] * g_prime(A[i, j])
+                D[i, j] = d
+                db[j] += d
+
+    return kernel(backward)
+
+
+def _forward_keeping_input(g: Callable) -> Any:
+    def forward(Z, b, A):
+        """Add `b` to `Z` and write ``g(Z)`` into `A`."""
+        for i in range(A.shape[0]):
+            for j in range(A.shape[1]):
+                z = Z[i, j] + b[j]
+                Z[i, j] = z
+                A[i, j] = g(z)
+
+    return kernel(forward)
+
+
+def _backward_from_input(g_prime: Callable) -> Any:
+    def backward(Z, A, D, db):
+        """Multiply `D` by ``g'`` at input `Z` and add its column sums to `db`."""
+        for i in range(D.shape[0]):
+            for j in range(D.shape[1]):
+                d = D[i, j] * g_prime(Z[i, j])
+                D[i, j] = d
+                db[j] += d
+
+    return kernel(backward)
+
+
+@kernel
+def softmax_forward(Z, b, A):
+    """Write the softmax of each row of ``A + b`` into `A`; `Z` is the same memory."""
+    n_classes = A.shape[1]
+    for i in range(A.shape[0]):
+        largest = A[i, 0] + b[0]
+        for j in range(n_classes):
+            A[i, j] += b[j]
+            largest = max(largest, A[i, j])
+        total = A.dtype.type(0)
+        for j in range(n_classes):
+            e = elementary.exp(A[i, j] - largest)
+            A[i, j] = e
+            total += e
+        scale = A.dtype.type(1) / total
+        for j in range(n_classes):
+            A[i, j] *= scale
+
+
+@kernel
+def softmax_backward(Z, A, D, db):
+    """Turn `D` = dL/dA into dL/dZ, ``a (d - sum(a d))``; add column sums to `db`."""
+    n_classes = A.shape[1]
+    for i in range(A.shape[0]):
+        inner = A.dtype.type(0)
+        for j in range(n_classes):
+            inner += A[i, j] * D[i, j]
+        for j in range(n_classes):
+            d = A[i, j] * (D[i, j] - inner)
+            D[i, j] = d
+            db[j] += d
+
+
+class Activation(NamedTuple):
+    """One row of the table: how a layer runs an activation forward and backward."""
+
+    forward: Any
+    """Kernel ``(Z, b, A)``."""
+    backward: Any
+    """Kernel ``(Z, A, D, db)``."""
+    keeps_input: bool
+    """Whether the backward pass needs Z, so that the layer stores it beside A."""
+
+
+def _from_output(g: Callable, g_prime: Callable) -> Activation:
+    return Activation(_forward_in_place(g), _backward_from_output(g_prime), False)
+
+
+def _from_input(g: Callable, g_prime: Callable) -> Activation:
+    return Activation(_forward_keeping_input(g), _backward_from_input(g_prime), True)
+
+
+#: The activations by name; the position of a row is its code in compiled code.
+ACTIVATIONS: dict[str, Activation] = {
+    "identity": _from_output(identity, identity_prime),
+    "sigmoid": _from_output(sigmoid, sigmoid_prime),
+    "tanh": _from_output(tanh, tanh_prime),
+    "relu": _from_output(relu, relu_prime),
+    "softmax": Activation(softmax_forward, softmax_backward, False),
+    "silu": _from_input(silu, silu_prime),
+}
+
+ACTIVATION_CODES = {name: code for code, name in enumerate(ACTIVATIONS)}
+
+#: ``activation_forward(code, Z, b, A)`` and ``activation_backward(code, Z, A, D, db)``.
+activation_forward = select([row.forward for row in ACTIVATIONS.values()])
+activation_backward = select([row.backward for row in ACTIVATIONS.values()])

@@ -1,0 +1,116 @@
+"""Atomic counters on which the workers of a team meet and share out tasks.
+
+A team is an int64 vector. Each counter has a cache line of its own, so that a worker that
+waits does not slow down the one that works.
+"""
+
+import sys
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
+
+from fastdnn._jit import JIT_ENABLED, kernel
+
+# Positions in the team vector, a cache line of 8 numbers each.
+ARRIVED, GENERATION, NEXT_TASK, FAILED = 0, 8, 16, 24
+TEAM_SIZE = 32
+
+_SPINS_BEFORE_YIELD = 2000
+
+
+def _counter_address(context, builder, signature, args):
+    array = make_array(signature.args[0])(context, builder, args[0])
+    return builder.gep(array.data, [args[1]])
+
+
+def _fetch_add(typingctx, array, position, amount):
+    def codegen(context, builder, signature, args):
+        address = _counter_address(context, builder, signature, args)
+        return builder.atomic_rmw("add", address, args[2], "seq_cst")
+
+    return types.int64(array, types.intp, types.int64), codegen
+
+
+def _load(typingctx, array, position):
+    def codegen(context, builder, signature, args):
+        address = _counter_address(context, builder, signature, args)
+        return builder.load_atomic(address, "seq_cst", 8)
+
+    return types.int64(array, types.intp), codegen
+
+
+def _store(typingctx, array, position, value):
+    def codegen(context, builder, signature, args):
+        address = _counter_address(context, builder, signature, args)
+        builder.store_atomic(args[2], address, "seq_cst", 8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.int64), codegen
+
+
+def _yield_processor(typingctx):
+    def codegen(context, builder, signature, args):
+        name = "SwitchToThread" if sys.platform == "win32" else "sched_yield"
+        function_type = ir.FunctionType(ir.IntType(32), [])
+        function = cgutils.get_or_insert_function(builder.module, function_type, name)
+        builder.call(function, [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+if JIT_ENABLED:
+    fetch_add = intrinsic(_fetch_add)
+    load = intrinsic(_load)
+    store = intrinsic(_store)
+    yield_processor = intrinsic(_yield_processor)
+else:  # plain Python runs in teams of one, which never wait
+
+    def fetch_add(array, position, amount):
+        """Add to a counter and return what it was."""
+        array[position] += amount
+        return array[position] - amount
+
+    def load(array, position):
+        """Return a counter."""
+        return array[position]
+
+    def store(array, position, value):
+        """Set a counter."""
+        array[position] = value
+
+    def yield_processor():
+        """Let another thread run."""
+
+
+@kernel
+def meet(team, n_workers):
+    """Wait for all workers of the team; then the task counter starts at zero again.
+
+    Returns False when a worker failed to start, and True otherwise.
+    """
+    if n_workers == 1:
+        team[NEXT_TASK] = 0
+        return True
+    generation = load(team, GENERATION)
+    if fetch_add(team, ARRIVED, 1) == n_workers - 1:
+        store(team, ARRIVED, 0)
+        store(team, NEXT_TASK, 0)
+        fetch_add(team, GENERATION, 1)
+        return True
+    spins = 0
+    while load(team, GENERATION) == generation:
+        spins += 1
+        if spins > _SPINS_BEFORE_YIELD:
+            if load(team, FAILED) != 0:
+                return False
+            yield_processor()
+    return True
+
+
+@kernel
+def next_task(team):
+    """Return the position of a task that no other worker has taken."""
+    return fetch_add(team, NEXT_TASK, 1)

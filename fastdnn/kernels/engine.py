@@ -1,0 +1,350 @@
+"""The training loop over batches and the forward pass over blocks of rows, for one worker.
+
+Every batch has two phases, each ended by a meeting of all workers:
+
+1. *Row shards*: gather the rows, run them forward, take the loss and its delta, and run
+   the deltas backward. A shard touches its own rows of the workspace only.
+2. *Blocks of theta*: make one block of one weight gradient from all rows of the batch and
+   step that block while it is in cache. Biases are one more such task.
+
+Shards and blocks are cut by `fastdnn._plan` from the workload alone and share no sums, and
+what is summed over them is summed in their order. Which worker takes which task therefore
+changes no bit of the result.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastdnn._jit import entry_point, kernel
+from fastdnn.kernels.activations import activation_backward, activation_forward
+from fastdnn.kernels.barrier import meet, next_task
+from fastdnn.kernels.blas import (
+    matmul,
+    matmul_left_transposed,
+    matmul_right_transposed,
+)
+from fastdnn.kernels.losses import canonical_loss, output_loss
+from fastdnn.kernels.updates import update
+from fastdnn.kernels.views import matrix, vector
+
+#: What one run of the engine is told, and what it reports; one number a field.
+SETTINGS = np.dtype(
+    (
+        np.record,
+        [
+            # The optimiser.
+            ("optimizer", np.int64),
+            ("learning_rate", np.float64),
+            ("momentum", np.float64),
+            ("beta_1", np.float64),
+            ("beta_2", np.float64),
+            ("epsilon", np.float64),
+            ("alpha", np.float64),  # L2: alpha / 2 * sum(W**2) / sum of weights
+            ("t", np.int64),  # steps taken so far; counted on by the engine
+            # The loss.
+            ("canonical", np.int64),  # which table `loss` is a code of
+            ("loss", np.int64),
+            ("loss_scale", np.float64),  # factor of the reported loss only
+            ("loss_sum", np.float64),  # reported: sum of batch loss * batch rows
+            ("weight_squares", np.float64),  # kept: sum of W**2, for the L2 term
+            # The samples of this run, as positions in the order.
+            ("first", np.int64),
+            ("last", np.int64),
+            ("batch_size", np.int64),
+            ("gather", np.int64),  # whether rows are picked by `order`
+            ("weighted", np.int64),  # whether samples have weights
+            # How the work is cut.
+            ("n_workers", np.int64),
+            ("shard_rows", np.int64),
+            ("n_weights", np.int64),  # theta holds the weights, then the biases
+            # Positions in the workspace.
+            ("x_start", np.int64),
+            ("y_start", np.int64),
+            ("w_start", np.int64),
+            ("db_start", np.int64),
+            ("scratch_start", np.int64),
+            ("scratch_size", np.int64),
+        ],
+    )
+)
+
+# Columns of the layer table: sizes, positions in theta, positions in the workspace.
+N_IN, N_OUT, W_START, B_START, A_START, Z_START, D_START, ACTIVATION = range(8)
+# Columns of the block table. A block is rows first, first + n_rows of one layer's weights.
+BLOCK_LAYER, BLOCK_FIRST, BLOCK_ROWS = range(3)
+# Rows of the table of partial sums.
+SHARD_LOSS, SHARD_WEIGHT, BLOCK_SQUARES = range(3)
+
+
+class Data(NamedTuple):
+    """The samples of a run. All arrays are C-contiguous; the first three are read-only."""
+
+    X: np.ndarray  # (n_samples, n_features)
+    Y: np.ndarray  # (n_samples, n_targets)
+    weight: np.ndarray  # (n_samples,), or empty for unweighted samples
+    order: np.ndarray  # int64: the row of each position; empty if rows go in order
+
+
+class Network(NamedTuple):
+    """The parameters of a network and the memory to train it in."""
+
+    layers: np.ndarray  # int64 (n_layers, 8)
+    blocks: np.ndarray  # int64 (n_blocks, 3)
+    theta: np.ndarray  # (n_parameters,)
+    state: np.ndarray  # (n_slots * n_parameters,)
+    work: np.ndarray  # scratch
+    partial: np.ndarray  # float64 (3, max(n_shards, n_blocks))
+    team: np.ndarray  # int64 counters of fastdnn.kernels.barrier
+
+
+@kernel
+def _weights(net, l):
+    layer = net.layers[l]
+    return matrix(net.theta, layer[W_START], layer[N_IN], layer[N_OUT])
+
+
+@kernel
+def _bias(net, l):
+    layer = net.layers[l]
+    return vector(net.theta, layer[B_START], layer[N_OUT])
+
+
+@kernel
+def _rows(net, l, column, first, n_rows):
+    """View rows of A, Z or D (`column` of the layer table) of layer `l`."""
+    n_out = net.layers[l, N_OUT]
+    return matrix(net.work, net.layers[l, column] + first * n_out, n_rows, n_out)
+
+
+@kernel
+def _bias_gradient(s, net, l, shard):
+    n_biases = net.theta.size - s.n_weights
+    start = s.db_start + shard * n_biases + net.layers[l, B_START] - s.n_weights
+    return vector(net.work, start, net.layers[l, N_OUT])
+
+
+@kernel
+def _input(s, data, net, position, first, n_rows):
+    """View rows of the batch that starts at `position`: gathered, or X's own."""
+    n_features = data.X.shape[1]
+    if s.gather:
+        return matrix(net.work, s.x_start + first * n_features, n_rows, n_features)
+    return matrix(data.X, (position + first) * n_features, n_rows, n_features)
+
+
+@kernel
+def _targets(s, data, net, position, first, n_rows):
+    n_targets = data.Y.shape[1]
+    if s.gather:
+        return matrix(net.work, s.y_start + first * n_targets, n_rows, n_targets)
+    return matrix(data.Y, (position + first) * n_targets, n_rows, n_targets)
+
+
+@kernel
+def _sample_weights(s, data, net, position, first, n_rows):
+    if not s.weighted:
+        return vector(net.work, 0, 0)
+    if s.gather:
+        return vector(net.work, s.w_start + first, n_rows)
+    return vector(data.weight, position + first, n_rows)
+
+
+@kernel
+def _gather(s, data, net, position, first, n_rows):
+    """Copy the rows that the order names into the workspace."""
+    X = _input(s, data, net, position, first, n_rows)
+    Y = _targets(s, data, net, position, first, n_rows)
+    weight = _sample_weights(s, data, net, position, first, n_rows)
+    for i in range(n_rows):
+        row = data.order[position + first + i]
+        for j in range(X.shape[1]):
+            X[i, j] = data.X[row, j]
+        for j in range(Y.shape[1]):
+            Y[i, j] = data.Y[row, j]
+        if s.weighted:
+            weight[i] = data.weight[row]
+
+
+@kernel
+def _forward(net, X, first, last_activated):
+    """Run `X` forward as rows `first`... of the workspace.
+
+    The layers from `last_activated` on stop at ``A @ W``, without bias and activation.
+    """
+    n_rows = X.shape[0]
+    A_prev = X
+    for l in range(net.layers.shape[0]):
+        Z = _rows(net, l, Z_START, first, n_rows)
+        matmul(A_prev, _weights(net, l), Z)
+        if l < last_activated:
+            A = _rows(net, l, A_START, first, n_rows)
+            activation_forward(net.layers[l, ACTIVATION], Z, _bias(net, l), A)
+            A_prev = A
+
+
+@kernel
+def _train_shard(s, data, net, position, shard, n_rows):
+    """Phase 1 for one shard of the batch at `position`."""
+    first = shard * s.shard_rows
+    n_rows = min(s.shard_rows, n_rows - first)
+    if s.gather:
+        _gather(s, data, net, position, first, n_rows)
+    X = _input(s, data, net, position, first, n_rows)
+    Y = _targets(s, data, net, position, first, n_rows)
+    weight = _sample_weights(s, data, net, position, first, n_rows)
+    db = vector(
+        net.work,
+        s.db_start + shard * (net.theta.size - s.n_weights),
+        net.theta.size - s.n_weights,
+    )
+    for j in range(db.size):
+        db[j] = 0
+
+    last = net.layers.shape[0] - 1
+    _forward(net, X, first, last)
+    Z = _rows(net, last, Z_START, first, n_rows)
+    D = _rows(net, last, D_START, first, n_rows)
+    db = _bias_gradient(s, net, last, shard)
+    b = _bias(net, last)
+    if s.canonical:
+        loss = canonical_loss(s.loss, Z, b, Y, weight, D, db)
+    else:
+        A = _rows(net, last, A_START, first, n_rows)
+        activation_forward(net.layers[last, ACTIVATION], Z, b, A)
+        loss = output_loss(s.loss, A, Y, weight, D)
+        activation_backward(net.layers[last, ACTIVATION], Z, A, D, db)
+
+    for l in range(last - 1, -1, -1):
+        D_prev = _rows(net, l, D_START, first, n_rows)
+        matmul_right_transposed(D, _weights(net, l + 1), D_prev)
+        activation_backward(
+            net.layers[l, ACTIVATION],
+            _rows(net, l, Z_START, first, n_rows),
+            _rows(net, l, A_START, first, n_rows),
+            D_prev,
+            _bias_gradient(s, net, l, shard),
+        )
+        D = D_prev
+
+    weight_sum = float(n_rows)
+    if s.weighted:
+        weight_sum = 0.0
+        for i in range(n_rows):
+            weight_sum += weight[i]
+    net.partial[SHARD_LOSS, shard] = loss
+    net.partial[SHARD_WEIGHT, shard] = weight_sum
+
+
+@kernel
+def _step_block(s, data, net, position, task, n_rows, t, scale, worker):
+    """Phase 2 for one block of weights."""
+    l = net.blocks[task, BLOCK_LAYER]
+    first, n_in = net.blocks[task, BLOCK_FIRST], net.blocks[task, BLOCK_ROWS]
+    n_out = net.layers[l, N_OUT]
+    scratch = s.scratch_start + worker * s.scratch_size
+    dW = matrix(net.work, scratch, n_in, n_out)
+    if l == 0:
+        A_prev = _input(s, data, net, position, 0, n_rows)
+    else:
+        A_prev = _rows(net, l - 1, A_START, 0, n_rows)
+    D = _rows(net, l, D_START, 0, n_rows)
+    matmul_left_transposed(A_prev, first, D, dW)
+    grad = vector(net.work, scratch, n_in * n_out)
+    start = net.layers[l, W_START] + first * n_out
+    net.partial[BLOCK_SQUARES, task] = update(
+        s.optimizer,
+        s,
+        t,
+        net.theta,
+        net.state,
+        start,
+        grad,
+        scale,
+        scale * s.alpha,
+    )
+
+
+@kernel
+def _step_biases(s, net, n_shards, t, scale):
+    """Phase 2 for all biases: sum their gradients over the shards, in order, and step."""
+    n_biases = net.theta.size - s.n_weights
+    grad = vector(net.work, s.db_start, n_biases)
+    for shard in range(1, n_shards):
+        other = vector(net.work, s.db_start + shard * n_biases, n_biases)
+        for j in range(n_biases):
+            grad[j] += other[j]
+    update(s.optimizer, s, t, net.theta, net.state, s.n_weights, grad, scale, 0.0)
+
+
+@entry_point
+def train(s, data, net, worker):
+    """Train on the samples ``s.first`` to ``s.last`` of the order, as one of the team.
+
+    Every worker of the team calls it with the same arguments but its own number.
+    """
+    n_workers = s.n_workers
+    t = s.t
+    for position in range(s.first, s.last, s.batch_size):
+        n_rows = min(s.batch_size, s.last - position)
+        n_shards = (n_rows + s.shard_rows - 1) // s.shard_rows
+        t += 1
+        shard = next_task(net.team)
+        while shard < n_shards:
+            _train_shard(s, data, net, position, shard, n_rows)
+            shard = next_task(net.team)
+        if not meet(net.team, n_workers):
+            return
+
+        loss = 0.0
+        weight_sum = 0.0
+        for shard in range(n_shards):
+            loss += net.partial[SHARD_LOSS, shard]
+            weight_sum += net.partial[SHARD_WEIGHT, shard]
+        scale = 1.0 / weight_sum
+        if worker == 0:
+            penalty = 0.5 * s.alpha * s.weight_squares
+            s.loss_sum += (loss * s.loss_scale + penalty) * scale * n_rows
+
+        n_blocks = net.blocks.shape[0]
+        task = next_task(net.team)
+        while task <= n_blocks:
+            if task < n_blocks:
+                _step_block(s, data, net, position, task, n_rows, t, scale, worker)
+            else:
+                _step_biases(s, net, n_shards, t, scale)
+            task = next_task(net.team)
+        if not meet(net.team, n_workers):
+            return
+
+        if worker == 0:
+            squares = 0.0
+            for task in range(n_blocks):
+                squares += net.partial[BLOCK_SQUARES, task]
+            s.weight_squares = squares
+    if worker == 0:
+        s.t = t
+
+
+@entry_point
+def predict(s, X, net, out, worker):
+    """Write the output activations for every row of `X` into `out`, as one of a team.
+
+    Rows are taken in blocks of ``s.shard_rows``, whose activations stay in cache. The
+    workspace of `net` holds one block and belongs to this worker.
+    """
+    n_rows = X.shape[0]
+    last = net.layers.shape[0]
+    n_features, n_outputs = X.shape[1], out.shape[1]
+    n_blocks = (n_rows + s.shard_rows - 1) // s.shard_rows
+    block = next_task(net.team)
+    while block < n_blocks:
+        first = block * s.shard_rows
+        rows = min(s.shard_rows, n_rows - first)
+        _forward(net, matrix(X, first * n_features, rows, n_features), 0, last)
+        A = _rows(net, last - 1, A_START, 0, rows)
+        for i in range(rows):
+            for j in range(n_outputs):
+                out[first + i, j] = A[i, j]
+        block = next_task(net.team)
+    return

@@ -1,0 +1,121 @@
+"""Each optimiser's step for one parameter, and the fused passes over blocks of theta.
+
+An optimiser is a row of `OPTIMIZERS`: how many numbers it remembers for each parameter, a
+function that turns the settings into the constants of this step, and the step itself. The
+pass around it scales the gradient, adds the L2 term, steps, and sums the squares of the
+new weights, which the loss of the next batch needs: one read and one write of theta.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from fastdnn._jit import kernel, select
+from fastdnn.kernels.views import vector
+
+# Constants come as a 4-tuple in theta's dtype, so that they live in registers.
+
+
+@kernel
+def sgd_constants(s, t):
+    return s.learning_rate, s.momentum, 0.0, 0.0
+
+
+@kernel
+def sgd_step(w, g, c):
+    return w - c[0] * g
+
+
+@kernel
+def momentum_step(w, g, v, c):
+    v = c[1] * v - c[0] * g
+    return w + v, v
+
+
+@kernel
+def nesterov_step(w, g, v, c):
+    v = c[1] * v - c[0] * g
+    return w + (c[1] * v - c[0] * g), v
+
+
+@kernel
+def adam_constants(s, t):
+    correction = math.sqrt(1.0 - s.beta_2**t) / (1.0 - s.beta_1**t)
+    return s.learning_rate * correction, s.beta_1, s.beta_2, s.epsilon
+
+
+@kernel
+def adam_step(w, g, m, v, c):
+    one = type(w)(1)
+    m = c[1] * m + (one - c[1]) * g
+    v = c[2] * v + (one - c[2]) * (g * g)
+    return w - c[0] * m / (type(w)(math.sqrt(v)) + c[3]), m, v
+
+
+def _fused_pass(n_slots: int, constants: Callable, step: Callable) -> Any:
+    # `n_slots` is a constant of the closure: numba drops the branches not taken.
+    def update(s, t, theta, state, start, grad, scale, decay):
+        real = theta.dtype.type
+        c0, c1, c2, c3 = constants(s, t)
+        c = (real(c0), real(c1), real(c2), real(c3))
+        scale, decay = real(scale), real(decay)
+        w = vector(theta, start, grad.size)
+        first = vector(state, start, grad.size if n_slots > 0 else 0)
+        second = vector(state, theta.size + start, grad.size if n_slots > 1 else 0)
+        squares = real(0)
+        for i in range(grad.size):
+            g = grad[i] * scale + w[i] * decay
+            if n_slots == 0:
+                new = step(w[i], g, c)
+            elif n_slots == 1:
+                new, first[i] = step(w[i], g, first[i], c)
+            else:
+                new, first[i], second[i] = step(w[i], g, first[i], second[i], c)
+            w[i] = new
+            squares += new * new
+        return float(squares)
+
+    return kernel(update)
+
+
+@kernel
+def store_gradient(s, t, theta, state, start, grad, scale, decay):
+    """Add the gradient to the state instead of stepping: for solvers outside the engine."""
+    real = theta.dtype.type
+    scale, decay = real(scale), real(decay)
+    w = vector(theta, start, grad.size)
+    total = vector(state, start, grad.size)
+    squares = real(0)
+    for i in range(grad.size):
+        total[i] += grad[i] * scale + w[i] * decay
+        squares += w[i] * w[i]
+    return float(squares)
+
+
+class Optimizer(NamedTuple):
+    """One row of the table."""
+
+    n_slots: int
+    """How many vectors as long as theta the optimiser remembers."""
+    update: Any
+    """Kernel ``(s, t, theta, state, start, grad, scale, decay)``: steps theta[start:...]
+    by ``grad * scale + theta * decay`` and returns the sum of squares of the result."""
+
+
+def _optimizer(n_slots: int, constants: Callable, step: Callable) -> Optimizer:
+    return Optimizer(n_slots, _fused_pass(n_slots, constants, step))
+
+
+#: The optimisers by name; the position of a row is its code in compiled code.
+OPTIMIZERS: dict[str, Optimizer] = {
+    "gradient": Optimizer(1, store_gradient),
+    "sgd": _optimizer(0, sgd_constants, sgd_step),
+    "momentum": _optimizer(1, sgd_constants, momentum_step),
+    "nesterov": _optimizer(1, sgd_constants, nesterov_step),
+    "adam": _optimizer(2, adam_constants, adam_step),
+}
+
+OPTIMIZER_CODES = {name: code for code, name in enumerate(OPTIMIZERS)}
+
+#: ``update(code, s, t, theta, state, start, grad, scale, decay)``.
+update = select([row.update for row in OPTIMIZERS.values()])

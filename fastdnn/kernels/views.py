@@ -1,0 +1,77 @@
+"""Matrix and vector views into flat buffers that cost nothing inside compiled code."""
+
+import numpy as np
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array, populate_array
+
+from fastdnn._jit import BOUNDS_CHECKED, JIT_ENABLED, kernel
+
+
+def _view_codegen(ndim):
+    """Build an array from a pointer: no reference count, no wrap-around of the start."""
+
+    def codegen(context, builder, signature, args):
+        buffer_type = signature.args[0]
+        buffer = make_array(buffer_type)(context, builder, args[0])
+        start, shape = args[1], args[2:]
+        view = make_array(signature.return_type)(context, builder)
+        itemsize = context.get_constant(
+            types.intp, context.get_abi_sizeof(context.get_data_type(buffer_type.dtype))
+        )
+        strides = [itemsize]
+        for length in reversed(shape[1:]):
+            strides.insert(0, builder.mul(strides[0], length))
+        populate_array(
+            view,
+            data=builder.gep(buffer.data, [start]),
+            shape=cgutils.pack_array(builder, shape),
+            strides=cgutils.pack_array(builder, strides),
+            itemsize=itemsize,
+            meminfo=None,
+        )
+        return view._getvalue()
+
+    return codegen
+
+
+def _unchecked_vector(typingctx, buffer, start, length):
+    view_type = types.Array(buffer.dtype, 1, "C")
+    return view_type(buffer, types.intp, types.intp), _view_codegen(1)
+
+
+def _unchecked_matrix(typingctx, buffer, start, n_rows, n_columns):
+    view_type = types.Array(buffer.dtype, 2, "C")
+    signature = view_type(buffer, types.intp, types.intp, types.intp)
+    return signature, _view_codegen(2)
+
+
+def _checked_vector(buffer, start, length):
+    flat = buffer.reshape(buffer.size)
+    if length == 0:
+        return flat[:0]
+    if start < 0 or length < 0 or start + length > flat.size:
+        raise IndexError("a vector view reaches outside its buffer")
+    return flat[start : start + length]
+
+
+def _checked_matrix(buffer, start, n_rows, n_columns):
+    return vector(buffer, start, n_rows * n_columns).reshape((n_rows, n_columns))
+
+
+# vector(buffer, start, length) and matrix(buffer, start, n_rows, n_columns) view the
+# elements from position `start` on of a C-contiguous `buffer` of any dimension. The
+# caller keeps the buffer alive. With bounds checking or without JIT they check.
+if JIT_ENABLED and not BOUNDS_CHECKED:
+    vector = intrinsic(_unchecked_vector)
+    matrix = intrinsic(_unchecked_matrix)
+else:
+    vector = kernel(_checked_vector)
+    matrix = kernel(_checked_matrix)
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """View `array` as read-only: one numba type for all inputs, memory maps included."""
+    view = array.view(np.ndarray)
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,252 @@
+"""`DNNRegressor`: a neural network for regression as a scikit-learn estimator."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import RegressorMixin, _fit_context
+from sklearn.metrics import r2_score
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from fastdnn._estimator import BaseDNN
+
+
+class DNNRegressor(RegressorMixin, BaseDNN):
+    """Multi-layer perceptron regressor with a compiled training engine.
+
+    A drop-in for :class:`sklearn.neural_network.MLPRegressor`: parameters, defaults and
+    fitted attributes have the same names and meanings.
+
+    Parameters
+    ----------
+    loss : {'squared_error'}, default='squared_error'
+        Half the squared error, meaned over samples and outputs.
+    hidden_layer_sizes : int or array-like of int, default=(100,)
+        Units of each hidden layer.
+    activation : {'identity', 'logistic', 'tanh', 'relu', 'silu'}, default='relu'
+        Activation of the hidden layers.
+    solver : {'sgd', 'adam'}, default='adam'
+        Optimiser of the weights.
+    alpha : float, default=0.0001
+        Strength of the L2 penalty, ``alpha / 2 * sum(W**2)`` divided by the number of
+        samples in the batch.
+    batch_size : int or 'auto', default='auto'
+        Samples a step; 'auto' is ``min(200, n_samples)``.
+    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
+        Schedule of the step size for ``solver='sgd'``.
+    learning_rate_init : float, default=0.001
+        Initial step size.
+    power_t : float, default=0.5
+        Exponent of 'invscaling'.
+    max_iter : int, default=200
+        Largest number of epochs.
+    shuffle : bool, default=True
+        Whether to visit the samples in a new order every epoch.
+    random_state : int, RandomState instance or None, default=None
+        Source of the initial parameters, the validation split and the order of samples.
+    tol : float, default=1e-4
+        Improvement of the loss or score that counts.
+    verbose : bool, default=False
+        Whether to print the loss of each epoch.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the parameters of the last one.
+    momentum : float, default=0.9
+        Momentum of ``solver='sgd'``.
+    nesterovs_momentum : bool, default=True
+        Whether momentum is Nesterov's.
+    early_stopping : bool, default=False
+        Whether to hold out ``validation_fraction`` of the samples, stop when their score
+        no longer improves, and keep the best parameters.
+    validation_fraction : float, default=0.1
+        Share of the samples held out for early stopping.
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay of Adam's first and second moments.
+    epsilon : float, default=1e-8
+        Added to the root of Adam's second moment.
+    n_iter_no_change : int, default=10
+        Epochs without improvement that end training.
+    max_fun : int, default=15000
+        Not used by 'sgd' and 'adam'.
+    dtype : {'float32', 'float64', 'auto'}, default='float32'
+        Precision of the computation; 'auto' takes that of X, float64 for integers.
+    n_threads : int or None, default=None
+        Threads offered to `fit` and `predict`. None: as many as pay, one inside a joblib
+        worker. The result does not depend on it.
+
+    Attributes
+    ----------
+    coefs_ : list of ndarray of shape (n_in, n_out)
+        Weights of each layer.
+    intercepts_ : list of ndarray of shape (n_out,)
+        Biases of each layer.
+    loss_curve_ : list of float
+        Mean loss of each epoch.
+    loss_, best_loss_ : float
+        Last and lowest loss; ``best_loss_`` is None with early stopping.
+    validation_scores_ : list of float or None
+        R2 on the held-out samples after each epoch, with early stopping.
+    best_validation_score_ : float or None
+        The highest of them.
+    n_iter_ : int
+        Epochs run.
+    t_ : int
+        Samples seen.
+    n_features_in_, n_layers_, n_outputs_ : int
+        Input features, layers with input and output, outputs.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had string names.
+    out_activation_ : str
+        Activation of the output layer.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from fastdnn import DNNRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> network = DNNRegressor(learning_rate_init=0.01, random_state=0)
+    >>> model = make_pipeline(StandardScaler(), network).fit(X, y)
+    >>> bool(model.score(X, y) > 0.5)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = BaseDNN._parameter_constraints | {
+        "loss": [StrOptions({"squared_error"})]
+    }
+    _y_is_numeric = True
+
+    def __init__(
+        self,
+        loss="squared_error",
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        dtype="float32",
+        n_threads=None,
+    ):
+        self.loss = loss
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.dtype = dtype
+        self.n_threads = n_threads
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "DNNRegressor":
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample.
+
+        Returns
+        -------
+        DNNRegressor
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            If the input is not valid or training diverges.
+        """
+        return self._fit(X, y, sample_weight, incremental=False)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "DNNRegressor":
+        """Train for one epoch on the given samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample.
+
+        Returns
+        -------
+        DNNRegressor
+            This estimator.
+        """
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the predicted targets of each sample.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Predictions in the computing dtype.
+        """
+        check_is_fitted(self)
+        outputs = self._outputs(X)
+        return outputs.ravel() if self.n_outputs_ == 1 else outputs
+
+    def _encode_targets(self, y: np.ndarray, incremental: bool) -> np.ndarray:
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        Y = y.reshape(len(y), -1)
+        self._n_targets = Y.shape[1]
+        return Y
+
+    def _output_layer(self) -> tuple[str, str, int, float]:
+        # scikit-learn reports the mean over the outputs and descends on their sum.
+        return "identity", "half_squared_error", self._n_targets, 1.0 / self._n_targets
+
+    def _score_outputs(
+        self, outputs: np.ndarray, Y: np.ndarray, weight: np.ndarray | None
+    ) -> float:
+        return float(r2_score(Y, outputs, sample_weight=weight))
