@@ -1,8 +1,9 @@
 """scikit-learn's multi-layer perceptron, an order of magnitude faster."""
 
 from fastdnn.classifier import DNNClassifier
+from fastdnn.network import DeepNeuralNetwork
 from fastdnn.regressor import DNNRegressor
 
 __version__ = "0.1.0"
 
-__all__ = ["DNNClassifier", "DNNRegressor", "__version__"]
+__all__ = ["DNNClassifier", "DNNRegressor", "DeepNeuralNetwork", "__version__"]

@@ -18,6 +18,9 @@ from fastdnn._prediction import forward_pass
 from fastdnn._threads import threads_offered
 from fastdnn._training import History, OptimizerState, Samples
 
+# Data sets of up to this many rows that train as a whole are computed in float64.
+_SMALL_BATCH = 200
+
 #: Names that scikit-learn gives to activations, in the words of the kernels.
 _KERNEL_NAMES = {"logistic": "sigmoid"}
 
@@ -171,9 +174,15 @@ class BaseDNN(BaseEstimator, ABC):
         )
         if not incremental:
             self._optimizer_state = None
+        parameters = self._parameters
+        single = parameters.theta.dtype == np.float32
+        widen = single and not incremental and _is_one_small_batch(training, options)
+        if widen:
+            parameters = parameters.astype(np.float64)
+            training = training.astype(np.float64)
         try:
             self._optimizer_state = _training.fit_stochastic(
-                self._parameters,
+                parameters,
                 self._activations(),
                 loss,
                 training,
@@ -188,6 +197,9 @@ class BaseDNN(BaseEstimator, ABC):
         except ValueError:
             self._unfit()
             raise
+        if widen:
+            self._parameters.theta[:] = parameters.theta
+            self._optimizer_state = self._optimizer_state.astype(np.float32)
         self._publish()
 
     def _hold_out(self, samples: Samples, random_state: Any) -> tuple[Samples, Any]:
@@ -244,3 +256,13 @@ class BaseDNN(BaseEstimator, ABC):
         X = self._validate_for_prediction(X)
         n_threads = threads_offered(self.n_threads)
         return forward_pass(self._parameters, self._activations(), X, n_threads)
+
+
+def _is_one_small_batch(samples: Samples, options: _training.Options) -> bool:
+    """Whether an epoch is one step over a handful of rows.
+
+    Such a fit is computed in float64 and its parameters are rounded: at this size the
+    cost does not show, and the rounding of the sums no longer depends on how the rows are
+    ordered. So a row of weight 2 gives the same network as the row given twice.
+    """
+    return samples.rows is None and samples.n_rows <= min(options.batch_size, _SMALL_BATCH)

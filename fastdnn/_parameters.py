@@ -46,6 +46,10 @@ class Parameters:
             self.intercept_starts.append(start)
             start += n_out
 
+    def astype(self, dtype: np.typing.DTypeLike) -> "Parameters":
+        """Return a copy in another precision."""
+        return _from_theta(self.layer_sizes, self.theta.astype(dtype))
+
     def __reduce__(self) -> tuple:
         # Views do not survive pickling: store the vector and cut it again.
         return _from_theta, (self.layer_sizes, self.theta)

@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -50,6 +50,11 @@ class Samples:
     def n_rows(self) -> int:
         """Number of rows to train on."""
         return self.X.shape[0] if self.rows is None else self.rows.size
+
+    def astype(self, dtype: np.typing.DTypeLike) -> "Samples":
+        """Return the samples converted to `dtype`."""
+        weight = None if self.weight is None else self.weight.astype(dtype)
+        return Samples(self.X.astype(dtype), self.Y.astype(dtype), weight, self.rows)
 
 
 @dataclass
@@ -131,6 +136,10 @@ class OptimizerState:
     memory: np.ndarray
     learning_rate: float
     t: int = 0
+
+    def astype(self, dtype: np.typing.DTypeLike) -> "OptimizerState":
+        """Return the state converted to `dtype`."""
+        return replace(self, memory=self.memory.astype(dtype))
 
 
 class EpochRunner:

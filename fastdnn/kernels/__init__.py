@@ -1,0 +1,43 @@
+"""All compiled code. The public names are the textbook's steps, for use in other kernels."""
+
+from fastdnn.kernels.textbook import (
+    IDENTITY,
+    RELU,
+    SIGMOID,
+    SILU,
+    SOFTMAX,
+    TANH,
+    compute_cost,
+    linear_activation_backward,
+    linear_activation_forward,
+    linear_backward,
+    linear_forward,
+    relu,
+    relu_backward,
+    relu_prime,
+    sigmoid,
+    sigmoid_backward,
+    sigmoid_prime,
+    update_parameters,
+)
+
+__all__ = [
+    "IDENTITY",
+    "RELU",
+    "SIGMOID",
+    "SILU",
+    "SOFTMAX",
+    "TANH",
+    "compute_cost",
+    "linear_activation_backward",
+    "linear_activation_forward",
+    "linear_backward",
+    "linear_forward",
+    "relu",
+    "relu_backward",
+    "relu_prime",
+    "sigmoid",
+    "sigmoid_backward",
+    "sigmoid_prime",
+    "update_parameters",
+]
