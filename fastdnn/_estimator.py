@@ -21,6 +21,9 @@ from fastdnn._training import History, OptimizerState, Samples
 # Data sets of up to this many rows that train as a whole are computed in float64.
 _SMALL_BATCH = 200
 
+# From a warning below `_train` up to the line that called `fit`.
+_FRAMES_TO_USER = 6
+
 #: Names that scikit-learn gives to activations, in the words of the kernels.
 _KERNEL_NAMES = {"logistic": "sigmoid"}
 
@@ -106,13 +109,14 @@ class BaseDNN(BaseEstimator, ABC):
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going "
                 "to be clipped",
-                stacklevel=4,
+                stacklevel=_FRAMES_TO_USER,
             )
         return int(min(self.batch_size, n_rows))
 
     def _validate_for_prediction(self, X: Any) -> np.ndarray:
         dtype = self._parameters.theta.dtype
-        X = validate_data(self, X, dtype=dtype, order="C", reset=False)
+        with np.errstate(over="ignore"):  # a number too large is reported as such
+            X = validate_data(self, X, dtype=dtype, order="C", reset=False)
         return np.ascontiguousarray(X)
 
     # -- fitting ------------------------------------------------------------------------
@@ -122,16 +126,17 @@ class BaseDNN(BaseEstimator, ABC):
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
         first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            dtype=self._computing_dtypes(),
-            order="C",
-            multi_output=True,
-            y_numeric=self._y_is_numeric,
-            reset=first_pass,
-        )
+        with np.errstate(over="ignore"):  # a number too large is reported as such
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                dtype=self._computing_dtypes(),
+                order="C",
+                multi_output=True,
+                y_numeric=self._y_is_numeric,
+                reset=first_pass,
+            )
         Y = np.ascontiguousarray(self._encode_targets(y, incremental), dtype=X.dtype)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
@@ -139,6 +144,8 @@ class BaseDNN(BaseEstimator, ABC):
         random_state = check_random_state(self.random_state)
         if first_pass:
             self._initialize(hidden_sizes, X, random_state)
+        else:
+            self._parameters.take_over(self.coefs_, self.intercepts_)
         self._train(samples, random_state, incremental)
         return self
 
@@ -254,6 +261,7 @@ class BaseDNN(BaseEstimator, ABC):
 
     def _outputs(self, X: Any) -> np.ndarray:
         X = self._validate_for_prediction(X)
+        self._parameters.take_over(self.coefs_, self.intercepts_)
         n_threads = threads_offered(self.n_threads)
         return forward_pass(self._parameters, self._activations(), X, n_threads)
 

@@ -46,6 +46,15 @@ class Parameters:
             self.intercept_starts.append(start)
             start += n_out
 
+    def take_over(
+        self, coefs: list[np.ndarray], intercepts: list[np.ndarray]
+    ) -> None:
+        """Copy in the matrices and vectors that were put in the place of the views."""
+        given = [*coefs, *intercepts]
+        for position, view in enumerate([*self.coefs, *self.intercepts]):
+            if given[position] is not view:
+                view[...] = given[position]
+
     def astype(self, dtype: np.typing.DTypeLike) -> "Parameters":
         """Return a copy in another precision."""
         return _from_theta(self.layer_sizes, self.theta.astype(dtype))

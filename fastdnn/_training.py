@@ -333,7 +333,7 @@ def fit_stochastic(
                         f"Stochastic Optimizer: Maximum iterations ({options.max_iter}) "
                         "reached and the optimization hasn't converged yet.",
                         ConvergenceWarning,
-                        stacklevel=2,
+                        stacklevel=6,  # the line that called `fit`
                     )
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)

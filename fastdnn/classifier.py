@@ -332,7 +332,10 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     def _decide(self, outputs: np.ndarray) -> np.ndarray:
         positions = self._positions(outputs)
-        return positions if self._multilabel else self.classes_[positions]
+        if self._multilabel:
+            return positions
+        # With a single class there is still one output; it cannot choose.
+        return self.classes_[np.minimum(positions, len(self.classes_) - 1)]
 
     def _score_outputs(
         self, outputs: np.ndarray, Y: np.ndarray, weight: np.ndarray | None
