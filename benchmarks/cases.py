@@ -39,9 +39,7 @@ class Case(NamedTuple):
         }
 
 
-def _made_up(
-    n_samples: int, n_features: int, n_classes: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _made_up(n_samples: int, n_features: int, n_classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Label random samples by a random network, so that there is something to learn."""
     generator = np.random.default_rng(0)
     X = generator.standard_normal((n_samples, n_features))

@@ -149,9 +149,7 @@ class BaseDNN(BaseEstimator, ABC):
         self._train(samples, random_state, incremental)
         return self
 
-    def _initialize(
-        self, hidden_sizes: list[int], X: np.ndarray, random_state: Any
-    ) -> None:
+    def _initialize(self, hidden_sizes: list[int], X: np.ndarray, random_state: Any) -> None:
         self.out_activation_, _, self.n_outputs_, _ = self._output_layer()
         sizes = [X.shape[1], *hidden_sizes, self.n_outputs_]
         self._parameters = Parameters(sizes, X.dtype)
@@ -161,7 +159,8 @@ class BaseDNN(BaseEstimator, ABC):
         self.n_layers_ = len(sizes)
 
     def _activations(self) -> list[str]:
-        names = [self.activation] * (self.n_layers_ - 2) + [self.out_activation_]
+        names: list[str] = [self.activation] * (self.n_layers_ - 2)
+        names.append(self.out_activation_)
         return [_KERNEL_NAMES.get(name, name) for name in names]
 
     def _train(self, samples: Samples, random_state: Any, incremental: bool) -> None:
@@ -247,9 +246,10 @@ class BaseDNN(BaseEstimator, ABC):
         self.t_ = history.t
         self.loss_ = history.loss
         self.loss_curve_ = history.loss_curve
-        self.best_loss_ = history.best_loss
-        self.validation_scores_ = history.validation_scores
-        self.best_validation_score_ = history.best_validation_score
+        stopped_early = history.early_stopping
+        self.best_loss_ = None if stopped_early else history.best_loss
+        self.validation_scores_ = history.validation_scores if stopped_early else None
+        self.best_validation_score_ = history.best_validation_score if stopped_early else None
 
     def _unfit(self) -> None:
         """Leave no half-trained model behind."""

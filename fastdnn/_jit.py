@@ -24,7 +24,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numba
 import numpy as np
@@ -32,7 +32,7 @@ from numba import _dynfunc
 from numba.core import caching, compiler, config, types
 from numba.core.compiler_machinery import AnalysisPass, register_pass
 from numba.core.typed_passes import AnnotateTypes, NativeLowering
-from numba.extending import overload
+from numba.extending import intrinsic, overload
 
 logger = logging.getLogger("fastdnn")
 
@@ -105,9 +105,7 @@ class _OfferToCallers(AnalysisPass):
         return False
 
 
-@ctypes.PYFUNCTYPE(
-    ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p
-)
+@ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 def _refuse_call(closure: int, args: int, kwargs: int) -> None:
     raise TypeError("a fastdnn kernel can be called from compiled code only")
 
@@ -146,7 +144,12 @@ def entry_point(function: Callable) -> Any:
     return dispatcher
 
 
-def by_precision(single: Callable, double: Callable) -> Any:
+def emitted(definition: Callable) -> Any:
+    """Make a function of compiled code whose LLVM instructions `definition` emits."""
+    return intrinsic(definition)
+
+
+def by_precision(single: Any, double: Any) -> Any:
     """Join a float32 and a float64 scalar kernel under one name.
 
     The choice is made from the argument's type when the caller is compiled.
@@ -210,7 +213,7 @@ class _SourceHashLocator(caching._CacheLocator):
 
 
 class _KernelCacheImpl(caching.CompileResultCacheImpl):
-    _locator_classes = [_SourceHashLocator]
+    _locator_classes: ClassVar[list] = [_SourceHashLocator]
 
 
 class _KernelCache(caching.FunctionCache):
@@ -302,9 +305,7 @@ def _belongs_to_user_alone(folder: Path) -> bool:
     if os.name != "posix":
         return True
     status = folder.stat()
-    return status.st_uid == os.geteuid() and not status.st_mode & (
-        stat.S_IWGRP | stat.S_IWOTH
-    )
+    return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 _announced = threading.Event()

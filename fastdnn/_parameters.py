@@ -46,9 +46,7 @@ class Parameters:
             self.intercept_starts.append(start)
             start += n_out
 
-    def take_over(
-        self, coefs: list[np.ndarray], intercepts: list[np.ndarray]
-    ) -> None:
+    def take_over(self, coefs: list[np.ndarray], intercepts: list[np.ndarray]) -> None:
         """Copy in the matrices and vectors that were put in the place of the views."""
         given = [*coefs, *intercepts]
         for position, view in enumerate([*self.coefs, *self.intercepts]):

@@ -168,9 +168,7 @@ def plan_training(
         settings.x_start = workspace.take(batch_size * n_features)
         settings.y_start = workspace.take(batch_size * n_targets)
         settings.w_start = workspace.take(batch_size if weighted else 0)
-    layers = _layer_table(
-        parameters, activations, batch_size, workspace, with_deltas=True
-    )
+    layers = _layer_table(parameters, activations, batch_size, workspace, with_deltas=True)
     settings.db_start = workspace.take(n_shards * parameters.n_biases)
     blocks = _block_table(parameters, batch_size)
     n_workers = max(1, min(n_threads, max(n_shards, len(blocks) // 2)))

@@ -111,9 +111,7 @@ class Team:
 
     def __enter__(self) -> "Team":
         if self._n_workers > 1:
-            self._pool = ThreadPoolExecutor(
-                self._n_workers - 1, thread_name_prefix="fastdnn"
-            )
+            self._pool = ThreadPoolExecutor(self._n_workers - 1, thread_name_prefix="fastdnn")
         return self
 
     def __exit__(

@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -93,20 +94,14 @@ class History:
 
     early_stopping: bool
     loss_curve: list[float] = field(default_factory=list)
-    validation_scores: list[float] | None = None
-    best_loss: float | None = np.inf
-    best_validation_score: float | None = None
+    validation_scores: list[float] = field(default_factory=list)
+    best_loss: float = np.inf
+    best_validation_score: float = -np.inf
     best_theta: np.ndarray | None = None
     no_improvement_count: int = 0
     n_iter: int = 0
     t: int = 0
     loss: float = np.inf
-
-    def __post_init__(self) -> None:
-        if self.early_stopping:
-            self.validation_scores = []
-            self.best_validation_score = -np.inf
-            self.best_loss = None
 
     def record_loss(self, tol: float) -> None:
         """Count an epoch whose loss is not better than the best by `tol`."""
@@ -170,14 +165,14 @@ class EpochRunner:
         self._batches_per_run = max(1, int(_FLOPS_PER_SECOND * _SECONDS_PER_RUN / flops))
 
     def __enter__(self) -> "EpochRunner":
-        self._guard = single_threaded_blas()
-        self._guard.__enter__()
-        self._team.__enter__()
+        with ExitStack() as stack:
+            stack.enter_context(single_threaded_blas())
+            stack.enter_context(self._team)
+            self._resources = stack.pop_all()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._team.__exit__(*error)
-        self._guard.__exit__(*error)
+        self._resources.close()
 
     def run(self, order: np.ndarray) -> float:
         """Train on every row once.

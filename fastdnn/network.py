@@ -27,8 +27,8 @@ Caches = list[tuple]
 class DeepNeuralNetwork:
     """A multi-layer perceptron with every step of its training in the open.
 
-    Samples are rows. Layer ``l`` computes ``A_l = g(A_{l-1} @ W_l + b_l)``; its parameters
-    are the attributes ``W1``, ``b1``, ``W2``, ..., which can be read and set.
+    Samples are rows. Layer ``l`` computes ``A_l = g(A_{l-1} @ W_l + b_l)``;
+    its parameters are the attributes ``W1``, ``b1``, ``W2``, ..., which can be read and set.
 
     Parameters
     ----------
@@ -80,9 +80,7 @@ class DeepNeuralNetwork:
         dtype: str = "float64",
     ) -> None:
         sizes = list(layer_sizes)
-        if len(sizes) < 2 or any(
-            not isinstance(size, Integral) or size < 1 for size in sizes
-        ):
+        if len(sizes) < 2 or any(not isinstance(size, Integral) or size < 1 for size in sizes):
             raise ValueError(
                 f"layer_sizes={layer_sizes!r} must hold two or more positive integers: "
                 "inputs, hidden layers, outputs."
@@ -98,7 +96,7 @@ class DeepNeuralNetwork:
         for name in activations:
             if name not in ACTIVATION_CODES:
                 raise ValueError(
-                    f"activation {name!r} is unknown; choose from {list(ACTIVATION_CODES)}."
+                    f"activation {name!r} is unknown; choose one of {list(ACTIVATION_CODES)}."
                 )
         if str(dtype) not in ("float32", "float64"):
             raise ValueError(f"dtype={dtype!r} must be 'float64' or 'float32'.")
@@ -156,9 +154,7 @@ class DeepNeuralNetwork:
         if scheme not in SCHEMES:
             raise ValueError(f"scheme={scheme!r} is unknown; choose from {list(SCHEMES)}.")
         generator = check_random_state(random_state)
-        for W, b in zip(
-            self._parameters.coefs, self._parameters.intercepts, strict=True
-        ):
+        for W, b in zip(self._parameters.coefs, self._parameters.intercepts, strict=True):
             W[...] = SCHEMES[scheme](generator, *W.shape)
             b[...] = 0.0
 
@@ -322,7 +318,7 @@ class DeepNeuralNetwork:
         n_iterations : int
             Passes over the samples.
         batch_size : int, default=None
-            Samples a step; all of them if None, one for the textbooks' stochastic descent.
+            Samples a step; all of them if None.
         l2 : float, default=0
             lambda of the L2 penalty.
         record_every : int, default=1
@@ -454,9 +450,7 @@ class DeepNeuralNetwork:
 
     def _targets(self, Y: Any, n_samples: int) -> np.ndarray:
         """Return the targets as the engine takes them: positions stay positions."""
-        Y = check_array(
-            Y, dtype=self.dtype, order="C", ensure_2d=False, input_name="Y"
-        )
+        Y = check_array(Y, dtype=self.dtype, order="C", ensure_2d=False, input_name="Y")
         Y = np.ascontiguousarray(Y.reshape(len(Y), -1))
         if len(Y) != n_samples:
             raise ValueError(f"Y has {len(Y)} rows, but there are {n_samples} samples.")

@@ -7,6 +7,7 @@ The images carry no licence, so they are not part of this project: pass the file
 import argparse
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -36,14 +37,12 @@ def main() -> None:
     network = DeepNeuralNetwork(LAYER_SIZES)
     # The textbook draws W of shape (n_out, n_in) from NumPy's legacy stream.
     draw = np.random.RandomState(1)
-    for l, (n_in, n_out) in enumerate(zip(LAYER_SIZES, LAYER_SIZES[1:], strict=False)):
+    for l, (n_in, n_out) in enumerate(pairwise(LAYER_SIZES)):
         W = draw.randn(n_out, n_in) / np.sqrt(n_in)
         setattr(network, f"W{l + 1}", W.T)
 
     print(f"Training {LAYER_SIZES} on {len(X)} images for {arguments.steps} steps.")
-    costs = network.gradient_descent(
-        X, y, learning_rate=0.0075, n_iterations=arguments.steps
-    )
+    costs = network.gradient_descent(X, y, learning_rate=0.0075, n_iterations=arguments.steps)
     reference = json.loads(REFERENCE.read_text())["costs"]
     worst = 0.0
     for step, cost in enumerate(costs):
@@ -51,9 +50,7 @@ def main() -> None:
         if expected is not None:
             difference = abs(cost - expected) / expected
             worst = max(worst, difference)
-            print(
-                f"step {step:4d}  cost {cost:.16f}  relative difference {difference:.1e}"
-            )
+            print(f"step {step:4d}  cost {cost:.16f}  relative difference {difference:.1e}")
     print(f"train accuracy {100 * network.score(X, y):.3f} %")
     print(f"test accuracy  {100 * network.score(X_test, y_test):.3f} %")
     print(f"largest relative difference from the reference costs: {worst:.1e}")

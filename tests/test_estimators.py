@@ -239,7 +239,10 @@ def test_setting_coefs_changes_predictions(Estimator):
         (dict(alpha=-1.0), "'alpha' parameter"),
         (dict(dtype="float16"), "'dtype' parameter"),
         (dict(n_threads=0), "'n_threads' parameter"),
-        (dict(early_stopping=True, validation_fraction=0.005), "validation set is too|test_size = 1"),
+        (
+            dict(early_stopping=True, validation_fraction=0.005),
+            "validation set is too|test_size = 1",
+        ),
     ],
 )
 def test_bad_parameters(Estimator, settings, message):
@@ -303,9 +306,7 @@ def test_threads_change_no_bit(Estimator, dtype, solver):
     generator = np.random.default_rng(0)
     X = generator.standard_normal((1000, 60))
     y = (X[:, 0] > 0).astype(int)
-    settings = dict(
-        hidden_layer_sizes=(96, 64), batch_size=400, random_state=0, max_iter=3
-    )
+    settings = dict(hidden_layer_sizes=(96, 64), batch_size=400, random_state=0, max_iter=3)
     with pytest.warns(ConvergenceWarning):
         one, *others = (
             Estimator(dtype=dtype, solver=solver, n_threads=n, **settings).fit(X, y)

@@ -95,9 +95,7 @@ def targets_for(output_activation, n_outputs, generator, n_samples=12):
 def test_gradients_are_those_of_the_cost(output_activation, loss, n_outputs, activation):
     generator = np.random.default_rng(3)
     hidden = [3] if isinstance(activation, str) else [3, 2]
-    network = DeepNeuralNetwork(
-        [4, *hidden, n_outputs], activation, output_activation, loss
-    )
+    network = DeepNeuralNetwork([4, *hidden, n_outputs], activation, output_activation, loss)
     network.initialize_parameters("glorot_uniform", random_state=0)
     X = generator.standard_normal((12, 4))
     Y = targets_for(output_activation, n_outputs, generator)
@@ -238,9 +236,7 @@ def test_bad_samples(X, Y, message):
 def test_bad_class_positions():
     network = DeepNeuralNetwork([4, 3, 3], output_activation="softmax")
     with pytest.raises(ValueError, match="class positions 0 to 2"):
-        network.gradient_descent(
-            np.ones((2, 4)), [0, 3], learning_rate=0.1, n_iterations=1
-        )
+        network.gradient_descent(np.ones((2, 4)), [0, 3], learning_rate=0.1, n_iterations=1)
 
 
 def test_bad_steps(samples):

@@ -10,8 +10,8 @@ from fastdnn._jit import kernel, select
 from fastdnn.kernels import elementary
 
 # A prime takes the activation's output ``a = g(z)`` where that is enough, since then the
-# layer keeps one matrix instead of two; the table says which. Constants take the type of their argument: a
-# Python float would turn a float32 expression into float64.
+# layer keeps one matrix instead of two; the table says which. Constants take the type of
+# their argument: a Python float would turn a float32 expression into float64.
 
 
 @kernel

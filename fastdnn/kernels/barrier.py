@@ -8,10 +8,9 @@ import sys
 
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-from fastdnn._jit import JIT_ENABLED, kernel
+from fastdnn._jit import JIT_ENABLED, emitted, kernel
 
 # Positions in the team vector, a cache line of 8 numbers each.
 ARRIVED, GENERATION, NEXT_TASK, FAILED = 0, 8, 16, 24
@@ -62,10 +61,10 @@ def _yield_processor(typingctx):
 
 
 if JIT_ENABLED:
-    fetch_add = intrinsic(_fetch_add)
-    load = intrinsic(_load)
-    store = intrinsic(_store)
-    yield_processor = intrinsic(_yield_processor)
+    fetch_add = emitted(_fetch_add)
+    load = emitted(_load)
+    store = emitted(_store)
+    yield_processor = emitted(_yield_processor)
 else:  # plain Python runs in teams of one, which never wait
 
     def fetch_add(array, position, amount):

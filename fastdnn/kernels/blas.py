@@ -9,9 +9,9 @@ import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import get_cython_function_address, intrinsic
+from numba.extending import get_cython_function_address
 
-from fastdnn._jit import JIT_ENABLED
+from fastdnn._jit import JIT_ENABLED, emitted
 
 _SYMBOLS = {types.float32: "fastdnn_sgemm", types.float64: "fastdnn_dgemm"}
 
@@ -105,9 +105,9 @@ def _matmul_left_transposed(typingctx, left, first, right, out):
 
 
 if JIT_ENABLED:
-    matmul = intrinsic(_matmul)
-    matmul_right_transposed = intrinsic(_matmul_right_transposed)
-    matmul_left_transposed = intrinsic(_matmul_left_transposed)
+    matmul = emitted(_matmul)
+    matmul_right_transposed = emitted(_matmul_right_transposed)
+    matmul_left_transposed = emitted(_matmul_left_transposed)
 else:
 
     def matmul(left, right, out):

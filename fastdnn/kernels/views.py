@@ -2,10 +2,9 @@
 
 import numpy as np
 from numba.core import cgutils, types
-from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 
-from fastdnn._jit import BOUNDS_CHECKED, JIT_ENABLED, kernel
+from fastdnn._jit import BOUNDS_CHECKED, JIT_ENABLED, emitted, kernel
 
 
 def _view_codegen(ndim):
@@ -63,8 +62,8 @@ def _checked_matrix(buffer, start, n_rows, n_columns):
 # elements from position `start` on of a C-contiguous `buffer` of any dimension. The
 # caller keeps the buffer alive. With bounds checking or without JIT they check.
 if JIT_ENABLED and not BOUNDS_CHECKED:
-    vector = intrinsic(_unchecked_vector)
-    matrix = intrinsic(_unchecked_matrix)
+    vector = emitted(_unchecked_vector)
+    matrix = emitted(_unchecked_matrix)
 else:
     vector = kernel(_checked_vector)
     matrix = kernel(_checked_matrix)

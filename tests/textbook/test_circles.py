@@ -41,9 +41,7 @@ def test_first_gradients(run, network, samples, ours):
 @pytest.mark.slow_without_jit
 def test_costs_parameters_and_accuracies(run, network, samples, ours):
     X, Y, X_test, Y_test = samples
-    costs = network.gradient_descent(
-        X, Y, learning_rate=run["lr"], n_iterations=run["n"]
-    )
+    costs = network.gradient_descent(X, Y, learning_rate=run["lr"], n_iterations=run["n"])
     for step, cost in run["costs"].items():
         assert_allclose(costs[int(step)], cost, rtol=1e-8)
     for name, value in run["params"].items():

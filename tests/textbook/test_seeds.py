@@ -43,9 +43,7 @@ def test_l2_penalty(l2, reference, ours, seeds):
     for name, n_in, n_out in [("W1", 7, 5), ("W2", 5, 3), ("W3", 3, 1)]:
         setattr(network, name, (draw.randn(n_out, n_in) / np.sqrt(n_in)).T)
 
-    costs = network.gradient_descent(
-        X, y, learning_rate=0.1, n_iterations=500, l2=float(l2)
-    )
+    costs = network.gradient_descent(X, y, learning_rate=0.1, n_iterations=500, l2=float(l2))
 
     AL, caches = network.forward(X)
     costs.append(network.cost(AL, y, l2=float(l2), caches=caches))
