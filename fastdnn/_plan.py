@@ -18,8 +18,10 @@ from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS
 
 # A task below this many floating-point operations costs more to hand out than it gains.
 _FLOPS_PER_TASK = 1.5e6
-# Rows of a shard: fewer make the matrix products inefficient.
-_MIN_SHARD_ROWS = 64
+# Rows of a shard: fewer make the matrix products inefficient, more leave the cache.
+_MIN_SHARD_ROWS, _MAX_SHARD_ROWS = 64, 256
+# Shards of a batch and blocks of a layer, unless they grow too large for the cache.
+_MAX_SHARES = 8
 # A block of a weight gradient is stepped while it is in the second-level cache.
 _MAX_BLOCK_BYTES = 256 * 1024
 # Prediction keeps the activations of one block of rows in the second-level cache.
@@ -91,11 +93,9 @@ def _block_table(parameters: Parameters, batch_size: int) -> np.ndarray:
     rows = []
     for l, W in enumerate(parameters.coefs):
         n_in, n_out = W.shape
-        by_cost = _FLOPS_PER_TASK / (2.0 * batch_size * n_out)
-        by_cache = _MAX_BLOCK_BYTES / (n_out * itemsize)
-        height = max(1, min(n_in, max(8, int(min(2 * by_cost, by_cache)))))
-        n_blocks = -(-n_in // height)
-        height = -(-n_in // n_blocks)
+        to_share = min(_MAX_SHARES, int(2.0 * batch_size * W.size / _FLOPS_PER_TASK))
+        for_cache = -(-W.size * itemsize // _MAX_BLOCK_BYTES)
+        height = -(-n_in // min(n_in, max(1, to_share, for_cache)))
         for first in range(0, n_in, height):
             rows.append((l, first, min(height, n_in - first), n_out))
     rows.sort(key=lambda row: -row[2] * row[3])
@@ -104,8 +104,11 @@ def _block_table(parameters: Parameters, batch_size: int) -> np.ndarray:
 
 def _shard_rows(parameters: Parameters, batch_size: int) -> int:
     flops = 4.0 * batch_size * parameters.n_weights
-    n_shards = min(int(flops / _FLOPS_PER_TASK), batch_size // _MIN_SHARD_ROWS)
-    return -(-batch_size // max(1, n_shards))
+    most = min(int(flops / _FLOPS_PER_TASK), batch_size // _MIN_SHARD_ROWS)
+    most = min(most, max(_MAX_SHARES, batch_size // _MAX_SHARD_ROWS))
+    # A power of two divides evenly among two, four, eight threads.
+    n_shards = 1 << max(0, most.bit_length() - 1)
+    return -(-batch_size // n_shards)
 
 
 def plan_training(
