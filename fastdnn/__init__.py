@@ -1,9 +1,10 @@
 """scikit-learn's multi-layer perceptron, an order of magnitude faster."""
 
+from fastdnn._version import VERSION
 from fastdnn.classifier import DNNClassifier
 from fastdnn.network import DeepNeuralNetwork
 from fastdnn.regressor import DNNRegressor
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = ["DNNClassifier", "DNNRegressor", "DeepNeuralNetwork", "__version__"]

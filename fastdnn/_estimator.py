@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
@@ -13,16 +14,22 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from fastdnn import _training
+from fastdnn._history import History
+from fastdnn._lbfgs import fit_lbfgs
 from fastdnn._parameters import Parameters, glorot_uniform_like_sklearn
 from fastdnn._prediction import forward_pass
+from fastdnn._samples import Samples
 from fastdnn._threads import threads_offered
-from fastdnn._training import History, OptimizerState, Samples
+from fastdnn._training import OptimizerState
+from fastdnn._version import VERSION
 
 # Data sets of up to this many rows that train as a whole are computed in float64.
 _SMALL_BATCH = 200
 
 # From a warning below `_train` up to the line that called `fit`.
 _FRAMES_TO_USER = 6
+
+_SPARSE_FORMATS = ["csr", "csc"]
 
 #: Names that scikit-learn gives to activations, in the words of the kernels.
 _KERNEL_NAMES = {"logistic": "sigmoid"}
@@ -39,7 +46,7 @@ class BaseDNN(BaseEstimator, ABC):
         "activation": [
             StrOptions({"identity", "logistic", "tanh", "relu", "silu"}),
         ],
-        "solver": [StrOptions({"sgd", "adam"})],
+        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [
             StrOptions({"auto"}),
@@ -113,11 +120,13 @@ class BaseDNN(BaseEstimator, ABC):
             )
         return int(min(self.batch_size, n_rows))
 
-    def _validate_for_prediction(self, X: Any) -> np.ndarray:
+    def _validate_for_prediction(self, X: Any) -> Samples:
         dtype = self._parameters.theta.dtype
         with np.errstate(over="ignore"):  # a number too large is reported as such
-            X = validate_data(self, X, dtype=dtype, order="C", reset=False)
-        return np.ascontiguousarray(X)
+            X = validate_data(
+                self, X, accept_sparse=_SPARSE_FORMATS, dtype=dtype, order="C", reset=False
+            )
+        return Samples(_rows_in_order(X))
 
     # -- fitting ------------------------------------------------------------------------
 
@@ -131,6 +140,7 @@ class BaseDNN(BaseEstimator, ABC):
                 self,
                 X,
                 y,
+                accept_sparse=_SPARSE_FORMATS,
                 dtype=self._computing_dtypes(),
                 order="C",
                 multi_output=True,
@@ -140,14 +150,23 @@ class BaseDNN(BaseEstimator, ABC):
         Y = np.ascontiguousarray(self._encode_targets(y, incremental), dtype=X.dtype)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
-        samples = Samples(np.ascontiguousarray(X), Y, sample_weight)
+        samples = Samples(_rows_in_order(X), Y, sample_weight)
         random_state = check_random_state(self.random_state)
         if first_pass:
             self._initialize(hidden_sizes, X, random_state)
         else:
             self._parameters.take_over(self.coefs_, self.intercepts_)
+        self._incremental = incremental
         self._train(samples, random_state, incremental)
         return self
+
+    def _check_solver(self) -> bool:
+        if self.solver == "lbfgs":
+            raise AttributeError(
+                "partial_fit is only available for stochastic optimizers. "
+                f"{self.solver} is not stochastic."
+            )
+        return True
 
     def _initialize(self, hidden_sizes: list[int], X: np.ndarray, random_state: Any) -> None:
         self.out_activation_, _, self.n_outputs_, _ = self._output_layer()
@@ -164,9 +183,71 @@ class BaseDNN(BaseEstimator, ABC):
         return [_KERNEL_NAMES.get(name, name) for name in names]
 
     def _train(self, samples: Samples, random_state: Any, incremental: bool) -> None:
-        training, validate = samples, None
+        if not incremental:
+            self._optimizer_state = None
+        parameters = self._parameters
+        widen = parameters.theta.dtype == np.float32 and self._needs_float64(
+            samples, incremental
+        )
+        if widen:
+            parameters = parameters.astype(np.float64)
+            samples = samples.astype(np.float64)
+        try:
+            if self.solver == "lbfgs":
+                self._minimize(parameters, samples)
+            else:
+                self._descend(parameters, samples, random_state, incremental)
+            _training.require_finite(parameters)
+        except ValueError:
+            self._unfit()
+            raise
+        if widen:
+            self._parameters.theta[:] = parameters.theta
+            if self._optimizer_state is not None:
+                self._optimizer_state = self._optimizer_state.astype(np.float32)
+        self._publish()
+
+    def _needs_float64(self, samples: Samples, incremental: bool) -> bool:
+        """Whether a float32 fit is computed in float64 and its parameters rounded.
+
+        L-BFGS compares losses that differ by less than float32 can tell. And where an
+        epoch is one step over a handful of rows, the cost of float64 does not show, while
+        the rounding of sums no longer depends on how the rows are ordered: so a row of
+        weight 2 gives the same network as the row given twice.
+        """
+        if self.solver == "lbfgs":
+            return True
+        if incremental or self.early_stopping:
+            return False
+        whole = self.batch_size == "auto" or self.batch_size >= samples.n_rows
+        return whole and samples.n_rows <= _SMALL_BATCH
+
+    def _minimize(self, parameters: Parameters, samples: Samples) -> None:
+        _, loss, _, loss_scale = self._output_layer()
+        self._history.n_iter, self._history.loss = fit_lbfgs(
+            parameters,
+            self._activations(),
+            loss,
+            samples,
+            loss_scale=loss_scale,
+            alpha=self.alpha,
+            max_iter=self.max_iter,
+            max_fun=self.max_fun,
+            tol=self.tol,
+            verbose=self.verbose,
+            n_threads=threads_offered(self.n_threads),
+        )
+
+    def _descend(
+        self,
+        parameters: Parameters,
+        samples: Samples,
+        random_state: Any,
+        incremental: bool,
+    ) -> None:
+        validate = None
         if self.early_stopping:
-            training, validate = self._hold_out(samples, random_state)
+            samples, validate = self._hold_out(samples, random_state)
         _, loss, _, loss_scale = self._output_layer()
         shared = {
             name: getattr(self, name)
@@ -174,45 +255,27 @@ class BaseDNN(BaseEstimator, ABC):
             if name not in ("batch_size", "loss_scale")
         }
         options = _training.Options(
-            **shared,
-            batch_size=self._batch_size(training.n_rows),
-            loss_scale=loss_scale,
+            **shared, batch_size=self._batch_size(samples.n_rows), loss_scale=loss_scale
         )
-        if not incremental:
-            self._optimizer_state = None
-        parameters = self._parameters
-        single = parameters.theta.dtype == np.float32
-        widen = single and not incremental and _is_one_small_batch(training, options)
-        if widen:
-            parameters = parameters.astype(np.float64)
-            training = training.astype(np.float64)
-        try:
-            self._optimizer_state = _training.fit_stochastic(
-                parameters,
-                self._activations(),
-                loss,
-                training,
-                options,
-                self._history,
-                random_state,
-                n_threads=threads_offered(self.n_threads),
-                validation_score=validate,
-                state=self._optimizer_state,
-                incremental=incremental,
-            )
-        except ValueError:
-            self._unfit()
-            raise
-        if widen:
-            self._parameters.theta[:] = parameters.theta
-            self._optimizer_state = self._optimizer_state.astype(np.float32)
-        self._publish()
+        self._optimizer_state = _training.fit_stochastic(
+            parameters,
+            self._activations(),
+            loss,
+            samples,
+            options,
+            self._history,
+            random_state,
+            n_threads=threads_offered(self.n_threads),
+            validation_score=validate,
+            state=self._optimizer_state,
+            incremental=incremental,
+        )
 
     def _hold_out(self, samples: Samples, random_state: Any) -> tuple[Samples, Any]:
         """Split off the validation rows, as positions, in scikit-learn's order."""
-        stratify = samples.Y if self._stratified() else None
+        stratify = samples.Y.astype(bool) if self._stratified() else None
         rows, held_out = train_test_split(
-            np.arange(samples.X.shape[0], dtype=np.int64),
+            np.arange(samples.n_rows, dtype=np.int64),
             random_state=random_state,
             test_size=self.validation_fraction,
             stratify=stratify,
@@ -222,17 +285,18 @@ class BaseDNN(BaseEstimator, ABC):
                 "The validation set is too small. Increase 'validation_fraction' or the "
                 "size of your dataset."
             )
-        X, Y = samples.X[held_out], samples.Y[held_out]
+        Y = samples.Y[held_out]
         weight = None if samples.weight is None else samples.weight[held_out]
         n_threads = threads_offered(self.n_threads)
+        parameters, activations = self._parameters, self._activations()
 
         def validate() -> float:
-            outputs = forward_pass(self._parameters, self._activations(), X, n_threads)
+            outputs = forward_pass(parameters, activations, samples.at(held_out), n_threads)
             if not np.isfinite(outputs).all():
                 return np.nan
             return self._score_outputs(outputs, Y, weight)
 
-        return Samples(samples.X, samples.Y, samples.weight, rows), validate
+        return samples.at(rows), validate
 
     def _stratified(self) -> bool:
         return False
@@ -245,11 +309,14 @@ class BaseDNN(BaseEstimator, ABC):
         self.n_iter_ = history.n_iter
         self.t_ = history.t
         self.loss_ = history.loss
+        if self.solver == "lbfgs":
+            return
         self.loss_curve_ = history.loss_curve
-        stopped_early = history.early_stopping
-        self.best_loss_ = None if stopped_early else history.best_loss
-        self.validation_scores_ = history.validation_scores if stopped_early else None
-        self.best_validation_score_ = history.best_validation_score if stopped_early else None
+        self._no_improvement_count = history.no_improvement_count
+        early = history.early_stopping
+        self.best_loss_ = None if early else history.best_loss
+        self.validation_scores_ = history.validation_scores if early else None
+        self.best_validation_score_ = history.best_validation_score if early else None
 
     def _unfit(self) -> None:
         """Leave no half-trained model behind."""
@@ -260,17 +327,49 @@ class BaseDNN(BaseEstimator, ABC):
     # -- prediction ---------------------------------------------------------------------
 
     def _outputs(self, X: Any) -> np.ndarray:
-        X = self._validate_for_prediction(X)
+        samples = self._validate_for_prediction(X)
         self._parameters.take_over(self.coefs_, self.intercepts_)
         n_threads = threads_offered(self.n_threads)
-        return forward_pass(self._parameters, self._activations(), X, n_threads)
+        return forward_pass(self._parameters, self._activations(), samples, n_threads)
+
+    # -- storage ------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict:
+        state = super().__getstate__() | {"_fastdnn_version": VERSION}
+        if "_parameters" in state:
+            # The views would be stored as further copies of the parameters.
+            self._parameters.take_over(state.pop("coefs_"), state.pop("intercepts_"))
+            kept = state["_optimizer_state"]
+            if kept is not None:
+                # Only `partial_fit` goes on from it; `fit` starts anew.
+                again = state.get("_incremental") or self.warm_start
+                state["_optimizer_state"] = kept.astype(np.float32) if again else None
+        return state
+
+    def __setstate__(self, state: dict) -> None:
+        saved_by = state.pop("_fastdnn_version", "unknown")
+        if saved_by != VERSION:
+            warnings.warn(
+                f"This {type(self).__name__} was saved by fastdnn {saved_by} and is "
+                f"loaded by fastdnn {VERSION}. If it does not work, load it with "
+                f"{saved_by} and save its `to_sklearn()`.",
+                UserWarning,
+                stacklevel=2,
+            )
+        super().__setstate__(state)
+        if "_parameters" in state:
+            self.coefs_ = list(self._parameters.coefs)
+            self.intercepts_ = list(self._parameters.intercepts)
+            if self._optimizer_state is not None:
+                dtype = self._parameters.theta.dtype
+                self._optimizer_state = self._optimizer_state.astype(dtype)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
 
-def _is_one_small_batch(samples: Samples, options: _training.Options) -> bool:
-    """Whether an epoch is one step over a handful of rows.
-
-    Such a fit is computed in float64 and its parameters are rounded: at this size the
-    cost does not show, and the rounding of the sums no longer depends on how the rows are
-    ordered. So a row of weight 2 gives the same network as the row given twice.
-    """
-    return samples.rows is None and samples.n_rows <= min(options.batch_size, _SMALL_BATCH)
+def _rows_in_order(X: Any) -> Any:
+    """Return X with its rows one after the other in memory: C-contiguous, or CSR."""
+    return X.tocsr() if sparse.issparse(X) else np.ascontiguousarray(X)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastdnn._parameters import Parameters
+from fastdnn._samples import Samples
 from fastdnn.kernels.activations import ACTIVATION_CODES, ACTIVATIONS
 from fastdnn.kernels.barrier import TEAM_SIZE
 from fastdnn.kernels.engine import SETTINGS, Network
@@ -118,9 +119,8 @@ def plan_training(
     optimizer: str,
     *,
     batch_size: int,
-    n_targets: int,
+    samples: Samples,
     gather: bool,
-    weighted: bool,
     n_threads: int,
     state: np.ndarray | None = None,
 ) -> Plan:
@@ -138,12 +138,10 @@ def plan_training(
         A name in `fastdnn.kernels.updates.OPTIMIZERS`.
     batch_size : int
         Rows of the largest batch.
-    n_targets : int
-        Columns of the target matrix.
+    samples : Samples
+        What it will be trained on.
     gather : bool
         Whether rows are picked by an order; otherwise they are taken where they lie.
-    weighted : bool
-        Whether samples have weights.
     n_threads : int
         Workers offered.
     state : ndarray, optional
@@ -159,7 +157,8 @@ def plan_training(
     settings.n_weights = parameters.n_weights
     settings.batch_size = batch_size
     settings.gather = gather
-    settings.weighted = weighted
+    settings.sparse = samples.is_sparse
+    settings.weighted = samples.weight is not None
     settings.optimizer = OPTIMIZER_CODES[optimizer]
     settings.canonical, settings.loss = loss_code(loss, activations[-1])
     settings.loss_scale = 1.0
@@ -167,10 +166,9 @@ def plan_training(
     n_shards = -(-batch_size // settings.shard_rows)
 
     if gather:
-        n_features = parameters.layer_sizes[0]
-        settings.x_start = workspace.take(batch_size * n_features)
-        settings.y_start = workspace.take(batch_size * n_targets)
-        settings.w_start = workspace.take(batch_size if weighted else 0)
+        settings.x_start = _take_input(workspace, parameters, samples, batch_size)
+        settings.y_start = workspace.take(batch_size * samples.n_targets)
+        settings.w_start = workspace.take(batch_size if settings.weighted else 0)
     layers = _layer_table(parameters, activations, batch_size, workspace, with_deltas=True)
     settings.db_start = workspace.take(n_shards * parameters.n_biases)
     blocks = _block_table(parameters, batch_size)
@@ -196,12 +194,24 @@ def plan_training(
     return Plan(settings, network, n_workers)
 
 
+def _take_input(
+    workspace: _Workspace, parameters: Parameters, samples: Samples, n_rows: int
+) -> int:
+    """Reserve room for gathered rows; those of sparse samples are not gathered."""
+    return workspace.take(0 if samples.is_sparse else n_rows * parameters.layer_sizes[0])
+
+
 def plan_prediction(
-    parameters: Parameters, activations: Sequence[str], n_rows: int, n_threads: int
+    parameters: Parameters,
+    activations: Sequence[str],
+    samples: Samples,
+    n_threads: int,
 ) -> Plan:
-    """Cut a forward pass over `n_rows` rows into blocks that stay in cache."""
-    dtype = parameters.theta.dtype
+    """Cut a forward pass over the samples into blocks that stay in cache."""
+    dtype, n_rows = parameters.theta.dtype, samples.n_rows
     settings = np.zeros(1, dtype=SETTINGS)[0]
+    settings.sparse = samples.is_sparse
+    settings.gather = samples.rows is not None
     widest = max(parameters.layer_sizes)
     by_cache = _PREDICTION_BYTES // (widest * dtype.itemsize)
     settings.shard_rows = max(1, min(n_rows, max(_MIN_SHARD_ROWS, by_cache)))
@@ -210,6 +220,8 @@ def plan_prediction(
     n_workers = max(1, min(n_threads, n_blocks, int(flops / _FLOPS_PER_TASK)))
     settings.n_workers = n_workers
     workspace = _Workspace()
+    if settings.gather:
+        settings.x_start = _take_input(workspace, parameters, samples, settings.shard_rows)
     layers = _layer_table(
         parameters, activations, settings.shard_rows, workspace, with_deltas=False
     )

@@ -6,18 +6,18 @@ import numpy as np
 
 from fastdnn._parameters import Parameters
 from fastdnn._plan import plan_prediction
+from fastdnn._samples import AS_THEY_LIE, Samples
 from fastdnn._threads import Team, single_threaded_blas
 from fastdnn.kernels.engine import predict
-from fastdnn.kernels.views import read_only
 
 
 def forward_pass(
     parameters: Parameters,
     activations: Sequence[str],
-    X: np.ndarray,
+    samples: Samples,
     n_threads: int = 1,
 ) -> np.ndarray:
-    """Return the output activations of every row of `X`.
+    """Return the output activations of every row of the samples.
 
     Parameters
     ----------
@@ -25,8 +25,8 @@ def forward_pass(
         The network.
     activations : sequence of str
         The activation of every layer but the input.
-    X : ndarray of shape (n_samples, n_features)
-        C-contiguous, in the dtype of the parameters.
+    samples : Samples
+        In the dtype of the parameters; targets and weights are not looked at.
     n_threads : int
         Threads offered.
 
@@ -34,13 +34,14 @@ def forward_pass(
     -------
     ndarray of shape (n_samples, n_outputs)
     """
-    plan = plan_prediction(parameters, activations, X.shape[0], n_threads)
-    out = np.empty((X.shape[0], parameters.layer_sizes[-1]), dtype=X.dtype)
-    network, X = plan.network, read_only(X)
+    plan = plan_prediction(parameters, activations, samples, n_threads)
+    data = samples.data(AS_THEY_LIE if samples.rows is None else samples.rows)
+    out = np.empty((samples.n_rows, parameters.layer_sizes[-1]), parameters.theta.dtype)
+    network = plan.network
     # Every worker has a workspace of its own; the task counter is common.
     networks = [network]
     for _ in range(1, plan.n_workers):
         networks.append(network._replace(work=np.zeros_like(network.work)))
     with single_threaded_blas(), Team(plan.n_workers, network.team) as team:
-        team.run(lambda worker: predict(plan.settings, X, networks[worker], out, worker))
+        team.run(lambda worker: predict(plan.settings, data, networks[worker], out, worker))
     return out

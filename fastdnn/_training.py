@@ -4,16 +4,17 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from fastdnn._history import History
 from fastdnn._parameters import Parameters
 from fastdnn._plan import Plan, plan_training
+from fastdnn._samples import AS_THEY_LIE, Samples
 from fastdnn._threads import Team, single_threaded_blas
-from fastdnn.kernels.engine import Data, train
-from fastdnn.kernels.views import read_only
+from fastdnn.kernels.engine import train
 
 # The engine is left this often, so that Ctrl-C and progress reports work.
 _SECONDS_PER_RUN = 0.08
@@ -24,38 +25,6 @@ NON_FINITE_MESSAGE = (
     "Solver produced non-finite parameter weights. The input data may contain large "
     "values and need to be preprocessed."
 )
-
-
-@dataclass
-class Samples:
-    """What a network is trained on, ready for the engine.
-
-    Attributes
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-        C-contiguous, in the computing dtype.
-    Y : ndarray of shape (n_samples, n_targets)
-        C-contiguous, in the computing dtype; class positions for softmax.
-    weight : ndarray of shape (n_samples,) or None
-        Sample weights in the computing dtype.
-    rows : ndarray of int64 or None
-        The rows to train on; all of them if None.
-    """
-
-    X: np.ndarray
-    Y: np.ndarray
-    weight: np.ndarray | None = None
-    rows: np.ndarray | None = None
-
-    @property
-    def n_rows(self) -> int:
-        """Number of rows to train on."""
-        return self.X.shape[0] if self.rows is None else self.rows.size
-
-    def astype(self, dtype: np.typing.DTypeLike) -> "Samples":
-        """Return the samples converted to `dtype`."""
-        weight = None if self.weight is None else self.weight.astype(dtype)
-        return Samples(self.X.astype(dtype), self.Y.astype(dtype), weight, self.rows)
 
 
 @dataclass
@@ -83,44 +52,14 @@ class Options:
     @property
     def optimizer(self) -> str:
         """Name of the optimiser in the table of updates."""
-        if self.solver != "sgd":
-            return self.solver
-        return "nesterov" if self.nesterovs_momentum else "momentum"
+        return optimizer_name(self.solver, self.nesterovs_momentum)
 
 
-@dataclass
-class History:
-    """What training has recorded; goes on over `partial_fit` and warm starts."""
-
-    early_stopping: bool
-    loss_curve: list[float] = field(default_factory=list)
-    validation_scores: list[float] = field(default_factory=list)
-    best_loss: float = np.inf
-    best_validation_score: float = -np.inf
-    best_theta: np.ndarray | None = None
-    no_improvement_count: int = 0
-    n_iter: int = 0
-    t: int = 0
-    loss: float = np.inf
-
-    def record_loss(self, tol: float) -> None:
-        """Count an epoch whose loss is not better than the best by `tol`."""
-        if self.loss > self.best_loss - tol:
-            self.no_improvement_count += 1
-        else:
-            self.no_improvement_count = 0
-        self.best_loss = min(self.loss, self.best_loss)
-
-    def record_score(self, score: float, tol: float, theta: np.ndarray) -> None:
-        """Count an epoch whose score is not better by `tol`; keep the best theta."""
-        self.validation_scores.append(score)
-        if score < self.best_validation_score + tol:
-            self.no_improvement_count += 1
-        else:
-            self.no_improvement_count = 0
-        if score > self.best_validation_score:
-            self.best_validation_score = score
-            self.best_theta = theta.copy()
+def optimizer_name(solver: str, nesterovs_momentum: bool) -> str:
+    """Return the row of the table of updates that a solver is."""
+    if solver != "sgd":
+        return solver
+    return "nesterov" if nesterovs_momentum else "momentum"
 
 
 @dataclass
@@ -151,13 +90,7 @@ class EpochRunner:
     def __init__(self, plan: Plan, samples: Samples) -> None:
         self._settings, self._network = plan.settings, plan.network
         self._samples = samples
-        dtype = plan.network.theta.dtype
-        weight = np.zeros(0, dtype) if samples.weight is None else samples.weight
-        self._fixed = (
-            read_only(samples.X),
-            read_only(samples.Y),
-            read_only(weight),
-        )
+        self._data = samples.data(AS_THEY_LIE)
         self._team = Team(plan.n_workers, plan.network.team)
         weights = plan.network.theta[: plan.settings.n_weights].astype(np.float64)
         self._settings.weight_squares = float(np.dot(weights, weights))
@@ -185,10 +118,11 @@ class EpochRunner:
         Returns
         -------
         float
-            The mean over the rows of the loss of their batch, each taken before its step.
+            The mean over the rows of the loss of their batch, each taken before its step;
+            with a total weight, the sum of all losses divided by it.
         """
         settings, network = self._settings, self._network
-        data = Data(*self._fixed, order)
+        data = self._data._replace(order=order)
         n_rows = self._samples.n_rows
         settings.loss_sum = 0.0
         first = 0
@@ -203,6 +137,8 @@ class EpochRunner:
                 growth = min(2.0, _SECONDS_PER_RUN / max(seconds, 1e-9))
                 self._batches_per_run = max(1, int(self._batches_per_run * growth))
             first = last
+        if settings.total_weight > 0.0:
+            return float(settings.loss_sum)
         return float(settings.loss_sum) / n_rows
 
 
@@ -265,9 +201,8 @@ def fit_stochastic(
         loss,
         options.optimizer,
         batch_size=options.batch_size,
-        n_targets=samples.Y.shape[1],
+        samples=samples,
         gather=options.shuffle or samples.rows is not None,
-        weighted=samples.weight is not None,
         n_threads=n_threads,
         state=None if state is None else state.memory,
     )
@@ -284,12 +219,14 @@ def fit_stochastic(
     settings.t = state.t
 
     n_rows = samples.n_rows
-    order = np.zeros(0, dtype=np.int64)
+    order = AS_THEY_LIE
     if options.shuffle:
         order = np.arange(n_rows, dtype=np.int64)
     elif samples.rows is not None:
         order = samples.rows
     history.n_iter = 0
+    if validation_score is not None:
+        history.best_theta = parameters.theta.copy()
     with EpochRunner(plan, samples) as runner:
         try:
             for _ in range(options.max_iter):
@@ -301,8 +238,8 @@ def fit_stochastic(
                     visit = order if samples.rows is None else samples.rows[order]
                 settings.learning_rate = state.learning_rate
                 history.loss = runner.run(visit)
-                if not np.isfinite(history.loss):
-                    _require_finite(parameters)
+                if validation_score is None and not np.isfinite(history.loss):
+                    require_finite(parameters)
                 state.t = int(settings.t)
                 history.n_iter += 1
                 history.t += n_rows
@@ -334,11 +271,13 @@ def fit_stochastic(
             warnings.warn("Training interrupted by user.", stacklevel=2)
     if history.best_theta is not None:
         parameters.theta[:] = history.best_theta
-    _require_finite(parameters)
+        history.best_theta = None
+    require_finite(parameters)
     return state
 
 
-def _require_finite(parameters: Parameters) -> None:
+def require_finite(parameters: Parameters) -> None:
+    """Raise if training has diverged."""
     if not np.isfinite(parameters.theta).all():
         raise ValueError(NON_FINITE_MESSAGE)
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.neural_network import MLPClassifier
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import (
     _check_partial_fit_first_call,
     check_classification_targets,
@@ -12,6 +14,7 @@ from sklearn.utils.multiclass import (
 )
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from fastdnn import _interchange
 from fastdnn._estimator import BaseDNN
 
 
@@ -27,8 +30,9 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         Units of each hidden layer.
     activation : {'identity', 'logistic', 'tanh', 'relu', 'silu'}, default='relu'
         Activation of the hidden layers.
-    solver : {'sgd', 'adam'}, default='adam'
-        Optimiser of the weights.
+    solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
+        Optimiser of the weights. 'lbfgs' uses all samples at every step and computes in
+        float64.
     alpha : float, default=0.0001
         Strength of the L2 penalty, ``alpha / 2 * sum(W**2)`` divided by the number of
         samples in the batch.
@@ -68,7 +72,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
     n_iter_no_change : int, default=10
         Epochs without improvement that end training.
     max_fun : int, default=15000
-        Not used by 'sgd' and 'adam'.
+        Largest number of evaluations of the loss, for ``solver='lbfgs'``.
     dtype : {'float32', 'float64', 'auto'}, default='float32'
         Precision of the computation; 'auto' takes that of X, float64 for integers.
     n_threads : int or None, default=None
@@ -178,7 +182,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
             Samples.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Class labels of any type, or a 0/1 matrix for several labels a sample.
@@ -197,6 +201,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         """
         return self._fit(X, y, sample_weight, incremental=False)
 
+    @available_if(BaseDNN._check_solver)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
@@ -205,7 +210,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
             Samples.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Class labels.
@@ -274,6 +279,41 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         """
         probabilities = self.predict_proba(X)
         return np.log(probabilities, out=probabilities)
+
+    def to_sklearn(self) -> MLPClassifier:
+        """Return a fitted `MLPClassifier` with the same parameters.
+
+        Everything that takes one can then be used, such as a converter to ONNX.
+
+        Returns
+        -------
+        sklearn.neural_network.MLPClassifier
+            Predicts the same, and goes on from the same state in `partial_fit`.
+
+        Raises
+        ------
+        ValueError
+            If a parameter has a value that scikit-learn does not know.
+        """
+        return _interchange.to_sklearn(self, MLPClassifier)
+
+    @classmethod
+    def from_sklearn(cls, mlp: MLPClassifier, *, dtype: str = "float32") -> "DNNClassifier":
+        """Return a fitted estimator with the parameters of a fitted `MLPClassifier`.
+
+        Parameters
+        ----------
+        mlp : sklearn.neural_network.MLPClassifier
+            Fitted.
+        dtype : {'float32', 'float64', 'auto'}, default='float32'
+            Precision of the new estimator; 'auto' takes that of `mlp`.
+
+        Returns
+        -------
+        DNNClassifier
+            Predicts the same up to rounding; `partial_fit` goes on from the same state.
+        """
+        return _interchange.from_sklearn(cls, mlp, dtype)
 
     def _set_classes(self, y: Any) -> None:
         check_classification_targets(y)

@@ -12,8 +12,9 @@ from sklearn.utils import check_array, check_random_state
 from fastdnn._parameters import SCHEMES, Parameters
 from fastdnn._plan import plan_training
 from fastdnn._prediction import forward_pass
+from fastdnn._samples import AS_THEY_LIE, Samples
 from fastdnn._threads import threads_offered
-from fastdnn._training import NON_FINITE_MESSAGE, EpochRunner, Samples
+from fastdnn._training import NON_FINITE_MESSAGE, EpochRunner
 from fastdnn.kernels import textbook
 from fastdnn.kernels.activations import ACTIVATION_CODES
 from fastdnn.kernels.losses import loss_code
@@ -354,18 +355,16 @@ class DeepNeuralNetwork:
             self.loss,
             "sgd",
             batch_size=min(batch_size, X.shape[0]),
-            n_targets=samples.Y.shape[1],
+            samples=samples,
             gather=False,
-            weighted=False,
             n_threads=threads_offered(n_threads),
         )
         plan.settings.learning_rate = learning_rate
         plan.settings.alpha = l2
-        as_they_lie = np.zeros(0, dtype=np.int64)
         costs = []
         with EpochRunner(plan, samples) as runner:
             for iteration in range(n_iterations):
-                cost = runner.run(as_they_lie)
+                cost = runner.run(AS_THEY_LIE)
                 if iteration % record_every == 0:
                     costs.append(cost)
         if not np.isfinite(self._parameters.theta).all():
@@ -387,7 +386,8 @@ class DeepNeuralNetwork:
         ndarray of shape (n_samples, n_outputs)
             Probabilities with a sigmoid or softmax output, otherwise predicted values.
         """
-        return forward_pass(self._parameters, self.activations, self._check_X(X))
+        samples = Samples(self._check_X(X))
+        return forward_pass(self._parameters, self.activations, samples)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return classes with a sigmoid or softmax output, otherwise predicted values.

@@ -5,9 +5,12 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
+from sklearn.neural_network import MLPRegressor
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from fastdnn import _interchange
 from fastdnn._estimator import BaseDNN
 
 
@@ -19,14 +22,16 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
     Parameters
     ----------
-    loss : {'squared_error'}, default='squared_error'
-        Half the squared error, meaned over samples and outputs.
+    loss : {'squared_error', 'poisson'}, default='squared_error'
+        Half the squared error, meaned over samples and outputs; or half the Poisson
+        deviance with a logarithmic link, for targets that are not negative.
     hidden_layer_sizes : int or array-like of int, default=(100,)
         Units of each hidden layer.
     activation : {'identity', 'logistic', 'tanh', 'relu', 'silu'}, default='relu'
         Activation of the hidden layers.
-    solver : {'sgd', 'adam'}, default='adam'
-        Optimiser of the weights.
+    solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
+        Optimiser of the weights. 'lbfgs' uses all samples at every step and computes in
+        float64.
     alpha : float, default=0.0001
         Strength of the L2 penalty, ``alpha / 2 * sum(W**2)`` divided by the number of
         samples in the batch.
@@ -66,7 +71,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     n_iter_no_change : int, default=10
         Epochs without improvement that end training.
     max_fun : int, default=15000
-        Not used by 'sgd' and 'adam'.
+        Largest number of evaluations of the loss, for ``solver='lbfgs'``.
     dtype : {'float32', 'float64', 'auto'}, default='float32'
         Precision of the computation; 'auto' takes that of X, float64 for integers.
     n_threads : int or None, default=None
@@ -112,7 +117,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     """
 
     _parameter_constraints: ClassVar[dict] = BaseDNN._parameter_constraints | {
-        "loss": [StrOptions({"squared_error"})]
+        "loss": [StrOptions({"squared_error", "poisson"})]
     }
     _y_is_numeric = True
 
@@ -179,7 +184,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
             Samples.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
@@ -198,13 +203,14 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         """
         return self._fit(X, y, sample_weight, incremental=False)
 
+    @available_if(BaseDNN._check_solver)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "DNNRegressor":
         """Train for one epoch on the given samples.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
             Samples.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
@@ -235,14 +241,56 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         outputs = self._outputs(X)
         return outputs.ravel() if self.n_outputs_ == 1 else outputs
 
+    def to_sklearn(self) -> MLPRegressor:
+        """Return a fitted `MLPRegressor` with the same parameters.
+
+        Everything that takes one can then be used, such as a converter to ONNX.
+
+        Returns
+        -------
+        sklearn.neural_network.MLPRegressor
+            Predicts the same, and goes on from the same state in `partial_fit`.
+
+        Raises
+        ------
+        ValueError
+            If a parameter has a value that scikit-learn does not know.
+        """
+        return _interchange.to_sklearn(self, MLPRegressor)
+
+    @classmethod
+    def from_sklearn(cls, mlp: MLPRegressor, *, dtype: str = "float32") -> "DNNRegressor":
+        """Return a fitted estimator with the parameters of a fitted `MLPRegressor`.
+
+        Parameters
+        ----------
+        mlp : sklearn.neural_network.MLPRegressor
+            Fitted.
+        dtype : {'float32', 'float64', 'auto'}, default='float32'
+            Precision of the new estimator; 'auto' takes that of `mlp`.
+
+        Returns
+        -------
+        DNNRegressor
+            Predicts the same up to rounding; `partial_fit` goes on from the same state.
+        """
+        return _interchange.from_sklearn(cls, mlp, dtype)
+
     def _encode_targets(self, y: np.ndarray, incremental: bool) -> np.ndarray:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
+        if self.loss == "poisson" and (y < 0).any():
+            raise ValueError(
+                f"loss='poisson' needs targets y >= 0, got {y.min():g}. Use "
+                "loss='squared_error' for targets that can be negative."
+            )
         Y = y.reshape(len(y), -1)
         self._n_targets = Y.shape[1]
         return Y
 
     def _output_layer(self) -> tuple[str, str, int, float]:
+        if self.loss == "poisson":
+            return "exp", "poisson", self._n_targets, 1.0
         # scikit-learn reports the mean over the outputs and descends on their sum.
         return "identity", "half_squared_error", self._n_targets, 1.0 / self._n_targets
 

@@ -56,6 +56,16 @@ def relu_prime(a):
 
 
 @kernel
+def exp(z):
+    return elementary.exp(z)
+
+
+@kernel
+def exp_prime(a):
+    return a
+
+
+@kernel
 def silu(z):
     return z * elementary.sigmoid(z)
 
@@ -172,6 +182,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "relu": _from_output(relu, relu_prime),
     "softmax": Activation(softmax_forward, softmax_backward, False),
     "silu": _from_input(silu, silu_prime),
+    "exp": _from_output(exp, exp_prime),
 }
 
 ACTIVATION_CODES = {name: code for code, name in enumerate(ACTIVATIONS)}

@@ -25,6 +25,7 @@ from fastdnn.kernels.blas import (
     matmul_right_transposed,
 )
 from fastdnn.kernels.losses import canonical_loss, output_loss
+from fastdnn.kernels.sparse import csr_matmul, csr_weight_gradient
 from fastdnn.kernels.updates import update
 from fastdnn.kernels.views import matrix, vector
 
@@ -46,14 +47,17 @@ SETTINGS = np.dtype(
             ("canonical", np.int64),  # which table `loss` is a code of
             ("loss", np.int64),
             ("loss_scale", np.float64),  # factor of the reported loss only
-            ("loss_sum", np.float64),  # reported: sum of batch loss * batch rows
+            ("loss_sum", np.float64),  # reported: sum of batch loss * batch rows, or
+            # with `total_weight` the sum of all losses divided by it
             ("weight_squares", np.float64),  # kept: sum of W**2, for the L2 term
             # The samples of this run, as positions in the order.
             ("first", np.int64),
             ("last", np.int64),
             ("batch_size", np.int64),
             ("gather", np.int64),  # whether rows are picked by `order`
+            ("sparse", np.int64),  # whether X is in CSR form
             ("weighted", np.int64),  # whether samples have weights
+            ("total_weight", np.float64),  # divides all gradients; 0: the batch's own
             # How the work is cut.
             ("n_workers", np.int64),
             ("shard_rows", np.int64),
@@ -78,9 +82,15 @@ SHARD_LOSS, SHARD_WEIGHT, BLOCK_SQUARES = range(3)
 
 
 class Data(NamedTuple):
-    """The samples of a run. All arrays are C-contiguous; the first three are read-only."""
+    """The samples of a run. All arrays are C-contiguous, and all but `order` read-only.
+
+    X is a matrix, or has no rows and lies in the three arrays of a CSR matrix.
+    """
 
     X: np.ndarray  # (n_samples, n_features)
+    values: np.ndarray  # (n_stored,)
+    indices: np.ndarray  # int32 (n_stored,)
+    indptr: np.ndarray  # int64 (n_samples + 1,)
     Y: np.ndarray  # (n_samples, n_targets)
     weight: np.ndarray  # (n_samples,), or empty for unweighted samples
     order: np.ndarray  # int64: the row of each position; empty if rows go in order
@@ -151,15 +161,22 @@ def _sample_weights(s, data, net, position, first, n_rows):
 
 
 @kernel
-def _gather(s, data, net, position, first, n_rows):
-    """Copy the rows that the order names into the workspace."""
+def _gather_samples(s, data, net, position, first, n_rows):
+    """Copy the rows of X that the order names into the workspace."""
     X = _input(s, data, net, position, first, n_rows)
-    Y = _targets(s, data, net, position, first, n_rows)
-    weight = _sample_weights(s, data, net, position, first, n_rows)
     for i in range(n_rows):
         row = data.order[position + first + i]
         for j in range(X.shape[1]):
             X[i, j] = data.X[row, j]
+
+
+@kernel
+def _gather_targets(s, data, net, position, first, n_rows):
+    """Copy the targets and weights that the order names into the workspace."""
+    Y = _targets(s, data, net, position, first, n_rows)
+    weight = _sample_weights(s, data, net, position, first, n_rows)
+    for i in range(n_rows):
+        row = data.order[position + first + i]
         for j in range(Y.shape[1]):
             Y[i, j] = data.Y[row, j]
         if s.weighted:
@@ -167,20 +184,33 @@ def _gather(s, data, net, position, first, n_rows):
 
 
 @kernel
-def _forward(net, X, first, last_activated):
-    """Run `X` forward as rows `first`... of the workspace.
+def _forward(s, data, net, position, first, n_rows, n_activated):
+    """Run rows `first`... of the batch at `position` forward.
 
-    The layers from `last_activated` on stop at ``A @ W``, without bias and activation.
+    The layers from `n_activated` on stop at ``A @ W``, without bias and activation.
     """
-    n_rows = X.shape[0]
-    A_prev = X
+    Z = _rows(net, 0, Z_START, first, n_rows)
+    if s.sparse:
+        csr_matmul(
+            data.values,
+            data.indices,
+            data.indptr,
+            data.order,
+            position + first,
+            _weights(net, 0),
+            Z,
+        )
+    else:
+        if s.gather:
+            _gather_samples(s, data, net, position, first, n_rows)
+        matmul(_input(s, data, net, position, first, n_rows), _weights(net, 0), Z)
     for l in range(net.layers.shape[0]):
         Z = _rows(net, l, Z_START, first, n_rows)
-        matmul(A_prev, _weights(net, l), Z)
-        if l < last_activated:
+        if l > 0:
+            matmul(_rows(net, l - 1, A_START, first, n_rows), _weights(net, l), Z)
+        if l < n_activated:
             A = _rows(net, l, A_START, first, n_rows)
             activation_forward(net.layers[l, ACTIVATION], Z, _bias(net, l), A)
-            A_prev = A
 
 
 @kernel
@@ -189,8 +219,7 @@ def _train_shard(s, data, net, position, shard, n_rows):
     first = shard * s.shard_rows
     n_rows = min(s.shard_rows, n_rows - first)
     if s.gather:
-        _gather(s, data, net, position, first, n_rows)
-    X = _input(s, data, net, position, first, n_rows)
+        _gather_targets(s, data, net, position, first, n_rows)
     Y = _targets(s, data, net, position, first, n_rows)
     weight = _sample_weights(s, data, net, position, first, n_rows)
     db = vector(
@@ -202,7 +231,7 @@ def _train_shard(s, data, net, position, shard, n_rows):
         db[j] = 0
 
     last = net.layers.shape[0] - 1
-    _forward(net, X, first, last)
+    _forward(s, data, net, position, first, n_rows, last)
     Z = _rows(net, last, Z_START, first, n_rows)
     D = _rows(net, last, D_START, first, n_rows)
     db = _bias_gradient(s, net, last, shard)
@@ -244,12 +273,16 @@ def _step_block(s, data, net, position, task, n_rows, t, scale, worker):
     n_out = net.layers[l, N_OUT]
     scratch = s.scratch_start + worker * s.scratch_size
     dW = matrix(net.work, scratch, n_in, n_out)
-    if l == 0:
-        A_prev = _input(s, data, net, position, 0, n_rows)
-    else:
-        A_prev = _rows(net, l - 1, A_START, 0, n_rows)
     D = _rows(net, l, D_START, 0, n_rows)
-    matmul_left_transposed(A_prev, first, D, dW)
+    if l > 0:
+        matmul_left_transposed(_rows(net, l - 1, A_START, 0, n_rows), first, D, dW)
+    elif s.sparse:
+        csr_weight_gradient(
+            data.values, data.indices, data.indptr, data.order, position, D, first, dW
+        )
+    else:
+        X = _input(s, data, net, position, 0, n_rows)
+        matmul_left_transposed(X, first, D, dW)
     grad = vector(net.work, scratch, n_in * n_out)
     start = net.layers[l, W_START] + first * n_out
     net.partial[BLOCK_SQUARES, task] = update(
@@ -301,10 +334,13 @@ def train(s, data, net, worker):
         for shard in range(n_shards):
             loss += net.partial[SHARD_LOSS, shard]
             weight_sum += net.partial[SHARD_WEIGHT, shard]
+        count = n_rows
+        if s.total_weight > 0.0:
+            weight_sum, count = s.total_weight, 1
         scale = 1.0 / weight_sum
         if worker == 0:
             penalty = 0.5 * s.alpha * s.weight_squares
-            s.loss_sum += (loss * s.loss_scale + penalty) * scale * n_rows
+            s.loss_sum += (loss * s.loss_scale + penalty) * scale * count
 
         n_blocks = net.blocks.shape[0]
         task = next_task(net.team)
@@ -327,24 +363,22 @@ def train(s, data, net, worker):
 
 
 @entry_point
-def predict(s, X, net, out, worker):
-    """Write the output activations for every row of `X` into `out`, as one of a team.
+def predict(s, data, net, out, worker):
+    """Write the output activations of the rows of X into `out`, as one of a team.
 
     Rows are taken in blocks of ``s.shard_rows``, whose activations stay in cache. The
     workspace of `net` holds one block and belongs to this worker.
     """
-    n_rows = X.shape[0]
-    last = net.layers.shape[0]
-    n_features, n_outputs = X.shape[1], out.shape[1]
+    n_layers = net.layers.shape[0]
+    n_rows, n_outputs = out.shape
     n_blocks = (n_rows + s.shard_rows - 1) // s.shard_rows
     block = next_task(net.team)
     while block < n_blocks:
         first = block * s.shard_rows
         rows = min(s.shard_rows, n_rows - first)
-        _forward(net, matrix(X, first * n_features, rows, n_features), 0, last)
-        A = _rows(net, last - 1, A_START, 0, rows)
+        _forward(s, data, net, first, 0, rows, n_layers)
+        A = _rows(net, n_layers - 1, A_START, 0, rows)
         for i in range(rows):
             for j in range(n_outputs):
                 out[first + i, j] = A[i, j]
         block = next_task(net.team)
-    return

@@ -90,6 +90,27 @@ def softmax_log_loss(Z, b, Y, w, D, db):
 
 
 @kernel
+def exp_poisson(Z, b, Y, w, D, db):
+    """Half the Poisson deviance with a log link, ``y log(y / a) - y + a`` at a = e^z."""
+    zero = Z.dtype.type(0)
+    loss = 0.0
+    for i in range(Z.shape[0]):
+        weight = row_weight(w, i)
+        row_loss = zero
+        for j in range(Z.shape[1]):
+            z, y = Z[i, j] + b[j], Y[i, j]
+            a = elementary.exp(z)
+            row_loss += a - y
+            if y > zero:
+                row_loss += y * (type(z)(math.log(y)) - z)
+            d = (a - y) * weight
+            D[i, j] = d
+            db[j] += d
+        loss += row_loss * weight
+    return loss
+
+
+@kernel
 def squared_error(a, y):
     return (a - y) * (a - y)
 
@@ -144,6 +165,7 @@ def _of_output(loss: Callable, loss_prime: Callable) -> Any:
 CANONICAL_LOSSES: dict[tuple[str, str], Any] = {
     ("log_loss", "sigmoid"): sigmoid_log_loss,
     ("log_loss", "softmax"): softmax_log_loss,
+    ("poisson", "exp"): exp_poisson,
 }
 
 #: Kernels ``(A, Y, w, D)`` by loss, for any output activation.

@@ -1,0 +1,62 @@
+"""What training records, and how it counts epochs without improvement."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass
+class History:
+    """The record of a fit; goes on over `partial_fit` and warm starts.
+
+    Attributes
+    ----------
+    early_stopping : bool
+        Whether epochs are judged by a validation score instead of the loss.
+    loss_curve : list of float
+        Mean loss of each epoch.
+    validation_scores : list of float
+        Score after each epoch.
+    best_loss, best_validation_score : float
+        Lowest and highest of them.
+    best_theta : ndarray or None
+        The parameters of the best score.
+    no_improvement_count : int
+        Epochs since the last improvement.
+    n_iter : int
+        Epochs of the last fit.
+    t : int
+        Samples seen.
+    loss : float
+        Last loss.
+    """
+
+    early_stopping: bool
+    loss_curve: list[float] = field(default_factory=list)
+    validation_scores: list[float] = field(default_factory=list)
+    best_loss: float = np.inf
+    best_validation_score: float = -np.inf
+    best_theta: np.ndarray | None = None
+    no_improvement_count: int = 0
+    n_iter: int = 0
+    t: int = 0
+    loss: float = np.inf
+
+    def record_loss(self, tol: float) -> None:
+        """Count an epoch whose loss is not better than the best by `tol`."""
+        if self.loss > self.best_loss - tol:
+            self.no_improvement_count += 1
+        else:
+            self.no_improvement_count = 0
+        self.best_loss = min(self.loss, self.best_loss)
+
+    def record_score(self, score: float, tol: float, theta: np.ndarray) -> None:
+        """Count an epoch whose score is not better by `tol`; keep the best theta."""
+        self.validation_scores.append(score)
+        if score < self.best_validation_score + tol:
+            self.no_improvement_count += 1
+        else:
+            self.no_improvement_count = 0
+        if score > self.best_validation_score:
+            self.best_validation_score = score
+            self.best_theta = theta.copy()

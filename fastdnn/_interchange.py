@@ -1,0 +1,131 @@
+"""Fitted estimators to and from scikit-learn's multi-layer perceptrons."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils.validation import check_is_fitted, check_random_state
+
+from fastdnn._history import History
+from fastdnn._parameters import Parameters
+from fastdnn._training import OptimizerState, optimizer_name
+
+if TYPE_CHECKING:
+    from fastdnn._estimator import BaseDNN
+
+_COPIED = ("n_features_in_", "feature_names_in_", "n_layers_", "n_outputs_", "classes_")
+_HISTORY = (
+    "loss_",
+    "loss_curve_",
+    "best_loss_",
+    "validation_scores_",
+    "best_validation_score_",
+    "n_iter_",
+    "t_",
+)
+
+
+def to_sklearn(model: "BaseDNN", Target: type) -> MLPClassifier | MLPRegressor:
+    """Return a fitted `Target` with the parameters, history and state of `model`."""
+    check_is_fitted(model)
+    names = set(Target().get_params())
+    settings = {name: v for name, v in model.get_params().items() if name in names}
+    twin = Target(**settings)
+    twin._validate_params()  # refuses what scikit-learn does not have, by name
+    for name in (*_COPIED, *_HISTORY, "out_activation_"):
+        if hasattr(model, name):
+            setattr(twin, name, getattr(model, name))
+    model._parameters.take_over(model.coefs_, model.intercepts_)
+    twin.coefs_ = [W.copy() for W in model._parameters.coefs]
+    twin.intercepts_ = [b.copy() for b in model._parameters.intercepts]
+    twin._no_improvement_count = model._history.no_improvement_count
+    twin._random_state = check_random_state(model.random_state)
+    twin._best_coefs = [W.copy() for W in twin.coefs_]
+    twin._best_intercepts = [b.copy() for b in twin.intercepts_]
+    if hasattr(model, "classes_"):
+        labels = model.classes_
+        if model._multilabel:  # the binarizer tells the kind of target from an example
+            labels = np.eye(len(labels), dtype=int)
+        twin._label_binarizer = LabelBinarizer().fit(labels)
+    if model._optimizer_state is not None:
+        twin._optimizer = _their_optimizer(model, twin.coefs_ + twin.intercepts_)
+    return twin
+
+
+def _their_optimizer(model: "BaseDNN", params: list[np.ndarray]) -> Any:
+    state = model._optimizer_state
+    n_parameters = sum(p.size for p in params)
+    slots = []
+    for slot in state.memory.reshape(-1, n_parameters):
+        views = Parameters(model._parameters.layer_sizes, state.memory.dtype)
+        views.theta[:] = slot
+        slots.append([*views.coefs, *views.intercepts])
+    if model.solver == "adam":
+        optimizer = AdamOptimizer(
+            params, model.learning_rate_init, model.beta_1, model.beta_2, model.epsilon
+        )
+        optimizer.ms, optimizer.vs = slots
+        optimizer.t = state.t
+        return optimizer
+    optimizer = SGDOptimizer(
+        params,
+        model.learning_rate_init,
+        model.learning_rate,
+        model.momentum,
+        model.nesterovs_momentum,
+        model.power_t,
+    )
+    optimizer.velocities = slots[0]
+    optimizer.learning_rate = state.learning_rate
+    return optimizer
+
+
+def from_sklearn(cls: type, mlp: Any, dtype: str) -> Any:
+    """Return a fitted `cls` with the parameters, history and state of `mlp`."""
+    check_is_fitted(mlp)
+    model = cls(**mlp.get_params(), dtype=dtype)
+    for name in (*_COPIED, *_HISTORY, "out_activation_"):
+        if hasattr(mlp, name):
+            setattr(model, name, getattr(mlp, name))
+    sizes = [mlp.n_features_in_] + [b.size for b in mlp.intercepts_]
+    computed = mlp.coefs_[0].dtype if dtype == "auto" else dtype
+    model._parameters = Parameters(sizes, computed)
+    model._parameters.take_over(mlp.coefs_, mlp.intercepts_)
+    model.coefs_ = list(model._parameters.coefs)
+    model.intercepts_ = list(model._parameters.intercepts)
+    if hasattr(mlp, "classes_"):
+        model._multilabel = mlp._label_binarizer.y_type_.startswith("multilabel")
+    else:
+        model._n_targets = mlp.n_outputs_
+    early = bool(mlp.early_stopping) and mlp.solver != "lbfgs"
+    history = History(early, t=mlp.t_, n_iter=mlp.n_iter_)
+    history.loss = getattr(mlp, "loss_", np.inf)
+    if mlp.solver != "lbfgs":
+        history.loss_curve = list(mlp.loss_curve_)
+        history.no_improvement_count = mlp._no_improvement_count
+        if early:
+            history.validation_scores = list(mlp.validation_scores_)
+            history.best_validation_score = mlp.best_validation_score_
+        else:
+            history.best_loss = mlp.best_loss_
+    model._history = history
+    model._optimizer_state = _our_state(mlp, model._parameters.theta.dtype)
+    return model
+
+
+def _our_state(mlp: Any, dtype: np.dtype) -> OptimizerState | None:
+    optimizer = getattr(mlp, "_optimizer", None)
+    if optimizer is None:
+        return None
+    adam = isinstance(optimizer, AdamOptimizer)
+    slots = [optimizer.ms, optimizer.vs] if adam else [optimizer.velocities]
+    memory = np.concatenate([part.ravel() for slot in slots for part in slot])
+    return OptimizerState(
+        optimizer_name(mlp.solver, mlp.nesterovs_momentum),
+        memory.astype(dtype),
+        # Adam's attribute holds the last corrected rate; the engine corrects by itself.
+        float(mlp.learning_rate_init if adam else optimizer.learning_rate),
+        optimizer.t if adam else 0,
+    )

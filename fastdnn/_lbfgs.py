@@ -1,0 +1,102 @@
+"""L-BFGS: SciPy's minimiser on the compiled loss and gradient of all samples."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import scipy.optimize
+from sklearn.utils.fixes import _get_additional_lbfgs_options_dict
+from sklearn.utils.optimize import _check_optimize_result
+
+from fastdnn._parameters import Parameters
+from fastdnn._plan import plan_training
+from fastdnn._samples import AS_THEY_LIE, Samples
+from fastdnn._training import EpochRunner
+
+# Rows whose activations are held at a time.
+_ROWS_AT_ONCE = 1024
+
+
+def fit_lbfgs(
+    parameters: Parameters,
+    activations: Sequence[str],
+    loss: str,
+    samples: Samples,
+    *,
+    alpha: float,
+    loss_scale: float,
+    max_iter: int,
+    max_fun: int,
+    tol: float,
+    verbose: bool | int,
+    n_threads: int,
+) -> tuple[int, float]:
+    """Minimise the loss of all samples in place.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        The network, in float64: line searches compare losses that differ by less than
+        the rounding of float32.
+    activations : sequence of str
+        The activation of every layer but the input.
+    loss : str
+        Name of the loss.
+    samples : Samples
+        The rows to train on, in float64.
+    alpha, loss_scale, max_iter, max_fun, tol, verbose
+        As in the estimators.
+    n_threads : int
+        Threads offered.
+
+    Returns
+    -------
+    n_iter : int
+        Iterations run.
+    loss : float
+        The loss reached.
+    """
+    gradient = np.zeros_like(parameters.theta)
+    plan = plan_training(
+        parameters,
+        activations,
+        loss,
+        "gradient",
+        batch_size=min(_ROWS_AT_ONCE, samples.n_rows),
+        samples=samples,
+        gather=False,
+        n_threads=n_threads,
+        state=gradient,
+    )
+    total = float(samples.n_rows if samples.weight is None else samples.weight.sum())
+    plan.settings.total_weight = total
+    plan.settings.loss_scale = loss_scale
+    theta, n_weights = parameters.theta, parameters.n_weights
+    weights = theta[:n_weights]
+
+    with EpochRunner(plan, samples) as runner:
+
+        def loss_and_gradient(candidate: np.ndarray) -> tuple[float, np.ndarray]:
+            theta[:] = candidate
+            gradient[:] = 0.0
+            value = runner.run(AS_THEY_LIE)
+            gradient[:n_weights] += alpha / total * weights
+            penalty = 0.5 * alpha / total * float(np.dot(weights, weights))
+            return value + penalty, gradient.copy()  # SciPy keeps what it is given
+
+        result = scipy.optimize.minimize(
+            loss_and_gradient,
+            theta.copy(),
+            method="L-BFGS-B",
+            jac=True,
+            options={
+                "maxfun": max_fun,
+                "maxiter": max_iter,
+                "gtol": tol,
+                **_get_additional_lbfgs_options_dict(
+                    "iprint", 1 if verbose is True or verbose >= 1 else -1
+                ),
+            },
+        )
+    theta[:] = result.x
+    n_iter = _check_optimize_result("lbfgs", result, max_iter)
+    return n_iter, float(result.fun)

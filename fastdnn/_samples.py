@@ -1,0 +1,78 @@
+"""Samples as the engine takes them: dense or sparse, with targets, weights and an order."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import sparse
+
+from fastdnn.kernels.engine import Data
+from fastdnn.kernels.views import read_only
+
+#: The order that visits all rows as they lie.
+AS_THEY_LIE = np.zeros(0, dtype=np.int64)
+
+
+@dataclass
+class Samples:
+    """Rows to train on or to predict.
+
+    Attributes
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+        C-contiguous, in the computing dtype.
+    Y : ndarray of shape (n_samples, n_targets) or None
+        C-contiguous, in the computing dtype; class positions for softmax.
+    weight : ndarray of shape (n_samples,) or None
+        Sample weights in the computing dtype.
+    rows : ndarray of int64 or None
+        The rows to use; all of them if None.
+    """
+
+    X: np.ndarray | sparse.csr_array
+    Y: np.ndarray | None = None
+    weight: np.ndarray | None = None
+    rows: np.ndarray | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows to use."""
+        return self.X.shape[0] if self.rows is None else self.rows.size
+
+    @property
+    def n_targets(self) -> int:
+        """Columns of the targets."""
+        return 0 if self.Y is None else self.Y.shape[1]
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether X is a CSR matrix."""
+        return sparse.issparse(self.X)
+
+    def astype(self, dtype: np.typing.DTypeLike) -> "Samples":
+        """Return the samples converted to `dtype`."""
+        return replace(
+            self,
+            X=self.X.astype(dtype),
+            Y=None if self.Y is None else self.Y.astype(dtype),
+            weight=None if self.weight is None else self.weight.astype(dtype),
+        )
+
+    def at(self, rows: np.ndarray) -> "Samples":
+        """Return a selection of the rows; nothing is copied."""
+        return replace(self, rows=rows)
+
+    def data(self, order: np.ndarray) -> Data:
+        """Return the arrays for the engine, to be visited in `order`."""
+        dtype = self.X.dtype
+        nothing = np.zeros(0, dtype)
+        X, values = self.X, nothing
+        indices, indptr = np.zeros(0, np.int32), np.zeros(1, np.int64)
+        if self.is_sparse:
+            values = X.data
+            indices = X.indices.astype(np.int32, copy=False)
+            indptr = X.indptr.astype(np.int64, copy=False)
+            X = np.zeros((0, self.X.shape[1]), dtype)
+        Y = np.zeros((0, 1), dtype) if self.Y is None else self.Y
+        weight = nothing if self.weight is None else self.weight
+        inputs = (X, values, indices, indptr, Y, weight)
+        return Data(*(read_only(array) for array in inputs), order)

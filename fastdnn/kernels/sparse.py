@@ -1,0 +1,33 @@
+"""The first layer on a sparse matrix in CSR form: never densified, forward or backward."""
+
+from fastdnn._jit import kernel
+
+
+@kernel
+def csr_matmul(values, indices, indptr, order, position, W, Z):
+    """Write into `Z` the product of rows with `W`, from `position` of the order on."""
+    for i in range(Z.shape[0]):
+        row = order[position + i] if order.size > 0 else position + i
+        for j in range(Z.shape[1]):
+            Z[i, j] = 0
+        for entry in range(indptr[row], indptr[row + 1]):
+            value, k = values[entry], indices[entry]
+            for j in range(Z.shape[1]):
+                Z[i, j] += value * W[k, j]
+
+
+@kernel
+def csr_weight_gradient(values, indices, indptr, order, position, D, first, dW):
+    """Write into `dW` the rows `first`... of the product of the transposed rows with `D`."""
+    n_in = dW.shape[0]
+    for k in range(n_in):
+        for j in range(dW.shape[1]):
+            dW[k, j] = 0
+    for i in range(D.shape[0]):
+        row = order[position + i] if order.size > 0 else position + i
+        for entry in range(indptr[row], indptr[row + 1]):
+            k = indices[entry] - first
+            if 0 <= k < n_in:
+                value = values[entry]
+                for j in range(dW.shape[1]):
+                    dW[k, j] += value * D[i, j]
