@@ -26,8 +26,8 @@ from fastdnn._version import VERSION
 # Data sets of up to this many rows that train as a whole are computed in float64.
 _SMALL_BATCH = 200
 
-# From a warning below `_train` up to the line that called `fit`.
-_FRAMES_TO_USER = 6
+# From a warning below `_descend` up to the line that called `fit`.
+_FRAMES_TO_USER = 7
 
 _SPARSE_FORMATS = ["csr", "csc"]
 
@@ -174,6 +174,10 @@ class BaseDNN(BaseEstimator, ABC):
         self._parameters = Parameters(sizes, X.dtype)
         glorot_uniform_like_sklearn(self._parameters, random_state, self.activation)
         self._history = History(bool(self.early_stopping))
+        if self.early_stopping:
+            # What remains if no score is a number. As in scikit-learn, a warm start
+            # whose scores do not improve keeps its last parameters.
+            self._history.best_theta = self._parameters.theta.copy()
         self._optimizer_state: OptimizerState | None = None
         self.n_layers_ = len(sizes)
 

@@ -50,12 +50,14 @@ def to_sklearn(model: "BaseDNN", Target: type) -> MLPClassifier | MLPRegressor:
             labels = np.eye(len(labels), dtype=int)
         twin._label_binarizer = LabelBinarizer().fit(labels)
     if model._optimizer_state is not None:
-        twin._optimizer = _their_optimizer(model, twin.coefs_ + twin.intercepts_)
+        params = twin.coefs_ + twin.intercepts_
+        twin._optimizer = _their_optimizer(model, model._optimizer_state, params)
     return twin
 
 
-def _their_optimizer(model: "BaseDNN", params: list[np.ndarray]) -> Any:
-    state = model._optimizer_state
+def _their_optimizer(
+    model: "BaseDNN", state: OptimizerState, params: list[np.ndarray]
+) -> AdamOptimizer | SGDOptimizer:
     n_parameters = sum(p.size for p in params)
     slots = []
     for slot in state.memory.reshape(-1, n_parameters):

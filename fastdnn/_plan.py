@@ -13,9 +13,9 @@ from fastdnn._parameters import Parameters
 from fastdnn._samples import Samples
 from fastdnn.kernels.activations import ACTIVATION_CODES, ACTIVATIONS
 from fastdnn.kernels.barrier import TEAM_SIZE
-from fastdnn.kernels.engine import SETTINGS, Network
 from fastdnn.kernels.losses import loss_code
 from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS
+from fastdnn.kernels.workspace import SETTINGS, Network
 
 # A task below this many floating-point operations costs more to hand out than it gains.
 _FLOPS_PER_TASK = 1.5e6

@@ -1,12 +1,13 @@
 """Samples as the engine takes them: dense or sparse, with targets, weights and an order."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from fastdnn.kernels.engine import Data
 from fastdnn.kernels.views import read_only
+from fastdnn.kernels.workspace import Data
 
 #: The order that visits all rows as they lie.
 AS_THEY_LIE = np.zeros(0, dtype=np.int64)
@@ -28,8 +29,8 @@ class Samples:
         The rows to use; all of them if None.
     """
 
-    X: np.ndarray | sparse.csr_array
-    Y: np.ndarray | None = None
+    X: Any
+    Y: Any = None
     weight: np.ndarray | None = None
     rows: np.ndarray | None = None
 
@@ -74,5 +75,12 @@ class Samples:
             X = np.zeros((0, self.X.shape[1]), dtype)
         Y = np.zeros((0, 1), dtype) if self.Y is None else self.Y
         weight = nothing if self.weight is None else self.weight
-        inputs = (X, values, indices, indptr, Y, weight)
-        return Data(*(read_only(array) for array in inputs), order)
+        return Data(
+            X=read_only(X),
+            values=read_only(values),
+            indices=read_only(indices),
+            indptr=read_only(indptr),
+            Y=read_only(Y),
+            weight=read_only(weight),
+            order=order,
+        )

@@ -225,8 +225,6 @@ def fit_stochastic(
     elif samples.rows is not None:
         order = samples.rows
     history.n_iter = 0
-    if validation_score is not None:
-        history.best_theta = parameters.theta.copy()
     with EpochRunner(plan, samples) as runner:
         try:
             for _ in range(options.max_iter):
@@ -265,7 +263,7 @@ def fit_stochastic(
                         f"Stochastic Optimizer: Maximum iterations ({options.max_iter}) "
                         "reached and the optimization hasn't converged yet.",
                         ConvergenceWarning,
-                        stacklevel=6,  # the line that called `fit`
+                        stacklevel=7,  # the line that called `fit`
                     )
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)

@@ -9,13 +9,14 @@ import numpy as np
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import check_array, check_random_state
 
+from fastdnn._costs import check_targets, output_gradient, total_cost
 from fastdnn._parameters import SCHEMES, Parameters
 from fastdnn._plan import plan_training
 from fastdnn._prediction import forward_pass
 from fastdnn._samples import AS_THEY_LIE, Samples
 from fastdnn._threads import threads_offered
 from fastdnn._training import NON_FINITE_MESSAGE, EpochRunner
-from fastdnn.kernels import textbook
+from fastdnn.kernels import textbook_layers as textbook
 from fastdnn.kernels.activations import ACTIVATION_CODES
 from fastdnn.kernels.losses import loss_code
 
@@ -206,22 +207,10 @@ class DeepNeuralNetwork:
         float
             Finite for finite parameters and samples.
         """
-        Y = self._dense_targets(Y, AL.shape[0])
         n_samples = AL.shape[0]
-        if self.loss == "squared_error":
-            total = float(np.sum((AL - Y) ** 2, dtype=np.float64))
-        elif self.loss == "absolute_error":
-            total = float(np.sum(np.abs(AL - Y), dtype=np.float64))
-        elif caches is not None:
-            total = _log_loss_from_z(self.activations[-1], caches[-1][1], Y)
-        elif self.activations[-1] == "sigmoid":
-            columns = (np.ascontiguousarray(column)[:, None] for column in AL.T)
-            total = n_samples * sum(
-                textbook.compute_cost(column, np.ascontiguousarray(y)[:, None])
-                for column, y in zip(columns, Y.T, strict=True)
-            )
-        else:
-            total = n_samples * textbook.compute_cost(AL, Y)
+        Y = self._dense_targets(Y, n_samples)
+        Z = None if caches is None else caches[-1][1]
+        total = total_cost(self.loss, self.activations[-1], AL, Y, Z)
         weights = self._parameters.theta[: self._parameters.n_weights]
         penalty = 0.5 * l2 * float(np.dot(weights, weights)) if l2 else 0.0
         return (total + penalty) / n_samples
@@ -246,7 +235,7 @@ class DeepNeuralNetwork:
         """
         Y = self._dense_targets(Y, AL.shape[0])
         last = self.n_layers
-        grads = {f"dA{last}": self._output_gradient(AL, Y)}
+        grads = {f"dA{last}": output_gradient(self.loss, self.activations[-1], AL, Y)}
         for l in range(last, 0, -1):
             code = ACTIVATION_CODES[self.activations[l - 1]]
             if l == last and self._canonical:
@@ -260,17 +249,6 @@ class DeepNeuralNetwork:
             if l > 1:
                 grads[f"dA{l - 1}"] = dA
         return grads
-
-    def _output_gradient(self, AL: np.ndarray, Y: np.ndarray) -> np.ndarray:
-        """Return dL/dA of the last layer."""
-        if self.loss == "squared_error":
-            return 2.0 * (AL - Y)
-        if self.loss == "absolute_error":
-            return np.sign(AL - Y)
-        tiny = np.finfo(self.dtype).tiny  # keeps quotients of rounded outputs finite
-        if self.activations[-1] == "sigmoid":
-            return (AL - Y) / np.maximum(AL * (1 - AL), tiny)
-        return -Y / np.maximum(AL, tiny)
 
     def update_parameters(
         self, grads: dict[str, np.ndarray], learning_rate: float, l2: float = 0.0
@@ -454,23 +432,7 @@ class DeepNeuralNetwork:
         Y = np.ascontiguousarray(Y.reshape(len(Y), -1))
         if len(Y) != n_samples:
             raise ValueError(f"Y has {len(Y)} rows, but there are {n_samples} samples.")
-        n_outputs = self.layer_sizes[-1]
-        by_position = self.activations[-1] == "softmax" and Y.shape[1] == 1 < n_outputs
-        if not by_position and Y.shape[1] != n_outputs:
-            raise ValueError(
-                f"Y has {Y.shape[1]} columns, but the network has {n_outputs} outputs."
-            )
-        if by_position:
-            if not np.isin(Y, np.arange(n_outputs)).all():
-                raise ValueError(
-                    f"Y must hold class positions 0 to {n_outputs - 1}, or one column "
-                    "for each class."
-                )
-        elif self.loss == "log_loss" and (Y.min() < 0.0 or Y.max() > 1.0):
-            raise ValueError(
-                f"Y must lie between 0 and 1 for loss='log_loss', got values from "
-                f"{Y.min():g} to {Y.max():g}."
-            )
+        check_targets(Y, self.loss, self.activations[-1], self.layer_sizes[-1])
         return Y
 
     def _dense_targets(self, Y: Any, n_samples: int) -> np.ndarray:
@@ -478,13 +440,3 @@ class DeepNeuralNetwork:
         if Y.shape[1] == self.layer_sizes[-1]:
             return Y
         return np.eye(self.layer_sizes[-1], dtype=self.dtype)[Y.ravel().astype(np.int64)]
-
-
-def _log_loss_from_z(output_activation: str, Z: np.ndarray, Y: np.ndarray) -> float:
-    Z, Y = Z.astype(np.float64), Y.astype(np.float64)
-    if output_activation == "sigmoid":
-        softplus = np.maximum(Z, 0.0) + np.log1p(np.exp(-np.abs(Z)))
-        return float(np.sum(softplus - Y * Z))
-    Z = Z - Z.max(axis=1, keepdims=True)
-    log_sum = np.log(np.exp(Z).sum(axis=1))
-    return float(np.sum(Y.sum(axis=1) * log_sum - (Y * Z).sum(axis=1)))

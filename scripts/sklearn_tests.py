@@ -16,6 +16,16 @@ import sklearn.neural_network.tests.test_mlp as test_module
 
 from fastdnn import DNNClassifier, DNNRegressor
 
+# Away from this project's own settings.
+_PYTEST_OPTIONS = [
+    "-q",
+    "--tb=short",
+    "-p",
+    "no:cacheprovider",
+    "-c",
+    "/dev/null",
+    "--rootdir=/",
+]
 _PRIVATE = re.compile(r"has no attribute '(_\w+)'|cannot import name '(_\w+)'")
 
 
@@ -87,8 +97,7 @@ def main() -> None:
         default_to_auto(cls)
     report = Report()
     pytest.main(
-        ["-q", "--no-header", "-p", "no:cacheprovider", "--tb=short", "-c", "/dev/null"]
-        + ["--rootdir=/", test_module.__file__, *sys.argv[1:]],
+        [*_PYTEST_OPTIONS, test_module.__file__, *sys.argv[1:]],
         plugins=[report],
     )
     n_functions, n_failed = len(report.functions), len(report.failed)

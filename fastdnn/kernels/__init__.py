@@ -1,6 +1,14 @@
 """All compiled code. The public names are the textbook's steps, for use in other kernels."""
 
-from fastdnn.kernels.textbook import (
+from fastdnn.kernels.textbook_activations import (
+    relu,
+    relu_backward,
+    relu_prime,
+    sigmoid,
+    sigmoid_backward,
+    sigmoid_prime,
+)
+from fastdnn.kernels.textbook_layers import (
     IDENTITY,
     RELU,
     SIGMOID,
@@ -12,12 +20,6 @@ from fastdnn.kernels.textbook import (
     linear_activation_forward,
     linear_backward,
     linear_forward,
-    relu,
-    relu_backward,
-    relu_prime,
-    sigmoid,
-    sigmoid_backward,
-    sigmoid_prime,
     update_parameters,
 )
 

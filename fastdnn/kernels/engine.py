@@ -12,10 +12,6 @@ what is summed over them is summed in their order. Which worker takes which task
 changes no bit of the result.
 """
 
-from typing import NamedTuple
-
-import numpy as np
-
 from fastdnn._jit import entry_point, kernel
 from fastdnn.kernels.activations import activation_backward, activation_forward
 from fastdnn.kernels.barrier import meet, next_task
@@ -28,142 +24,33 @@ from fastdnn.kernels.losses import canonical_loss, output_loss
 from fastdnn.kernels.sparse import csr_matmul, csr_weight_gradient
 from fastdnn.kernels.updates import update
 from fastdnn.kernels.views import matrix, vector
-
-#: What one run of the engine is told, and what it reports; one number a field.
-SETTINGS = np.dtype(
-    (
-        np.record,
-        [
-            # The optimiser.
-            ("optimizer", np.int64),
-            ("learning_rate", np.float64),
-            ("momentum", np.float64),
-            ("beta_1", np.float64),
-            ("beta_2", np.float64),
-            ("epsilon", np.float64),
-            ("alpha", np.float64),  # L2: alpha / 2 * sum(W**2) / sum of weights
-            ("t", np.int64),  # steps taken so far; counted on by the engine
-            # The loss.
-            ("canonical", np.int64),  # which table `loss` is a code of
-            ("loss", np.int64),
-            ("loss_scale", np.float64),  # factor of the reported loss only
-            ("loss_sum", np.float64),  # reported: sum of batch loss * batch rows, or
-            # with `total_weight` the sum of all losses divided by it
-            ("weight_squares", np.float64),  # kept: sum of W**2, for the L2 term
-            # The samples of this run, as positions in the order.
-            ("first", np.int64),
-            ("last", np.int64),
-            ("batch_size", np.int64),
-            ("gather", np.int64),  # whether rows are picked by `order`
-            ("sparse", np.int64),  # whether X is in CSR form
-            ("weighted", np.int64),  # whether samples have weights
-            ("total_weight", np.float64),  # divides all gradients; 0: the batch's own
-            # How the work is cut.
-            ("n_workers", np.int64),
-            ("shard_rows", np.int64),
-            ("n_weights", np.int64),  # theta holds the weights, then the biases
-            # Positions in the workspace.
-            ("x_start", np.int64),
-            ("y_start", np.int64),
-            ("w_start", np.int64),
-            ("db_start", np.int64),
-            ("scratch_start", np.int64),
-            ("scratch_size", np.int64),
-        ],
-    )
+from fastdnn.kernels.workspace import (
+    A_START,
+    ACTIVATION,
+    BLOCK_FIRST,
+    BLOCK_LAYER,
+    BLOCK_ROWS,
+    BLOCK_SQUARES,
+    D_START,
+    N_OUT,
+    SHARD_LOSS,
+    SHARD_WEIGHT,
+    W_START,
+    Z_START,
+    bias_gradient,
+    input_rows,
+    layer_bias,
+    layer_rows,
+    layer_weights,
+    target_rows,
+    weight_rows,
 )
-
-# Columns of the layer table: sizes, positions in theta, positions in the workspace.
-N_IN, N_OUT, W_START, B_START, A_START, Z_START, D_START, ACTIVATION = range(8)
-# Columns of the block table. A block is rows first, first + n_rows of one layer's weights.
-BLOCK_LAYER, BLOCK_FIRST, BLOCK_ROWS = range(3)
-# Rows of the table of partial sums.
-SHARD_LOSS, SHARD_WEIGHT, BLOCK_SQUARES = range(3)
-
-
-class Data(NamedTuple):
-    """The samples of a run. All arrays are C-contiguous, and all but `order` read-only.
-
-    X is a matrix, or has no rows and lies in the three arrays of a CSR matrix.
-    """
-
-    X: np.ndarray  # (n_samples, n_features)
-    values: np.ndarray  # (n_stored,)
-    indices: np.ndarray  # int32 (n_stored,)
-    indptr: np.ndarray  # int64 (n_samples + 1,)
-    Y: np.ndarray  # (n_samples, n_targets)
-    weight: np.ndarray  # (n_samples,), or empty for unweighted samples
-    order: np.ndarray  # int64: the row of each position; empty if rows go in order
-
-
-class Network(NamedTuple):
-    """The parameters of a network and the memory to train it in."""
-
-    layers: np.ndarray  # int64 (n_layers, 8)
-    blocks: np.ndarray  # int64 (n_blocks, 3)
-    theta: np.ndarray  # (n_parameters,)
-    state: np.ndarray  # (n_slots * n_parameters,)
-    work: np.ndarray  # scratch
-    partial: np.ndarray  # float64 (3, max(n_shards, n_blocks))
-    team: np.ndarray  # int64 counters of fastdnn.kernels.barrier
-
-
-@kernel
-def _weights(net, l):
-    layer = net.layers[l]
-    return matrix(net.theta, layer[W_START], layer[N_IN], layer[N_OUT])
-
-
-@kernel
-def _bias(net, l):
-    layer = net.layers[l]
-    return vector(net.theta, layer[B_START], layer[N_OUT])
-
-
-@kernel
-def _rows(net, l, column, first, n_rows):
-    """View rows of A, Z or D (`column` of the layer table) of layer `l`."""
-    n_out = net.layers[l, N_OUT]
-    return matrix(net.work, net.layers[l, column] + first * n_out, n_rows, n_out)
-
-
-@kernel
-def _bias_gradient(s, net, l, shard):
-    n_biases = net.theta.size - s.n_weights
-    start = s.db_start + shard * n_biases + net.layers[l, B_START] - s.n_weights
-    return vector(net.work, start, net.layers[l, N_OUT])
-
-
-@kernel
-def _input(s, data, net, position, first, n_rows):
-    """View rows of the batch that starts at `position`: gathered, or X's own."""
-    n_features = data.X.shape[1]
-    if s.gather:
-        return matrix(net.work, s.x_start + first * n_features, n_rows, n_features)
-    return matrix(data.X, (position + first) * n_features, n_rows, n_features)
-
-
-@kernel
-def _targets(s, data, net, position, first, n_rows):
-    n_targets = data.Y.shape[1]
-    if s.gather:
-        return matrix(net.work, s.y_start + first * n_targets, n_rows, n_targets)
-    return matrix(data.Y, (position + first) * n_targets, n_rows, n_targets)
-
-
-@kernel
-def _sample_weights(s, data, net, position, first, n_rows):
-    if not s.weighted:
-        return vector(net.work, 0, 0)
-    if s.gather:
-        return vector(net.work, s.w_start + first, n_rows)
-    return vector(data.weight, position + first, n_rows)
 
 
 @kernel
 def _gather_samples(s, data, net, position, first, n_rows):
     """Copy the rows of X that the order names into the workspace."""
-    X = _input(s, data, net, position, first, n_rows)
+    X = input_rows(s, data, net, position, first, n_rows)
     for i in range(n_rows):
         row = data.order[position + first + i]
         for j in range(X.shape[1]):
@@ -173,8 +60,8 @@ def _gather_samples(s, data, net, position, first, n_rows):
 @kernel
 def _gather_targets(s, data, net, position, first, n_rows):
     """Copy the targets and weights that the order names into the workspace."""
-    Y = _targets(s, data, net, position, first, n_rows)
-    weight = _sample_weights(s, data, net, position, first, n_rows)
+    Y = target_rows(s, data, net, position, first, n_rows)
+    weight = weight_rows(s, data, net, position, first, n_rows)
     for i in range(n_rows):
         row = data.order[position + first + i]
         for j in range(Y.shape[1]):
@@ -189,7 +76,7 @@ def _forward(s, data, net, position, first, n_rows, n_activated):
 
     The layers from `n_activated` on stop at ``A @ W``, without bias and activation.
     """
-    Z = _rows(net, 0, Z_START, first, n_rows)
+    Z = layer_rows(net, 0, Z_START, first, n_rows)
     if s.sparse:
         csr_matmul(
             data.values,
@@ -197,20 +84,20 @@ def _forward(s, data, net, position, first, n_rows, n_activated):
             data.indptr,
             data.order,
             position + first,
-            _weights(net, 0),
+            layer_weights(net, 0),
             Z,
         )
     else:
         if s.gather:
             _gather_samples(s, data, net, position, first, n_rows)
-        matmul(_input(s, data, net, position, first, n_rows), _weights(net, 0), Z)
+        matmul(input_rows(s, data, net, position, first, n_rows), layer_weights(net, 0), Z)
     for l in range(net.layers.shape[0]):
-        Z = _rows(net, l, Z_START, first, n_rows)
+        Z = layer_rows(net, l, Z_START, first, n_rows)
         if l > 0:
-            matmul(_rows(net, l - 1, A_START, first, n_rows), _weights(net, l), Z)
+            matmul(layer_rows(net, l - 1, A_START, first, n_rows), layer_weights(net, l), Z)
         if l < n_activated:
-            A = _rows(net, l, A_START, first, n_rows)
-            activation_forward(net.layers[l, ACTIVATION], Z, _bias(net, l), A)
+            A = layer_rows(net, l, A_START, first, n_rows)
+            activation_forward(net.layers[l, ACTIVATION], Z, layer_bias(net, l), A)
 
 
 @kernel
@@ -220,8 +107,8 @@ def _train_shard(s, data, net, position, shard, n_rows):
     n_rows = min(s.shard_rows, n_rows - first)
     if s.gather:
         _gather_targets(s, data, net, position, first, n_rows)
-    Y = _targets(s, data, net, position, first, n_rows)
-    weight = _sample_weights(s, data, net, position, first, n_rows)
+    Y = target_rows(s, data, net, position, first, n_rows)
+    weight = weight_rows(s, data, net, position, first, n_rows)
     db = vector(
         net.work,
         s.db_start + shard * (net.theta.size - s.n_weights),
@@ -232,27 +119,27 @@ def _train_shard(s, data, net, position, shard, n_rows):
 
     last = net.layers.shape[0] - 1
     _forward(s, data, net, position, first, n_rows, last)
-    Z = _rows(net, last, Z_START, first, n_rows)
-    D = _rows(net, last, D_START, first, n_rows)
-    db = _bias_gradient(s, net, last, shard)
-    b = _bias(net, last)
+    Z = layer_rows(net, last, Z_START, first, n_rows)
+    D = layer_rows(net, last, D_START, first, n_rows)
+    db = bias_gradient(s, net, last, shard)
+    b = layer_bias(net, last)
     if s.canonical:
         loss = canonical_loss(s.loss, Z, b, Y, weight, D, db)
     else:
-        A = _rows(net, last, A_START, first, n_rows)
+        A = layer_rows(net, last, A_START, first, n_rows)
         activation_forward(net.layers[last, ACTIVATION], Z, b, A)
         loss = output_loss(s.loss, A, Y, weight, D)
         activation_backward(net.layers[last, ACTIVATION], Z, A, D, db)
 
     for l in range(last - 1, -1, -1):
-        D_prev = _rows(net, l, D_START, first, n_rows)
-        matmul_right_transposed(D, _weights(net, l + 1), D_prev)
+        D_prev = layer_rows(net, l, D_START, first, n_rows)
+        matmul_right_transposed(D, layer_weights(net, l + 1), D_prev)
         activation_backward(
             net.layers[l, ACTIVATION],
-            _rows(net, l, Z_START, first, n_rows),
-            _rows(net, l, A_START, first, n_rows),
+            layer_rows(net, l, Z_START, first, n_rows),
+            layer_rows(net, l, A_START, first, n_rows),
             D_prev,
-            _bias_gradient(s, net, l, shard),
+            bias_gradient(s, net, l, shard),
         )
         D = D_prev
 
@@ -273,15 +160,15 @@ def _step_block(s, data, net, position, task, n_rows, t, scale, worker):
     n_out = net.layers[l, N_OUT]
     scratch = s.scratch_start + worker * s.scratch_size
     dW = matrix(net.work, scratch, n_in, n_out)
-    D = _rows(net, l, D_START, 0, n_rows)
+    D = layer_rows(net, l, D_START, 0, n_rows)
     if l > 0:
-        matmul_left_transposed(_rows(net, l - 1, A_START, 0, n_rows), first, D, dW)
+        matmul_left_transposed(layer_rows(net, l - 1, A_START, 0, n_rows), first, D, dW)
     elif s.sparse:
         csr_weight_gradient(
             data.values, data.indices, data.indptr, data.order, position, D, first, dW
         )
     else:
-        X = _input(s, data, net, position, 0, n_rows)
+        X = input_rows(s, data, net, position, 0, n_rows)
         matmul_left_transposed(X, first, D, dW)
     grad = vector(net.work, scratch, n_in * n_out)
     start = net.layers[l, W_START] + first * n_out
@@ -377,7 +264,7 @@ def predict(s, data, net, out, worker):
         first = block * s.shard_rows
         rows = min(s.shard_rows, n_rows - first)
         _forward(s, data, net, first, 0, rows, n_layers)
-        A = _rows(net, n_layers - 1, A_START, 0, rows)
+        A = layer_rows(net, n_layers - 1, A_START, 0, rows)
         for i in range(rows):
             for j in range(n_outputs):
                 out[first + i, j] = A[i, j]
