@@ -9,9 +9,9 @@ from fastdnn._threads import single_threaded_blas
 from fastdnn.kernels.activations import ACTIVATION_CODES, activation_forward
 from fastdnn.kernels.activations import activation_backward as backward_kernel
 from fastdnn.kernels.blas import matmul
-from fastdnn.kernels.engine import SETTINGS
 from fastdnn.kernels.losses import sigmoid_log_loss, softmax_log_loss
 from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS, update
+from fastdnn.kernels.workspace import SETTINGS
 
 ROWS, COLUMNS = 200, 100
 DTYPES = ["float32", "float64"]

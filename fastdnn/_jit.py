@@ -1,9 +1,10 @@
 """The one place that knows numba: its options, its compile cache, and whether it is on.
 
-Three decorators make every compiled function of the package:
+Four decorators make every compiled function of the package:
 
 - `kernel`: called from other compiled code only; never cached alone, because the entry
   point that calls it carries its machine code;
+- `loop_kernel`: a `kernel` that loops over arrays which do not overlap;
 - `entry_point`: called from Python, so cached on disk;
 - `strict_kernel`: a `kernel` whose floating-point expressions keep their order.
 
@@ -13,7 +14,6 @@ kernel source; it belongs to the user alone (the files are pickles); a damaged e
 compiled again with a warning; and where no safe folder exists there is no cache.
 """
 
-import ctypes
 import functools
 import hashlib
 import logging
@@ -31,6 +31,8 @@ import numpy as np
 from numba import _dynfunc
 from numba.core import caching, compiler, config, types
 from numba.core.compiler_machinery import AnalysisPass, register_pass
+from numba.core.dispatcher import Dispatcher
+from numba.core.runtime import rtsys
 from numba.core.typed_passes import AnnotateTypes, NativeLowering
 from numba.extending import intrinsic, overload
 
@@ -69,10 +71,14 @@ class _StartUnfinishedLibrary(AnalysisPass):
         codegen = state.targetctx.codegen()
         library = codegen.create_library(state.func_id.func_qualname)
 
+        def keep_layout(module: Any) -> None:
+            module.data_layout = codegen._data_layout
+
         def mark_finished() -> None:
             library._finalize_dynamic_globals()
             library._finalized = True
 
+        library._optimize_functions = keep_layout
         library._optimize_final_module = lambda: None
         library._finalize_final_module = mark_finished
         state.library = library
@@ -82,7 +88,7 @@ class _StartUnfinishedLibrary(AnalysisPass):
 
 @register_pass(mutates_CFG=False, analysis_only=True)
 class _OfferToCallers(AnalysisPass):
-    """Registers the unfinished library under a function that cannot be called."""
+    """Registers the unfinished library under a function without machine code."""
 
     _name = "fastdnn_offer_to_callers"
 
@@ -95,7 +101,7 @@ class _OfferToCallers(AnalysisPass):
             lowered.fndesc.lookup_module(),
             state.func_id.func_name,
             "A kernel for compiled callers.",
-            ctypes.cast(_refuse_call, ctypes.c_void_p).value,
+            0,  # no machine code of its own: see _KernelDispatcher
             lowered.env,
             (state.library,),
         )
@@ -105,13 +111,11 @@ class _OfferToCallers(AnalysisPass):
         return False
 
 
-@ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
-def _refuse_call(closure: int, args: int, kwargs: int) -> None:
-    raise TypeError("a fastdnn kernel can be called from compiled code only")
-
-
 class _KernelCompiler(compiler.CompilerBase):
+    _arrays_are_apart = False
+
     def define_pipelines(self) -> list:
+        self.state.flags.noalias = self._arrays_are_apart
         pipeline = compiler.DefaultPassBuilder.define_nopython_pipeline(self.state)
         pipeline.add_pass_after(_StartUnfinishedLibrary, AnnotateTypes)
         pipeline.add_pass_after(_OfferToCallers, NativeLowering)
@@ -119,21 +123,51 @@ class _KernelCompiler(compiler.CompilerBase):
         return [pipeline]
 
 
+class _LoopCompiler(_KernelCompiler):
+    _arrays_are_apart = True
+
+
 _KERNEL_OPTIONS = {
     "pipeline_class": _KernelCompiler,
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
 }
+_LOOP_OPTIONS = _KERNEL_OPTIONS | {"pipeline_class": _LoopCompiler}
+
+
+class _KernelDispatcher(Dispatcher):
+    """A compiled function that Python cannot call, since it has no machine code."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError(
+            f"the kernel {self.py_func.__qualname__} can be called from compiled code only"
+        )
+
+
+def _compile(function: Callable, options: dict) -> Any:
+    dispatcher = numba.njit(**options)(function)
+    if JIT_ENABLED:
+        dispatcher.__class__ = _KernelDispatcher
+    return dispatcher
 
 
 def kernel(function: Callable) -> Any:
     """Compile `function` for use inside other compiled functions only."""
-    return numba.njit(**_OPTIONS, **_KERNEL_OPTIONS)(function)
+    return _compile(function, _OPTIONS | _KERNEL_OPTIONS)
+
+
+def loop_kernel(function: Callable) -> Any:
+    """Compile a `kernel` whose array arguments do not overlap, as LLVM is then told.
+
+    Without that word every loop starts with a comparison of all addresses. Not for code
+    that other threads write to in between.
+    """
+    return _compile(function, _OPTIONS | _LOOP_OPTIONS)
 
 
 def strict_kernel(function: Callable) -> Any:
     """Compile `function` like `kernel`, keeping the order of its operations."""
-    return numba.njit(**_STRICT_OPTIONS, **_KERNEL_OPTIONS)(function)
+    return _compile(function, _STRICT_OPTIONS | _KERNEL_OPTIONS)
 
 
 def entry_point(function: Callable) -> Any:
@@ -168,25 +202,29 @@ def by_precision(single: Any, double: Any) -> Any:
 
 
 def select(kernels: list) -> Any:
-    """Chain `kernels` into one that takes the position of the one to call first.
+    """Join `kernels` into one that takes the position of the one to call first.
 
     Compiled code cannot be cached when it receives functions as arguments, so a table of
-    kernels becomes a chain of comparisons, made once from the table.
+    kernels becomes a chain of comparisons, made once from the table, four to a link.
     """
-    chosen = len(kernels) - 1
-    head = kernels[chosen]
-    if chosen == 0:
+    return _link(list(kernels), 0)
 
-        def call_only(code, *args):
-            return head(*args)
 
-        return kernel(call_only)
-    rest = select(kernels[:-1])
+def _link(kernels: list, position: int) -> Any:
+    first, second, third, *rest = kernels + kernels[-1:] * 3
+    last = _link(rest[:-3], position + 3) if len(kernels) > 4 else rest[0]
+    at_end = len(kernels) <= 4  # a constant of the closure: numba drops one branch
 
     def call(code, *args):
-        if code == chosen:
-            return head(*args)
-        return rest(code, *args)
+        if code == position:
+            return first(*args)
+        if code == position + 1:
+            return second(*args)
+        if code == position + 2:
+            return third(*args)
+        if at_end:
+            return last(*args)
+        return last(code, *args)
 
     return kernel(call)
 
@@ -225,7 +263,10 @@ class _KernelCache(caching.FunctionCache):
         loaded = None
         if _cache_directory() is not None:
             try:
-                loaded = super().load_overload(sig, target_context)
+                # numba would first load the tables that it compiles by, a third of the
+                # time of a first fit. Machine code needs its runtime functions only.
+                rtsys.initialize(target_context)
+                loaded = self._load_overload(sig, target_context)
             except Exception as error:  # a damaged pickle can raise anything
                 warnings.warn(
                     f"fastdnn's compile cache in {self.cache_path} holds a damaged entry "

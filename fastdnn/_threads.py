@@ -2,10 +2,11 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import TracebackType
+from typing import Any
 
 import joblib
 import numpy as np
@@ -38,51 +39,77 @@ def threads_offered(n_threads: int | None) -> int:
 class _BlasGuard:
     """Keeps BLAS to one thread while any fit runs.
 
-    The limits of BLAS libraries belong to the process. If each of several fits saved and
-    restored them, one would restore what another had set: so the first to enter saves
-    them and the last to leave restores them.
+    The limits of most BLAS libraries belong to the process. If each of several fits saved
+    and restored them, one would restore what another had set: so the first to enter saves
+    them and the last to leave restores them. OpenBLAS on OpenMP keeps a limit for each
+    thread; there every thread that enters sets its own.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._users = 0
-        self._controller: ThreadpoolController | None = None
-        self._saved: list[tuple] = []
+        self._libraries: list[Any] | None = None
+        self._saved: list[tuple[Any, int]] = []
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
         with self._lock:
+            if self._libraries is None:
+                # Only libraries that are loaded can be limited. The compiled kernels use
+                # SciPy's BLAS, which importing fastdnn.kernels has loaded.
+                controller = ThreadpoolController().select(user_api="blas")
+                self._libraries = controller.lib_controllers
             if self._users == 0:
-                self._enter()
+                self._saved = _limit(x for x in self._libraries if not _is_per_thread(x))
             self._users += 1
+        own = _limit(x for x in self._libraries if _is_per_thread(x))
         try:
             yield
         finally:
+            _restore(own)
             with self._lock:
                 self._users -= 1
                 if self._users == 0:
-                    for library, n_threads in self._saved:
-                        library.set_num_threads(n_threads)
-
-    def _enter(self) -> None:
-        if self._controller is None:
-            # Only libraries that are loaded can be limited. The compiled kernels use
-            # SciPy's BLAS, which importing fastdnn.kernels has loaded.
-            self._controller = ThreadpoolController().select(user_api="blas")
-        self._saved = [
-            (library, library.get_num_threads())
-            for library in self._controller.lib_controllers
-        ]
-        for library, _ in self._saved:
-            library.set_num_threads(1)
+                    _restore(self._saved)
 
     def reset_after_fork(self) -> None:
         """Forget the fits of the parent process: its threads do not exist here."""
         if self._users:
-            for library, n_threads in self._saved:
-                library.set_num_threads(n_threads)
+            _restore(self._saved)
         self._lock = threading.Lock()
         self._users = 0
+
+
+def _is_per_thread(library: Any) -> bool:
+    openmp = getattr(library, "threading_layer", None) == "openmp"
+    return library.internal_api == "openblas" and openmp
+
+
+def _limit(libraries: Iterable[Any]) -> list[tuple[Any, int]]:
+    """Limit the libraries to one thread and return what they had."""
+    saved = [(library, library.get_num_threads()) for library in libraries]
+    for library, _ in saved:
+        _set_num_threads(library, 1)
+    return saved
+
+
+def _restore(saved: list[tuple[Any, int]]) -> None:
+    for library, n_threads in saved:
+        _set_num_threads(library, n_threads)
+
+
+def _set_num_threads(library: Any, n_threads: int) -> None:
+    # From 3.7 on, threadpoolctl silently ignores all threads but the first that has set
+    # a limit of the process, until that one gives up control.
+    give_up_control = getattr(library, "clear_controlling_thread", None)
+    for _ in range(100):  # another thread may take control in between
+        if give_up_control is not None:
+            give_up_control(force=True)
+        library.set_num_threads(n_threads)
+        if library.get_num_threads() == n_threads:
+            break
+    if give_up_control is not None:
+        give_up_control(force=True)
 
 
 #: ``with single_threaded_blas():`` around every run of the engine.
@@ -142,7 +169,8 @@ class Team:
 
     def _run_one(self, work: Callable[[int], object], worker: int) -> None:
         try:
-            work(worker)
+            with single_threaded_blas():
+                work(worker)
         except BaseException:
             self._counters[FAILED] = 1
             raise

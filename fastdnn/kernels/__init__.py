@@ -9,6 +9,7 @@ from fastdnn.kernels.textbook_activations import (
     sigmoid_prime,
 )
 from fastdnn.kernels.textbook_layers import (
+    EXP,
     IDENTITY,
     RELU,
     SIGMOID,
@@ -24,6 +25,7 @@ from fastdnn.kernels.textbook_layers import (
 )
 
 __all__ = [
+    "EXP",
     "IDENTITY",
     "RELU",
     "SIGMOID",

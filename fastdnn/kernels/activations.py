@@ -6,7 +6,7 @@ To add one: write the scalar function and its prime, and add a row to `ACTIVATIO
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from fastdnn._jit import kernel, select
+from fastdnn._jit import kernel, loop_kernel, select
 from fastdnn.kernels import elementary
 
 # A prime takes the activation's output ``a = g(z)`` where that is enough, since then the
@@ -83,7 +83,7 @@ def _forward_in_place(g: Callable) -> Any:
             for j in range(A.shape[1]):
                 A[i, j] = g(A[i, j] + b[j])
 
-    return kernel(forward)
+    return loop_kernel(forward)
 
 
 def _backward_from_output(g_prime: Callable) -> Any:
@@ -95,7 +95,7 @@ def _backward_from_output(g_prime: Callable) -> Any:
                 D[i, j] = d
                 db[j] += d
 
-    return kernel(backward)
+    return loop_kernel(backward)
 
 
 def _forward_keeping_input(g: Callable) -> Any:
@@ -107,7 +107,7 @@ def _forward_keeping_input(g: Callable) -> Any:
                 Z[i, j] = z
                 A[i, j] = g(z)
 
-    return kernel(forward)
+    return loop_kernel(forward)
 
 
 def _backward_from_input(g_prime: Callable) -> Any:
@@ -119,10 +119,10 @@ def _backward_from_input(g_prime: Callable) -> Any:
                 D[i, j] = d
                 db[j] += d
 
-    return kernel(backward)
+    return loop_kernel(backward)
 
 
-@kernel
+@loop_kernel
 def softmax_forward(Z, b, A):
     """Write the softmax of each row of ``A + b`` into `A`; `Z` is the same memory."""
     n_classes = A.shape[1]
@@ -141,7 +141,7 @@ def softmax_forward(Z, b, A):
             A[i, j] *= scale
 
 
-@kernel
+@loop_kernel
 def softmax_backward(Z, A, D, db):
     """Turn `D` = dL/dA into dL/dZ, ``a (d - sum(a d))``; add column sums to `db`."""
     n_classes = A.shape[1]

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from fastdnn._jit import kernel, select
+from fastdnn._jit import kernel, loop_kernel, select
 from fastdnn.kernels import elementary
 
 
@@ -23,7 +23,7 @@ def row_weight(w, i):
     return w[i] if w.size > 0 else w.dtype.type(1)
 
 
-@kernel
+@loop_kernel
 def sigmoid_log_loss(Z, b, Y, w, D, db):
     """Binary cross-entropy of each output, ``softplus(z) - y z``; writes D, adds to db."""
     one, zero = Z.dtype.type(1), Z.dtype.type(0)
@@ -43,7 +43,7 @@ def sigmoid_log_loss(Z, b, Y, w, D, db):
     return loss
 
 
-@kernel
+@loop_kernel
 def softmax_log_loss(Z, b, Y, w, D, db):
     """Categorical cross-entropy; writes D, adds to db.
 
@@ -89,7 +89,7 @@ def softmax_log_loss(Z, b, Y, w, D, db):
     return loss
 
 
-@kernel
+@loop_kernel
 def exp_poisson(Z, b, Y, w, D, db):
     """Half the Poisson deviance with a log link, ``y log(y / a) - y + a`` at a = e^z."""
     zero = Z.dtype.type(0)
@@ -158,7 +158,7 @@ def _of_output(loss: Callable, loss_prime: Callable) -> Any:
             total += row_loss * weight
         return total
 
-    return kernel(loss_gradient)
+    return loop_kernel(loss_gradient)
 
 
 #: Kernels ``(Z, b, Y, w, D, db)`` by loss and output activation.

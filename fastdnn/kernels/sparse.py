@@ -1,9 +1,9 @@
 """The first layer on a sparse matrix in CSR form: never densified, forward or backward."""
 
-from fastdnn._jit import kernel
+from fastdnn._jit import loop_kernel
 
 
-@kernel
+@loop_kernel
 def csr_matmul(values, indices, indptr, order, position, W, Z):
     """Write into `Z` the product of rows with `W`, from `position` of the order on."""
     for i in range(Z.shape[0]):
@@ -16,7 +16,7 @@ def csr_matmul(values, indices, indptr, order, position, W, Z):
                 Z[i, j] += value * W[k, j]
 
 
-@kernel
+@loop_kernel
 def csr_weight_gradient(values, indices, indptr, order, position, D, first, dW):
     """Write into `dW` the rows `first`... of the product of the transposed rows with `D`."""
     n_in = dW.shape[0]

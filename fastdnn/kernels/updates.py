@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from fastdnn._jit import kernel, select
+from fastdnn._jit import kernel, loop_kernel, select
 from fastdnn.kernels.views import vector
 
 # Constants come as a 4-tuple in theta's dtype, so that they live in registers.
@@ -75,10 +75,10 @@ def _fused_pass(n_slots: int, constants: Callable, step: Callable) -> Any:
             squares += new * new
         return float(squares)
 
-    return kernel(update)
+    return loop_kernel(update)
 
 
-@kernel
+@loop_kernel
 def store_gradient(s, t, theta, state, start, grad, scale, decay):
     """Add the gradient to the state instead of stepping: for solvers outside the engine."""
     real = theta.dtype.type
