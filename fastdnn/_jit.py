@@ -54,7 +54,7 @@ _STRICT_OPTIONS = _OPTIONS | {"fastmath": {"contract", "nsz"}}
 
 
 @register_pass(mutates_CFG=False, analysis_only=True)
-class _StartUnfinishedLibrary(AnalysisPass):
+class _StartUnfinishedLibrary(AnalysisPass):  # needs jit
     """Opens a code library that is neither optimised nor made into machine code.
 
     numba optimises every function, with all that it calls inlined, and then again as a
@@ -87,7 +87,7 @@ class _StartUnfinishedLibrary(AnalysisPass):
 
 
 @register_pass(mutates_CFG=False, analysis_only=True)
-class _OfferToCallers(AnalysisPass):
+class _OfferToCallers(AnalysisPass):  # needs jit
     """Registers the unfinished library under a function without machine code."""
 
     _name = "fastdnn_offer_to_callers"
@@ -111,7 +111,7 @@ class _OfferToCallers(AnalysisPass):
         return False
 
 
-class _KernelCompiler(compiler.CompilerBase):
+class _KernelCompiler(compiler.CompilerBase):  # needs jit
     _arrays_are_apart = False
 
     def define_pipelines(self) -> list:
@@ -135,7 +135,7 @@ _KERNEL_OPTIONS = {
 _LOOP_OPTIONS = _KERNEL_OPTIONS | {"pipeline_class": _LoopCompiler}
 
 
-class _KernelDispatcher(Dispatcher):
+class _KernelDispatcher(Dispatcher):  # needs jit
     """A compiled function that Python cannot call, since it has no machine code."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -146,7 +146,7 @@ class _KernelDispatcher(Dispatcher):
 
 def _compile(function: Callable, options: dict) -> Any:
     dispatcher = numba.njit(**options)(function)
-    if JIT_ENABLED:
+    if JIT_ENABLED:  # needs jit
         dispatcher.__class__ = _KernelDispatcher
     return dispatcher
 
@@ -173,12 +173,12 @@ def strict_kernel(function: Callable) -> Any:
 def entry_point(function: Callable) -> Any:
     """Compile `function` at its first call from Python and cache the result on disk."""
     dispatcher = numba.njit(**_OPTIONS)(function)
-    if JIT_ENABLED:
+    if JIT_ENABLED:  # needs jit
         dispatcher._cache = _KernelCache(function)
     return dispatcher
 
 
-def emitted(definition: Callable) -> Any:
+def emitted(definition: Callable) -> Any:  # needs jit
     """Make a function of compiled code whose LLVM instructions `definition` emits."""
     return intrinsic(definition)
 
@@ -192,7 +192,7 @@ def by_precision(single: Any, double: Any) -> Any:
     def choose(x):
         return single(x) if isinstance(x, np.float32) else double(x)
 
-    if JIT_ENABLED:
+    if JIT_ENABLED:  # needs jit
 
         @overload(choose, jit_options=_STRICT_OPTIONS | _KERNEL_OPTIONS)
         def _choose(x):
@@ -229,7 +229,7 @@ def _link(kernels: list, position: int) -> Any:
     return kernel(call)
 
 
-class _SourceHashLocator(caching._CacheLocator):
+class _SourceHashLocator(caching._CacheLocator):  # needs jit
     """Places the cache files of all entry points in one folder."""
 
     def __init__(self, py_func: Callable, py_file: str) -> None:
@@ -254,7 +254,7 @@ class _KernelCacheImpl(caching.CompileResultCacheImpl):
     _locator_classes: ClassVar[list] = [_SourceHashLocator]
 
 
-class _KernelCache(caching.FunctionCache):
+class _KernelCache(caching.FunctionCache):  # needs jit
     """numba's function cache, safe against other users, damage and full disks."""
 
     _impl_class = _KernelCacheImpl
@@ -295,7 +295,7 @@ class _KernelCache(caching.FunctionCache):
 
 
 @functools.cache
-def _source_hash() -> str:
+def _source_hash() -> str:  # needs jit
     """Digest of all that the compiled code depends on besides the processor."""
     package = Path(__file__).parent
     digest = hashlib.sha256()
@@ -307,7 +307,7 @@ def _source_hash() -> str:
     return digest.hexdigest()[:24]
 
 
-def _cache_location() -> Path:
+def _cache_location() -> Path:  # needs jit
     """Return the folder for compiled code of this source; it may not exist yet."""
     chosen = os.environ.get("FASTDNN_CACHE_DIR") or os.environ.get("NUMBA_CACHE_DIR")
     if chosen:
@@ -322,7 +322,7 @@ def _cache_location() -> Path:
 
 
 @functools.cache
-def _cache_directory() -> Path | None:
+def _cache_directory() -> Path | None:  # needs jit
     """Make the cache folder and return it, or None where there is no safe one."""
     try:
         directory = _cache_location()
@@ -342,7 +342,7 @@ def _cache_directory() -> Path | None:
     return directory
 
 
-def _belongs_to_user_alone(folder: Path) -> bool:
+def _belongs_to_user_alone(folder: Path) -> bool:  # needs jit
     if os.name != "posix":
         return True
     status = folder.stat()
@@ -352,7 +352,7 @@ def _belongs_to_user_alone(folder: Path) -> bool:
 _announced = threading.Event()
 
 
-def _announce_compilation() -> None:
+def _announce_compilation() -> None:  # needs jit
     if not _announced.is_set():
         _announced.set()
         logger.warning(

@@ -110,7 +110,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     >>> from sklearn.preprocessing import StandardScaler
     >>> from fastdnn import DNNRegressor
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> network = DNNRegressor(learning_rate_init=0.01, random_state=0)
+    >>> network = DNNRegressor(hidden_layer_sizes=(4,), solver="lbfgs", max_iter=50)
     >>> model = make_pipeline(StandardScaler(), network).fit(X, y)
     >>> bool(model.score(X, y) > 0.5)
     True

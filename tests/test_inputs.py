@@ -57,6 +57,7 @@ def test_sparse_with_unsorted_indices_and_duplicates(samples):
     )
 
 
+@pytest.mark.slow_without_jit
 def test_a_wide_sparse_matrix_is_never_densified():
     generator = np.random.default_rng(0)
     # 400 x 2,000,000 as float32 would be 3.2 GB.

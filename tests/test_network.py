@@ -81,6 +81,8 @@ CASES = [
     ("softmax", "squared_error", 3),
     ("tanh", "absolute_error", 2),
     ("identity", "absolute_error", 1),
+    ("identity", "half_squared_error", 2),
+    ("exp", "poisson", 2),
 ]
 
 
@@ -239,6 +241,15 @@ def test_bad_class_positions():
         network.gradient_descent(np.ones((2, 4)), [0, 3], learning_rate=0.1, n_iterations=1)
 
 
+def test_targets_that_do_not_fit_the_loss():
+    counts = DeepNeuralNetwork([4, 1], (), "exp", "poisson")
+    with pytest.raises(ValueError, match="Y must not be negative for loss='poisson'"):
+        counts.gradient_descent(np.ones((2, 4)), [1, -1], learning_rate=1, n_iterations=1)
+    classes = DeepNeuralNetwork([4, 3], (), "softmax", "squared_error")
+    with pytest.raises(ValueError, match="class positions are for loss='log_loss'"):
+        classes.gradient_descent(np.ones((2, 4)), [0, 1], learning_rate=1, n_iterations=1)
+
+
 def test_bad_steps(samples):
     network = DeepNeuralNetwork([4, 3, 1])
     with pytest.raises(ValueError, match="scheme='best' is unknown"):
@@ -247,6 +258,7 @@ def test_bad_steps(samples):
         network.gradient_descent(*samples, learning_rate=0.1, n_iterations=0)
 
 
+@pytest.mark.filterwarnings("ignore:.* encountered in")  # NumPy's, without JIT
 def test_divergence_raises(samples):
     X, Y = samples
     network = DeepNeuralNetwork([4, 3, 1], "identity", "identity", "squared_error")

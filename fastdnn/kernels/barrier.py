@@ -19,12 +19,12 @@ TEAM_SIZE = 32
 _SPINS_BEFORE_YIELD = 2000
 
 
-def _counter_address(context, builder, signature, args):
+def _counter_address(context, builder, signature, args):  # needs jit
     array = make_array(signature.args[0])(context, builder, args[0])
     return builder.gep(array.data, [args[1]])
 
 
-def _fetch_add(typingctx, array, position, amount):
+def _fetch_add(typingctx, array, position, amount):  # needs jit
     def codegen(context, builder, signature, args):
         address = _counter_address(context, builder, signature, args)
         return builder.atomic_rmw("add", address, args[2], "seq_cst")
@@ -32,7 +32,7 @@ def _fetch_add(typingctx, array, position, amount):
     return types.int64(array, types.intp, types.int64), codegen
 
 
-def _load(typingctx, array, position):
+def _load(typingctx, array, position):  # needs jit
     def codegen(context, builder, signature, args):
         address = _counter_address(context, builder, signature, args)
         return builder.load_atomic(address, "seq_cst", 8)
@@ -40,7 +40,7 @@ def _load(typingctx, array, position):
     return types.int64(array, types.intp), codegen
 
 
-def _store(typingctx, array, position, value):
+def _store(typingctx, array, position, value):  # needs jit
     def codegen(context, builder, signature, args):
         address = _counter_address(context, builder, signature, args)
         builder.store_atomic(args[2], address, "seq_cst", 8)
@@ -49,7 +49,7 @@ def _store(typingctx, array, position, value):
     return types.void(array, types.intp, types.int64), codegen
 
 
-def _yield_processor(typingctx):
+def _yield_processor(typingctx):  # needs jit
     def codegen(context, builder, signature, args):
         name = "SwitchToThread" if sys.platform == "win32" else "sched_yield"
         function_type = ir.FunctionType(ir.IntType(32), [])
@@ -60,7 +60,7 @@ def _yield_processor(typingctx):
     return types.void(), codegen
 
 
-if JIT_ENABLED:
+if JIT_ENABLED:  # needs jit
     fetch_add = emitted(_fetch_add)
     load = emitted(_load)
     store = emitted(_store)

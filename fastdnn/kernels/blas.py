@@ -15,7 +15,7 @@ from fastdnn._jit import JIT_ENABLED, emitted
 
 _SYMBOLS = {types.float32: "fastdnn_sgemm", types.float64: "fastdnn_dgemm"}
 
-if JIT_ENABLED:
+if JIT_ENABLED:  # needs jit
     for _name in ("sgemm", "dgemm"):
         llvm.add_symbol(
             f"fastdnn_{_name}",
@@ -23,7 +23,7 @@ if JIT_ENABLED:
         )
 
 
-def _gemm_codegen(transpose_left, transpose_right, has_first):
+def _gemm_codegen(transpose_left, transpose_right, has_first):  # needs jit
     """Emit ``out = op(left) @ op(right)``.
 
     Fortran's matrices are column-major, so it is given out.T = op(right).T @ op(left).T.
@@ -86,25 +86,25 @@ def _gemm_codegen(transpose_left, transpose_right, has_first):
     return codegen
 
 
-def make_array(array_type, context, builder, value):
+def make_array(array_type, context, builder, value):  # needs jit
     """Open the array struct `value` for reading its data pointer and shape."""
     return context.make_array(array_type)(context, builder, value)
 
 
-def _matmul(typingctx, left, right, out):
+def _matmul(typingctx, left, right, out):  # needs jit
     return types.void(left, right, out), _gemm_codegen(False, False, False)
 
 
-def _matmul_right_transposed(typingctx, left, right, out):
+def _matmul_right_transposed(typingctx, left, right, out):  # needs jit
     return types.void(left, right, out), _gemm_codegen(False, True, False)
 
 
-def _matmul_left_transposed(typingctx, left, first, right, out):
+def _matmul_left_transposed(typingctx, left, first, right, out):  # needs jit
     signature = types.void(left, types.intp, right, out)
     return signature, _gemm_codegen(True, False, True)
 
 
-if JIT_ENABLED:
+if JIT_ENABLED:  # needs jit
     matmul = emitted(_matmul)
     matmul_right_transposed = emitted(_matmul_right_transposed)
     matmul_left_transposed = emitted(_matmul_left_transposed)

@@ -52,7 +52,7 @@ def _tanh_single(x):
     magnitude = abs(x)
     # 1 - 2 / (e^2x + 1) loses its digits near zero; an odd polynomial takes over there.
     large = f32(1.0) - f32(2.0) / (_exp_single(f32(2.0) * magnitude) + f32(1.0))
-    s = x * x
+    s = min(x * x, f32(1.0))  # used below 0.625; elsewhere it must not overflow
     p = f32(-5.70498872745e-3)
     p = p * s + f32(2.06390887954e-2)
     p = p * s + f32(-5.37397155531e-2)

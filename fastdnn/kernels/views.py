@@ -7,7 +7,7 @@ from numba.np.arrayobj import make_array, populate_array
 from fastdnn._jit import BOUNDS_CHECKED, JIT_ENABLED, emitted, kernel
 
 
-def _view_codegen(ndim):
+def _view_codegen(ndim):  # needs jit
     """Build an array from a pointer: no reference count, no wrap-around of the start."""
 
     def codegen(context, builder, signature, args):
@@ -34,12 +34,12 @@ def _view_codegen(ndim):
     return codegen
 
 
-def _unchecked_vector(typingctx, buffer, start, length):
+def _unchecked_vector(typingctx, buffer, start, length):  # needs jit
     view_type = types.Array(buffer.dtype, 1, "C")
     return view_type(buffer, types.intp, types.intp), _view_codegen(1)
 
 
-def _unchecked_matrix(typingctx, buffer, start, n_rows, n_columns):
+def _unchecked_matrix(typingctx, buffer, start, n_rows, n_columns):  # needs jit
     view_type = types.Array(buffer.dtype, 2, "C")
     signature = view_type(buffer, types.intp, types.intp, types.intp)
     return signature, _view_codegen(2)
@@ -61,7 +61,7 @@ def _checked_matrix(buffer, start, n_rows, n_columns):
 # vector(buffer, start, length) and matrix(buffer, start, n_rows, n_columns) view the
 # elements from position `start` on of a C-contiguous `buffer` of any dimension. The
 # caller keeps the buffer alive. With bounds checking or without JIT they check.
-if JIT_ENABLED and not BOUNDS_CHECKED:
+if JIT_ENABLED and not BOUNDS_CHECKED:  # needs jit
     vector = emitted(_unchecked_vector)
     matrix = emitted(_unchecked_matrix)
 else:

@@ -163,7 +163,7 @@ def test_absolute_error_has_slope_zero_at_its_kink():
     assert D[0, 0] == 0.0
 
 
-ALL_LOSSES = [*CANONICAL_LOSSES, *((name, None) for name in OUTPUT_LOSSES)]
+ALL_LOSSES = [*CANONICAL_LOSSES, *((name,) for name in OUTPUT_LOSSES)]
 
 
 def loss_and_delta(row, Z, Y, w):
@@ -174,7 +174,7 @@ def loss_and_delta(row, Z, Y, w):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("row", ALL_LOSSES, ids=str)
+@pytest.mark.parametrize("row", ALL_LOSSES, ids="-".join)
 def test_weight_counts_as_repetition(row, dtype):
     Z, _, Y = outputs_and_targets(dtype)
     times = np.array([1, 0, 2, 3, 1])
@@ -245,7 +245,7 @@ def test_output_loss_of_large_outputs_is_exact_and_finite(name, size, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("row", ALL_LOSSES, ids=str)
+@pytest.mark.parametrize("row", ALL_LOSSES, ids="-".join)
 def test_nan_output_shows_in_loss_and_delta(row, dtype):
     Z, _, Y = outputs_and_targets(dtype)
     Z[2, 1] = np.nan

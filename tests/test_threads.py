@@ -1,0 +1,153 @@
+"""Worker teams, the guard around BLAS, and how many threads a fit is offered."""
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import joblib
+import numpy as np
+import pytest
+from threadpoolctl import ThreadpoolController
+
+from fastdnn import _threads
+from fastdnn._threads import Team, single_threaded_blas, threads_offered
+from fastdnn.kernels.barrier import FAILED, TEAM_SIZE
+
+
+def blas_threads():
+    info = ThreadpoolController().select(user_api="blas").info()
+    return [library["num_threads"] for library in info]
+
+
+def counters():
+    return np.zeros(TEAM_SIZE, dtype=np.int64)
+
+
+def test_every_worker_runs_once_and_the_caller_is_worker_zero():
+    seen = {}
+    with Team(3, counters()) as team:
+        team.run(lambda worker: seen.setdefault(worker, threading.get_ident()))
+    assert sorted(seen) == [0, 1, 2]
+    assert seen[0] == threading.get_ident()
+    assert seen[1] != seen[0]
+
+
+def test_an_error_in_a_worker_reaches_the_caller_and_releases_the_others():
+    shared = counters()
+
+    def work(worker):
+        if worker == 1:
+            raise MemoryError("no room")
+
+    with Team(2, shared) as team, pytest.raises(MemoryError, match="no room"):
+        team.run(work)
+    assert shared[FAILED] == 1
+
+
+def test_an_error_in_the_caller_is_raised():
+    def work(worker):
+        if worker == 0:
+            raise KeyboardInterrupt
+
+    with Team(2, counters()) as team, pytest.raises(KeyboardInterrupt):
+        team.run(work)
+
+
+def test_a_team_of_one_starts_no_thread():
+    before = threading.active_count()
+    with Team(1, counters()) as team:
+        team.run(lambda worker: None)
+        assert threading.active_count() == before
+
+
+def test_blas_is_limited_inside_and_restored_outside():
+    before = blas_threads()
+    with single_threaded_blas():
+        assert set(blas_threads()) == {1}
+        with single_threaded_blas():
+            assert set(blas_threads()) == {1}
+        assert set(blas_threads()) == {1}
+    assert blas_threads() == before
+
+
+def test_the_limit_holds_in_any_thread_and_over_many_at_once():
+    before = blas_threads()
+    gate = threading.Barrier(4)
+
+    def fit(delay):
+        with single_threaded_blas():
+            gate.wait(10)
+            inside = blas_threads()
+            gate.wait(10)
+        return inside
+
+    with single_threaded_blas():  # this thread takes control of the limits first
+        pass
+    with ThreadPoolExecutor(4) as pool:
+        assert all(set(inside) == {1} for inside in pool.map(fit, range(4)))
+    assert blas_threads() == before
+
+
+class FakeOpenBLAS:
+    """OpenBLAS on OpenMP: a limit for each thread."""
+
+    internal_api, threading_layer = "openblas", "openmp"
+
+    def __init__(self):
+        self._local = threading.local()
+
+    def get_num_threads(self):
+        return getattr(self._local, "n", 8)
+
+    def set_num_threads(self, n):
+        self._local.n = n
+
+
+def test_limits_that_belong_to_a_thread_are_set_in_every_thread():
+    guard = _threads._BlasGuard()
+    library = FakeOpenBLAS()
+    guard._libraries = [library]
+
+    def inside():
+        with guard():
+            during = library.get_num_threads()
+        return during, library.get_num_threads()
+
+    with guard(), ThreadPoolExecutor(1) as pool:
+        assert pool.submit(inside).result() == (1, 8)
+        assert library.get_num_threads() == 1
+    assert library.get_num_threads() == 8
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_fork_during_a_fit_does_not_leave_the_child_limited():
+    with single_threaded_blas():
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if single_threaded_blas._users == 0 else 1)
+        assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.fixture
+def with_jit(monkeypatch):
+    monkeypatch.setattr(_threads, "JIT_ENABLED", True)
+
+
+def test_the_users_number_counts(with_jit):
+    assert threads_offered(3) == 3
+
+
+def test_by_default_the_processors_of_this_process_are_offered(with_jit):
+    assert threads_offered(None) == joblib.cpu_count()
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_one_thread_inside_a_joblib_worker(with_jit, backend):
+    jobs = joblib.Parallel(n_jobs=2, backend=backend)
+    assert jobs(joblib.delayed(threads_offered)(None) for _ in range(2)) == [1, 1]
+
+
+def test_plain_python_runs_alone(monkeypatch):
+    monkeypatch.setattr(_threads, "JIT_ENABLED", False)
+    assert threads_offered(4) == 1
