@@ -239,8 +239,11 @@ class BaseDNN(BaseEstimator, ABC):
             max_fun=self.max_fun,
             tol=self.tol,
             verbose=self.verbose,
-            n_threads=threads_offered(self.n_threads),
+            n_threads=self._training_threads(samples),
         )
+
+    def _training_threads(self, samples: Samples) -> int:
+        return threads_offered(self.n_threads, self._parameters.epoch_flops(samples.n_rows))
 
     def _descend(
         self,
@@ -269,7 +272,7 @@ class BaseDNN(BaseEstimator, ABC):
             options,
             self._history,
             random_state,
-            n_threads=threads_offered(self.n_threads),
+            n_threads=self._training_threads(samples),
             validation_score=validate,
             state=self._optimizer_state,
             incremental=incremental,
@@ -291,11 +294,11 @@ class BaseDNN(BaseEstimator, ABC):
             )
         Y = samples.Y[held_out]
         weight = None if samples.weight is None else samples.weight[held_out]
-        n_threads = threads_offered(self.n_threads)
         parameters, activations = self._parameters, self._activations()
+        validation = samples.at(held_out)
 
         def validate() -> float:
-            outputs = forward_pass(parameters, activations, samples.at(held_out), n_threads)
+            outputs = forward_pass(parameters, activations, validation, self.n_threads)
             if not np.isfinite(outputs).all():
                 return np.nan
             return self._score_outputs(outputs, Y, weight)
@@ -333,8 +336,7 @@ class BaseDNN(BaseEstimator, ABC):
     def _outputs(self, X: Any) -> np.ndarray:
         samples = self._validate_for_prediction(X)
         self._parameters.take_over(self.coefs_, self.intercepts_)
-        n_threads = threads_offered(self.n_threads)
-        return forward_pass(self._parameters, self._activations(), samples, n_threads)
+        return forward_pass(self._parameters, self._activations(), samples, self.n_threads)
 
     # -- storage ------------------------------------------------------------------------
 

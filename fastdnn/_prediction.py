@@ -7,7 +7,7 @@ import numpy as np
 from fastdnn._parameters import Parameters
 from fastdnn._plan import plan_prediction
 from fastdnn._samples import AS_THEY_LIE, Samples
-from fastdnn._threads import Team, single_threaded_blas
+from fastdnn._threads import Team, single_threaded_blas, threads_offered
 from fastdnn.kernels.engine import predict
 
 
@@ -15,7 +15,7 @@ def forward_pass(
     parameters: Parameters,
     activations: Sequence[str],
     samples: Samples,
-    n_threads: int = 1,
+    n_threads: int | None = 1,
 ) -> np.ndarray:
     """Return the output activations of every row of the samples.
 
@@ -27,14 +27,15 @@ def forward_pass(
         The activation of every layer but the input.
     samples : Samples
         In the dtype of the parameters; targets and weights are not looked at.
-    n_threads : int
-        Threads offered.
+    n_threads : int or None
+        Threads that the user allows; None for as many as pay.
 
     Returns
     -------
     ndarray of shape (n_samples, n_outputs)
     """
-    plan = plan_prediction(parameters, activations, samples, n_threads)
+    offered = threads_offered(n_threads, 2.0 * samples.n_rows * parameters.n_weights)
+    plan = plan_prediction(parameters, activations, samples, offered)
     data = samples.data(AS_THEY_LIE if samples.rows is None else samples.rows)
     out = np.empty((samples.n_rows, parameters.layer_sizes[-1]), parameters.theta.dtype)
     network = plan.network

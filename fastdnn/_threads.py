@@ -16,20 +16,28 @@ from threadpoolctl import ThreadpoolController
 from fastdnn._jit import JIT_ENABLED
 from fastdnn.kernels.barrier import FAILED
 
+# Waking the workers for one run costs about as much as this many operations save.
+_FLOPS_THAT_PAY = 2e8
 
-def threads_offered(n_threads: int | None) -> int:
-    """Return how many threads a fit may use.
+
+def threads_offered(n_threads: int | None, flops: float) -> int:
+    """Return how many threads one run of the engine may use.
 
     Parameters
     ----------
     n_threads : int or None
-        A number that the user chose, or None for: one inside a joblib worker, otherwise
-        the CPUs that this process may use (affinity and container limits count).
+        A number that the user chose, or None for: one inside a joblib worker or for a
+        run too short to share, otherwise the CPUs that this process may use (affinity and
+        container limits count).
+    flops : float
+        Floating-point operations of the run: an epoch, or a prediction.
     """
     if not JIT_ENABLED:
         return 1  # plain Python kernels cannot run side by side
     if n_threads is not None:
         return int(n_threads)
+    if flops < _FLOPS_THAT_PAY:
+        return 1
     backend, _ = get_active_backend()
     if getattr(backend, "nesting_level", 0):
         return 1

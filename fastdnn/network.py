@@ -327,6 +327,7 @@ class DeepNeuralNetwork:
         ):
             if not isinstance(value, Integral) or value < 1:
                 raise ValueError(f"{name}={value!r} must be a positive integer.")
+        flops = self._parameters.epoch_flops(X.shape[0])
         plan = plan_training(
             self._parameters,
             self.activations,
@@ -335,7 +336,7 @@ class DeepNeuralNetwork:
             batch_size=min(batch_size, X.shape[0]),
             samples=samples,
             gather=False,
-            n_threads=threads_offered(n_threads),
+            n_threads=threads_offered(n_threads, flops),
         )
         plan.settings.learning_rate = learning_rate
         plan.settings.alpha = l2

@@ -135,19 +135,23 @@ def with_jit(monkeypatch):
 
 
 def test_the_users_number_counts(with_jit):
-    assert threads_offered(3) == 3
+    assert threads_offered(3, 1.0) == 3
 
 
 def test_by_default_the_processors_of_this_process_are_offered(with_jit):
-    assert threads_offered(None) == joblib.cpu_count()
+    assert threads_offered(None, 1e12) == joblib.cpu_count()
 
 
 @pytest.mark.parametrize("backend", ["threading", "loky"])
 def test_one_thread_inside_a_joblib_worker(with_jit, backend):
     jobs = joblib.Parallel(n_jobs=2, backend=backend)
-    assert jobs(joblib.delayed(threads_offered)(None) for _ in range(2)) == [1, 1]
+    assert jobs(joblib.delayed(threads_offered)(None, 1e12) for _ in range(2)) == [1, 1]
+
+
+def test_a_short_run_is_not_shared(with_jit):
+    assert threads_offered(None, 1e6) == 1
 
 
 def test_plain_python_runs_alone(monkeypatch):
     monkeypatch.setattr(_threads, "JIT_ENABLED", False)
-    assert threads_offered(4) == 1
+    assert threads_offered(4, 1e12) == 1

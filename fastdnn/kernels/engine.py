@@ -15,11 +15,7 @@ changes no bit of the result.
 from fastdnn._jit import entry_point, kernel
 from fastdnn.kernels.activations import activation_backward, activation_forward
 from fastdnn.kernels.barrier import meet, next_task
-from fastdnn.kernels.blas import (
-    matmul,
-    matmul_left_transposed,
-    matmul_right_transposed,
-)
+from fastdnn.kernels.linear import linear_delta, linear_gradient, linear_product
 from fastdnn.kernels.losses import canonical_loss, output_loss
 from fastdnn.kernels.sparse import csr_matmul, csr_weight_gradient
 from fastdnn.kernels.updates import update
@@ -90,11 +86,15 @@ def _forward(s, data, net, position, first, n_rows, n_activated):
     else:
         if s.gather:
             _gather_samples(s, data, net, position, first, n_rows)
-        matmul(input_rows(s, data, net, position, first, n_rows), layer_weights(net, 0), Z)
+        linear_product(
+            input_rows(s, data, net, position, first, n_rows), layer_weights(net, 0), Z
+        )
     for l in range(net.layers.shape[0]):
         Z = layer_rows(net, l, Z_START, first, n_rows)
         if l > 0:
-            matmul(layer_rows(net, l - 1, A_START, first, n_rows), layer_weights(net, l), Z)
+            linear_product(
+                layer_rows(net, l - 1, A_START, first, n_rows), layer_weights(net, l), Z
+            )
         if l < n_activated:
             A = layer_rows(net, l, A_START, first, n_rows)
             activation_forward(net.layers[l, ACTIVATION], Z, layer_bias(net, l), A)
@@ -133,7 +133,7 @@ def _train_shard(s, data, net, position, shard, n_rows):
 
     for l in range(last - 1, -1, -1):
         D_prev = layer_rows(net, l, D_START, first, n_rows)
-        matmul_right_transposed(D, layer_weights(net, l + 1), D_prev)
+        linear_delta(D, layer_weights(net, l + 1), D_prev)
         activation_backward(
             net.layers[l, ACTIVATION],
             layer_rows(net, l, Z_START, first, n_rows),
@@ -162,14 +162,14 @@ def _step_block(s, data, net, position, task, n_rows, t, scale, worker):
     dW = matrix(net.work, scratch, n_in, n_out)
     D = layer_rows(net, l, D_START, 0, n_rows)
     if l > 0:
-        matmul_left_transposed(layer_rows(net, l - 1, A_START, 0, n_rows), first, D, dW)
+        linear_gradient(layer_rows(net, l - 1, A_START, 0, n_rows), first, D, dW)
     elif s.sparse:
         csr_weight_gradient(
             data.values, data.indices, data.indptr, data.order, position, D, first, dW
         )
     else:
         X = input_rows(s, data, net, position, 0, n_rows)
-        matmul_left_transposed(X, first, D, dW)
+        linear_gradient(X, first, D, dW)
     grad = vector(net.work, scratch, n_in * n_out)
     start = net.layers[l, W_START] + first * n_out
     net.partial[BLOCK_SQUARES, task] = update(

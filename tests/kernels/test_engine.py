@@ -344,6 +344,22 @@ def test_weight_counts_as_repetition_of_the_row(gather):
     np.testing.assert_allclose(got[1], expected[1], rtol=1e-12)
 
 
+def test_losses_and_gradients_over_a_total_weight_add_up_over_batches():
+    case = problem(3, "tanh", "softmax", "log_loss")
+    samples = case.samples
+
+    def loss_and_gradient(batch_size, total_weight):
+        made = plan(*case[:3], "gradient", samples, batch_size=batch_size)
+        made.settings.total_weight = total_weight
+        with EpochRunner(made, samples) as runner:
+            return runner.run(IN_ORDER), made.network.state
+
+    in_batches = loss_and_gradient(3, samples.weight.sum())  # three, three, one
+    at_once = loss_and_gradient(samples.n_rows, 0.0)
+    for got, expected in zip(in_batches, at_once, strict=True):
+        np.testing.assert_allclose(got, expected, rtol=0.0, atol=1e-14)
+
+
 def test_an_epoch_cut_into_runs_changes_no_bit(monkeypatch):
     rng = np.random.default_rng(0)
     sizes = (5, 6, 3)

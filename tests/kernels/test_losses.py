@@ -231,6 +231,26 @@ def test_saturated_canonical_loss_is_exact_and_finite(pair, size, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("target", [0.0, 3.0])
+@pytest.mark.parametrize("z", [-1e4, -90.0, -40.0, 40.0, 90.0, 1e4])
+def test_poisson_loss_of_extreme_rates_is_exact_or_clamped(z, target, dtype):
+    pair = ("poisson", "exp")
+    Z, Y = np.array([[z]], dtype), np.array([[target]], dtype)
+    loss, D, db = canonical(pair, Z, np.zeros(1, dtype), Y, no_weights(dtype))
+    assert np.isfinite([loss, D[0, 0], db[0]]).all()
+    info = np.finfo(dtype)
+    with np.errstate(over="ignore"):
+        rate = np.exp(z)
+    if rate < info.max / 4:
+        exact = CANONICAL_ORACLES[pair](z, target)
+        np.testing.assert_allclose(loss, exact, rtol=4 * info.eps, atol=2 * info.tiny)
+        delta = rate - target
+        np.testing.assert_allclose(D[0, 0], delta, rtol=4 * info.eps, atol=2 * info.tiny)
+    else:
+        assert min(loss, D[0, 0]) > info.max / 4
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("size", [40.0, 90.0, 1e4])
 @pytest.mark.parametrize("name", OUTPUT_LOSSES)
 def test_output_loss_of_large_outputs_is_exact_and_finite(name, size, dtype):
