@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_info
 
 from benchmarks.cases import CASES, Case
 from benchmarks.contenders import CONTENDERS
+from fastdnn._version import VERSION
 
 
 def compare(case: Case, turns: int) -> dict[str, list[float]]:
@@ -60,13 +61,13 @@ def summary(case: Case, seconds: dict[str, list[float]]) -> dict[str, dict[str, 
 
 def environment() -> dict[str, object]:
     """Return machine, versions and thread counts."""
-    packages = ["fastdnn", "numba", "numpy", "scikit-learn", "scipy"]
+    packages = ["numba", "numpy", "scikit-learn", "scipy"]
     blas = [x for x in threadpool_info() if x["user_api"] == "blas"]
     return {
         "processor": _processor(),
         "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0,
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in packages},
+        "versions": {"fastdnn": VERSION} | {name: version(name) for name in packages},
         "blas": sorted(
             f"{x['internal_api']} {x['version']} ({x.get('architecture')}), "
             f"{x['num_threads']} threads"

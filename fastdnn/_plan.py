@@ -17,8 +17,8 @@ from fastdnn.kernels.losses import loss_code
 from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS
 from fastdnn.kernels.workspace import SETTINGS, Network
 
-# A task below this many floating-point operations costs more to hand out than it gains.
-_FLOPS_PER_TASK = 1.5e6
+# Tasks below this many floating-point operations cost more to hand out than they gain.
+_FLOPS_PER_SHARD, _FLOPS_PER_BLOCK = 3e6, 1.5e6
 # Rows of a shard: fewer make the matrix products inefficient, more leave the cache.
 _MIN_SHARD_ROWS, _MAX_SHARD_ROWS = 64, 256
 # Shards of a batch and blocks of a layer, unless they grow too large for the cache.
@@ -34,10 +34,16 @@ _ALIGNMENT = 16
 class Plan(NamedTuple):
     """A workload cut into tasks."""
 
-    settings: np.record
+    table: np.ndarray
+    """The settings as an array of one; its columns are quick to read and write."""
     network: Network
     n_workers: int
     """As many workers as pay, at most as many as were offered."""
+
+    @property
+    def settings(self) -> np.record:
+        """The settings as the engine takes them."""
+        return self.table[0]
 
 
 class _Workspace:
@@ -94,7 +100,7 @@ def _block_table(parameters: Parameters, batch_size: int) -> np.ndarray:
     rows = []
     for l, W in enumerate(parameters.coefs):
         n_in, n_out = W.shape
-        to_share = min(_MAX_SHARES, int(2.0 * batch_size * W.size / _FLOPS_PER_TASK))
+        to_share = min(_MAX_SHARES, int(2.0 * batch_size * W.size / _FLOPS_PER_BLOCK))
         for_cache = -(-W.size * itemsize // _MAX_BLOCK_BYTES)
         height = -(-n_in // min(n_in, max(1, to_share, for_cache)))
         for first in range(0, n_in, height):
@@ -105,7 +111,7 @@ def _block_table(parameters: Parameters, batch_size: int) -> np.ndarray:
 
 def _shard_rows(parameters: Parameters, batch_size: int) -> int:
     flops = 4.0 * batch_size * parameters.n_weights
-    most = min(int(flops / _FLOPS_PER_TASK), batch_size // _MIN_SHARD_ROWS)
+    most = min(int(flops / _FLOPS_PER_SHARD), batch_size // _MIN_SHARD_ROWS)
     most = min(most, max(_MAX_SHARES, batch_size // _MAX_SHARD_ROWS))
     # A power of two divides evenly among two, four, eight threads.
     n_shards = 1 << max(0, most.bit_length() - 1)
@@ -153,7 +159,8 @@ def plan_training(
     """
     dtype = parameters.theta.dtype
     workspace = _Workspace()
-    settings = np.zeros(1, dtype=SETTINGS)[0]
+    table = np.zeros(1, dtype=SETTINGS)
+    settings = table[0]
     settings.n_weights = parameters.n_weights
     settings.batch_size = batch_size
     settings.gather = gather
@@ -191,7 +198,7 @@ def plan_training(
         partial=np.zeros((3, max(n_shards, len(blocks)))),
         team=np.zeros(TEAM_SIZE, dtype=np.int64),
     )
-    return Plan(settings, network, n_workers)
+    return Plan(table, network, n_workers)
 
 
 def _take_input(
@@ -209,7 +216,8 @@ def plan_prediction(
 ) -> Plan:
     """Cut a forward pass over the samples into blocks that stay in cache."""
     dtype, n_rows = parameters.theta.dtype, samples.n_rows
-    settings = np.zeros(1, dtype=SETTINGS)[0]
+    table = np.zeros(1, dtype=SETTINGS)
+    settings = table[0]
     settings.sparse = samples.is_sparse
     settings.gather = samples.rows is not None
     widest = max(parameters.layer_sizes)
@@ -217,7 +225,7 @@ def plan_prediction(
     settings.shard_rows = max(1, min(n_rows, max(_MIN_SHARD_ROWS, by_cache)))
     n_blocks = -(-n_rows // settings.shard_rows)
     flops = 2.0 * n_rows * parameters.n_weights
-    n_workers = max(1, min(n_threads, n_blocks, int(flops / _FLOPS_PER_TASK)))
+    n_workers = max(1, min(n_threads, n_blocks, int(flops / _FLOPS_PER_SHARD)))
     settings.n_workers = n_workers
     workspace = _Workspace()
     if settings.gather:
@@ -234,4 +242,4 @@ def plan_prediction(
         partial=np.zeros((3, 1)),
         team=np.zeros(TEAM_SIZE, dtype=np.int64),
     )
-    return Plan(settings, network, n_workers)
+    return Plan(table, network, n_workers)

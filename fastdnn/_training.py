@@ -89,6 +89,11 @@ class EpochRunner:
 
     def __init__(self, plan: Plan, samples: Samples) -> None:
         self._settings, self._network = plan.settings, plan.network
+        # A field of a record takes microseconds to read or write, a column does not.
+        self._first, self._last = plan.table["first"], plan.table["last"]
+        self._loss_sum = plan.table["loss_sum"]
+        self._batch_size = int(plan.settings.batch_size)
+        self._is_total = bool(plan.settings.total_weight > 0.0)
         self._samples = samples
         self._data = samples.data(AS_THEY_LIE)
         self._team = Team(plan.n_workers, plan.network.team)
@@ -124,22 +129,22 @@ class EpochRunner:
         settings, network = self._settings, self._network
         data = self._data._replace(order=order)
         n_rows = self._samples.n_rows
-        settings.loss_sum = 0.0
+        self._loss_sum[0] = 0.0
         first = 0
         while first < n_rows:
-            last = min(n_rows, first + self._batches_per_run * settings.batch_size)
-            settings.first, settings.last = first, last
+            full = self._batches_per_run * self._batch_size
+            last = min(n_rows, first + full)
+            self._first[0], self._last[0] = first, last
             start = time.perf_counter()
             self._team.run(lambda worker: train(settings, data, network, worker))
             seconds = time.perf_counter() - start
             # A run cut short says little; never grow by much from a single timing.
-            if last - first == self._batches_per_run * settings.batch_size:
+            if last - first == full:
                 growth = min(2.0, _SECONDS_PER_RUN / max(seconds, 1e-9))
                 self._batches_per_run = max(1, int(self._batches_per_run * growth))
             first = last
-        if settings.total_weight > 0.0:
-            return float(settings.loss_sum)
-        return float(settings.loss_sum) / n_rows
+        loss = float(self._loss_sum[0])
+        return loss if self._is_total else loss / n_rows
 
 
 def fit_stochastic(
@@ -217,6 +222,7 @@ def fit_stochastic(
             options.optimizer, plan.network.state, float(options.learning_rate_init)
         )
     settings.t = state.t
+    learning_rate, t = plan.table["learning_rate"], plan.table["t"]
 
     n_rows = samples.n_rows
     order = AS_THEY_LIE
@@ -234,11 +240,11 @@ def fit_stochastic(
                     random_state.shuffle(permutation)
                     order = order[permutation]
                     visit = order if samples.rows is None else samples.rows[order]
-                settings.learning_rate = state.learning_rate
+                learning_rate[0] = state.learning_rate
                 history.loss = runner.run(visit)
                 if validation_score is None and not np.isfinite(history.loss):
                     require_finite(parameters)
-                state.t = int(settings.t)
+                state.t = int(t[0])
                 history.n_iter += 1
                 history.t += n_rows
                 history.loss_curve.append(history.loss)
