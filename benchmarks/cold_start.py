@@ -39,9 +39,7 @@ def run(dtype: str, cache: str) -> dict[str, float]:
     """Run one process and return its times in seconds."""
     environment = os.environ | {"FASTDNN_CACHE_DIR": cache}
     command = [sys.executable, "-c", _PROCESS, dtype]
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
 

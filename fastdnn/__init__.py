@@ -1,4 +1,4 @@
-"""scikit-learn's multi-layer perceptron, an order of magnitude faster."""
+"""scikit-learn's multi-layer perceptron, many times faster."""
 
 from fastdnn._version import VERSION
 from fastdnn.classifier import DNNClassifier
