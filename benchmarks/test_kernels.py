@@ -34,12 +34,12 @@ def product(A, B, out):
 
 @numba.njit(nogil=True)
 def binary_loss(Z, b, Y, w, D, db):
-    return sigmoid_log_loss(Z, b, Y, w, D, db)
+    return sigmoid_log_loss(Z, b, Y, w, np.inf, D, db)
 
 
 @numba.njit(nogil=True)
 def class_loss(Z, b, Y, w, D, db):
-    return softmax_log_loss(Z, b, Y, w, D, db)
+    return softmax_log_loss(Z, b, Y, w, np.inf, D, db)
 
 
 @numba.njit(nogil=True)

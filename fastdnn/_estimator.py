@@ -202,7 +202,7 @@ class BaseDNN(BaseEstimator, ABC):
             else:
                 self._descend(parameters, samples, random_state, incremental)
             _training.require_finite(parameters)
-        except ValueError:
+        except (ValueError, ZeroDivisionError):
             self._unfit()
             raise
         if widen:

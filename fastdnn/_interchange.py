@@ -125,7 +125,7 @@ def _our_state(mlp: Any, dtype: np.dtype) -> OptimizerState | None:
     slots = [optimizer.ms, optimizer.vs] if adam else [optimizer.velocities]
     memory = np.concatenate([part.ravel() for slot in slots for part in slot])
     return OptimizerState(
-        optimizer_name(mlp.solver, mlp.nesterovs_momentum),
+        "adam" if adam else optimizer_name("sgd", optimizer.nesterov),
         memory.astype(dtype),
         # Adam's attribute holds the last corrected rate; the engine corrects by itself.
         float(mlp.learning_rate_init if adam else optimizer.learning_rate),

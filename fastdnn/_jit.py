@@ -18,6 +18,7 @@ import functools
 import hashlib
 import logging
 import os
+import pickle
 import stat
 import sys
 import threading
@@ -254,10 +255,34 @@ class _KernelCacheImpl(caching.CompileResultCacheImpl):
     _locator_classes: ClassVar[list] = [_SourceHashLocator]
 
 
+class _CheckedCacheFile(caching.IndexDataCacheFile):  # needs jit
+    """Stores machine code behind its digest: a flipped bit must not run."""
+
+    def _save_data(self, name: str, data: Any) -> None:
+        content = self._dump(data)
+        with self._open_for_write(self._data_path(name)) as file:
+            file.write(hashlib.sha256(content).digest() + content)
+
+    def _load_data(self, name: str) -> Any:
+        stored = Path(self._data_path(name)).read_bytes()
+        digest, content = stored[:32], stored[32:]
+        if hashlib.sha256(content).digest() != digest:
+            raise ValueError("the stored code does not match its digest")
+        return pickle.loads(content)
+
+
 class _KernelCache(caching.FunctionCache):  # needs jit
     """numba's function cache, safe against other users, damage and full disks."""
 
     _impl_class = _KernelCacheImpl
+
+    def __init__(self, py_func: Callable) -> None:
+        super().__init__(py_func)
+        self._cache_file = _CheckedCacheFile(
+            cache_path=self._cache_path,
+            filename_base=self._impl.filename_base,
+            source_stamp=self._impl.locator.get_source_stamp(),
+        )
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         loaded = None
@@ -268,13 +293,13 @@ class _KernelCache(caching.FunctionCache):  # needs jit
                 rtsys.initialize(target_context)
                 loaded = self._load_overload(sig, target_context)
             except Exception as error:  # a damaged pickle can raise anything
+                self._drop_index()
                 warnings.warn(
                     f"fastdnn's compile cache in {self.cache_path} holds a damaged entry "
                     f"({type(error).__name__}: {error}); it is compiled again.",
                     RuntimeWarning,
                     stacklevel=2,
                 )
-                self._drop_index()
         if loaded is None:
             _announce_compilation()
         return loaded

@@ -10,7 +10,7 @@ from sklearn.utils.optimize import _check_optimize_result
 from fastdnn._parameters import Parameters
 from fastdnn._plan import plan_training
 from fastdnn._samples import AS_THEY_LIE, Samples
-from fastdnn._training import EpochRunner
+from fastdnn._training import EpochRunner, log_loss_cap
 
 # Rows whose activations are held at a time.
 _ROWS_AT_ONCE = 1024
@@ -70,6 +70,7 @@ def fit_lbfgs(
     total = float(samples.n_rows if samples.weight is None else samples.weight.sum())
     plan.settings.total_weight = total
     plan.settings.loss_scale = loss_scale
+    plan.settings.loss_cap = log_loss_cap(parameters)
     theta, n_weights = parameters.theta, parameters.n_weights
     weights = theta[:n_weights]
 

@@ -169,6 +169,7 @@ def plan_training(
     settings.optimizer = OPTIMIZER_CODES[optimizer]
     settings.canonical, settings.loss = loss_code(loss, activations[-1])
     settings.loss_scale = 1.0
+    settings.loss_cap = np.inf
     settings.shard_rows = _shard_rows(parameters, batch_size)
     n_shards = -(-batch_size // settings.shard_rows)
 

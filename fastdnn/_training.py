@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import gen_batches
 
 from fastdnn._history import History
 from fastdnn._parameters import Parameters
@@ -204,7 +205,7 @@ def fit_stochastic(
         parameters,
         activations,
         loss,
-        options.optimizer,
+        options.optimizer if state is None else state.optimizer,
         batch_size=options.batch_size,
         samples=samples,
         gather=options.shuffle or samples.rows is not None,
@@ -214,6 +215,7 @@ def fit_stochastic(
     settings = plan.settings
     settings.alpha = options.alpha
     settings.loss_scale = options.loss_scale
+    settings.loss_cap = log_loss_cap(parameters)
     settings.momentum = options.momentum
     settings.beta_1, settings.beta_2 = options.beta_1, options.beta_2
     settings.epsilon = options.epsilon
@@ -242,8 +244,10 @@ def fit_stochastic(
                     visit = order if samples.rows is None else samples.rows[order]
                 learning_rate[0] = state.learning_rate
                 history.loss = runner.run(visit)
-                if validation_score is None and not np.isfinite(history.loss):
-                    require_finite(parameters)
+                if not np.isfinite(history.loss):
+                    require_positive_batches(samples, visit, options.batch_size)
+                    if validation_score is None:
+                        require_finite(parameters)
                 state.t = int(t[0])
                 history.n_iter += 1
                 history.t += n_rows
@@ -278,6 +282,24 @@ def fit_stochastic(
         history.best_theta = None
     require_finite(parameters)
     return state
+
+
+def log_loss_cap(parameters: Parameters) -> float:
+    """Return the highest log-loss that scikit-learn reports: of a probability of eps."""
+    return -float(np.log(np.finfo(parameters.theta.dtype).eps))
+
+
+def require_positive_batches(samples: Samples, order: np.ndarray, batch_size: int) -> None:
+    """Raise like scikit-learn where all weights of a batch are zero."""
+    if samples.weight is None:
+        return
+    weight = samples.weight[order] if order.size else samples.weight
+    batches = gen_batches(samples.n_rows, batch_size)
+    if any(weight[batch].sum() == 0.0 for batch in batches):
+        raise ZeroDivisionError(
+            "Weights sum to zero, can't be normalized: sample_weight is zero in all of a "
+            f"batch of {batch_size}. Leave such samples out or raise batch_size."
+        )
 
 
 def require_finite(parameters: Parameters) -> None:

@@ -104,6 +104,45 @@ def test_same_curve_and_parameters_as_scikit_learn(Estimator, settings, weighted
     assert_allclose(ours.score(X, y), theirs.score(X, y), rtol=1e-10)
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_losses_of_data_that_is_not_scaled_are_scikit_learns(n_classes):
+    generator = np.random.default_rng(0)
+    X = 1000.0 * generator.standard_normal((90, 4))  # probabilities of 0 and 1
+    y = generator.integers(0, n_classes, 90)
+    settings = dict(hidden_layer_sizes=(6,), random_state=0, max_iter=5)
+    ours = DNNClassifier(dtype="float64", **settings).fit(X, y)
+    theirs = MLPClassifier(**settings).fit(X, y)
+    assert ours.loss_ > 5.0
+    assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-10)
+
+
+@BOTH
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # a division by zero, without JIT
+def test_a_batch_without_weight_raises(Estimator):
+    X, y = data_for(Estimator)
+    Theirs = MLPClassifier if Estimator is DNNClassifier else MLPRegressor
+    weight = np.repeat([0.0, 1.0], [20, 100])
+    settings = dict(batch_size=20, shuffle=False, hidden_layer_sizes=(3,))
+    ours = Estimator(**settings)
+    for model in (ours, Theirs(**settings)):
+        with pytest.raises(ZeroDivisionError, match="Weights sum to zero"):
+            model.fit(X, y, sample_weight=weight)
+    assert not hasattr(ours, "coefs_")
+
+
+@BOTH
+def test_another_solver_goes_on_with_the_first_optimiser(Estimator):
+    X, y = data_for(Estimator)
+    first = {"classes": [0, 1]} if Estimator is DNNClassifier else {}
+    for before, after in [("sgd", "adam"), ("adam", "sgd")]:
+        model = Estimator(hidden_layer_sizes=(6,), random_state=1, solver=before)
+        model.partial_fit(X, y, **first)
+        model.set_params(solver=after).partial_fit(X, y)
+        assert np.isfinite(model.loss_)
+        assert model._optimizer_state.optimizer == ("adam" if before == "adam" else "nesterov")
+
+
 @BOTH
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_partial_fit_equals_scikit_learns(Estimator, solver):

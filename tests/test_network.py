@@ -241,6 +241,16 @@ def test_bad_class_positions():
         network.gradient_descent(np.ones((2, 4)), [0, 3], learning_rate=0.1, n_iterations=1)
 
 
+def test_softmax_of_one_output_is_one():
+    network = DeepNeuralNetwork([4, 1], (), "softmax")
+    network.initialize_parameters(random_state=0)
+    costs = network.gradient_descent(
+        np.ones((2, 4)), np.ones((2, 1)), learning_rate=1.0, n_iterations=2
+    )
+    assert costs == [0.0, 0.0]
+    assert_array_equal(network.predict_proba(np.ones((2, 4))), 1.0)
+
+
 def test_targets_that_do_not_fit_the_loss():
     counts = DeepNeuralNetwork([4, 1], (), "exp", "poisson")
     with pytest.raises(ValueError, match="Y must not be negative for loss='poisson'"):

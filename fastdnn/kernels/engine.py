@@ -124,7 +124,7 @@ def _train_shard(s, data, net, position, shard, n_rows):
     db = bias_gradient(s, net, last, shard)
     b = layer_bias(net, last)
     if s.canonical:
-        loss = canonical_loss(s.loss, Z, b, Y, weight, D, db)
+        loss = canonical_loss(s.loss, Z, b, Y, weight, s.loss_cap, D, db)
     else:
         A = layer_rows(net, last, A_START, first, n_rows)
         activation_forward(net.layers[last, ACTIVATION], Z, b, A)

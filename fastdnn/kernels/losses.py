@@ -6,7 +6,8 @@ probability, finite at any Z. Every other loss is a scalar function of output an
 beside its derivative, combined with the activation's own backward kernel.
 
 Kernels return the sum of the losses over the rows, each times its weight. `w` holds one
-weight a row or, for unweighted rows, nothing.
+weight a row or, for unweighted rows, nothing. A log-loss above `cap` is reported as `cap`;
+deltas do not know of it.
 """
 
 import math
@@ -23,10 +24,16 @@ def row_weight(w, i):
     return w[i] if w.size > 0 else w.dtype.type(1)
 
 
+@kernel
+def capped(loss, cap):
+    """Return the loss of one output, at most `cap`; NaN stays NaN."""
+    return cap if loss > cap else loss
+
+
 @loop_kernel
-def sigmoid_log_loss(Z, b, Y, w, D, db):
+def sigmoid_log_loss(Z, b, Y, w, cap, D, db):
     """Binary cross-entropy of each output, ``softplus(z) - y z``; writes D, adds to db."""
-    one, zero = Z.dtype.type(1), Z.dtype.type(0)
+    one, zero, highest = Z.dtype.type(1), Z.dtype.type(0), Z.dtype.type(cap)
     loss = 0.0
     for i in range(Z.shape[0]):
         weight = row_weight(w, i)
@@ -35,7 +42,7 @@ def sigmoid_log_loss(Z, b, Y, w, D, db):
             z = Z[i, j] + b[j]
             e = elementary.exp(-abs(z))
             probability = (one if z >= zero else e) / (one + e)
-            row_loss += max(z, zero) - z * Y[i, j] + elementary.log1p(e)
+            row_loss += capped(max(z, zero) - z * Y[i, j] + elementary.log1p(e), highest)
             d = (probability - Y[i, j]) * weight
             D[i, j] = d
             db[j] += d
@@ -44,13 +51,13 @@ def sigmoid_log_loss(Z, b, Y, w, D, db):
 
 
 @loop_kernel
-def softmax_log_loss(Z, b, Y, w, D, db):
+def softmax_log_loss(Z, b, Y, w, cap, D, db):
     """Categorical cross-entropy; writes D, adds to db.
 
-    `Y` holds one class position a row, or a matrix of target probabilities.
+    `Y` holds one class position a row, or a matrix of target probabilities like `Z`.
     """
     n_classes = Z.shape[1]
-    by_position = Y.shape[1] == 1
+    by_position = Y.shape[1] == 1 and n_classes > 1
     loss = 0.0
     for i in range(Z.shape[0]):
         weight = row_weight(w, i)
@@ -75,7 +82,7 @@ def softmax_log_loss(Z, b, Y, w, D, db):
             e = elementary.exp(D[i, j] - largest)
             D[i, j] = e
             total += e
-        loss += (row_loss + target_sum * math.log(total)) * weight
+        loss += capped(row_loss + target_sum * math.log(total), cap) * weight
         scale = weight * target_sum / total
         for j in range(n_classes):
             D[i, j] *= scale
@@ -90,7 +97,7 @@ def softmax_log_loss(Z, b, Y, w, D, db):
 
 
 @loop_kernel
-def exp_poisson(Z, b, Y, w, D, db):
+def exp_poisson(Z, b, Y, w, cap, D, db):
     """Half the Poisson deviance with a log link, ``y log(y / a) - y + a`` at a = e^z."""
     zero = Z.dtype.type(0)
     loss = 0.0
@@ -161,7 +168,7 @@ def _of_output(loss: Callable, loss_prime: Callable) -> Any:
     return loop_kernel(loss_gradient)
 
 
-#: Kernels ``(Z, b, Y, w, D, db)`` by loss and output activation.
+#: Kernels ``(Z, b, Y, w, cap, D, db)`` by loss and output activation.
 CANONICAL_LOSSES: dict[tuple[str, str], Any] = {
     ("log_loss", "sigmoid"): sigmoid_log_loss,
     ("log_loss", "softmax"): softmax_log_loss,
@@ -175,7 +182,7 @@ OUTPUT_LOSSES: dict[str, Any] = {
     "absolute_error": _of_output(absolute_error, absolute_error_prime),
 }
 
-#: ``canonical_loss(code, Z, b, Y, w, D, db)`` and ``output_loss(code, A, Y, w, D)``.
+#: ``canonical_loss(code, Z, b, Y, w, cap, D, db)`` and ``output_loss(code, A, Y, w, D)``.
 canonical_loss = select(list(CANONICAL_LOSSES.values()))
 output_loss = select(list(OUTPUT_LOSSES.values()))
 

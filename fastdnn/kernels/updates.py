@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 from fastdnn._jit import kernel, loop_kernel, select
 from fastdnn.kernels.views import vector
 
-# Constants come as a 4-tuple in theta's dtype, so that they live in registers.
+# Constants come as a 6-tuple in theta's dtype, so that they live in registers.
 
 
 @kernel
 def sgd_constants(s, t):
-    return s.learning_rate, s.momentum, 0.0, 0.0
+    return s.learning_rate, s.momentum, 0.0, 0.0, 0.0, 0.0
 
 
 @kernel
@@ -41,23 +41,24 @@ def nesterov_step(w, g, v, c):
 @kernel
 def adam_constants(s, t):
     correction = math.sqrt(1.0 - s.beta_2**t) / (1.0 - s.beta_1**t)
-    return s.learning_rate * correction, s.beta_1, s.beta_2, s.epsilon
+    # 1 - beta is taken in float64: the float32 next to 0.999 is off by 1e-5 of it.
+    rate = s.learning_rate * correction
+    return rate, s.beta_1, 1.0 - s.beta_1, s.beta_2, 1.0 - s.beta_2, s.epsilon
 
 
 @kernel
 def adam_step(w, g, m, v, c):
-    one = type(w)(1)
-    m = c[1] * m + (one - c[1]) * g
-    v = c[2] * v + (one - c[2]) * (g * g)
-    return w - c[0] * m / (type(w)(math.sqrt(v)) + c[3]), m, v
+    m = c[1] * m + c[2] * g
+    v = c[3] * v + c[4] * (g * g)
+    return w - c[0] * m / (type(w)(math.sqrt(v)) + c[5]), m, v
 
 
 def _fused_pass(n_slots: int, constants: Callable, step: Callable) -> Any:
     # `n_slots` is a constant of the closure: numba drops the branches not taken.
     def update(s, t, theta, state, start, grad, scale, decay):
         real = theta.dtype.type
-        c0, c1, c2, c3 = constants(s, t)
-        c = (real(c0), real(c1), real(c2), real(c3))
+        c0, c1, c2, c3, c4, c5 = constants(s, t)
+        c = (real(c0), real(c1), real(c2), real(c3), real(c4), real(c5))
         scale, decay = real(scale), real(decay)
         w = vector(theta, start, grad.size)
         first = vector(state, start, grad.size if n_slots > 0 else 0)

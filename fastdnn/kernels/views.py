@@ -46,27 +46,36 @@ def _unchecked_matrix(typingctx, buffer, start, n_rows, n_columns):  # needs jit
 
 
 def _checked_vector(buffer, start, length):
-    flat = buffer.reshape(buffer.size)
-    if length == 0:
-        return flat[:0]
-    if start < 0 or length < 0 or start + length > flat.size:
+    if start < 0 or length < 0 or start + length > buffer.size:
         raise IndexError("a vector view reaches outside its buffer")
-    return flat[start : start + length]
+    return _vector(buffer, start, length)
 
 
 def _checked_matrix(buffer, start, n_rows, n_columns):
-    return vector(buffer, start, n_rows * n_columns).reshape((n_rows, n_columns))
+    if start < 0 or n_rows < 0 or n_columns < 0 or start + n_rows * n_columns > buffer.size:
+        raise IndexError("a matrix view reaches outside its buffer")
+    return _matrix(buffer, start, n_rows, n_columns)
 
 
 # vector(buffer, start, length) and matrix(buffer, start, n_rows, n_columns) view the
 # elements from position `start` on of a C-contiguous `buffer` of any dimension. The
 # caller keeps the buffer alive. With bounds checking or without JIT they check.
-if JIT_ENABLED and not BOUNDS_CHECKED:  # needs jit
-    vector = emitted(_unchecked_vector)
-    matrix = emitted(_unchecked_matrix)
+if JIT_ENABLED:  # needs jit
+    _vector = emitted(_unchecked_vector)
+    _matrix = emitted(_unchecked_matrix)
 else:
-    vector = kernel(_checked_vector)
-    matrix = kernel(_checked_matrix)
+
+    def _vector(buffer, start, length):
+        return buffer.reshape(buffer.size)[start : start + length]
+
+    def _matrix(buffer, start, n_rows, n_columns):
+        return _vector(buffer, start, n_rows * n_columns).reshape((n_rows, n_columns))
+
+
+if JIT_ENABLED and not BOUNDS_CHECKED:  # needs jit
+    vector, matrix = _vector, _matrix
+else:
+    vector, matrix = kernel(_checked_vector), kernel(_checked_matrix)
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

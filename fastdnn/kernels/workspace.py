@@ -25,6 +25,7 @@ SETTINGS = np.dtype(
             ("canonical", np.int64),  # which table `loss` is a code of
             ("loss", np.int64),
             ("loss_scale", np.float64),  # factor of the reported loss only
+            ("loss_cap", np.float64),  # highest log-loss of one output to report
             ("loss_sum", np.float64),  # reported: sum of batch loss * batch rows, or
             # with `total_weight` the sum of all losses divided by it
             ("weight_squares", np.float64),  # kept: sum of W**2, for the L2 term

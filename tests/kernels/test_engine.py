@@ -148,12 +148,22 @@ def test_training_equals_numpy(depth, activation, loss, solver, gather):
     )
 
 
+@pytest.mark.parametrize(
+    "sizes", [(1, 1), (5, 1), (1, 4, 1), (5, 1, 3), (5, 4, 1, 1)], ids=str
+)
+@pytest.mark.parametrize("loss", ["logistic", "squared_error"])
+def test_training_with_layers_of_one_unit_equals_numpy(loss, sizes):
+    assert_trains_like_numpy(
+        sizes, "tanh", loss, "adam", n_samples=20, batch_size=8, gather=True, n_epochs=3
+    )
+
+
 @pytest.mark.parametrize("gather", [False, True], ids=["in_order", "gathered"])
 @pytest.mark.parametrize("loss", OUTPUT)
 def test_training_in_shards_and_blocks_equals_numpy(loss, gather):
     n_samples, batch_size = 400, 256
     made = assert_trains_like_numpy(
-        (131, 64, 5),
+        (251, 64, 5),
         "tanh",
         loss,
         "adam",

@@ -35,8 +35,8 @@ N_ROWS, N_OUTPUTS = 5, 3
 
 
 @numba.njit
-def compiled_canonical(code, Z, b, Y, w, D, db):
-    return canonical_loss(code, Z, b, Y, w, D, db)
+def compiled_canonical(code, Z, b, Y, w, cap, D, db):
+    return canonical_loss(code, Z, b, Y, w, cap, D, db)
 
 
 @numba.njit
@@ -44,12 +44,12 @@ def compiled_output(code, A, Y, w, D):
     return output_loss(code, A, Y, w, D)
 
 
-def canonical(pair, Z, b, Y, w):
+def canonical(pair, Z, b, Y, w, cap=np.inf):
     """Return the loss, dL/dZ, and its column sums."""
     is_canonical, code = loss_code(*pair)
     assert is_canonical
     D, db = np.full_like(Z, np.nan), np.zeros_like(b)
-    return compiled_canonical(code, Z.copy(), b, Y, w, D, db), D, db
+    return compiled_canonical(code, Z.copy(), b, Y, w, cap, D, db), D, db
 
 
 def of_output(loss, A, Y, w):
@@ -299,3 +299,19 @@ def test_loss_without_its_output_activation_is_refused_with_the_choices():
         loss_code("log_loss", "tanh")
     for choice in (output for name, output in CANONICAL_LOSSES if name == "log_loss"):
         assert repr(choice) in str(error.value)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("pair", LOG_LOSSES, ids="-".join)
+def test_a_capped_loss_is_reported_and_its_delta_is_not_touched(pair, dtype):
+    Z, b, Y = (
+        np.array([[50.0, -50.0]], dtype),
+        np.zeros(2, dtype),
+        np.array([[0.0, 1.0]], dtype),
+    )
+    free, D_free, _ = canonical(pair, Z, b, Y, no_weights(dtype))
+    loss, D, _ = canonical(pair, Z, b, Y, no_weights(dtype), cap=7.0)
+    assert free == 100.0
+    # Softmax has one loss a row, sigmoid one an output.
+    assert loss == (7.0 if pair[1] == "softmax" else 14.0)
+    np.testing.assert_array_equal(D, D_free)
