@@ -46,13 +46,15 @@ def _unchecked_matrix(typingctx, buffer, start, n_rows, n_columns):  # needs jit
 
 
 def _checked_vector(buffer, start, length):
-    if start < 0 or length < 0 or start + length > buffer.size:
+    # A view of nothing may lie anywhere.
+    if length != 0 and (start < 0 or length < 0 or start + length > buffer.size):
         raise IndexError("a vector view reaches outside its buffer")
     return _vector(buffer, start, length)
 
 
 def _checked_matrix(buffer, start, n_rows, n_columns):
-    if start < 0 or n_rows < 0 or n_columns < 0 or start + n_rows * n_columns > buffer.size:
+    size = n_rows * n_columns
+    if size != 0 and (start < 0 or n_rows < 0 or start + size > buffer.size or size < 0):
         raise IndexError("a matrix view reaches outside its buffer")
     return _matrix(buffer, start, n_rows, n_columns)
 
