@@ -15,6 +15,7 @@ compiled again with a warning; and where no safe folder exists there is no cache
 """
 
 import functools
+import gc
 import hashlib
 import logging
 import os
@@ -176,7 +177,24 @@ def entry_point(function: Callable) -> Any:
     dispatcher = numba.njit(**_OPTIONS)(function)
     if JIT_ENABLED:  # needs jit
         dispatcher._cache = _KernelCache(function)
+        dispatcher.compile = _without_collector(dispatcher.compile)
     return dispatcher
+
+
+def _without_collector(compile_: Callable) -> Callable:  # needs jit
+    """Keep Python's garbage collector from walking through a compilation's many objects."""
+
+    @functools.wraps(compile_)
+    def compile_quickly(*args: Any, **kwargs: Any) -> Any:
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            return compile_(*args, **kwargs)
+        finally:
+            if was_enabled:
+                gc.enable()
+
+    return compile_quickly
 
 
 def emitted(definition: Callable) -> Any:  # needs jit
