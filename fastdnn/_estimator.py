@@ -19,7 +19,6 @@ from fastdnn._lbfgs import fit_lbfgs
 from fastdnn._parameters import Parameters, glorot_uniform_like_sklearn
 from fastdnn._prediction import forward_pass
 from fastdnn._samples import Samples
-from fastdnn._threads import threads_offered
 from fastdnn._training import OptimizerState
 from fastdnn._version import VERSION
 
@@ -239,11 +238,8 @@ class BaseDNN(BaseEstimator, ABC):
             max_fun=self.max_fun,
             tol=self.tol,
             verbose=self.verbose,
-            n_threads=self._training_threads(samples),
+            n_threads=self.n_threads,
         )
-
-    def _training_threads(self, samples: Samples) -> int:
-        return threads_offered(self.n_threads, self._parameters.epoch_flops(samples.n_rows))
 
     def _descend(
         self,
@@ -272,7 +268,7 @@ class BaseDNN(BaseEstimator, ABC):
             options,
             self._history,
             random_state,
-            n_threads=self._training_threads(samples),
+            n_threads=self.n_threads,
             validation_score=validate,
             state=self._optimizer_state,
             incremental=incremental,

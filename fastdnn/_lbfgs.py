@@ -10,6 +10,7 @@ from sklearn.utils.optimize import _check_optimize_result
 from fastdnn._parameters import Parameters
 from fastdnn._plan import plan_training
 from fastdnn._samples import AS_THEY_LIE, Samples
+from fastdnn._threads import single_threaded_blas
 from fastdnn._training import EpochRunner, log_loss_cap
 
 # Rows whose activations are held at a time.
@@ -28,7 +29,7 @@ def fit_lbfgs(
     max_fun: int,
     tol: float,
     verbose: bool | int,
-    n_threads: int,
+    n_threads: int | None,
 ) -> tuple[int, float]:
     """Minimise the loss of all samples in place.
 
@@ -45,8 +46,8 @@ def fit_lbfgs(
         The rows to train on, in float64.
     alpha, loss_scale, max_iter, max_fun, tol, verbose
         As in the estimators.
-    n_threads : int
-        Threads offered.
+    n_threads : int or None
+        Threads that the user allows; None for as many as pay.
 
     Returns
     -------
@@ -74,12 +75,12 @@ def fit_lbfgs(
     theta, n_weights = parameters.theta, parameters.n_weights
     weights = theta[:n_weights]
 
-    with EpochRunner(plan, samples) as runner:
+    with EpochRunner(plan, samples, AS_THEY_LIE) as runner, single_threaded_blas():
 
         def loss_and_gradient(candidate: np.ndarray) -> tuple[float, np.ndarray]:
             theta[:] = candidate
             gradient[:] = 0.0
-            value = runner.run(AS_THEY_LIE)
+            value = runner.run()
             gradient[:n_weights] += alpha / total * weights
             penalty = 0.5 * alpha / total * float(np.dot(weights, weights))
             return value + penalty, gradient.copy()  # SciPy keeps what it is given

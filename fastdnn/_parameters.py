@@ -46,10 +46,6 @@ class Parameters:
             self.intercept_starts.append(start)
             start += n_out
 
-    def epoch_flops(self, n_rows: int) -> float:
-        """Return the floating-point operations of the products of one epoch."""
-        return 6.0 * n_rows * self.n_weights
-
     def take_over(self, coefs: list[np.ndarray], intercepts: list[np.ndarray]) -> None:
         """Copy in the matrices and vectors that were put in the place of the views."""
         given = [*coefs, *intercepts]

@@ -11,18 +11,22 @@ import numpy as np
 
 from fastdnn._parameters import Parameters
 from fastdnn._samples import Samples
+from fastdnn._threads import PREDICTION_THAT_PAYS, STEP_THAT_PAYS, threads_offered
 from fastdnn.kernels.activations import ACTIVATION_CODES, ACTIVATIONS
 from fastdnn.kernels.barrier import TEAM_SIZE
 from fastdnn.kernels.losses import loss_code
+from fastdnn.kernels.matmul import TILE_ROWS
 from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS
 from fastdnn.kernels.workspace import SETTINGS, Network
 
 # Tasks below this many floating-point operations cost more to hand out than they gain.
-_FLOPS_PER_SHARD, _FLOPS_PER_BLOCK = 3e6, 1.5e6
+_FLOPS_PER_SHARD, _FLOPS_PER_BLOCK = 1e6, 6e5
 # Rows of a shard: fewer make the matrix products inefficient, more leave the cache.
 _MIN_SHARD_ROWS, _MAX_SHARD_ROWS = 64, 256
 # Shards of a batch and blocks of a layer, unless they grow too large for the cache.
 _MAX_SHARES = 8
+# Rows of a block: each block reads the deltas of the whole batch.
+_MIN_BLOCK_ROWS = 32
 # A block of a weight gradient is stepped while it is in the second-level cache.
 _MAX_BLOCK_BYTES = 256 * 1024
 # Prediction keeps the activations of one block of rows in the second-level cache.
@@ -88,6 +92,7 @@ def _layer_table(
                 a_start,
                 workspace.take(n_rows * n_out) if keeps_input else a_start,
                 workspace.take(n_rows * n_out) if with_deltas else a_start,
+                workspace.take(n_in * n_out) if with_deltas and l > 0 else a_start,
                 ACTIVATION_CODES[name],
             ]
         )
@@ -102,11 +107,17 @@ def _block_table(parameters: Parameters, batch_size: int) -> np.ndarray:
         n_in, n_out = W.shape
         to_share = min(_MAX_SHARES, int(2.0 * batch_size * W.size / _FLOPS_PER_BLOCK))
         for_cache = -(-W.size * itemsize // _MAX_BLOCK_BYTES)
-        height = -(-n_in // min(n_in, max(1, to_share, for_cache)))
+        height = max(_MIN_BLOCK_ROWS, -(-n_in // max(1, to_share, for_cache)))
+        height = _whole_tiles(height)
         for first in range(0, n_in, height):
             rows.append((l, first, min(height, n_in - first), n_out))
     rows.sort(key=lambda row: -row[2] * row[3])
     return np.array([row[:3] for row in rows], dtype=np.int64)
+
+
+def _step_flops(parameters: Parameters, batch_size: int) -> float:
+    """Return the floating-point operations of the products of one step."""
+    return 6.0 * batch_size * parameters.n_weights
 
 
 def _shard_rows(parameters: Parameters, batch_size: int) -> int:
@@ -115,7 +126,12 @@ def _shard_rows(parameters: Parameters, batch_size: int) -> int:
     most = min(most, max(_MAX_SHARES, batch_size // _MAX_SHARD_ROWS))
     # A power of two divides evenly among two, four, eight threads.
     n_shards = 1 << max(0, most.bit_length() - 1)
-    return -(-batch_size // n_shards)
+    return _whole_tiles(-(-batch_size // n_shards))
+
+
+def _whole_tiles(n_rows: int) -> int:
+    """Round up: a matrix product takes as long for a part of a tile as for the whole."""
+    return -(-n_rows // TILE_ROWS) * TILE_ROWS
 
 
 def plan_training(
@@ -127,7 +143,7 @@ def plan_training(
     batch_size: int,
     samples: Samples,
     gather: bool,
-    n_threads: int,
+    n_threads: int | None,
     state: np.ndarray | None = None,
 ) -> Plan:
     """Cut one training step into tasks and lay out its workspace.
@@ -148,8 +164,8 @@ def plan_training(
         What it will be trained on.
     gather : bool
         Whether rows are picked by an order; otherwise they are taken where they lie.
-    n_threads : int
-        Workers offered.
+    n_threads : int or None
+        Threads that the user allows; None for as many as pay.
     state : ndarray, optional
         State of the optimiser to go on with; zeros if None.
 
@@ -180,9 +196,8 @@ def plan_training(
     layers = _layer_table(parameters, activations, batch_size, workspace, with_deltas=True)
     settings.db_start = workspace.take(n_shards * parameters.n_biases)
     blocks = _block_table(parameters, batch_size)
-    n_workers = max(1, min(n_threads, max(n_shards, len(blocks) // 2)))
-    if n_shards == 1:
-        n_workers = 1
+    offered = threads_offered(n_threads, _step_flops(parameters, batch_size) >= STEP_THAT_PAYS)
+    n_workers = max(1, min(offered, n_shards))
     block_size = max(n_in * layers[l, 1] for l, _, n_in in blocks)
     settings.scratch_size = -(-block_size // _ALIGNMENT) * _ALIGNMENT
     settings.scratch_start = workspace.take(n_workers * settings.scratch_size)
@@ -213,7 +228,7 @@ def plan_prediction(
     parameters: Parameters,
     activations: Sequence[str],
     samples: Samples,
-    n_threads: int,
+    n_threads: int | None,
 ) -> Plan:
     """Cut a forward pass over the samples into blocks that stay in cache."""
     dtype, n_rows = parameters.theta.dtype, samples.n_rows
@@ -226,7 +241,8 @@ def plan_prediction(
     settings.shard_rows = max(1, min(n_rows, max(_MIN_SHARD_ROWS, by_cache)))
     n_blocks = -(-n_rows // settings.shard_rows)
     flops = 2.0 * n_rows * parameters.n_weights
-    n_workers = max(1, min(n_threads, n_blocks, int(flops / _FLOPS_PER_SHARD)))
+    offered = threads_offered(n_threads, flops >= PREDICTION_THAT_PAYS)
+    n_workers = max(1, min(offered, n_blocks))
     settings.n_workers = n_workers
     workspace = _Workspace()
     if settings.gather:

@@ -7,7 +7,7 @@ import numpy as np
 from fastdnn._parameters import Parameters
 from fastdnn._plan import plan_prediction
 from fastdnn._samples import AS_THEY_LIE, Samples
-from fastdnn._threads import Team, single_threaded_blas, threads_offered
+from fastdnn._threads import run_side_by_side
 from fastdnn.kernels.engine import predict
 
 
@@ -34,8 +34,7 @@ def forward_pass(
     -------
     ndarray of shape (n_samples, n_outputs)
     """
-    offered = threads_offered(n_threads, 2.0 * samples.n_rows * parameters.n_weights)
-    plan = plan_prediction(parameters, activations, samples, offered)
+    plan = plan_prediction(parameters, activations, samples, n_threads)
     data = samples.data(AS_THEY_LIE if samples.rows is None else samples.rows)
     out = np.empty((samples.n_rows, parameters.layer_sizes[-1]), parameters.theta.dtype)
     network = plan.network
@@ -43,6 +42,8 @@ def forward_pass(
     networks = [network]
     for _ in range(1, plan.n_workers):
         networks.append(network._replace(work=np.zeros_like(network.work)))
-    with single_threaded_blas(), Team(plan.n_workers, network.team) as team:
-        team.run(lambda worker: predict(plan.settings, data, networks[worker], out, worker))
+    run_side_by_side(
+        plan.n_workers,
+        lambda worker: predict(plan.settings, data, networks[worker], out, worker),
+    )
     return out

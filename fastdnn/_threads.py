@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Any
 
 import joblib
@@ -14,29 +13,30 @@ from joblib.parallel import get_active_backend
 from threadpoolctl import ThreadpoolController
 
 from fastdnn._jit import JIT_ENABLED
-from fastdnn.kernels.barrier import FAILED
+from fastdnn.kernels.barrier import CLOSED, FAILED
 
-# Waking the workers for one run costs about as much as this many operations save.
-_FLOPS_THAT_PAY = 2e8
+# Shared out, a piece of work of so many floating-point operations gains more than meeting
+# twice costs (a training step), or than starting threads does (a prediction).
+STEP_THAT_PAYS, PREDICTION_THAT_PAYS = 2e6, 5e7
 
 
-def threads_offered(n_threads: int | None, flops: float) -> int:
-    """Return how many threads one run of the engine may use.
+def threads_offered(n_threads: int | None, pays: bool) -> int:
+    """Return how many threads the engine may use.
 
     Parameters
     ----------
     n_threads : int or None
-        A number that the user chose, or None for: one inside a joblib worker or for a
-        run too short to share, otherwise the CPUs that this process may use (affinity and
+        A number that the user chose, or None for: one inside a joblib worker or for work
+        too small to share, otherwise the CPUs that this process may use (affinity and
         container limits count).
-    flops : float
-        Floating-point operations of the run: an epoch, or a prediction.
+    pays : bool
+        Whether the work is large enough to share.
     """
     if not JIT_ENABLED:
         return 1  # plain Python kernels cannot run side by side
     if n_threads is not None:
         return int(n_threads)
-    if flops < _FLOPS_THAT_PAY:
+    if not pays:
         return 1
     backend, _ = get_active_backend()
     if getattr(backend, "nesting_level", 0):
@@ -63,8 +63,7 @@ class _BlasGuard:
     def __call__(self) -> Iterator[None]:
         with self._lock:
             if self._libraries is None:
-                # Only libraries that are loaded can be limited. The compiled kernels use
-                # SciPy's BLAS, which importing fastdnn.kernels has loaded.
+                # Only libraries that are loaded can be limited.
                 controller = ThreadpoolController().select(user_api="blas")
                 self._libraries = controller.lib_controllers
             if self._users == 0:
@@ -120,7 +119,7 @@ def _set_num_threads(library: Any, n_threads: int) -> None:
         give_up_control(force=True)
 
 
-#: ``with single_threaded_blas():`` around every run of the engine.
+#: ``with single_threaded_blas():`` around solvers that call BLAS.
 single_threaded_blas = _BlasGuard()
 
 if hasattr(os, "register_at_fork"):
@@ -128,57 +127,101 @@ if hasattr(os, "register_at_fork"):
 
 
 class Team:
-    """Workers that run one compiled function together; a context manager.
+    """Workers that train together, run after run; a context manager.
+
+    The calling thread is worker 0. The others are Python threads that start at the first
+    run and live until the context ends. Between two runs they wait inside compiled code,
+    without the interpreter's lock, so that the next run begins at once; when none comes
+    for about a millisecond they sleep.
 
     Parameters
     ----------
     n_workers : int
-        Size of the team. The calling thread is worker 0; the others live in a pool until
-        the context ends.
+        Size of the team.
     counters : ndarray of int64
         The team's counters, see `fastdnn.kernels.barrier`.
+    work : callable
+        ``work(worker, n_joined) -> n_joined``, with the rules of
+        `fastdnn.kernels.engine.train`.
     """
 
-    def __init__(self, n_workers: int, counters: np.ndarray) -> None:
-        self._n_workers = n_workers
-        self._counters = counters
-        self._pool: ThreadPoolExecutor | None = None
+    def __init__(
+        self, n_workers: int, counters: np.ndarray, work: Callable[[int, int], int]
+    ) -> None:
+        self._n_workers, self._counters, self._work = n_workers, counters, work
+        self._threads: list[threading.Thread] = []
+        self._errors: list[BaseException] = []
+        self._changed = threading.Condition(threading.Lock())
+        self._n_runs = 0
+        self._is_closed = False
 
     def __enter__(self) -> "Team":
-        if self._n_workers > 1:
-            self._pool = ThreadPoolExecutor(self._n_workers - 1, thread_name_prefix="fastdnn")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._pool is not None:
-            self._pool.shutdown()
+    def __exit__(self, *error: object) -> None:
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+        self._counters[CLOSED] = 1
+        for thread in self._threads:
+            thread.join()
 
-    def run(self, work: Callable[[int], object]) -> None:
-        """Call ``work(worker)`` once for every worker and wait for all of them."""
-        if self._pool is None:
-            work(0)
+    def run(self) -> None:
+        """Let all workers do one run together.
+
+        Raises
+        ------
+        BaseException
+            The first error of any worker.
+        """
+        if self._n_workers == 1:
+            self._work(0, 0)
             return
-        others = []
         try:
-            for worker in range(1, self._n_workers):
-                others.append(self._pool.submit(self._run_one, work, worker))
-            self._run_one(work, 0)
+            if not self._threads:
+                self._start()
+            with self._changed:
+                self._n_runs += 1
+                self._changed.notify_all()
+            self._work(0, 0)
         except BaseException:
             self._counters[FAILED] = 1  # those who started must not wait for ever
             raise
-        finally:
-            for other in others:
-                other.result()
+        if self._errors:
+            raise self._errors[0]
 
-    def _run_one(self, work: Callable[[int], object], worker: int) -> None:
+    def _start(self) -> None:
+        for worker in range(1, self._n_workers):
+            thread = threading.Thread(
+                target=self._join_runs, args=(worker,), name=f"fastdnn-{worker}", daemon=True
+            )
+            thread.start()
+            self._threads.append(thread)
+
+    def _join_runs(self, worker: int) -> None:
+        n_joined = 0
         try:
-            with single_threaded_blas():
-                work(worker)
-        except BaseException:
+            while self._sleep_until_run(n_joined):
+                n_joined = self._work(worker, n_joined)
+        except BaseException as error:
+            self._errors.append(error)
             self._counters[FAILED] = 1
-            raise
+
+    def _sleep_until_run(self, n_joined: int) -> bool:
+        """Return True once a run is about to begin, False when the team is closed."""
+        with self._changed:
+            while self._n_runs == n_joined and not self._is_closed:
+                self._changed.wait()
+        return not self._is_closed
+
+
+def run_side_by_side(n_workers: int, work: Callable[[int], object]) -> None:
+    """Call ``work(worker)`` once for every worker, worker 0 in the calling thread."""
+    if n_workers == 1:
+        work(0)
+        return
+    with ThreadPoolExecutor(n_workers - 1, thread_name_prefix="fastdnn") as pool:
+        others = [pool.submit(work, worker) for worker in range(1, n_workers)]
+        work(0)
+        for other in others:
+            other.result()

@@ -3,8 +3,8 @@
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -14,7 +14,7 @@ from fastdnn._history import History
 from fastdnn._parameters import Parameters
 from fastdnn._plan import Plan, plan_training
 from fastdnn._samples import AS_THEY_LIE, Samples
-from fastdnn._threads import Team, single_threaded_blas
+from fastdnn._threads import Team
 from fastdnn.kernels.engine import train
 
 # The engine is left this often, so that Ctrl-C and progress reports work.
@@ -86,40 +86,40 @@ class EpochRunner:
         From `plan_training`.
     samples : Samples
         The rows to train on.
+    order : ndarray of int64
+        The rows in the order to visit, read anew in every epoch; empty for all rows as
+        they lie.
     """
 
-    def __init__(self, plan: Plan, samples: Samples) -> None:
-        self._settings, self._network = plan.settings, plan.network
+    def __init__(self, plan: Plan, samples: Samples, order: np.ndarray) -> None:
+        self._settings, network = plan.settings, plan.network
         # A field of a record takes microseconds to read or write, a column does not.
         self._first, self._last = plan.table["first"], plan.table["last"]
         self._loss_sum = plan.table["loss_sum"]
         self._batch_size = int(plan.settings.batch_size)
         self._is_total = bool(plan.settings.total_weight > 0.0)
-        self._samples = samples
-        self._data = samples.data(AS_THEY_LIE)
-        self._team = Team(plan.n_workers, plan.network.team)
-        weights = plan.network.theta[: plan.settings.n_weights].astype(np.float64)
-        self._settings.weight_squares = float(np.dot(weights, weights))
+        self._n_rows = samples.n_rows
+        settings, data = plan.settings, samples.data(order)
+
+        def work(worker: int, n_joined: int) -> int:
+            return train(settings, data, network, worker, n_joined)
+
+        self._team = Team(plan.n_workers, network.team, work)
+        weights = network.theta[: plan.settings.n_weights].astype(np.float64)
+        # Not a dot product: BLAS would make its rounding depend on BLAS's threads.
+        self._settings.weight_squares = float(np.square(weights, out=weights).sum())
         flops = 6.0 * plan.settings.n_weights * plan.settings.batch_size
         self._batches_per_run = max(1, int(_FLOPS_PER_SECOND * _SECONDS_PER_RUN / flops))
 
     def __enter__(self) -> "EpochRunner":
-        with ExitStack() as stack:
-            stack.enter_context(single_threaded_blas())
-            stack.enter_context(self._team)
-            self._resources = stack.pop_all()
+        self._team.__enter__()
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self._resources.close()
+    def __exit__(self, *error: Any) -> None:
+        self._team.__exit__(*error)
 
-    def run(self, order: np.ndarray) -> float:
+    def run(self) -> float:
         """Train on every row once.
-
-        Parameters
-        ----------
-        order : ndarray of int64
-            The rows in the order to visit; empty for all rows as they lie.
 
         Returns
         -------
@@ -127,9 +127,7 @@ class EpochRunner:
             The mean over the rows of the loss of their batch, each taken before its step;
             with a total weight, the sum of all losses divided by it.
         """
-        settings, network = self._settings, self._network
-        data = self._data._replace(order=order)
-        n_rows = self._samples.n_rows
+        n_rows = self._n_rows
         self._loss_sum[0] = 0.0
         first = 0
         while first < n_rows:
@@ -137,7 +135,7 @@ class EpochRunner:
             last = min(n_rows, first + full)
             self._first[0], self._last[0] = first, last
             start = time.perf_counter()
-            self._team.run(lambda worker: train(settings, data, network, worker))
+            self._team.run()
             seconds = time.perf_counter() - start
             # A run cut short says little; never grow by much from a single timing.
             if last - first == full:
@@ -157,7 +155,7 @@ def fit_stochastic(
     history: History,
     random_state: np.random.RandomState,
     *,
-    n_threads: int,
+    n_threads: int | None,
     validation_score: Callable[[], float] | None = None,
     state: OptimizerState | None = None,
     incremental: bool = False,
@@ -183,8 +181,8 @@ def fit_stochastic(
         Continued in place.
     random_state : RandomState
         Shuffles the rows.
-    n_threads : int
-        Threads offered.
+    n_threads : int or None
+        Threads that the user allows; None for as many as pay.
     validation_score : callable, optional
         Scores the current parameters after every epoch, for early stopping.
     state : OptimizerState, optional
@@ -232,18 +230,17 @@ def fit_stochastic(
         order = np.arange(n_rows, dtype=np.int64)
     elif samples.rows is not None:
         order = samples.rows
+    visit = order if samples.rows is None else samples.rows.copy()
     history.n_iter = 0
-    with EpochRunner(plan, samples) as runner:
+    with EpochRunner(plan, samples, visit) as runner:
         try:
             for _ in range(options.max_iter):
-                visit = order
                 if options.shuffle:
-                    permutation = np.arange(n_rows)
-                    random_state.shuffle(permutation)
-                    order = order[permutation]
-                    visit = order if samples.rows is None else samples.rows[order]
+                    random_state.shuffle(order)
+                    if samples.rows is not None:
+                        np.take(samples.rows, order, out=visit, mode="clip")
                 learning_rate[0] = state.learning_rate
-                history.loss = runner.run(visit)
+                history.loss = runner.run()
                 if not np.isfinite(history.loss):
                     require_positive_batches(samples, visit, options.batch_size)
                     if validation_score is None:

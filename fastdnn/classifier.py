@@ -317,6 +317,10 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
 
     def _set_classes(self, y: Any) -> None:
         check_classification_targets(y)
+        self._multilabel = False
+        if isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biufUS":
+            self.classes_ = np.unique(y)  # without further checks, which cost more
+            return
         target_type = type_of_target(y, input_name="y")
         if target_type == "multiclass-multioutput":
             raise ValueError(

@@ -14,7 +14,6 @@ from fastdnn._parameters import SCHEMES, Parameters
 from fastdnn._plan import plan_training
 from fastdnn._prediction import forward_pass
 from fastdnn._samples import AS_THEY_LIE, Samples
-from fastdnn._threads import threads_offered
 from fastdnn._training import NON_FINITE_MESSAGE, EpochRunner
 from fastdnn.kernels import textbook_layers as textbook
 from fastdnn.kernels.activations import ACTIVATION_CODES
@@ -327,7 +326,6 @@ class DeepNeuralNetwork:
         ):
             if not isinstance(value, Integral) or value < 1:
                 raise ValueError(f"{name}={value!r} must be a positive integer.")
-        flops = self._parameters.epoch_flops(X.shape[0])
         plan = plan_training(
             self._parameters,
             self.activations,
@@ -336,14 +334,14 @@ class DeepNeuralNetwork:
             batch_size=min(batch_size, X.shape[0]),
             samples=samples,
             gather=False,
-            n_threads=threads_offered(n_threads, flops),
+            n_threads=n_threads,
         )
         plan.settings.learning_rate = learning_rate
         plan.settings.alpha = l2
         costs = []
-        with EpochRunner(plan, samples) as runner:
+        with EpochRunner(plan, samples, AS_THEY_LIE) as runner:
             for iteration in range(n_iterations):
-                cost = runner.run(AS_THEY_LIE)
+                cost = runner.run()
                 if iteration % record_every == 0:
                     costs.append(cost)
         if not np.isfinite(self._parameters.theta).all():

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import joblib
@@ -10,8 +11,13 @@ import pytest
 from threadpoolctl import ThreadpoolController
 
 from fastdnn import _threads
-from fastdnn._threads import Team, single_threaded_blas, threads_offered
-from fastdnn.kernels.barrier import FAILED, TEAM_SIZE
+from fastdnn._threads import (
+    Team,
+    run_side_by_side,
+    single_threaded_blas,
+    threads_offered,
+)
+from fastdnn.kernels.barrier import FAILED, RUNS, TEAM_SIZE
 
 
 def blas_threads():
@@ -23,41 +29,111 @@ def counters():
     return np.zeros(TEAM_SIZE, dtype=np.int64)
 
 
-def test_every_worker_runs_once_and_the_caller_is_worker_zero():
-    seen = {}
-    with Team(3, counters()) as team:
-        team.run(lambda worker: seen.setdefault(worker, threading.get_ident()))
-    assert sorted(seen) == [0, 1, 2]
-    assert seen[0] == threading.get_ident()
-    assert seen[1] != seen[0]
+class Work:
+    """What a team does, in Python: counts runs the way the engine does."""
+
+    def __init__(self, shared, *, on_run=None):
+        self._shared, self._on_run = shared, on_run
+        self.seen = []
+
+    def __call__(self, worker, n_joined):
+        if worker == 0:
+            self._shared[RUNS] += 1
+        elif self._shared[RUNS] == n_joined:
+            return n_joined  # as if no run had begun in the time that a worker waits
+        self.seen.append((worker, threading.get_ident()))
+        if self._on_run is not None:
+            self._on_run(worker)
+        return n_joined + 1
+
+
+@pytest.mark.parametrize("n_runs", [1, 50])
+def test_every_worker_joins_every_run_and_the_caller_is_worker_zero(n_runs):
+    shared = counters()
+    everyone = threading.Barrier(3)
+    work = Work(shared, on_run=lambda worker: everyone.wait(timeout=10))
+    with Team(3, shared, work) as team:
+        for _ in range(n_runs):
+            team.run()
+    workers = [worker for worker, _ in work.seen]
+    assert [workers.count(worker) for worker in range(3)] == [n_runs] * 3
+    threads = dict(work.seen)
+    assert threads[0] == threading.get_ident()
+    assert len(set(threads.values())) == 3
+
+
+def test_workers_that_slept_join_the_next_run():
+    shared = counters()
+    both = threading.Barrier(2)
+    work = Work(shared, on_run=lambda worker: both.wait(timeout=10))
+    with Team(2, shared, work) as team:
+        team.run()
+        time.sleep(0.05)  # the worker has nothing to wait for and sleeps
+        team.run()
+    assert [worker for worker, _ in work.seen].count(1) == 2
+
+
+def test_the_threads_of_a_team_end_with_it():
+    before = threading.active_count()
+    shared = counters()
+    with Team(3, shared, Work(shared)) as team:
+        team.run()
+    assert threading.active_count() == before
 
 
 def test_an_error_in_a_worker_reaches_the_caller_and_releases_the_others():
     shared = counters()
+    raised = threading.Event()
 
-    def work(worker):
+    def fail(worker):
         if worker == 1:
+            raised.set()
             raise MemoryError("no room")
+        raised.wait(timeout=10)
+        while shared[FAILED] == 0:
+            time.sleep(0.001)
 
-    with Team(2, shared) as team, pytest.raises(MemoryError, match="no room"):
-        team.run(work)
+    with Team(2, shared, Work(shared, on_run=fail)) as team:
+        with pytest.raises(MemoryError, match="no room"):
+            team.run()
     assert shared[FAILED] == 1
 
 
 def test_an_error_in_the_caller_is_raised():
-    def work(worker):
+    shared = counters()
+
+    def interrupt(worker):
         if worker == 0:
             raise KeyboardInterrupt
 
-    with Team(2, counters()) as team, pytest.raises(KeyboardInterrupt):
-        team.run(work)
+    with Team(2, shared, Work(shared, on_run=interrupt)) as team:
+        with pytest.raises(KeyboardInterrupt):
+            team.run()
+    assert shared[FAILED] == 1
 
 
 def test_a_team_of_one_starts_no_thread():
     before = threading.active_count()
-    with Team(1, counters()) as team:
-        team.run(lambda worker: None)
+    shared = counters()
+    with Team(1, shared, Work(shared)) as team:
+        team.run()
         assert threading.active_count() == before
+
+
+def test_side_by_side_calls_every_worker_once():
+    seen = {}
+    run_side_by_side(3, lambda worker: seen.setdefault(worker, threading.get_ident()))
+    assert sorted(seen) == [0, 1, 2]
+    assert seen[0] == threading.get_ident()
+
+
+def test_an_error_side_by_side_reaches_the_caller():
+    def work(worker):
+        if worker == 1:
+            raise MemoryError("no room")
+
+    with pytest.raises(MemoryError, match="no room"):
+        run_side_by_side(2, work)
 
 
 def test_blas_is_limited_inside_and_restored_outside():
@@ -135,23 +211,23 @@ def with_jit(monkeypatch):
 
 
 def test_the_users_number_counts(with_jit):
-    assert threads_offered(3, 1.0) == 3
+    assert threads_offered(3, False) == 3
 
 
 def test_by_default_the_processors_of_this_process_are_offered(with_jit):
-    assert threads_offered(None, 1e12) == joblib.cpu_count()
+    assert threads_offered(None, True) == joblib.cpu_count()
 
 
 @pytest.mark.parametrize("backend", ["threading", "loky"])
 def test_one_thread_inside_a_joblib_worker(with_jit, backend):
     jobs = joblib.Parallel(n_jobs=2, backend=backend)
-    assert jobs(joblib.delayed(threads_offered)(None, 1e12) for _ in range(2)) == [1, 1]
+    assert jobs(joblib.delayed(threads_offered)(None, True) for _ in range(2)) == [1, 1]
 
 
-def test_a_short_run_is_not_shared(with_jit):
-    assert threads_offered(None, 1e6) == 1
+def test_small_work_is_not_shared(with_jit):
+    assert threads_offered(None, False) == 1
 
 
 def test_plain_python_runs_alone(monkeypatch):
     monkeypatch.setattr(_threads, "JIT_ENABLED", False)
-    assert threads_offered(4, 1e12) == 1
+    assert threads_offered(4, True) == 1

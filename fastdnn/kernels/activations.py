@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from fastdnn._jit import kernel, loop_kernel, select
 from fastdnn.kernels import elementary
+from fastdnn.kernels.views import vector
 
 # A prime takes the activation's output ``a = g(z)`` where that is enough, since then the
 # layer keeps one matrix instead of two; the table says which. Constants take the type of
@@ -77,11 +78,11 @@ def silu_prime(z):
 
 
 def _forward_in_place(g: Callable) -> Any:
-    def forward(Z, b, A):
-        """Write ``g(A + b)`` into `A`; `Z` is the same memory as `A`."""
-        for i in range(A.shape[0]):
-            for j in range(A.shape[1]):
-                A[i, j] = g(A[i, j] + b[j])
+    def forward(Z, A):
+        """Write ``g(A)`` into `A`; `Z` is the same memory as `A`."""
+        a = vector(A, 0, A.size)
+        for i in range(a.size):
+            a[i] = g(a[i])
 
     return loop_kernel(forward)
 
@@ -99,13 +100,11 @@ def _backward_from_output(g_prime: Callable) -> Any:
 
 
 def _forward_keeping_input(g: Callable) -> Any:
-    def forward(Z, b, A):
-        """Add `b` to `Z` and write ``g(Z)`` into `A`."""
-        for i in range(A.shape[0]):
-            for j in range(A.shape[1]):
-                z = Z[i, j] + b[j]
-                Z[i, j] = z
-                A[i, j] = g(z)
+    def forward(Z, A):
+        """Write ``g(Z)`` into `A`."""
+        z, a = vector(Z, 0, Z.size), vector(A, 0, A.size)
+        for i in range(a.size):
+            a[i] = g(z[i])
 
     return loop_kernel(forward)
 
@@ -123,19 +122,22 @@ def _backward_from_input(g_prime: Callable) -> Any:
 
 
 @loop_kernel
-def softmax_forward(Z, b, A):
-    """Write the softmax of each row of ``A + b`` into `A`; `Z` is the same memory."""
+def softmax_forward(Z, A):
+    """Write the softmax of each row of `A` into `A`; `Z` is the same memory."""
     n_classes = A.shape[1]
     for i in range(A.shape[0]):
-        largest = A[i, 0] + b[0]
-        for j in range(n_classes):
-            A[i, j] += b[j]
+        largest = A[i, 0]
+        for j in range(1, n_classes):
             largest = max(largest, A[i, j])
+        for j in range(n_classes):
+            A[i, j] -= largest
+    a = vector(A, 0, A.size)
+    for i in range(a.size):  # all rows at once: one row is shorter than a vector
+        a[i] = elementary.exp(a[i])
+    for i in range(A.shape[0]):
         total = A.dtype.type(0)
         for j in range(n_classes):
-            e = elementary.exp(A[i, j] - largest)
-            A[i, j] = e
-            total += e
+            total += A[i, j]
         scale = A.dtype.type(1) / total
         for j in range(n_classes):
             A[i, j] *= scale
@@ -159,7 +161,7 @@ class Activation(NamedTuple):
     """One row of the table: how a layer runs an activation forward and backward."""
 
     forward: Any
-    """Kernel ``(Z, b, A)``."""
+    """Kernel ``(Z, A)``."""
     backward: Any
     """Kernel ``(Z, A, D, db)``."""
     keeps_input: bool
@@ -187,6 +189,6 @@ ACTIVATIONS: dict[str, Activation] = {
 
 ACTIVATION_CODES = {name: code for code, name in enumerate(ACTIVATIONS)}
 
-#: ``activation_forward(code, Z, b, A)`` and ``activation_backward(code, Z, A, D, db)``.
+#: ``activation_forward(code, Z, A)`` and ``activation_backward(code, Z, A, D, db)``.
 activation_forward = select([row.forward for row in ACTIVATIONS.values()])
 activation_backward = select([row.backward for row in ACTIVATIONS.values()])

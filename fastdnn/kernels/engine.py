@@ -14,10 +14,11 @@ changes no bit of the result.
 
 from fastdnn._jit import entry_point, kernel
 from fastdnn.kernels.activations import activation_backward, activation_forward
-from fastdnn.kernels.barrier import meet, next_task
-from fastdnn.kernels.linear import linear_delta, linear_gradient, linear_product
+from fastdnn.kernels.barrier import announce_run, join_run, meet, next_task
+from fastdnn.kernels.linear import linear_delta, linear_forward, linear_gradient
 from fastdnn.kernels.losses import canonical_loss, output_loss
-from fastdnn.kernels.sparse import csr_matmul, csr_weight_gradient
+from fastdnn.kernels.sparse import csr_forward, csr_weight_gradient
+from fastdnn.kernels.transpose import transpose_rows
 from fastdnn.kernels.updates import update
 from fastdnn.kernels.views import matrix, vector
 from fastdnn.kernels.workspace import (
@@ -28,6 +29,7 @@ from fastdnn.kernels.workspace import (
     BLOCK_ROWS,
     BLOCK_SQUARES,
     D_START,
+    N_IN,
     N_OUT,
     SHARD_LOSS,
     SHARD_WEIGHT,
@@ -37,6 +39,7 @@ from fastdnn.kernels.workspace import (
     input_rows,
     layer_bias,
     layer_rows,
+    layer_transposed,
     layer_weights,
     target_rows,
     weight_rows,
@@ -70,34 +73,23 @@ def _gather_targets(s, data, net, position, first, n_rows):
 def _forward(s, data, net, position, first, n_rows, n_activated):
     """Run rows `first`... of the batch at `position` forward.
 
-    The layers from `n_activated` on stop at ``A @ W``, without bias and activation.
+    The layers from `n_activated` on stop at Z, without activation.
     """
-    Z = layer_rows(net, 0, Z_START, first, n_rows)
-    if s.sparse:
-        csr_matmul(
-            data.values,
-            data.indices,
-            data.indptr,
-            data.order,
-            position + first,
-            layer_weights(net, 0),
-            Z,
-        )
-    else:
-        if s.gather:
-            _gather_samples(s, data, net, position, first, n_rows)
-        linear_product(
-            input_rows(s, data, net, position, first, n_rows), layer_weights(net, 0), Z
-        )
     for l in range(net.layers.shape[0]):
         Z = layer_rows(net, l, Z_START, first, n_rows)
+        W, b = layer_weights(net, l), layer_bias(net, l)
         if l > 0:
-            linear_product(
-                layer_rows(net, l - 1, A_START, first, n_rows), layer_weights(net, l), Z
-            )
+            linear_forward(layer_rows(net, l - 1, A_START, first, n_rows), W, b, Z)
+        elif s.sparse:
+            start = position + first
+            csr_forward(data.values, data.indices, data.indptr, data.order, start, W, b, Z)
+        else:
+            if s.gather:
+                _gather_samples(s, data, net, position, first, n_rows)
+            linear_forward(input_rows(s, data, net, position, first, n_rows), W, b, Z)
         if l < n_activated:
             A = layer_rows(net, l, A_START, first, n_rows)
-            activation_forward(net.layers[l, ACTIVATION], Z, layer_bias(net, l), A)
+            activation_forward(net.layers[l, ACTIVATION], Z, A)
 
 
 @kernel
@@ -122,18 +114,17 @@ def _train_shard(s, data, net, position, shard, n_rows):
     Z = layer_rows(net, last, Z_START, first, n_rows)
     D = layer_rows(net, last, D_START, first, n_rows)
     db = bias_gradient(s, net, last, shard)
-    b = layer_bias(net, last)
     if s.canonical:
-        loss = canonical_loss(s.loss, Z, b, Y, weight, s.loss_cap, D, db)
+        loss = canonical_loss(s.loss, Z, Y, weight, s.loss_cap, D, db)
     else:
         A = layer_rows(net, last, A_START, first, n_rows)
-        activation_forward(net.layers[last, ACTIVATION], Z, b, A)
+        activation_forward(net.layers[last, ACTIVATION], Z, A)
         loss = output_loss(s.loss, A, Y, weight, D)
         activation_backward(net.layers[last, ACTIVATION], Z, A, D, db)
 
     for l in range(last - 1, -1, -1):
         D_prev = layer_rows(net, l, D_START, first, n_rows)
-        linear_delta(D, layer_weights(net, l + 1), D_prev)
+        linear_delta(D, layer_weights(net, l + 1), layer_transposed(net, l + 1), D_prev)
         activation_backward(
             net.layers[l, ACTIVATION],
             layer_rows(net, l, Z_START, first, n_rows),
@@ -183,6 +174,8 @@ def _step_block(s, data, net, position, task, n_rows, t, scale, worker):
         scale,
         scale * s.alpha,
     )
+    if l > 0:
+        transpose_rows(layer_weights(net, l), first, n_in, layer_transposed(net, l))
 
 
 @kernel
@@ -197,14 +190,18 @@ def _step_biases(s, net, n_shards, t, scale):
     update(s.optimizer, s, t, net.theta, net.state, s.n_weights, grad, scale, 0.0)
 
 
-@entry_point
-def train(s, data, net, worker):
-    """Train on the samples ``s.first`` to ``s.last`` of the order, as one of the team.
-
-    Every worker of the team calls it with the same arguments but its own number.
-    """
+@kernel
+def _run(s, data, net, worker):
+    """Train on the samples ``s.first`` to ``s.last`` of the order, as one of the team."""
     n_workers = s.n_workers
     t = s.t
+    layer = 1 + next_task(net.team)
+    while layer < net.layers.shape[0]:
+        n_in = net.layers[layer, N_IN]
+        transpose_rows(layer_weights(net, layer), 0, n_in, layer_transposed(net, layer))
+        layer = 1 + next_task(net.team)
+    if not meet(net.team, n_workers):
+        return
     for position in range(s.first, s.last, s.batch_size):
         n_rows = min(s.batch_size, s.last - position)
         n_shards = (n_rows + s.shard_rows - 1) // s.shard_rows
@@ -247,6 +244,24 @@ def train(s, data, net, worker):
             s.weight_squares = squares
     if worker == 0:
         s.t = t
+
+
+@entry_point
+def train(s, data, net, worker, n_joined):
+    """Run as worker 0 of a team, or join its runs as another one of its workers.
+
+    All are given the same arguments but their number and, except for worker 0, how many
+    runs they have joined. Worker 0 begins a run and returns at its end; the others return
+    when for a while no further run has begun. All return how many they have joined.
+    """
+    if worker == 0:
+        announce_run(net.team)
+        _run(s, data, net, worker)
+        return n_joined + 1
+    while join_run(net.team, n_joined):
+        _run(s, data, net, worker)
+        n_joined += 1
+    return n_joined
 
 
 @entry_point

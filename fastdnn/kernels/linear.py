@@ -1,33 +1,30 @@
-"""The three products of a dense layer; a layer with one unit does without BLAS.
+"""The three products of a dense layer; a layer with one unit does without matrix tiles.
 
-BLAS starts up for every call, and its blocks are cut for wide matrices: for a single
-column, the output of a binary or a one-target network, plain loops are faster.
+For a single column, the output of a binary or a one-target network, plain loops are faster
+than tiles that are a vector wide.
 """
 
-from fastdnn._jit import kernel, loop_kernel
-from fastdnn.kernels.blas import (
-    matmul,
-    matmul_left_transposed,
-    matmul_right_transposed,
-)
+from fastdnn._jit import BOUNDS_CHECKED, JIT_ENABLED, kernel, loop_kernel
+from fastdnn.kernels.matmul import address, multiply
+from fastdnn.kernels.views import vector
 
 
 @kernel
-def linear_product(A, W, Z):
-    """Write ``A @ W`` into `Z`."""
+def linear_forward(A, W, b, Z):
+    """Write ``A @ W + b`` into `Z`."""
     if Z.shape[1] == 1:
-        _matrix_times_column(A, W, Z)
+        _matrix_times_column(A, W, b, Z)
     else:
-        matmul(A, W, Z)
+        _matrix_product(A, W, b, Z)
 
 
 @kernel
-def linear_delta(D, W, D_prev):
+def linear_delta(D, W, W_transposed, D_prev):
     """Write ``D @ W.T`` into `D_prev`."""
     if D.shape[1] == 1:
         _column_times_row(D, W, D_prev)
     else:
-        matmul_right_transposed(D, W, D_prev)
+        _matrix_product(D, W_transposed, vector(D, 0, 0), D_prev)
 
 
 @kernel
@@ -36,13 +33,72 @@ def linear_gradient(A, first, D, dW):
     if D.shape[1] == 1:
         _transpose_times_column(A, first, D, dW)
     else:
-        matmul_left_transposed(A, first, D, dW)
+        _transpose_product(A, first, D, dW)
+
+
+def _matrix_product(A, W, b, Z):  # needs jit
+    """Write ``A @ W + b`` into `Z`; an empty `b` counts as zeros."""
+    n_rows, n_in = A.shape
+    n_out = W.shape[1]
+    if BOUNDS_CHECKED and not (
+        W.shape[0] == n_in and Z.shape == (n_rows, n_out) and b.size in (0, n_out)
+    ):
+        raise IndexError("a matrix product reaches outside its matrices")
+    multiply(
+        Z.dtype.type(0),
+        address(A, 0),
+        n_in,
+        1,
+        address(W, 0),
+        address(b, 0) if b.size > 0 else 0,
+        address(Z, 0),
+        n_rows,
+        n_out,
+        n_in,
+    )
+
+
+def _matrix_product_by_numpy(A, W, b, Z):
+    Z[:] = A @ W
+    if b.size > 0:
+        Z += b
+
+
+def _transpose_product(A, first, D, dW):  # needs jit
+    """Write rows `first`... of ``A.T @ D`` into `dW`."""
+    n_rows, n_in = A.shape
+    if BOUNDS_CHECKED and not (
+        first + dW.shape[0] <= n_in and D.shape == (n_rows, dW.shape[1])
+    ):
+        raise IndexError("a weight gradient reaches outside its matrices")
+    multiply(
+        D.dtype.type(0),
+        address(A, first),
+        1,
+        n_in,
+        address(D, 0),
+        0,
+        address(dW, 0),
+        dW.shape[0],
+        dW.shape[1],
+        n_rows,
+    )
+
+
+def _transpose_product_by_numpy(A, first, D, dW):
+    dW[:] = A[:, first : first + dW.shape[0]].T @ D
+
+
+if JIT_ENABLED:  # needs jit
+    _matrix_product, _transpose_product = kernel(_matrix_product), kernel(_transpose_product)
+else:
+    _matrix_product, _transpose_product = _matrix_product_by_numpy, _transpose_product_by_numpy
 
 
 @loop_kernel
-def _matrix_times_column(A, W, Z):
+def _matrix_times_column(A, W, b, Z):
     for i in range(A.shape[0]):
-        total = A.dtype.type(0)
+        total = b[0]
         for k in range(A.shape[1]):
             total += A[i, k] * W[k, 0]
         Z[i, 0] = total

@@ -16,6 +16,7 @@ from typing import Any
 
 from fastdnn._jit import kernel, loop_kernel, select
 from fastdnn.kernels import elementary
+from fastdnn.kernels.views import vector
 
 
 @kernel
@@ -31,73 +32,99 @@ def capped(loss, cap):
 
 
 @loop_kernel
-def sigmoid_log_loss(Z, b, Y, w, cap, D, db):
+def sigmoid_log_loss(Z, Y, w, cap, D, db):
     """Binary cross-entropy of each output, ``softplus(z) - y z``; writes D, adds to db."""
-    one, zero, highest = Z.dtype.type(1), Z.dtype.type(0), Z.dtype.type(cap)
+    zero, one, highest = Z.dtype.type(0), Z.dtype.type(1), Z.dtype.type(cap)
+    z, y, d = vector(Z, 0, Z.size), vector(Y, 0, Y.size), vector(D, 0, D.size)
+    n_outputs = Z.shape[1]
     loss = 0.0
-    for i in range(Z.shape[0]):
-        weight = row_weight(w, i)
-        row_loss = zero
-        for j in range(Z.shape[1]):
-            z = Z[i, j] + b[j]
-            e = elementary.exp(-abs(z))
-            probability = (one if z >= zero else e) / (one + e)
-            row_loss += capped(max(z, zero) - z * Y[i, j] + elementary.log1p(e), highest)
-            d = (probability - Y[i, j]) * weight
-            D[i, j] = d
-            db[j] += d
-        loss += row_loss * weight
+    if w.size == 0 or n_outputs == 1:  # all elements in one loop: a row is short
+        total = zero
+        for i in range(z.size):
+            weight = w[i] if w.size > 0 else one
+            e = elementary.exp(-abs(z[i]))
+            probability = (one if z[i] >= zero else e) / (one + e)
+            element = max(z[i], zero) - z[i] * y[i] + elementary.log1p(e)
+            total += capped(element, highest) * weight
+            d[i] = (probability - y[i]) * weight
+        loss = float(total)
+    else:
+        for i in range(Z.shape[0]):
+            row_loss = zero
+            for j in range(n_outputs):
+                z_ij = Z[i, j]
+                e = elementary.exp(-abs(z_ij))
+                probability = (one if z_ij >= zero else e) / (one + e)
+                element = max(z_ij, zero) - z_ij * Y[i, j] + elementary.log1p(e)
+                row_loss += capped(element, highest)
+                D[i, j] = (probability - Y[i, j]) * w[i]
+            loss += row_loss * w[i]
+    add_column_sums(D, db)
     return loss
 
 
 @loop_kernel
-def softmax_log_loss(Z, b, Y, w, cap, D, db):
+def add_column_sums(D, db):
+    """Add the sum of each column of `D` to `db`."""
+    if D.shape[1] == 1:
+        total = D.dtype.type(0)
+        d = vector(D, 0, D.size)
+        for i in range(d.size):
+            total += d[i]
+        db[0] += total
+    else:
+        for i in range(D.shape[0]):
+            for j in range(D.shape[1]):
+                db[j] += D[i, j]
+
+
+@loop_kernel
+def softmax_log_loss(Z, Y, w, cap, D, db):
     """Categorical cross-entropy; writes D, adds to db.
 
     `Y` holds one class position a row, or a matrix of target probabilities like `Z`.
     """
     n_classes = Z.shape[1]
     by_position = Y.shape[1] == 1 and n_classes > 1
+    for i in range(Z.shape[0]):
+        largest = Z[i, 0]
+        for j in range(1, n_classes):
+            largest = max(largest, Z[i, j])
+        for j in range(n_classes):
+            Z[i, j] -= largest
+    z, d = vector(Z, 0, Z.size), vector(D, 0, D.size)
+    for i in range(z.size):  # all rows at once: one row is shorter than a vector
+        d[i] = elementary.exp(z[i])
     loss = 0.0
     for i in range(Z.shape[0]):
         weight = row_weight(w, i)
-        largest = Z[i, 0] + b[0]
+        total = Z.dtype.type(0)
         for j in range(n_classes):
-            z = Z[i, j] + b[j]
-            D[i, j] = z
-            largest = max(largest, z)
+            total += D[i, j]
         row_loss = Z.dtype.type(0)
         target_sum = Z.dtype.type(1)
         if by_position:
-            target = int(Y[i, 0])
-            row_loss = largest - D[i, target]
+            row_loss = -Z[i, int(Y[i, 0])]
         else:
-            target = 0
             target_sum = Z.dtype.type(0)
             for j in range(n_classes):
-                row_loss += Y[i, j] * (largest - D[i, j])
+                row_loss -= Y[i, j] * Z[i, j]
                 target_sum += Y[i, j]
-        total = Z.dtype.type(0)
-        for j in range(n_classes):
-            e = elementary.exp(D[i, j] - largest)
-            D[i, j] = e
-            total += e
         loss += capped(row_loss + target_sum * math.log(total), cap) * weight
         scale = weight * target_sum / total
         for j in range(n_classes):
             D[i, j] *= scale
         if by_position:
-            D[i, target] -= weight
+            D[i, int(Y[i, 0])] -= weight
         else:
             for j in range(n_classes):
                 D[i, j] -= weight * Y[i, j]
-        for j in range(n_classes):
-            db[j] += D[i, j]
+    add_column_sums(D, db)
     return loss
 
 
 @loop_kernel
-def exp_poisson(Z, b, Y, w, cap, D, db):
+def exp_poisson(Z, Y, w, cap, D, db):
     """Half the Poisson deviance with a log link, ``y log(y / a) - y + a`` at a = e^z."""
     zero = Z.dtype.type(0)
     loss = 0.0
@@ -105,15 +132,14 @@ def exp_poisson(Z, b, Y, w, cap, D, db):
         weight = row_weight(w, i)
         row_loss = zero
         for j in range(Z.shape[1]):
-            z, y = Z[i, j] + b[j], Y[i, j]
+            z, y = Z[i, j], Y[i, j]
             a = elementary.exp(z)
             row_loss += a - y
             if y > zero:
                 row_loss += y * (type(z)(math.log(y)) - z)
-            d = (a - y) * weight
-            D[i, j] = d
-            db[j] += d
+            D[i, j] = (a - y) * weight
         loss += row_loss * weight
+    add_column_sums(D, db)
     return loss
 
 
@@ -168,7 +194,7 @@ def _of_output(loss: Callable, loss_prime: Callable) -> Any:
     return loop_kernel(loss_gradient)
 
 
-#: Kernels ``(Z, b, Y, w, cap, D, db)`` by loss and output activation.
+#: Kernels ``(Z, Y, w, cap, D, db)`` by loss and output activation.
 CANONICAL_LOSSES: dict[tuple[str, str], Any] = {
     ("log_loss", "sigmoid"): sigmoid_log_loss,
     ("log_loss", "softmax"): softmax_log_loss,
@@ -182,7 +208,7 @@ OUTPUT_LOSSES: dict[str, Any] = {
     "absolute_error": _of_output(absolute_error, absolute_error_prime),
 }
 
-#: ``canonical_loss(code, Z, b, Y, w, cap, D, db)`` and ``output_loss(code, A, Y, w, D)``.
+#: ``canonical_loss(code, Z, Y, w, cap, D, db)`` and ``output_loss(code, A, Y, w, D)``.
 canonical_loss = select(list(CANONICAL_LOSSES.values()))
 output_loss = select(list(OUTPUT_LOSSES.values()))
 

@@ -4,12 +4,12 @@ from fastdnn._jit import loop_kernel
 
 
 @loop_kernel
-def csr_matmul(values, indices, indptr, order, position, W, Z):
-    """Write into `Z` the product of rows with `W`, from `position` of the order on."""
+def csr_forward(values, indices, indptr, order, position, W, b, Z):
+    """Write into `Z` the rows from `position` of the order on, times `W`, plus `b`."""
     for i in range(Z.shape[0]):
         row = order[position + i] if order.size > 0 else position + i
         for j in range(Z.shape[1]):
-            Z[i, j] = 0
+            Z[i, j] = b[j]
         for entry in range(indptr[row], indptr[row + 1]):
             value, k = values[entry], indices[entry]
             for j in range(Z.shape[1]):

@@ -141,8 +141,7 @@ def linear_activation_forward(A_prev, W, b, activation):
     """
     Z, linear_cache = linear_forward(A_prev, W, b)
     A = Z.copy()
-    # The kernel adds the bias itself; here Z has it already.
-    activation_forward(activation, Z.copy(), np.zeros_like(b), A)
+    activation_forward(activation, Z.copy(), A)
     return A, (linear_cache, Z)
 
 
@@ -179,10 +178,10 @@ def linear_activation_backward(dA, cache, activation):
     """
     linear_cache, Z = cache
     A = Z.copy()
-    no_bias = np.zeros(Z.shape[1], dtype=Z.dtype)
-    activation_forward(activation, Z.copy(), no_bias, A)
+    activation_forward(activation, Z.copy(), A)
     dZ = dA.copy()
-    activation_backward(activation, Z, A, dZ, no_bias)
+    sums = np.zeros(Z.shape[1], dtype=Z.dtype)
+    activation_backward(activation, Z, A, dZ, sums)
     return linear_backward(dZ, linear_cache)
 
 

@@ -53,7 +53,7 @@ SETTINGS = np.dtype(
 )
 
 # Columns of the layer table: sizes, positions in theta, positions in the workspace.
-N_IN, N_OUT, W_START, B_START, A_START, Z_START, D_START, ACTIVATION = range(8)
+N_IN, N_OUT, W_START, B_START, A_START, Z_START, D_START, WT_START, ACTIVATION = range(9)
 # Columns of the block table. A block is rows first, first + n_rows of one layer's weights.
 BLOCK_LAYER, BLOCK_FIRST, BLOCK_ROWS = range(3)
 # Rows of the table of partial sums.
@@ -78,7 +78,7 @@ class Data(NamedTuple):
 class Network(NamedTuple):
     """The parameters of a network and the memory to train it in."""
 
-    layers: np.ndarray  # int64 (n_layers, 8)
+    layers: np.ndarray  # int64 (n_layers, 9)
     blocks: np.ndarray  # int64 (n_blocks, 3)
     theta: np.ndarray  # (n_parameters,)
     state: np.ndarray  # (n_slots * n_parameters,)
@@ -91,6 +91,13 @@ class Network(NamedTuple):
 def layer_weights(net, l):
     layer = net.layers[l]
     return matrix(net.theta, layer[W_START], layer[N_IN], layer[N_OUT])
+
+
+@kernel
+def layer_transposed(net, l):
+    """View the copy of a layer's transposed weights; the first layer has none."""
+    layer = net.layers[l]
+    return matrix(net.work, layer[WT_START], layer[N_OUT], layer[N_IN])
 
 
 @kernel

@@ -106,10 +106,12 @@ def assert_trains_like_numpy(
     )
     if loss == "squared_error":
         made.settings.loss_scale = 1.0 / sizes[-1]  # NumPy's is a mean over outputs too
-    with EpochRunner(made, samples) as runner:
+    order = np.arange(n_samples)
+    with EpochRunner(made, samples, order if gather else IN_ORDER) as runner:
         for _ in range(n_epochs):
-            order = rng.permutation(n_samples) if gather else np.arange(n_samples)
-            got = runner.run(order if gather else IN_ORDER)
+            if gather:
+                rng.shuffle(order)
+            got = runner.run()
             expected = numpy_mlp.train_epoch(X, Y, order)
             np.testing.assert_allclose(got, expected, rtol=1e-10)
             np.testing.assert_allclose(
@@ -198,8 +200,8 @@ class Problem(NamedTuple):
         """Return the reported mean loss with its L2 term, and what the engine derives."""
         n_samples = self.samples.n_rows
         made = plan(*self[:3], "gradient", self.samples, batch_size=n_samples, alpha=0.5)
-        with EpochRunner(made, self.samples) as runner:
-            loss = runner.run(IN_ORDER)
+        with EpochRunner(made, self.samples, IN_ORDER) as runner:
+            loss = runner.run()
         return loss, made.network.state
 
 
@@ -303,8 +305,11 @@ def train(parameters, samples, orders, *, activation="tanh", n_threads=1, **opti
     activations = [activation] * (len(parameters.coefs) - 1) + ["softmax"]
     options = {"batch_size": 8, "alpha": 0.1, "n_threads": n_threads} | options
     made = plan(parameters, activations, "log_loss", "adam", samples, **options)
-    with EpochRunner(made, samples) as runner:
-        losses = [runner.run(order) for order in orders]
+    current, losses = orders[0].copy(), []
+    with EpochRunner(made, samples, current) as runner:
+        for order in orders:
+            current[:] = order
+            losses.append(runner.run())
     return parameters.theta, losses
 
 
@@ -361,8 +366,8 @@ def test_losses_and_gradients_over_a_total_weight_add_up_over_batches():
     def loss_and_gradient(batch_size, total_weight):
         made = plan(*case[:3], "gradient", samples, batch_size=batch_size)
         made.settings.total_weight = total_weight
-        with EpochRunner(made, samples) as runner:
-            return runner.run(IN_ORDER), made.network.state
+        with EpochRunner(made, samples, IN_ORDER) as runner:
+            return runner.run(), made.network.state
 
     in_batches = loss_and_gradient(3, samples.weight.sum())  # three, three, one
     at_once = loss_and_gradient(samples.n_rows, 0.0)

@@ -4,17 +4,18 @@ import numba
 import numpy as np
 import pytest
 
-from fastdnn.kernels.linear import linear_delta, linear_gradient, linear_product
+from fastdnn.kernels.linear import linear_delta, linear_forward, linear_gradient
+from fastdnn.kernels.matmul import INNER_BLOCK
 
 
 @numba.njit
-def product(A, W, Z):
-    linear_product(A, W, Z)
+def forward(A, W, b, Z):
+    linear_forward(A, W, b, Z)
 
 
 @numba.njit
-def delta(D, W, D_prev):
-    linear_delta(D, W, D_prev)
+def delta(D, W, W_transposed, D_prev):
+    linear_delta(D, W, W_transposed, D_prev)
 
 
 @numba.njit
@@ -22,22 +23,82 @@ def gradient(A, first, D, dW):
     linear_gradient(A, first, D, dW)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("n_out", [1, 2, 5])
-@pytest.mark.parametrize("n_in", [1, 7, 16])
-@pytest.mark.parametrize("n_rows", [1, 3, 4, 9])
-def test_products_equal_numpy(n_rows, n_in, n_out, dtype):
+def operands(n_rows, n_in, n_out, dtype):
+    """Return A, W, b and D with entries below 1, and the same in float64."""
     rng = np.random.default_rng(0)
-    shapes = (n_rows, n_in), (n_in, n_out), (n_rows, n_out)
-    A, W, D = (rng.standard_normal(shape).astype(dtype) for shape in shapes)
-    A64, W64, D64 = (array.astype(np.float64) for array in (A, W, D))
-    Z, D_prev = np.full_like(D, np.nan), np.full_like(A, np.nan)
-    product(A, W, Z)
-    delta(D, W, D_prev)
-    eps = 16 * np.finfo(dtype).eps
-    np.testing.assert_allclose(Z, A64 @ W64, rtol=0.0, atol=eps)
-    np.testing.assert_allclose(D_prev, D64 @ W64.T, rtol=0.0, atol=eps)
+    shapes = (n_rows, n_in), (n_in, n_out), n_out, (n_rows, n_out)
+    arrays = [rng.uniform(-1.0, 1.0, shape).astype(dtype) for shape in shapes]
+    return arrays, [array.astype(np.float64) for array in arrays]
+
+
+def guarded(dtype, *shape):
+    """Return a matrix to write to, in a buffer that shows what is written beside it."""
+    margin, size = 64, int(np.prod(shape))
+    buffer = np.full(margin + size + margin, np.nan, dtype)
+    return buffer[margin : margin + size].reshape(shape), buffer
+
+
+def assert_written(out, buffer, exact, n_terms):
+    """Compare with the product in float64: each of its terms is below 1."""
+    atol = (n_terms + 1) * np.finfo(out.dtype).eps
+    np.testing.assert_allclose(out, exact, rtol=0.0, atol=atol)
+    assert np.isnan(buffer).sum() == buffer.size - out.size
+
+
+# Below and above the rows of a tile, the lanes of a vector, and three vectors, for all
+# processors: tiles of 4 or 8 rows, vectors of 2 to 16 numbers.
+ROWS = [1, 3, 8, 9]
+UNITS = [1, 2, 5, 16, 17, 48, 50, 66, 113]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_out", UNITS)
+@pytest.mark.parametrize("n_in", [1, 7, 16, INNER_BLOCK + 3])
+@pytest.mark.parametrize("n_rows", ROWS)
+def test_forward_equals_numpy(n_rows, n_in, n_out, dtype):
+    (A, W, b, _), (A64, W64, b64, _) = operands(n_rows, n_in, n_out, dtype)
+    Z, buffer = guarded(dtype, n_rows, n_out)
+    forward(A, W, b, Z)
+    assert_written(Z, buffer, A64 @ W64 + b64, n_in)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_out", [1, 7, 16])
+@pytest.mark.parametrize("n_in", UNITS)
+@pytest.mark.parametrize("n_rows", ROWS)
+def test_delta_equals_numpy(n_rows, n_in, n_out, dtype):
+    (_, W, _, D), (_, W64, _, D64) = operands(n_rows, n_in, n_out, dtype)
+    D_prev, buffer = guarded(dtype, n_rows, n_in)
+    delta(D, W, np.ascontiguousarray(W.T), D_prev)
+    assert_written(D_prev, buffer, D64 @ W64.T, n_out)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_out", UNITS)
+@pytest.mark.parametrize("n_in", [1, 7, 20])
+@pytest.mark.parametrize("n_rows", [*ROWS, INNER_BLOCK + 3])
+def test_gradient_of_blocks_equals_numpy(n_rows, n_in, n_out, dtype):
+    (A, _, _, D), (A64, _, _, D64) = operands(n_rows, n_in, n_out, dtype)
     for first, last in [(0, n_in), (n_in // 2, n_in)]:
-        dW = np.full((last - first, n_out), np.nan, dtype)
+        dW, buffer = guarded(dtype, last - first, n_out)
         gradient(A, first, D, dW)
-        np.testing.assert_allclose(dW, A64[:, first:last].T @ D64, rtol=0.0, atol=eps)
+        assert_written(dW, buffer, A64[:, first:last].T @ D64, n_rows)
+
+
+def test_a_row_does_not_depend_on_the_others():
+    (A, W, b, _), _ = operands(21, 30, 40, np.float32)
+    together, alone = np.empty((21, 40), np.float32), np.empty((1, 40), np.float32)
+    forward(A, W, b, together)
+    for i in range(21):
+        forward(A[i : i + 1], W, b, alone)
+        np.testing.assert_array_equal(alone[0], together[i])
+
+
+def test_nan_and_infinity_stay_in_their_row():
+    (A, W, b, _), _ = operands(9, 5, 20, np.float32)
+    A[3, 2], A[7, 0] = np.nan, np.inf
+    Z = np.empty((9, 20), np.float32)
+    forward(A, W, b, Z)
+    assert np.isnan(Z[3]).all()
+    assert np.isinf(Z[7]).all()
+    assert np.isfinite(np.delete(Z, [3, 7], axis=0)).all()

@@ -35,8 +35,8 @@ N_ROWS, N_OUTPUTS = 5, 3
 
 
 @numba.njit
-def compiled_canonical(code, Z, b, Y, w, cap, D, db):
-    return canonical_loss(code, Z, b, Y, w, cap, D, db)
+def compiled_canonical(code, Z, Y, w, cap, D, db):
+    return canonical_loss(code, Z, Y, w, cap, D, db)
 
 
 @numba.njit
@@ -49,7 +49,7 @@ def canonical(pair, Z, b, Y, w, cap=np.inf):
     is_canonical, code = loss_code(*pair)
     assert is_canonical
     D, db = np.full_like(Z, np.nan), np.zeros_like(b)
-    return compiled_canonical(code, Z.copy(), b, Y, w, cap, D, db), D, db
+    return compiled_canonical(code, Z + b, Y, w, cap, D, db), D, db
 
 
 def of_output(loss, A, Y, w):
