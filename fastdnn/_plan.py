@@ -4,6 +4,7 @@ Everything here depends on the workload only, never on the number of threads: th
 makes results equal to the last bit for any `n_threads`.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,16 +18,15 @@ from fastdnn.kernels.barrier import TEAM_SIZE
 from fastdnn.kernels.losses import loss_code
 from fastdnn.kernels.matmul import TILE_ROWS
 from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS
-from fastdnn.kernels.workspace import SETTINGS, Network
+from fastdnn.kernels.workspace import SETTINGS, Network, point_to
 
 # Tasks below this many floating-point operations cost more to hand out than they gain.
-_FLOPS_PER_SHARD, _FLOPS_PER_BLOCK = 1e6, 6e5
-# Rows of a shard: fewer make the matrix products inefficient, more leave the cache.
-_MIN_SHARD_ROWS, _MAX_SHARD_ROWS = 64, 256
+_FLOPS_PER_SHARD, _FLOPS_PER_BLOCK = 1e6, 4e5
+# Rows of a shard, all weights are read for each; rows of a block, for each of which the
+# deltas of the whole batch are read.
+_MIN_SHARD_ROWS, _MAX_SHARD_ROWS, _MIN_BLOCK_ROWS = 64, 256, 32
 # Shards of a batch and blocks of a layer, unless they grow too large for the cache.
-_MAX_SHARES = 8
-# Rows of a block: each block reads the deltas of the whole batch.
-_MIN_BLOCK_ROWS = 32
+_MAX_SHARES = 16
 # A block of a weight gradient is stepped while it is in the second-level cache.
 _MAX_BLOCK_BYTES = 256 * 1024
 # Prediction keeps the activations of one block of rows in the second-level cache.
@@ -107,8 +107,7 @@ def _block_table(parameters: Parameters, batch_size: int) -> np.ndarray:
         n_in, n_out = W.shape
         to_share = min(_MAX_SHARES, int(2.0 * batch_size * W.size / _FLOPS_PER_BLOCK))
         for_cache = -(-W.size * itemsize // _MAX_BLOCK_BYTES)
-        height = max(_MIN_BLOCK_ROWS, -(-n_in // max(1, to_share, for_cache)))
-        height = _whole_tiles(height)
+        height = max(_MIN_BLOCK_ROWS, _whole_tiles(n_in / max(1, to_share, for_cache)))
         for first in range(0, n_in, height):
             rows.append((l, first, min(height, n_in - first), n_out))
     rows.sort(key=lambda row: -row[2] * row[3])
@@ -126,12 +125,12 @@ def _shard_rows(parameters: Parameters, batch_size: int) -> int:
     most = min(most, max(_MAX_SHARES, batch_size // _MAX_SHARD_ROWS))
     # A power of two divides evenly among two, four, eight threads.
     n_shards = 1 << max(0, most.bit_length() - 1)
-    return _whole_tiles(-(-batch_size // n_shards))
+    return min(batch_size, _whole_tiles(batch_size / n_shards))
 
 
-def _whole_tiles(n_rows: int) -> int:
+def _whole_tiles(n_rows: float) -> int:
     """Round up: a matrix product takes as long for a part of a tile as for the whole."""
-    return -(-n_rows // TILE_ROWS) * TILE_ROWS
+    return math.ceil(n_rows / TILE_ROWS) * TILE_ROWS
 
 
 def plan_training(
@@ -214,6 +213,7 @@ def plan_training(
         partial=np.zeros((3, max(n_shards, len(blocks)))),
         team=np.zeros(TEAM_SIZE, dtype=np.int64),
     )
+    point_to(table, network)
     return Plan(table, network, n_workers)
 
 
@@ -259,4 +259,5 @@ def plan_prediction(
         partial=np.zeros((3, 1)),
         team=np.zeros(TEAM_SIZE, dtype=np.int64),
     )
+    point_to(table, network)
     return Plan(table, network, n_workers)

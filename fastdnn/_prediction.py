@@ -9,6 +9,7 @@ from fastdnn._plan import plan_prediction
 from fastdnn._samples import AS_THEY_LIE, Samples
 from fastdnn._threads import run_side_by_side
 from fastdnn.kernels.engine import predict
+from fastdnn.kernels.workspace import point_to
 
 
 def forward_pass(
@@ -37,13 +38,14 @@ def forward_pass(
     plan = plan_prediction(parameters, activations, samples, n_threads)
     data = samples.data(AS_THEY_LIE if samples.rows is None else samples.rows)
     out = np.empty((samples.n_rows, parameters.layer_sizes[-1]), parameters.theta.dtype)
-    network = plan.network
+    point_to(plan.table, data)
     # Every worker has a workspace of its own; the task counter is common.
-    networks = [network]
+    tables = [plan.table]
+    networks = [plan.network]
     for _ in range(1, plan.n_workers):
-        networks.append(network._replace(work=np.zeros_like(network.work)))
-    run_side_by_side(
-        plan.n_workers,
-        lambda worker: predict(plan.settings, data, networks[worker], out, worker),
-    )
+        networks.append(plan.network._replace(work=np.zeros_like(plan.network.work)))
+        tables.append(plan.table.copy())
+        point_to(tables[-1], networks[-1])
+    real = parameters.theta.dtype.type(0)
+    run_side_by_side(plan.n_workers, lambda worker: predict(tables[worker][0], real, out))
     return out

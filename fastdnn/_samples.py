@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from fastdnn.kernels.views import read_only
 from fastdnn.kernels.workspace import Data
 
 #: The order that visits all rows as they lie.
@@ -76,11 +75,11 @@ class Samples:
         Y = np.zeros((0, 1), dtype) if self.Y is None else self.Y
         weight = nothing if self.weight is None else self.weight
         return Data(
-            X=read_only(X),
-            values=read_only(values),
-            indices=read_only(indices),
-            indptr=read_only(indptr),
-            Y=read_only(Y),
-            weight=read_only(weight),
+            X=X,
+            values=values,
+            indices=indices,
+            indptr=indptr,
+            Y=Y,
+            weight=weight,
             order=order,
         )

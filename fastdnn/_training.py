@@ -16,6 +16,7 @@ from fastdnn._plan import Plan, plan_training
 from fastdnn._samples import AS_THEY_LIE, Samples
 from fastdnn._threads import Team
 from fastdnn.kernels.engine import train
+from fastdnn.kernels.workspace import point_to
 
 # The engine is left this often, so that Ctrl-C and progress reports work.
 _SECONDS_PER_RUN = 0.08
@@ -93,16 +94,19 @@ class EpochRunner:
 
     def __init__(self, plan: Plan, samples: Samples, order: np.ndarray) -> None:
         self._settings, network = plan.settings, plan.network
+        self._network = network
         # A field of a record takes microseconds to read or write, a column does not.
         self._first, self._last = plan.table["first"], plan.table["last"]
         self._loss_sum = plan.table["loss_sum"]
         self._batch_size = int(plan.settings.batch_size)
         self._is_total = bool(plan.settings.total_weight > 0.0)
         self._n_rows = samples.n_rows
-        settings, data = plan.settings, samples.data(order)
+        self._data = samples.data(order)  # kept alive: the settings hold addresses only
+        point_to(plan.table, self._data)
+        settings, real = plan.settings, network.theta.dtype.type(0)
 
         def work(worker: int, n_joined: int) -> int:
-            return train(settings, data, network, worker, n_joined)
+            return train(settings, real, worker, n_joined)
 
         self._team = Team(plan.n_workers, network.team, work)
         weights = network.theta[: plan.settings.n_weights].astype(np.float64)

@@ -16,9 +16,9 @@ from fastdnn._jit import JIT_ENABLED, emitted, kernel
 ARRIVED, GENERATION, NEXT_TASK, FAILED, RUNS, CLOSED = 0, 8, 16, 24, 32, 40
 TEAM_SIZE = 48
 
-# A look at a counter takes about a nanosecond, yielding a few hundred.
-_SPINS_BEFORE_YIELD = 2000
-_SPINS_BETWEEN_RUNS, _YIELDS_BETWEEN_RUNS = 30_000, 3_000
+# A spin takes 10 to 50 nanoseconds, yielding a few hundred.
+_SPINS_BEFORE_YIELD = 1000
+_SPINS_BETWEEN_RUNS, _YIELDS_BETWEEN_RUNS = 5_000, 3_000
 
 
 def _counter_address(context, builder, signature, args):  # needs jit
@@ -62,11 +62,27 @@ def _yield_processor(typingctx):  # needs jit
     return types.void(), codegen
 
 
+def _pause(typingctx):  # needs jit
+    def codegen(context, builder, signature, args):
+        # Leaves the execution units of a core with two threads to the other one.
+        triple = context.codegen().magic_tuple()[0]
+        if triple.startswith(("x86_64", "i686")):
+            function_type = ir.FunctionType(ir.VoidType(), [])
+            name = "llvm.x86.sse2.pause"
+            builder.call(
+                cgutils.get_or_insert_function(builder.module, function_type, name), []
+            )
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
 if JIT_ENABLED:  # needs jit
     fetch_add = emitted(_fetch_add)
     load = emitted(_load)
     store = emitted(_store)
     yield_processor = emitted(_yield_processor)
+    pause = emitted(_pause)
 else:  # plain Python runs in teams of one, which never wait
 
     def fetch_add(array, position, amount):
@@ -81,6 +97,9 @@ else:  # plain Python runs in teams of one, which never wait
     def store(array, position, value):
         """Set a counter."""
         array[position] = value
+
+    def pause():
+        """Wait a moment."""
 
     def yield_processor():
         """Let another thread run."""
@@ -103,6 +122,7 @@ def meet(team, n_workers):
         return True
     spins = 0
     while load(team, GENERATION) == generation:
+        pause()
         spins += 1
         if spins > _SPINS_BEFORE_YIELD:
             if load(team, FAILED) != 0:
@@ -125,6 +145,7 @@ def join_run(team, n_joined):
     """
     spins = 0
     while load(team, RUNS) == n_joined:
+        pause()
         spins += 1
         if spins > _SPINS_BETWEEN_RUNS:
             if spins > _SPINS_BETWEEN_RUNS + _YIELDS_BETWEEN_RUNS:

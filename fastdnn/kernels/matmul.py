@@ -11,6 +11,8 @@ Every element of the output is the sum of its products in the order of the inner
 wherever it lies: a row's result does not depend on the other rows of the batch.
 """
 
+from typing import Any
+
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.np.arrayobj import make_array
@@ -117,7 +119,7 @@ class _TileCodegen:  # needs jit
         self._itemsize = signature.args[0].bitwidth // 8
         self._n_lanes = _vector_bytes(context) // self._itemsize
         self._vector = ir.VectorType(self._real, self._n_lanes)
-        self._mask = self._valid_lanes(n_valid) if self._is_partial else None
+        self._mask: Any = self._valid_lanes(n_valid) if self._is_partial else None
 
         bottom = builder.sub(n_rows, _INDEX(1))
         rows = []

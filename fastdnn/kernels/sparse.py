@@ -4,10 +4,10 @@ from fastdnn._jit import loop_kernel
 
 
 @loop_kernel
-def csr_forward(values, indices, indptr, order, position, W, b, Z):
-    """Write into `Z` the rows from `position` of the order on, times `W`, plus `b`."""
+def csr_forward(values, indices, indptr, rows, first, W, b, Z):
+    """Write into `Z` the given `rows`, or those from `first` on, times `W`, plus `b`."""
     for i in range(Z.shape[0]):
-        row = order[position + i] if order.size > 0 else position + i
+        row = rows[i] if rows.size > 0 else first + i
         for j in range(Z.shape[1]):
             Z[i, j] = b[j]
         for entry in range(indptr[row], indptr[row + 1]):
@@ -17,14 +17,14 @@ def csr_forward(values, indices, indptr, order, position, W, b, Z):
 
 
 @loop_kernel
-def csr_weight_gradient(values, indices, indptr, order, position, D, first, dW):
+def csr_weight_gradient(values, indices, indptr, rows, first_row, D, first, dW):
     """Write into `dW` the rows `first`... of the product of the transposed rows with `D`."""
     n_in = dW.shape[0]
     for k in range(n_in):
         for j in range(dW.shape[1]):
             dW[k, j] = 0
     for i in range(D.shape[0]):
-        row = order[position + i] if order.size > 0 else position + i
+        row = rows[i] if rows.size > 0 else first_row + i
         for entry in range(indptr[row], indptr[row + 1]):
             k = indices[entry] - first
             if 0 <= k < n_in:

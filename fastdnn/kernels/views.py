@@ -1,4 +1,11 @@
-"""Matrix and vector views into flat buffers that cost nothing inside compiled code."""
+"""Matrix and vector views that cost nothing inside compiled code.
+
+`vector` and `matrix` view elements of an array, `vector_at` and `matrix_at` those at an
+address. The caller keeps the memory alive, and answers for the bounds: with bounds
+checking or without JIT, `require_within` raises where they are overstepped.
+"""
+
+import ctypes
 
 import numpy as np
 from numba.core import cgutils, types
@@ -7,81 +14,94 @@ from numba.np.arrayobj import make_array, populate_array
 from fastdnn._jit import BOUNDS_CHECKED, JIT_ENABLED, emitted, kernel
 
 
-def _view_codegen(ndim):  # needs jit
+def _emit_view(context, builder, array_type, data, start, shape):  # needs jit
     """Build an array from a pointer: no reference count, no wrap-around of the start."""
-
-    def codegen(context, builder, signature, args):
-        buffer_type = signature.args[0]
-        buffer = make_array(buffer_type)(context, builder, args[0])
-        start, shape = args[1], args[2:]
-        view = make_array(signature.return_type)(context, builder)
-        itemsize = context.get_constant(
-            types.intp, context.get_abi_sizeof(context.get_data_type(buffer_type.dtype))
-        )
-        strides = [itemsize]
-        for length in reversed(shape[1:]):
-            strides.insert(0, builder.mul(strides[0], length))
-        populate_array(
-            view,
-            data=builder.gep(buffer.data, [start]),
-            shape=cgutils.pack_array(builder, shape),
-            strides=cgutils.pack_array(builder, strides),
-            itemsize=itemsize,
-            meminfo=None,
-        )
-        return view._getvalue()
-
-    return codegen
+    view = make_array(array_type)(context, builder)
+    itemsize = context.get_constant(
+        types.intp, context.get_abi_sizeof(context.get_data_type(array_type.dtype))
+    )
+    strides = [itemsize]
+    for length in reversed(shape[1:]):
+        strides.insert(0, builder.mul(strides[0], length))
+    populate_array(
+        view,
+        data=builder.gep(data, [start]),
+        shape=cgutils.pack_array(builder, shape),
+        strides=cgutils.pack_array(builder, strides),
+        itemsize=itemsize,
+        meminfo=None,
+    )
+    return view._getvalue()
 
 
-def _unchecked_vector(typingctx, buffer, start, length):  # needs jit
+def _codegen_of_array(context, builder, signature, args):  # needs jit
+    buffer = make_array(signature.args[0])(context, builder, args[0])
+    array_type = signature.return_type
+    return _emit_view(context, builder, array_type, buffer.data, args[1], args[2:])
+
+
+def _codegen_at_address(context, builder, signature, args):  # needs jit
+    array_type = signature.return_type
+    pointer_type = context.get_data_type(array_type.dtype).as_pointer()
+    data = builder.inttoptr(args[1], pointer_type)
+    return _emit_view(context, builder, array_type, data, args[2], args[3:])
+
+
+def _emitted_vector(typingctx, buffer, start, length):  # needs jit
     view_type = types.Array(buffer.dtype, 1, "C")
-    return view_type(buffer, types.intp, types.intp), _view_codegen(1)
+    return view_type(buffer, types.intp, types.intp), _codegen_of_array
 
 
-def _unchecked_matrix(typingctx, buffer, start, n_rows, n_columns):  # needs jit
-    view_type = types.Array(buffer.dtype, 2, "C")
-    signature = view_type(buffer, types.intp, types.intp, types.intp)
-    return signature, _view_codegen(2)
+def _emitted_vector_at(typingctx, like, address, start, length):  # needs jit
+    signature = types.Array(like, 1, "C")(like, *[types.intp] * 3)
+    return signature, _codegen_at_address
 
 
-def _checked_vector(buffer, start, length):
-    # A view of nothing may lie anywhere.
-    if length != 0 and (start < 0 or length < 0 or start + length > buffer.size):
-        raise IndexError("a vector view reaches outside its buffer")
-    return _vector(buffer, start, length)
+def _emitted_matrix_at(typingctx, like, address, start, n_rows, n_columns):  # needs jit
+    signature = types.Array(like, 2, "C")(like, *[types.intp] * 4)
+    return signature, _codegen_at_address
 
 
-def _checked_matrix(buffer, start, n_rows, n_columns):
-    size = n_rows * n_columns
-    if size != 0 and (start < 0 or n_rows < 0 or start + size > buffer.size or size < 0):
-        raise IndexError("a matrix view reaches outside its buffer")
-    return _matrix(buffer, start, n_rows, n_columns)
+def _require_within(start, count, size):
+    # Nothing may lie anywhere.
+    if count != 0 and (start < 0 or count < 0 or start + count > size):
+        raise IndexError("a view reaches outside its buffer")
 
 
-# vector(buffer, start, length) and matrix(buffer, start, n_rows, n_columns) view the
-# elements from position `start` on of a C-contiguous `buffer` of any dimension. The
-# caller keeps the buffer alive. With bounds checking or without JIT they check.
+def _allow(start, count, size):
+    pass
+
+
+#: ``require_within(start, count, size)`` raises IndexError, or does nothing at full speed.
+require_within = kernel(_require_within if BOUNDS_CHECKED or not JIT_ENABLED else _allow)
+
 if JIT_ENABLED:  # needs jit
-    _vector = emitted(_unchecked_vector)
-    _matrix = emitted(_unchecked_matrix)
+    _vector = emitted(_emitted_vector)
+    #: ``vector_at(like, address, start, length)``, of elements of the type of `like`.
+    vector_at = emitted(_emitted_vector_at)
+    #: ``matrix_at(like, address, start, n_rows, n_columns)``.
+    matrix_at = emitted(_emitted_matrix_at)
 else:
 
     def _vector(buffer, start, length):
         return buffer.reshape(buffer.size)[start : start + length]
 
-    def _matrix(buffer, start, n_rows, n_columns):
-        return _vector(buffer, start, n_rows * n_columns).reshape((n_rows, n_columns))
+    def vector_at(like, address, start, length):
+        """View `length` elements of the type of `like`, `start` elements past `address`."""
+        dtype = np.dtype(type(like))
+        if length == 0:
+            return np.empty(0, dtype)
+        kind = ctypes.c_char * int(length * dtype.itemsize)
+        memory = kind.from_address(int(address + start * dtype.itemsize))
+        return np.frombuffer(memory, dtype)
+
+    def matrix_at(like, address, start, n_rows, n_columns):
+        """View rows of the type of `like`, `start` elements past `address`."""
+        return vector_at(like, address, start, n_rows * n_columns).reshape((n_rows, n_columns))
 
 
-if JIT_ENABLED and not BOUNDS_CHECKED:  # needs jit
-    vector, matrix = _vector, _matrix
-else:
-    vector, matrix = kernel(_checked_vector), kernel(_checked_matrix)
-
-
-def read_only(array: np.ndarray) -> np.ndarray:
-    """View `array` as read-only: one numba type for all inputs, memory maps included."""
-    view = array.view(np.ndarray)
-    view.flags.writeable = False
-    return view
+@kernel
+def vector(buffer, start, length):
+    """View `length` elements from `start` on of a C-contiguous array of any dimension."""
+    require_within(start, length, buffer.size)
+    return _vector(buffer, start, length)

@@ -1,13 +1,40 @@
-"""What a run of the engine is given, and views of where each layer lies in it."""
+"""What a run of the engine is given, and views of where everything lies in it.
 
-from typing import NamedTuple
+All that a run needs travels as one record: numbers, and the addresses of the arrays. A
+compiled function that is handed arrays takes seven numbers for each and one that is handed
+them all takes a hundred, at every call; a record is one pointer.
+"""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastdnn._jit import kernel
-from fastdnn.kernels.views import matrix, vector
+from fastdnn.kernels.barrier import TEAM_SIZE
+from fastdnn.kernels.views import matrix_at, require_within, vector_at
 
-#: What one run of the engine is told, and what it reports; one number a field.
+#: Arrays that a record points to, each with its size in elements.
+ARRAYS = (
+    # The parameters of the network and the memory to train it in, see `Network`.
+    "layers",
+    "blocks",
+    "theta",
+    "state",
+    "work",
+    "partial",
+    "team",
+    # The samples, see `Data`.
+    "X",
+    "values",
+    "indices",
+    "indptr",
+    "Y",
+    "weight",
+    "order",
+)
+
+#: What one run of the engine is told, and what it reports.
 SETTINGS = np.dtype(
     (
         np.record,
@@ -40,6 +67,12 @@ SETTINGS = np.dtype(
             # How the work is cut.
             ("n_workers", np.int64),
             ("shard_rows", np.int64),
+            # Sizes.
+            ("n_features", np.int64),
+            ("n_targets", np.int64),
+            ("n_layers", np.int64),
+            ("n_blocks", np.int64),
+            ("n_partial", np.int64),
             ("n_weights", np.int64),  # theta holds the weights, then the biases
             # Positions in the workspace.
             ("x_start", np.int64),
@@ -48,6 +81,9 @@ SETTINGS = np.dtype(
             ("db_start", np.int64),
             ("scratch_start", np.int64),
             ("scratch_size", np.int64),
+            # Addresses.
+            *[(name, np.int64) for name in ARRAYS],
+            *[(f"{name}_size", np.int64) for name in ARRAYS],
         ],
     )
 )
@@ -61,7 +97,7 @@ SHARD_LOSS, SHARD_WEIGHT, BLOCK_SQUARES = range(3)
 
 
 class Data(NamedTuple):
-    """The samples of a run. All arrays are C-contiguous, and all but `order` read-only.
+    """The samples of a run. All arrays are C-contiguous.
 
     X is a matrix, or has no rows and lies in the three arrays of a CSR matrix.
     """
@@ -87,60 +123,135 @@ class Network(NamedTuple):
     team: np.ndarray  # int64 counters of fastdnn.kernels.barrier
 
 
-@kernel
-def layer_weights(net, l):
-    layer = net.layers[l]
-    return matrix(net.theta, layer[W_START], layer[N_IN], layer[N_OUT])
+def point_to(table: np.ndarray, arrays: Network | Data) -> None:
+    """Write where `arrays` lie into the settings; the caller keeps them alive."""
+    named: Iterable[tuple[str, Any]] = zip(arrays._fields, arrays, strict=True)
+    for name, array in named:
+        if not array.flags.c_contiguous:
+            raise ValueError(f"{name} must be C-contiguous")
+        table[name] = array.ctypes.data
+        table[f"{name}_size"] = array.size
+    if isinstance(arrays, Network):
+        table["n_layers"], table["n_blocks"] = len(arrays.layers), len(arrays.blocks)
+        table["n_partial"] = arrays.partial.shape[1]
+    else:
+        table["n_features"], table["n_targets"] = arrays.X.shape[1], arrays.Y.shape[1]
+
+
+# Views. `s` is the record, `real` any number of the computing type.
 
 
 @kernel
-def layer_transposed(net, l):
+def layer_table(s):
+    return matrix_at(np.int64(0), s.layers, 0, s.n_layers, 9)
+
+
+@kernel
+def block_table(s):
+    return matrix_at(np.int64(0), s.blocks, 0, s.n_blocks, 3)
+
+
+@kernel
+def partial_sums(s):
+    return matrix_at(np.float64(0), s.partial, 0, 3, s.n_partial)
+
+
+@kernel
+def team_counters(s):
+    return vector_at(np.int64(0), s.team, 0, TEAM_SIZE)
+
+
+@kernel
+def parameters(s, real):
+    return vector_at(real, s.theta, 0, s.theta_size)
+
+
+@kernel
+def optimizer_state(s, real):
+    return vector_at(real, s.state, 0, s.state_size)
+
+
+@kernel
+def work_vector(s, real, start, length):
+    require_within(start, length, s.work_size)
+    return vector_at(real, s.work, start, length)
+
+
+@kernel
+def work_matrix(s, real, start, n_rows, n_columns):
+    require_within(start, n_rows * n_columns, s.work_size)
+    return matrix_at(real, s.work, start, n_rows, n_columns)
+
+
+@kernel
+def layer_weights(s, real, l):
+    layer = layer_table(s)[l]
+    require_within(layer[W_START], layer[N_IN] * layer[N_OUT], s.n_weights)
+    return matrix_at(real, s.theta, layer[W_START], layer[N_IN], layer[N_OUT])
+
+
+@kernel
+def layer_transposed(s, real, l):
     """View the copy of a layer's transposed weights; the first layer has none."""
-    layer = net.layers[l]
-    return matrix(net.work, layer[WT_START], layer[N_OUT], layer[N_IN])
+    layer = layer_table(s)[l]
+    return work_matrix(s, real, layer[WT_START], layer[N_OUT], layer[N_IN])
 
 
 @kernel
-def layer_bias(net, l):
-    layer = net.layers[l]
-    return vector(net.theta, layer[B_START], layer[N_OUT])
+def layer_bias(s, real, l):
+    layer = layer_table(s)[l]
+    require_within(layer[B_START], layer[N_OUT], s.theta_size)
+    return vector_at(real, s.theta, layer[B_START], layer[N_OUT])
 
 
 @kernel
-def layer_rows(net, l, column, first, n_rows):
+def layer_rows(s, real, l, column, first, n_rows):
     """View rows of A, Z or D (`column` of the layer table) of layer `l`."""
-    n_out = net.layers[l, N_OUT]
-    return matrix(net.work, net.layers[l, column] + first * n_out, n_rows, n_out)
+    layer = layer_table(s)[l]
+    n_out = layer[N_OUT]
+    return work_matrix(s, real, layer[column] + first * n_out, n_rows, n_out)
 
 
 @kernel
-def bias_gradient(s, net, l, shard):
-    n_biases = net.theta.size - s.n_weights
-    start = s.db_start + shard * n_biases + net.layers[l, B_START] - s.n_weights
-    return vector(net.work, start, net.layers[l, N_OUT])
+def shard_bias_gradients(s, real, shard):
+    """View one shard's gradients of all biases."""
+    n_biases = s.theta_size - s.n_weights
+    return work_vector(s, real, s.db_start + shard * n_biases, n_biases)
 
 
 @kernel
-def input_rows(s, data, net, position, first, n_rows):
+def bias_gradient(s, real, l, shard):
+    layer = layer_table(s)[l]
+    start = s.db_start + shard * (s.theta_size - s.n_weights)
+    return work_vector(s, real, start + layer[B_START] - s.n_weights, layer[N_OUT])
+
+
+@kernel
+def input_rows(s, real, position, first, n_rows):
     """View rows of the batch that starts at `position`: gathered, or X's own."""
-    n_features = data.X.shape[1]
+    n_features = s.n_features
     if s.gather:
-        return matrix(net.work, s.x_start + first * n_features, n_rows, n_features)
-    return matrix(data.X, (position + first) * n_features, n_rows, n_features)
+        return work_matrix(s, real, s.x_start + first * n_features, n_rows, n_features)
+    start = (position + first) * n_features
+    require_within(start, n_rows * n_features, s.X_size)
+    return matrix_at(real, s.X, start, n_rows, n_features)
 
 
 @kernel
-def target_rows(s, data, net, position, first, n_rows):
-    n_targets = data.Y.shape[1]
+def target_rows(s, real, position, first, n_rows):
+    n_targets = s.n_targets
     if s.gather:
-        return matrix(net.work, s.y_start + first * n_targets, n_rows, n_targets)
-    return matrix(data.Y, (position + first) * n_targets, n_rows, n_targets)
+        return work_matrix(s, real, s.y_start + first * n_targets, n_rows, n_targets)
+    start = (position + first) * n_targets
+    require_within(start, n_rows * n_targets, s.Y_size)
+    return matrix_at(real, s.Y, start, n_rows, n_targets)
 
 
 @kernel
-def weight_rows(s, data, net, position, first, n_rows):
+def weight_rows(s, real, position, first, n_rows):
     if not s.weighted:
-        return vector(net.work, 0, 0)
+        return work_vector(s, real, 0, 0)
     if s.gather:
-        return vector(net.work, s.w_start + first, n_rows)
-    return vector(data.weight, position + first, n_rows)
+        return work_vector(s, real, s.w_start + first, n_rows)
+    require_within(position + first, n_rows, s.weight_size)
+    return vector_at(real, s.weight, position + first, n_rows)
