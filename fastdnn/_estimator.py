@@ -17,13 +17,15 @@ from fastdnn import _training
 from fastdnn._history import History
 from fastdnn._lbfgs import fit_lbfgs
 from fastdnn._parameters import Parameters, glorot_uniform_like_sklearn
-from fastdnn._prediction import forward_pass
-from fastdnn._samples import Samples
+from fastdnn._prediction import Predictor
+from fastdnn._samples import Samples, is_ready
 from fastdnn._training import OptimizerState
 from fastdnn._version import VERSION
 
 # Data sets of up to this many rows that train as a whole are computed in float64.
 _SMALL_BATCH = 200
+# Up to so many numbers, scikit-learn's validation takes longer than predicting them.
+_FEW_NUMBERS = 100_000
 
 # From a warning below `_descend` up to the line that called `fit`.
 _FRAMES_TO_USER = 7
@@ -121,6 +123,12 @@ class BaseDNN(BaseEstimator, ABC):
 
     def _validate_for_prediction(self, X: Any) -> Samples:
         dtype = self._parameters.theta.dtype
+        if type(X) is np.ndarray and X.dtype.kind == "f" and X.size <= _FEW_NUMBERS:
+            if not hasattr(self, "feature_names_in_"):  # else scikit-learn has a warning
+                with np.errstate(over="ignore", under="ignore"):
+                    converted = np.ascontiguousarray(X, dtype=dtype)
+                if is_ready(converted, dtype, self.n_features_in_):
+                    return Samples(converted)
         with np.errstate(over="ignore"):  # a number too large is reported as such
             X = validate_data(
                 self, X, accept_sparse=_SPARSE_FORMATS, dtype=dtype, order="C", reset=False
@@ -290,11 +298,11 @@ class BaseDNN(BaseEstimator, ABC):
             )
         Y = samples.Y[held_out]
         weight = None if samples.weight is None else samples.weight[held_out]
-        parameters, activations = self._parameters, self._activations()
+        predictor = Predictor(self._parameters, self._activations())
         validation = samples.at(held_out)
 
         def validate() -> float:
-            outputs = forward_pass(parameters, activations, validation, self.n_threads)
+            outputs = predictor(validation, self.n_threads)
             if not np.isfinite(outputs).all():
                 return np.nan
             return self._score_outputs(outputs, Y, weight)
@@ -307,8 +315,7 @@ class BaseDNN(BaseEstimator, ABC):
     def _publish(self) -> None:
         """Set the fitted attributes that scikit-learn's estimators have."""
         history = self._history
-        self.coefs_ = list(self._parameters.coefs)
-        self.intercepts_ = list(self._parameters.intercepts)
+        self._show_parameters()
         self.n_iter_ = history.n_iter
         self.t_ = history.t
         self.loss_ = history.loss
@@ -321,6 +328,12 @@ class BaseDNN(BaseEstimator, ABC):
         self.validation_scores_ = history.validation_scores if early else None
         self.best_validation_score_ = history.best_validation_score if early else None
 
+    def _show_parameters(self) -> None:
+        """Set what reads the parameters: lists of views, and the way to predict."""
+        self.coefs_ = list(self._parameters.coefs)
+        self.intercepts_ = list(self._parameters.intercepts)
+        self._predictor = Predictor(self._parameters, self._activations())
+
     def _unfit(self) -> None:
         """Leave no half-trained model behind."""
         for name in list(vars(self)):
@@ -332,12 +345,16 @@ class BaseDNN(BaseEstimator, ABC):
     def _outputs(self, X: Any) -> np.ndarray:
         samples = self._validate_for_prediction(X)
         self._parameters.take_over(self.coefs_, self.intercepts_)
-        return forward_pass(self._parameters, self._activations(), samples, self.n_threads)
+        predictor, activations = self._predictor, self._activations()
+        if predictor.activations != activations:  # the parameter was set after fitting
+            predictor = Predictor(self._parameters, activations)
+        return predictor(samples, self.n_threads)
 
     # -- storage ------------------------------------------------------------------------
 
     def __getstate__(self) -> dict:
         state = super().__getstate__() | {"_fastdnn_version": VERSION}
+        state.pop("_predictor", None)
         if "_parameters" in state:
             # The views would be stored as further copies of the parameters.
             self._parameters.take_over(state.pop("coefs_"), state.pop("intercepts_"))
@@ -360,8 +377,7 @@ class BaseDNN(BaseEstimator, ABC):
             )
         super().__setstate__(state)
         if "_parameters" in state:
-            self.coefs_ = list(self._parameters.coefs)
-            self.intercepts_ = list(self._parameters.intercepts)
+            self._show_parameters()
             if self._optimizer_state is not None:
                 dtype = self._parameters.theta.dtype
                 self._optimizer_state = self._optimizer_state.astype(dtype)

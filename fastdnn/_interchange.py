@@ -95,8 +95,8 @@ def from_sklearn(cls: type, mlp: Any, dtype: str) -> Any:
     computed = mlp.coefs_[0].dtype if dtype == "auto" else dtype
     model._parameters = Parameters(sizes, computed)
     model._parameters.take_over(mlp.coefs_, mlp.intercepts_)
-    model.coefs_ = list(model._parameters.coefs)
-    model.intercepts_ = list(model._parameters.intercepts)
+    model.n_layers_ = len(sizes)
+    model._show_parameters()
     if hasattr(mlp, "classes_"):
         model._multilabel = mlp._label_binarizer.y_type_.startswith("multilabel")
     else:

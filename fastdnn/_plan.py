@@ -6,13 +6,12 @@ makes results equal to the last bit for any `n_threads`.
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from fastdnn._parameters import Parameters
 from fastdnn._samples import Samples
-from fastdnn._threads import PREDICTION_THAT_PAYS, STEP_THAT_PAYS, threads_offered
+from fastdnn._threads import STEP_THAT_PAYS, threads_offered
 from fastdnn.kernels.activations import ACTIVATION_CODES, ACTIVATIONS
 from fastdnn.kernels.barrier import TEAM_SIZE
 from fastdnn.kernels.losses import loss_code
@@ -35,19 +34,29 @@ _PREDICTION_BYTES = 256 * 1024
 _ALIGNMENT = 16
 
 
-class Plan(NamedTuple):
-    """A workload cut into tasks."""
+class Plan:
+    """A workload cut into tasks.
 
-    table: np.ndarray
-    """The settings as an array of one; its columns are quick to read and write."""
-    network: Network
-    n_workers: int
-    """As many workers as pay, at most as many as were offered."""
+    Attributes
+    ----------
+    settings : record
+        The settings as the engine takes them, with the addresses of the network.
+    columns : dict of str to ndarray
+        The same, each field as an array of one: quick to read and write, where a field of
+        the record takes microseconds.
+    network : Network
+        The parameters and the memory to train them in.
+    n_workers : int
+        As many workers as pay, at most as many as were offered.
+    """
 
-    @property
-    def settings(self) -> np.record:
-        """The settings as the engine takes them."""
-        return self.table[0]
+    def __init__(self, table: np.ndarray, network: Network, n_workers: int) -> None:
+        point_to(table, network)
+        self.table, self.settings = table, table[0]
+        self.columns = {name: table[name] for name in SETTINGS.names or ()}
+        self.network, self.n_workers = network, n_workers
+        self.shard_rows = int(self.settings.shard_rows)
+        self.team_address = network.team.ctypes.data
 
 
 class _Workspace:
@@ -189,7 +198,9 @@ def plan_training(
     n_shards = -(-batch_size // settings.shard_rows)
 
     if gather:
-        settings.x_start = _take_input(workspace, parameters, samples, batch_size)
+        # Rows of sparse samples are not gathered.
+        n_gathered = 0 if samples.is_sparse else batch_size
+        settings.x_start = workspace.take(n_gathered * parameters.layer_sizes[0])
         settings.y_start = workspace.take(batch_size * samples.n_targets)
         settings.w_start = workspace.take(batch_size if settings.weighted else 0)
     layers = _layer_table(parameters, activations, batch_size, workspace, with_deltas=True)
@@ -213,43 +224,47 @@ def plan_training(
         partial=np.zeros((3, max(n_shards, len(blocks)))),
         team=np.zeros(TEAM_SIZE, dtype=np.int64),
     )
-    point_to(table, network)
     return Plan(table, network, n_workers)
-
-
-def _take_input(
-    workspace: _Workspace, parameters: Parameters, samples: Samples, n_rows: int
-) -> int:
-    """Reserve room for gathered rows; those of sparse samples are not gathered."""
-    return workspace.take(0 if samples.is_sparse else n_rows * parameters.layer_sizes[0])
 
 
 def plan_prediction(
     parameters: Parameters,
     activations: Sequence[str],
-    samples: Samples,
-    n_threads: int | None,
+    *,
+    gather: bool,
+    is_sparse: bool,
 ) -> Plan:
-    """Cut a forward pass over the samples into blocks that stay in cache."""
-    dtype, n_rows = parameters.theta.dtype, samples.n_rows
+    """Lay out the workspace of one worker that runs blocks of rows forward.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        The network.
+    activations : sequence of str
+        The activation of every layer but the input.
+    gather : bool
+        Whether rows are picked by an order; otherwise they are taken where they lie.
+    is_sparse : bool
+        Whether the rows are those of a CSR matrix.
+
+    Returns
+    -------
+    Plan
+    """
+    dtype = parameters.theta.dtype
     table = np.zeros(1, dtype=SETTINGS)
     settings = table[0]
-    settings.sparse = samples.is_sparse
-    settings.gather = samples.rows is not None
-    widest = max(parameters.layer_sizes)
+    settings.n_weights = parameters.n_weights
+    settings.n_features = parameters.layer_sizes[0]
+    settings.sparse, settings.gather = is_sparse, gather
+    widest = max(parameters.layer_sizes[1:] if is_sparse else parameters.layer_sizes)
     by_cache = _PREDICTION_BYTES // (widest * dtype.itemsize)
-    settings.shard_rows = max(1, min(n_rows, max(_MIN_SHARD_ROWS, by_cache)))
-    n_blocks = -(-n_rows // settings.shard_rows)
-    flops = 2.0 * n_rows * parameters.n_weights
-    offered = threads_offered(n_threads, flops >= PREDICTION_THAT_PAYS)
-    n_workers = max(1, min(offered, n_blocks))
-    settings.n_workers = n_workers
+    n_rows = max(_MIN_SHARD_ROWS, min(_MAX_SHARD_ROWS, by_cache))
+    settings.shard_rows = n_rows = _whole_tiles(n_rows)
     workspace = _Workspace()
-    if settings.gather:
-        settings.x_start = _take_input(workspace, parameters, samples, settings.shard_rows)
-    layers = _layer_table(
-        parameters, activations, settings.shard_rows, workspace, with_deltas=False
-    )
+    if gather and not is_sparse:
+        settings.x_start = workspace.take(n_rows * parameters.layer_sizes[0])
+    layers = _layer_table(parameters, activations, n_rows, workspace, with_deltas=False)
     network = Network(
         layers=layers,
         blocks=np.zeros((0, 3), dtype=np.int64),
@@ -259,5 +274,4 @@ def plan_prediction(
         partial=np.zeros((3, 1)),
         team=np.zeros(TEAM_SIZE, dtype=np.int64),
     )
-    point_to(table, network)
-    return Plan(table, network, n_workers)
+    return Plan(table, network, 1)

@@ -83,3 +83,20 @@ class Samples:
             weight=weight,
             order=order,
         )
+
+
+def is_ready(X: Any, dtype: np.dtype, n_features: int) -> bool:
+    """Return whether X can go into the engine as it is.
+
+    True saves a check that takes longer than predicting a few rows; False means that X
+    needs conversion, or an error message.
+    """
+    return (
+        type(X) is np.ndarray
+        and X.dtype == dtype
+        and X.ndim == 2
+        and X.shape[1] == n_features
+        and X.shape[0] > 0
+        and X.flags.c_contiguous
+        and bool(np.isfinite(X).all())
+    )

@@ -93,15 +93,13 @@ class EpochRunner:
     """
 
     def __init__(self, plan: Plan, samples: Samples, order: np.ndarray) -> None:
-        self._settings, network = plan.settings, plan.network
-        self._network = network
-        # A field of a record takes microseconds to read or write, a column does not.
-        self._first, self._last = plan.table["first"], plan.table["last"]
-        self._loss_sum = plan.table["loss_sum"]
+        self._plan, network = plan, plan.network  # kept alive: settings hold addresses
+        self._first, self._last = plan.columns["first"], plan.columns["last"]
+        self._loss_sum = plan.columns["loss_sum"]
         self._batch_size = int(plan.settings.batch_size)
         self._is_total = bool(plan.settings.total_weight > 0.0)
         self._n_rows = samples.n_rows
-        self._data = samples.data(order)  # kept alive: the settings hold addresses only
+        self._data = samples.data(order)  # kept alive as well
         point_to(plan.table, self._data)
         settings, real = plan.settings, network.theta.dtype.type(0)
 
@@ -111,7 +109,7 @@ class EpochRunner:
         self._team = Team(plan.n_workers, network.team, work)
         weights = network.theta[: plan.settings.n_weights].astype(np.float64)
         # Not a dot product: BLAS would make its rounding depend on BLAS's threads.
-        self._settings.weight_squares = float(np.square(weights, out=weights).sum())
+        settings.weight_squares = float(np.square(weights, out=weights).sum())
         flops = 6.0 * plan.settings.n_weights * plan.settings.batch_size
         self._batches_per_run = max(1, int(_FLOPS_PER_SECOND * _SECONDS_PER_RUN / flops))
 
@@ -226,7 +224,7 @@ def fit_stochastic(
             options.optimizer, plan.network.state, float(options.learning_rate_init)
         )
     settings.t = state.t
-    learning_rate, t = plan.table["learning_rate"], plan.table["t"]
+    learning_rate, t = plan.columns["learning_rate"], plan.columns["t"]
 
     n_rows = samples.n_rows
     order = AS_THEY_LIE

@@ -12,8 +12,8 @@ from sklearn.utils import check_array, check_random_state
 from fastdnn._costs import check_targets, output_gradient, total_cost
 from fastdnn._parameters import SCHEMES, Parameters
 from fastdnn._plan import plan_training
-from fastdnn._prediction import forward_pass
-from fastdnn._samples import AS_THEY_LIE, Samples
+from fastdnn._prediction import Predictor
+from fastdnn._samples import AS_THEY_LIE, Samples, is_ready
 from fastdnn._training import NON_FINITE_MESSAGE, EpochRunner
 from fastdnn.kernels import textbook_layers as textbook
 from fastdnn.kernels.activations import ACTIVATION_CODES
@@ -107,6 +107,7 @@ class DeepNeuralNetwork:
         self.loss = loss
         self.dtype = np.dtype(dtype)
         self._parameters = Parameters(sizes, self.dtype)
+        self._predictor = Predictor(self._parameters, self.activations)
 
     @property
     def n_layers(self) -> int:
@@ -363,8 +364,7 @@ class DeepNeuralNetwork:
         ndarray of shape (n_samples, n_outputs)
             Probabilities with a sigmoid or softmax output, otherwise predicted values.
         """
-        samples = Samples(self._check_X(X))
-        return forward_pass(self._parameters, self.activations, samples)
+        return self._predictor(Samples(self._check_X(X)))
 
     def predict(self, X: Any) -> np.ndarray:
         """Return classes with a sigmoid or softmax output, otherwise predicted values.
@@ -417,6 +417,8 @@ class DeepNeuralNetwork:
         return list(zip(views.coefs, views.intercepts, self.activations, strict=True))
 
     def _check_X(self, X: Any) -> np.ndarray:
+        if is_ready(X, self.dtype, self.layer_sizes[0]):
+            return X
         X = check_array(X, dtype=self.dtype, order="C", input_name="X")
         if X.shape[1] != self.layer_sizes[0]:
             raise ValueError(

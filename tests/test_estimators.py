@@ -335,23 +335,3 @@ def test_verbose_prints_each_epoch(Estimator, capsys):
     printed = capsys.readouterr().out
     assert "Iteration 2, loss = " in printed
     assert printed.count("Validation score: ") == 2
-
-
-@BOTH
-@pytest.mark.needs_jit
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("solver", ["adam", "sgd"])
-def test_threads_change_no_bit(Estimator, dtype, solver):
-    generator = np.random.default_rng(0)
-    X = generator.standard_normal((1000, 60))
-    y = (X[:, 0] > 0).astype(int)
-    settings = dict(hidden_layer_sizes=(96, 64), batch_size=400, random_state=0, max_iter=3)
-    with pytest.warns(ConvergenceWarning):
-        one, *others = (
-            Estimator(dtype=dtype, solver=solver, n_threads=n, **settings).fit(X, y)
-            for n in (1, 2, 3, 4)
-        )
-    for other in others:
-        assert_array_equal(other.coefs_[0], one.coefs_[0])
-        assert_array_equal(other.predict(X), one.predict(X))
-        assert other.loss_curve_ == one.loss_curve_

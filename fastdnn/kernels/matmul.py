@@ -73,13 +73,13 @@ def _address(typingctx, array, position):  # needs jit
     return types.intp(array, types.intp), codegen
 
 
-def _tile(n_vectors, is_partial):  # needs jit
+def _tile(n_vectors, *, is_partial=False, is_row=False):  # needs jit
     """Define the product of one tile: ``c = start + a @ b``.
 
     All operands come as addresses, and strides count elements. The last vector of a tile
     lies at `last`, which may overlap the one before; with `is_partial` only its first
-    `n_valid` lanes exist. A tile has as many rows as registers allow; past `n_rows` it
-    works on the last row again. `start` is 0 for zeros.
+    `n_valid` lanes exist. A tile has as many rows as registers allow, or one with `is_row`;
+    past `n_rows` it works on the last row again. `start` is 0 for zeros.
     """
 
     def definition(
@@ -100,7 +100,7 @@ def _tile(n_vectors, is_partial):  # needs jit
         n_valid,
     ):
         signature = types.void(real, *[types.intp] * 13)
-        return signature, _TileCodegen(n_vectors, is_partial)
+        return signature, _TileCodegen(n_vectors, is_partial, is_row)
 
     return definition
 
@@ -108,8 +108,8 @@ def _tile(n_vectors, is_partial):  # needs jit
 class _TileCodegen:  # needs jit
     """Emits one tile; see `_tile`."""
 
-    def __init__(self, n_vectors, is_partial):
-        self._n_vectors, self._is_partial = n_vectors, is_partial
+    def __init__(self, n_vectors, is_partial, is_row):
+        self._n_vectors, self._is_partial, self._is_row = n_vectors, is_partial, is_row
 
     def __call__(self, context, builder, signature, args):
         _, a, a_row, a_step, b, b_row, start, start_row, c, c_row, last, *rest = args
@@ -123,7 +123,7 @@ class _TileCodegen:  # needs jit
 
         bottom = builder.sub(n_rows, _INDEX(1))
         rows = []
-        for r in range(_rows_of_tile(context)):
+        for r in range(1 if self._is_row else _rows_of_tile(context)):
             is_inside = builder.icmp_signed("<", _INDEX(r), bottom)
             rows.append(builder.select(is_inside, _INDEX(r), bottom))
         offsets = [_INDEX(j * self._n_lanes) for j in range(self._n_vectors)]
@@ -246,10 +246,15 @@ if JIT_ENABLED:  # needs jit
     _tile_rows_here = emitted(_tile_rows)
     _lanes_here = emitted(_lanes)
     _itemsize_of = emitted(_itemsize)
-    _three_vectors = emitted(_tile(3, False))
-    _two_vectors = emitted(_tile(2, False))
-    _one_vector = emitted(_tile(1, False))
-    _part_of_vector = emitted(_tile(1, True))
+    _three_vectors = emitted(_tile(3))
+    _two_vectors = emitted(_tile(2))
+    _one_vector = emitted(_tile(1))
+    _part_of_vector = emitted(_tile(1, is_partial=True))
+    _three_vectors_of_row = emitted(_tile(3, is_row=True))
+    _two_vectors_of_row = emitted(_tile(2, is_row=True))
+    _one_vector_of_row = emitted(_tile(1, is_row=True))
+else:  # NumPy takes the place of `multiply`, see fastdnn.kernels.linear
+    address = None
 
 
 @kernel
@@ -270,10 +275,11 @@ def multiply(real, a, a_row, a_step, b, bias, c, n_rows, n_columns, n_inner):  #
             width = min(3, n_vectors - vector)
             if n_vectors - vector == 4:
                 width = 2  # two and two, rather than three and one
-            # The last vector of all may overlap the one before it.
-            last_column = max(0, min(n_columns - lanes, (vector + width - 1) * lanes))
-            column = last_column if width == 1 else vector * lanes
-            last = last_column - column
+            # The last vector of all may overlap the one before it. Both belong to the same
+            # tile, whose sums are read before any is written: a lone last vector, which is
+            # as wide as the whole matrix, never overlaps.
+            column = vector * lanes
+            last = max(0, min(n_columns - lanes, (vector + width - 1) * lanes) - column)
             right = b + (k * n_columns + column) * itemsize
             for i in range(0, n_rows, tile_rows):
                 left = a + (i * a_row + k * a_step) * itemsize
@@ -288,6 +294,21 @@ def multiply(real, a, a_row, a_step, b, bias, c, n_rows, n_columns, n_inner):  #
                     _part_of_vector(
                         real, left, a_row, a_step, right, n_columns,
                         start, start_row, out, n_columns, last, rows, steps, n_columns,
+                    )  # fmt: skip
+                elif n_rows == 1 and width == 3:
+                    _three_vectors_of_row(
+                        real, left, a_row, a_step, right, n_columns,
+                        start, start_row, out, n_columns, last, rows, steps, 0,
+                    )  # fmt: skip
+                elif n_rows == 1 and width == 2:
+                    _two_vectors_of_row(
+                        real, left, a_row, a_step, right, n_columns,
+                        start, start_row, out, n_columns, last, rows, steps, 0,
+                    )  # fmt: skip
+                elif n_rows == 1:
+                    _one_vector_of_row(
+                        real, left, a_row, a_step, right, n_columns,
+                        start, start_row, out, n_columns, last, rows, steps, 0,
                     )  # fmt: skip
                 elif width == 3:
                     _three_vectors(

@@ -27,7 +27,7 @@ def sigmoid(Z):
     --------
     >>> import numpy as np
     >>> from fastdnn.kernels import sigmoid
-    >>> sigmoid(np.array([-1e4, 0.0, 1e4]))
+    >>> sigmoid(np.array([-1e4, 0.0, 1e4])).round(300)
     array([0. , 0.5, 1. ])
     """
     A = np.empty_like(Z)

@@ -93,7 +93,7 @@ else:
             return np.empty(0, dtype)
         kind = ctypes.c_char * int(length * dtype.itemsize)
         memory = kind.from_address(int(address + start * dtype.itemsize))
-        return np.frombuffer(memory, dtype)
+        return np.frombuffer(memory, dtype)  # type: ignore[call-overload]
 
     def matrix_at(like, address, start, n_rows, n_columns):
         """View rows of the type of `like`, `start` elements past `address`."""

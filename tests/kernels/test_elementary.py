@@ -83,7 +83,7 @@ def test_error_in_double_precision(name):
     case = CASES[name]
     reach = 1 if name == "log1p" else 8  # the exponent of a double has three bits more
     x = dense_grid(reach * case.first, reach * case.last, np.float64)
-    assert relative_error(name, x).max() <= 4 * np.finfo(np.float64).eps
+    assert relative_error(name, x).max() <= 2 * np.finfo(np.float64).eps
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

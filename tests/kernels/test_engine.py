@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from benchmarks.numpy_mlp import NumpyMLP
-from fastdnn import _training
+from fastdnn import _prediction, _threads, _training
 from fastdnn._parameters import Parameters
 from fastdnn._plan import plan_prediction, plan_training
-from fastdnn._prediction import forward_pass
+from fastdnn._prediction import Predictor
 from fastdnn._samples import Samples
 from fastdnn._training import EpochRunner
 from fastdnn.kernels.losses import CANONICAL_LOSSES, OUTPUT_LOSSES
@@ -398,7 +398,7 @@ def test_forward_pass_equals_numpy(activation, depth, dtype):
     X = rng.standard_normal((9, 4)).astype(np.float32)
     activations = [activation] * depth
     _, exact = numpy_layers(parameters, activations, X.astype(np.float64))[-1]
-    out = forward_pass(parameters.astype(dtype), activations, Samples(X.astype(dtype)))
+    out = Predictor(parameters.astype(dtype), activations)(Samples(X.astype(dtype)))
     assert out.dtype == dtype
     atol = 4 * (depth + 1) * np.finfo(dtype).eps
     np.testing.assert_allclose(out, exact, rtol=0.0, atol=atol)
@@ -419,11 +419,12 @@ def test_forward_pass_in_blocks_equals_numpy(dtype):
     parameters, X = wide_network(dtype)
     double = parameters.astype(np.float64)
     _, exact = numpy_layers(double, WIDE_ACTIVATIONS, X.astype(np.float64))[-1]
-    made = plan_prediction(parameters, WIDE_ACTIVATIONS, Samples(X), 1)
-    block_rows = made.settings.shard_rows
+    made = plan_prediction(parameters, WIDE_ACTIVATIONS, gather=False, is_sparse=False)
+    block_rows = made.shard_rows
+    predictor = Predictor(parameters, WIDE_ACTIVATIONS)
     assert 2 * block_rows < len(X)
     for n_rows in (0, 1, block_rows, block_rows + 1, len(X)):
-        out = forward_pass(parameters, WIDE_ACTIVATIONS, Samples(X[:n_rows]))
+        out = predictor(Samples(X[:n_rows]))
         # The sums over 512 units round more than those of small layers.
         atol = 16 * np.finfo(dtype).eps
         np.testing.assert_allclose(out, exact[:n_rows], rtol=0.0, atol=atol)
@@ -485,10 +486,46 @@ def test_fits_at_once_change_no_bit_of_each_other(dtype):
 
 @pytest.mark.needs_jit
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_number_of_threads_changes_no_bit_of_prediction(dtype):
+def test_number_of_threads_changes_no_bit_of_prediction(dtype, monkeypatch):
     parameters, X = wide_network(dtype)
-    expected = forward_pass(parameters, WIDE_ACTIVATIONS, Samples(X))
-    assert plan_prediction(parameters, WIDE_ACTIVATIONS, Samples(X), 3).n_workers == 3
+    predictor = Predictor(parameters, WIDE_ACTIVATIONS)
+    expected = predictor(Samples(X))
+    teams = []
+
+    def run_side_by_side(n_workers, work):
+        teams.append(n_workers)
+        _threads.run_side_by_side(n_workers, work)
+
+    monkeypatch.setattr(_prediction, "run_side_by_side", run_side_by_side)
     for n_threads in (2, 3):
-        out = forward_pass(parameters, WIDE_ACTIVATIONS, Samples(X), n_threads)
-        np.testing.assert_array_equal(out, expected)
+        np.testing.assert_array_equal(predictor(Samples(X), n_threads), expected)
+    assert teams == [2, 3]
+
+
+@pytest.mark.parametrize("gather", [False, True], ids=["in_order", "gathered"])
+def test_a_predictor_takes_any_rows_one_call_after_the_other(gather):
+    parameters, X = wide_network(np.float32)
+    predictor = Predictor(parameters, WIDE_ACTIVATIONS)
+    everything = predictor(Samples(X))
+    rows = np.arange(len(X), dtype=np.int64)[::-1].copy()
+    for count in (1, 300, 2, 70):
+        if gather:
+            samples, expected = Samples(X, rows=rows[:count]), everything[::-1][:count]
+        else:
+            samples, expected = Samples(X[:count]), everything[:count]
+        np.testing.assert_allclose(predictor(samples), expected, rtol=1e-5)
+    parameters.theta[:] *= 0.5
+    assert not np.allclose(predictor(Samples(X)), everything)
+
+
+@pytest.mark.needs_jit
+def test_predictions_in_many_threads_at_once_are_those_of_one():
+    parameters, X = wide_network(np.float32)
+    predictor = Predictor(parameters, WIDE_ACTIVATIONS)
+    chunks = [X[i : i + 9] for i in range(0, 270, 9)]
+    expected = [predictor(Samples(chunk)) for chunk in chunks]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(20):
+            got = pool.map(lambda chunk: predictor(Samples(chunk)), chunks)
+            for one, other in zip(got, expected, strict=True):
+                np.testing.assert_array_equal(one, other)

@@ -85,6 +85,7 @@ def test_gradient_of_blocks_equals_numpy(n_rows, n_in, n_out, dtype):
         assert_written(dW, buffer, A64[:, first:last].T @ D64, n_rows)
 
 
+@pytest.mark.needs_jit
 def test_a_row_does_not_depend_on_the_others():
     (A, W, b, _), _ = operands(21, 30, 40, np.float32)
     together, alone = np.empty((21, 40), np.float32), np.empty((1, 40), np.float32)

@@ -1,0 +1,93 @@
+"""Memory of a fit: no copy of samples that can be used as they lie, one of others."""
+
+import subprocess
+import sys
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from fastdnn import DNNClassifier, DNNRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+N_ROWS, N_FEATURES = 20_000, 54
+
+
+def peak_of_fit(model, X, y):
+    """Return the most memory that a fit held at one time, in bytes."""
+    model.fit(X[:300], y[:300])  # compiled code and imports do not count
+    tracemalloc.start()
+    try:
+        model.fit(X, y)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.fixture(scope="module")
+def data():
+    generator = np.random.default_rng(0)
+    X = generator.standard_normal((N_ROWS, N_FEATURES))
+    return X, (X[:, 0] > 0).astype(np.int64)
+
+
+SETTINGS = {"hidden_layer_sizes": (16,), "max_iter": 2, "batch_size": 200}
+
+
+@pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_samples_of_the_computing_dtype_are_not_copied(Estimator, dtype, early_stopping, data):
+    X, y = data[0].astype(dtype), data[1]
+    model = Estimator(dtype=dtype, early_stopping=early_stopping, **SETTINGS)
+    # Labels, targets, the order of the rows, a check for NaN: a few numbers a row.
+    assert peak_of_fit(model, X, y) < 60 * N_ROWS + 1_000_000 < 0.6 * X.nbytes
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_other_samples_are_converted_once(order, data):
+    X, y = np.asarray(data[0], order=order), data[1]
+    converted = X.size * 4
+    peak = peak_of_fit(DNNClassifier(**SETTINGS), X, y)
+    assert converted < peak < converted + 60 * N_ROWS + 1_000_000
+
+
+TRAIN_IN_LITTLE_MEMORY = """
+import resource, sys
+import numpy as np
+from fastdnn import DNNClassifier
+
+path, n_rows, n_features = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+y = np.arange(n_rows, dtype=np.int8) % 2
+model = DNNClassifier(hidden_layer_sizes=(4,), batch_size=5000, max_iter=1, n_threads=1)
+model.fit(np.zeros((600, n_features), np.float32), y[:600])
+X = np.memmap(path, dtype=np.float32, mode="r", shape=(n_rows, n_features))
+spare = X.nbytes // 2
+status = dict(line.split(":") for line in open("/proc/self/status"))
+for limit, used in ((resource.RLIMIT_AS, "VmSize"), (resource.RLIMIT_DATA, "VmData")):
+    most = int(status[used].split()[0]) * 1024 + spare
+    resource.setrlimit(limit, (most, most))
+try:
+    np.array(X)
+except MemoryError:
+    print("no room for a copy")
+print(model.fit(X, y).n_iter_, np.isfinite(model.loss_))
+"""
+
+
+@pytest.mark.needs_jit
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and limits memory")
+def test_a_memory_map_larger_than_memory_trains(tmp_path):
+    n_rows, n_features = 1_000_000, 100
+    path = tmp_path / "X.bin"
+    with path.open("wb") as file:
+        file.truncate(4 * n_rows * n_features)  # a hole: zeros that take no disk
+    arguments = [str(path), str(n_rows), str(n_features)]
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", TRAIN_IN_LITTLE_MEMORY, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.stdout.splitlines() == ["no room for a copy", "1 True"], done.stderr
