@@ -1,10 +1,11 @@
 """scikit-learn's multi-layer perceptron, many times faster."""
 
 from fastdnn._version import VERSION
+from fastdnn._warmup import warmup
 from fastdnn.classifier import DNNClassifier
 from fastdnn.network import DeepNeuralNetwork
 from fastdnn.regressor import DNNRegressor
 
 __version__ = VERSION
 
-__all__ = ["DNNClassifier", "DNNRegressor", "DeepNeuralNetwork", "__version__"]
+__all__ = ["DNNClassifier", "DNNRegressor", "DeepNeuralNetwork", "__version__", "warmup"]

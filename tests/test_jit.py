@@ -141,7 +141,8 @@ def test_unwritable_location_means_no_cache(tmp_path):
 def test_changed_source_uses_another_folder(warm_cache, tmp_path):
     changed = tmp_path / "fastdnn"
     shutil.copytree(PACKAGE / "kernels", changed / "kernels")
-    shutil.copy(PACKAGE / "_jit.py", changed)
+    for name in ("_jit.py", "_cache.py"):
+        shutil.copy(PACKAGE / name, changed)
     # The file of relu itself stays as it is.
     with (changed / "kernels" / "elementary.py").open("a") as source:
         source.write("# changed\n")

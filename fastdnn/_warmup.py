@@ -1,0 +1,77 @@
+"""Compiles everything ahead: for container images and clusters."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from fastdnn import _cache
+from fastdnn._jit import JIT_ENABLED
+from fastdnn.classifier import DNNClassifier
+from fastdnn.network import DeepNeuralNetwork
+
+# More rows than are computed in double precision whatever the dtype.
+_N_ROWS = 512
+
+
+def warmup(dtype: str = "float32") -> Path | None:
+    """Compile all that training and predicting in one precision can call.
+
+    Later processes of the same user on the same kind of processor load the compiled code
+    and wait for nothing. Set ``FASTDNN_CACHE_DIR`` to keep it with an image or on a disk
+    that a cluster shares. With ``dtype='float32'`` training in float64 is compiled as
+    well, which L-BFGS and data sets of a few rows are computed in.
+
+    Parameters
+    ----------
+    dtype : {'float32', 'float64'}, default='float32'
+        The precision that will be computed in.
+
+    Returns
+    -------
+    pathlib.Path or None
+        The folder that holds the compiled code; None under ``NUMBA_DISABLE_JIT=1``.
+
+    Raises
+    ------
+    ValueError
+        If `dtype` is neither of the two.
+    RuntimeError
+        If there is no folder to keep compiled code in; the log says why.
+
+    Examples
+    --------
+    >>> import fastdnn
+    >>> folder = fastdnn.warmup()
+    """
+    if str(dtype) not in ("float32", "float64"):
+        raise ValueError(f"dtype={dtype!r} must be 'float32' or 'float64'.")
+    if not JIT_ENABLED:
+        return None
+    return _compile_all(str(dtype))
+
+
+def _compile_all(dtype: str) -> Path:  # needs jit
+    folder = _cache.cache_directory()
+    if folder is None:
+        raise RuntimeError(
+            "fastdnn.warmup() found no folder to keep compiled code in. Set "
+            "FASTDNN_CACHE_DIR to a folder that you alone can write to."
+        )
+    X = np.linspace(-1.0, 1.0, 2 * _N_ROWS).reshape(_N_ROWS, 2)
+    y = np.arange(_N_ROWS) % 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for solver in ("adam", "lbfgs"):
+            model = DNNClassifier(
+                hidden_layer_sizes=(2,), solver=solver, max_iter=1, dtype=dtype
+            )
+            model.fit(X, y).predict(X)
+    network = DeepNeuralNetwork([2, 2, 1], dtype=dtype)
+    network.initialize_parameters(random_state=0)
+    AL, caches = network.forward(X)
+    network.cost(AL, y, l2=0.1)
+    gradients = network.backward(AL, y, caches)
+    network.update_parameters(gradients, learning_rate=0.0, l2=0.1)
+    return folder

@@ -1,0 +1,75 @@
+"""What `warmup` compiles, and that later processes then compile nothing."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import fastdnn
+from fastdnn import _cache
+from fastdnn._jit import JIT_ENABLED
+
+WARM_UP = "import fastdnn; print(fastdnn.warmup())"
+USE_EVERYTHING = """
+import numpy as np
+from fastdnn import DNNClassifier, DNNRegressor, DeepNeuralNetwork
+
+X = np.random.default_rng(0).standard_normal((300, 4))
+for y in (X[:, 0] > 0, np.arange(300) % 3):
+    for rows in (300, 50):
+        for solver in ("adam", "sgd", "lbfgs"):
+            model = DNNClassifier(hidden_layer_sizes=(5,), activation="tanh", solver=solver, max_iter=2)
+            model.fit(X[:rows], y[:rows]).predict_proba(X)
+DNNRegressor(hidden_layer_sizes=(5, 4), activation="logistic", early_stopping=True, max_iter=2).fit(X, X[:, 0])
+network = DeepNeuralNetwork([4, 3, 1], dtype="float32")
+AL, caches = network.forward(X)
+network.backward(AL, X[:, :1] > 0, caches)
+network.gradient_descent(X, X[:, :1] > 0, learning_rate=0.1, n_iterations=2)
+"""
+
+
+def run_python(code, cache):
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        env=os.environ | {"FASTDNN_CACHE_DIR": str(cache)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip(), done.stderr
+
+
+@pytest.mark.needs_jit
+def test_after_a_warmup_nothing_is_compiled(tmp_path):
+    folder, said = run_python(WARM_UP, tmp_path)
+    assert folder.startswith(str(tmp_path))
+    assert "is compiling" in said
+    compiled = sorted(os.listdir(folder))
+    assert run_python(USE_EVERYTHING, tmp_path) == ("", "")
+    assert sorted(os.listdir(folder)) == compiled
+
+
+@pytest.mark.needs_jit
+def test_warmup_in_double_precision_returns_the_folder_that_is_in_use():
+    folder = fastdnn.warmup("float64")
+    assert folder == _cache.cache_directory()
+    assert any(path.name.startswith("engine.train") for path in folder.iterdir())
+
+
+@pytest.mark.skipif(JIT_ENABLED, reason="with JIT there is something to compile")
+def test_without_jit_there_is_nothing_to_do():
+    assert fastdnn.warmup() is None
+
+
+def test_unknown_dtype():
+    with pytest.raises(ValueError, match="dtype='float16' must be 'float32' or 'float64'"):
+        fastdnn.warmup("float16")
+
+
+@pytest.mark.needs_jit
+def test_without_a_folder_warmup_is_refused(monkeypatch):
+    monkeypatch.setattr(_cache, "cache_directory", lambda: None)
+    with pytest.raises(RuntimeError, match="FASTDNN_CACHE_DIR"):
+        fastdnn.warmup()
