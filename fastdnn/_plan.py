@@ -30,6 +30,8 @@ _MAX_SHARES = 16
 _MAX_BLOCK_BYTES = 256 * 1024
 # Prediction keeps the activations of one block of rows in the second-level cache.
 _PREDICTION_BYTES = 256 * 1024
+# The fields that every run or prediction reads or writes.
+_QUICK_COLUMNS = ("first", "last", "loss_sum", "learning_rate", "t", "X", "X_size", "team")
 # Positions are rounded up to whole cache lines of 16 float32.
 _ALIGNMENT = 16
 
@@ -42,8 +44,8 @@ class Plan:
     settings : record
         The settings as the engine takes them, with the addresses of the network.
     columns : dict of str to ndarray
-        The same, each field as an array of one: quick to read and write, where a field of
-        the record takes microseconds.
+        Some of the same, each field as an array of one: quick to read and write, where a
+        field of the record takes microseconds.
     network : Network
         The parameters and the memory to train them in.
     n_workers : int
@@ -53,7 +55,7 @@ class Plan:
     def __init__(self, table: np.ndarray, network: Network, n_workers: int) -> None:
         point_to(table, network)
         self.table, self.settings = table, table[0]
-        self.columns = {name: table[name] for name in SETTINGS.names or ()}
+        self.columns = {name: table[name] for name in _QUICK_COLUMNS}
         self.network, self.n_workers = network, n_workers
         self.shard_rows = int(self.settings.shard_rows)
         self.team_address = network.team.ctypes.data

@@ -1,5 +1,6 @@
 """Epochs over the compiled engine: shuffling, stopping rules, schedules and history."""
 
+import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -243,7 +244,7 @@ def fit_stochastic(
                         np.take(samples.rows, order, out=visit, mode="clip")
                 learning_rate[0] = state.learning_rate
                 history.loss = runner.run()
-                if not np.isfinite(history.loss):
+                if not math.isfinite(history.loss):
                     require_positive_batches(samples, visit, options.batch_size)
                     if validation_score is None:
                         require_finite(parameters)

@@ -316,11 +316,12 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         return _interchange.from_sklearn(cls, mlp, dtype)
 
     def _set_classes(self, y: Any) -> None:
-        check_classification_targets(y)
         self._multilabel = False
-        if isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biufUS":
-            self.classes_ = np.unique(y)  # without further checks, which cost more
-            return
+        if isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biuUS":
+            self.classes_ = np.unique(y)
+            if 2 * len(self.classes_) <= len(y):
+                return  # labels beyond doubt: scikit-learn's checks take as long as an epoch
+        check_classification_targets(y)
         target_type = type_of_target(y, input_name="y")
         if target_type == "multiclass-multioutput":
             raise ValueError(
