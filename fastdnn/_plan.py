@@ -20,7 +20,7 @@ from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS
 from fastdnn.kernels.workspace import SETTINGS, Network, point_to
 
 # Tasks below this many floating-point operations cost more to hand out than they gain.
-_FLOPS_PER_SHARD, _FLOPS_PER_BLOCK = 1e6, 4e5
+_FLOPS_PER_SHARD, _FLOPS_PER_BLOCK = 1e6, 2e5
 # Rows of a shard, all weights are read for each; rows of a block, for each of which the
 # deltas of the whole batch are read.
 _MIN_SHARD_ROWS, _MAX_SHARD_ROWS, _MIN_BLOCK_ROWS = 64, 256, 32
@@ -69,8 +69,13 @@ class _Workspace:
 
     def take(self, count: int) -> int:
         start = self.size
-        self.size += -(-count // _ALIGNMENT) * _ALIGNMENT
+        self.size += _aligned(count)
         return start
+
+
+def _aligned(count: int) -> int:
+    """Round up to whole cache lines."""
+    return -(-count // _ALIGNMENT) * _ALIGNMENT
 
 
 def _aligned_zeros(count: int, dtype: np.dtype) -> np.ndarray:
@@ -206,12 +211,14 @@ def plan_training(
         settings.y_start = workspace.take(batch_size * samples.n_targets)
         settings.w_start = workspace.take(batch_size if settings.weighted else 0)
     layers = _layer_table(parameters, activations, batch_size, workspace, with_deltas=True)
-    settings.db_start = workspace.take(n_shards * parameters.n_biases)
+    # Whole cache lines, which no two workers write to.
+    settings.db_size = _aligned(parameters.n_biases)
+    settings.db_start = workspace.take(n_shards * settings.db_size)
     blocks = _block_table(parameters, batch_size)
     offered = threads_offered(n_threads, _step_flops(parameters, batch_size) >= STEP_THAT_PAYS)
     n_workers = max(1, min(offered, n_shards))
     block_size = max(n_in * layers[l, 1] for l, _, n_in in blocks)
-    settings.scratch_size = -(-block_size // _ALIGNMENT) * _ALIGNMENT
+    settings.scratch_size = _aligned(block_size)
     settings.scratch_start = workspace.take(n_workers * settings.scratch_size)
     settings.n_workers = n_workers
     if state is None:

@@ -79,6 +79,7 @@ SETTINGS = np.dtype(
             ("y_start", np.int64),
             ("w_start", np.int64),
             ("db_start", np.int64),
+            ("db_size", np.int64),  # from one shard's bias gradients to the next's
             ("scratch_start", np.int64),
             ("scratch_size", np.int64),
             # Addresses.
@@ -216,13 +217,13 @@ def layer_rows(s, real, l, column, first, n_rows):
 def shard_bias_gradients(s, real, shard):
     """View one shard's gradients of all biases."""
     n_biases = s.theta_size - s.n_weights
-    return work_vector(s, real, s.db_start + shard * n_biases, n_biases)
+    return work_vector(s, real, s.db_start + shard * s.db_size, n_biases)
 
 
 @kernel
 def bias_gradient(s, real, l, shard):
     layer = layer_table(s)[l]
-    start = s.db_start + shard * (s.theta_size - s.n_weights)
+    start = s.db_start + shard * s.db_size
     return work_vector(s, real, start + layer[B_START] - s.n_weights, layer[N_OUT])
 
 
