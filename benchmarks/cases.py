@@ -28,6 +28,15 @@ class Case(NamedTuple):
             return StandardScaler().fit_transform(X), y
         return _made_up(self.n_samples, self.n_features, self.n_classes)
 
+    def layer_sizes(self) -> list[int]:
+        """Return the units of every layer; two classes take one output."""
+        n_outputs = self.n_classes if self.n_classes > 2 else 1
+        return [self.n_features, *self.hidden, n_outputs]
+
+    def steps(self) -> int:
+        """Return the optimiser steps of one timed fit."""
+        return self.epochs * -(-self.n_samples // self.batch_size)
+
     def hyperparameters(self) -> dict:
         """Return what scikit-learn's estimator and ours are both given."""
         return {

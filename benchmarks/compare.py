@@ -1,114 +1,145 @@
-"""Interleaved comparison: the contenders take turns, and ratios are taken turn by turn.
+"""Interleaved comparison of whole fits: the contenders take turns, ratios turn by turn.
 
-On a shared machine the clock drifts by tens of percent; the ratio of two fits that ran
-next to each other does not. ``python -m benchmarks.compare`` prints medians, and with
-``--json FILE`` stores them for ``scripts/benchmark_tables.py``.
+    python -m benchmarks.compare [CASE ...] [--all] [--json]
+
+Prints medians of one variant (``--activation``, ``--dtype``, ``--one-thread``) or of
+``--all`` that the README shows, and with ``--json`` stores each under its name for
+``scripts/benchmark_tables.py``. All contenders have the same hyperparameters, epochs, data
+and float64 input; each has run once, and all have reached the same loss, before any is
+timed. scikit-learn computes in float64 throughout; ``--dtype`` is that of the others.
 """
 
 import argparse
-import json
-import os
-import platform
 import statistics
-import time
-from importlib.metadata import version
-from pathlib import Path
+from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple
 
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from benchmarks.cases import CASES, Case
-from benchmarks.contenders import CONTENDERS
-from fastdnn._version import VERSION
+from benchmarks.contenders import CONTENDERS, why_missing
+from benchmarks.measure import (
+    add_json_option,
+    environment,
+    interleaved,
+    merge,
+    require_close,
+    times_as_fast,
+)
 
 
-def compare(case: Case, turns: int) -> dict[str, list[float]]:
-    """Return the seconds of each turn by contender, after all have warmed up.
+class Variant(NamedTuple):
+    """What the contenders of one comparison have in common besides the case."""
+
+    activation: str = "relu"
+    dtype: str = "float32"
+    one_thread: bool = False
+
+    @property
+    def name(self) -> str:
+        """The key that results are stored under."""
+        return f"{self.activation} {self.dtype}" + " one thread" * self.one_thread
+
+
+#: What ``--all`` runs and the README shows.
+VARIANTS = [
+    Variant(),
+    Variant(activation="tanh"),
+    Variant(activation="logistic"),
+    Variant(dtype="float64"),
+    Variant(one_thread=True),
+]
+
+
+def compare(case: Case, variant: Variant, turns: int) -> dict[str, dict[str, float]]:
+    """Return microseconds a step by contender, and how many times as fast fastdnn is.
 
     Raises
     ------
     AssertionError
-        If the contenders do not reach the same loss, within 2 %.
+        If the contenders do not reach scikit-learn's loss, within 2 %.
     """
-    fits = {who: make(case) for who, make in CONTENDERS.items()}
-    losses = {who: fit() for who, fit in fits.items()}
-    reference = losses["scikit-learn"]
-    if any(abs(loss - reference) > 0.02 * reference for loss in losses.values()):
-        raise AssertionError(f"the contenders reach different losses: {losses}")
-    seconds: dict[str, list[float]] = {who: [] for who in fits}
-    for _ in range(turns):
-        for who, fit in fits.items():
-            start = time.perf_counter()
-            fit()
-            seconds[who].append(time.perf_counter() - start)
-    return seconds
-
-
-def summary(case: Case, seconds: dict[str, list[float]]) -> dict[str, dict[str, float]]:
-    """Return microseconds a step, and how many times as fast fastdnn is."""
-    steps = case.epochs * -(-case.n_samples // case.batch_size)
+    fits = {
+        who: make(case, *variant)
+        for who, make in CONTENDERS.items()
+        if why_missing(who) is None
+    }
+    with _threads(variant):
+        losses = {who: fit() for who, fit in fits.items()}
+        require_close(losses, "scikit-learn", 0.02)
+        seconds = interleaved(fits, turns)
     result = {}
-    for who, turns in seconds.items():
-        pairs = zip(turns, seconds["fastdnn"], strict=True)
-        ratios = [theirs / ours for theirs, ours in pairs]
-        result[who] = {
-            "us_per_step": 1e6 * statistics.median(turns) / steps,
-            "ratio": statistics.median(ratios),
-            "lowest": min(ratios),
-            "highest": max(ratios),
-        }
+    for who, fit in fits.items():
+        microseconds = 1e6 * statistics.median(seconds[who]) / case.steps()
+        result[who] = {"us_per_step": microseconds, "loss": losses[who]}
+        result[who] |= times_as_fast(seconds[who], seconds["fastdnn"])
+        if hasattr(fit, "n_threads"):
+            result[who]["threads"] = fit.n_threads
     return result
 
 
-def environment() -> dict[str, object]:
-    """Return machine, versions and thread counts."""
-    packages = ["numba", "numpy", "scikit-learn", "scipy"]
-    blas = [x for x in threadpool_info() if x["user_api"] == "blas"]
-    return {
-        "processor": _processor(),
-        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0,
-        "python": platform.python_version(),
-        "versions": {"fastdnn": VERSION} | {name: version(name) for name in packages},
-        "blas": sorted(
-            f"{x['internal_api']} {x['version']} ({x.get('architecture')}), "
-            f"{x['num_threads']} threads"
-            for x in blas
-        ),
+def _threads(variant: Variant) -> AbstractContextManager:
+    """Hold every library that is loaded to one thread, if the variant says so."""
+    if not variant.one_thread:
+        return nullcontext()
+    limits = threadpool_limits(1)
+    several = [x["filepath"] for x in threadpool_info() if x["num_threads"] != 1]
+    if several:
+        raise RuntimeError(f"these libraries do not keep to one thread: {several}")
+    return limits
+
+
+def run(variant: Variant, names: list[str], turns: int) -> dict[str, object]:
+    """Compare in every case, print, and return what is stored."""
+    print(f"-- {variant.name}", flush=True)
+    results = {}
+    for name in names:
+        results[name] = compare(CASES[name], variant, turns)
+        for who, figures in results[name].items():
+            threads = f"   threads: {figures['threads']}" if "threads" in figures else ""
+            print(
+                f"{name:8s} {who:14s} {figures['us_per_step']:9.1f} us a step   "
+                f"fastdnn is {figures['ratio']:5.2f} times as fast "
+                f"({figures['lowest']:.2f} to {figures['highest']:.2f}){threads}",
+                flush=True,
+            )
+    means = {
+        who: statistics.geometric_mean(results[name][who]["ratio"] for name in names)
+        for who in results[names[0]]
+        if who != "fastdnn"
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+    for who, mean in means.items():
+        print(f"geometric mean over {who}: {mean:.2f}", flush=True)
+    with _threads(variant):
+        machine = environment("torch")
+    return {
+        "environment": machine,
+        "turns": turns,
+        "geometric_mean": means,
+        "results": results,
+    }
 
 
 def main() -> None:
     """Compare, print, and store."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("cases", nargs="*", help=f"of {list(CASES)}; all by default")
+    parser.add_argument("--activation", choices=["relu", "tanh", "logistic"], default="relu")
+    parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
+    parser.add_argument("--one-thread", action="store_true", help="all on one thread")
+    parser.add_argument("--all", action="store_true", help="all variants of the README")
     parser.add_argument("--turns", type=int, default=7)
-    parser.add_argument("--json", type=Path, metavar="FILE")
+    add_json_option(parser, "speed.json")
     arguments = parser.parse_args()
-    results = {}
-    for name in arguments.cases or CASES:
-        results[name] = summary(CASES[name], compare(CASES[name], arguments.turns))
-        for who, figures in results[name].items():
-            print(
-                f"{name:8s} {who:14s} {figures['us_per_step']:9.1f} us a step   "
-                f"fastdnn is {figures['ratio']:5.2f} times as fast "
-                f"({figures['lowest']:.2f} to {figures['highest']:.2f})",
-                flush=True,
-            )
-    if arguments.json:
-        stored = {
-            "environment": environment(),
-            "turns": arguments.turns,
-            "results": results,
-        }
-        arguments.json.write_text(json.dumps(stored, indent=1) + "\n")
+    names = arguments.cases or list(CASES)
+    if not set(names) <= set(CASES):
+        parser.error(f"cases are {list(CASES)}, not {names}")
+    for who in CONTENDERS:
+        if reason := why_missing(who):
+            print(reason)
+    one = Variant(arguments.activation, arguments.dtype, arguments.one_thread)
+    for variant in VARIANTS if arguments.all else [one]:
+        merge(arguments.json, variant.name, run(variant, names, arguments.turns))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from itertools import pairwise
+from importlib.util import find_spec
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -10,24 +10,31 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.utils import shuffle
 
 from benchmarks.cases import Case
-from benchmarks.numpy_mlp import NumpyMLP
+from benchmarks.numpy_mlp import NumpyMLP, glorot_uniform
 from fastdnn import DNNClassifier
 
 Fit = Callable[[], float]
 """Trains from the start, on float64 input as users pass it; returns the last loss."""
 
 
-def fastdnn(case: Case, **settings: object) -> Fit:
+def fastdnn(
+    case: Case, activation: str = "relu", dtype: str = "float32", one_thread: bool = False
+) -> Fit:
     """Return a fit of `DNNClassifier`."""
-    return _estimator(DNNClassifier(**case.hyperparameters(), **settings), case)
+    n_threads = 1 if one_thread else None
+    settings = case.hyperparameters() | {"activation": activation}
+    return estimator_fit(DNNClassifier(**settings, dtype=dtype, n_threads=n_threads), case)
 
 
-def scikit_learn(case: Case, **settings: object) -> Fit:
-    """Return a fit of `MLPClassifier`."""
-    return _estimator(MLPClassifier(**case.hyperparameters(), **settings), case)
+def scikit_learn(
+    case: Case, activation: str = "relu", dtype: str = "float32", one_thread: bool = False
+) -> Fit:
+    """Return a fit of `MLPClassifier`, which computes in the input's float64."""
+    return estimator_fit(MLPClassifier(**case.hyperparameters(), activation=activation), case)
 
 
-def _estimator(model: DNNClassifier | MLPClassifier, case: Case) -> Fit:
+def estimator_fit(model: DNNClassifier | MLPClassifier, case: Case) -> Fit:
+    """Return a fit of an estimator on the data of a case."""
     X, y = case.data()
 
     def fit() -> float:
@@ -38,20 +45,16 @@ def _estimator(model: DNNClassifier | MLPClassifier, case: Case) -> Fit:
     return fit
 
 
-def plain_numpy(case: Case, activation: str = "relu", dtype: str = "float32") -> Fit:
+def plain_numpy(
+    case: Case, activation: str = "relu", dtype: str = "float32", one_thread: bool = False
+) -> Fit:
     """Return a fit of the NumPy baseline, from scikit-learn's initial parameters."""
     X, y = case.data()
-    n_outputs = case.n_classes if case.n_classes > 2 else 1
-    sizes = [X.shape[1], *case.hidden, n_outputs]
-    factor = 2.0 if activation == "logistic" else 6.0
+    n_outputs = case.layer_sizes()[-1]
 
     def fit() -> float:
         draw = np.random.RandomState(0)
-        coefs, intercepts = [], []
-        for n_in, n_out in pairwise(sizes):
-            bound = np.sqrt(factor / (n_in + n_out))
-            coefs.append(draw.uniform(-bound, bound, (n_in, n_out)))
-            intercepts.append(draw.uniform(-bound, bound, n_out))
+        coefs, intercepts = glorot_uniform(case.layer_sizes(), activation, draw)
         network = NumpyMLP(
             coefs,
             intercepts,
@@ -71,8 +74,25 @@ def plain_numpy(case: Case, activation: str = "relu", dtype: str = "float32") ->
     return fit
 
 
+def pytorch(
+    case: Case, activation: str = "relu", dtype: str = "float32", one_thread: bool = False
+) -> Fit:
+    """Return a fit of PyTorch's eager mode; it has an attribute `n_threads`."""
+    from benchmarks.torch_mlp import TorchFit  # torch is optional
+
+    return TorchFit(case, activation, dtype, n_threads=1 if one_thread else None)
+
+
 CONTENDERS: dict[str, Callable[..., Fit]] = {
     "fastdnn": fastdnn,
     "scikit-learn": scikit_learn,
     "numpy": plain_numpy,
+    "pytorch": pytorch,
 }
+
+
+def why_missing(contender: str) -> str | None:
+    """Return why a contender cannot take part, or None if it can."""
+    if contender == "pytorch" and find_spec("torch") is None:
+        return 'PyTorch is not installed and left out; pip install ".[bench]" brings it.'
+    return None

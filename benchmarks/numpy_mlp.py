@@ -5,7 +5,34 @@ operation with ``out=``, in-place activations, no temporary in the training step
 meant to be read beside the compiled kernels, line for line the same mathematics.
 """
 
+from itertools import pairwise
+
 import numpy as np
+
+
+def glorot_uniform(layer_sizes, activation, draw):
+    """Draw initial weights and biases like scikit-learn, in its order.
+
+    Parameters
+    ----------
+    layer_sizes : sequence of int
+        Units of every layer, inputs first.
+    activation : {'relu', 'tanh', 'logistic', 'identity'}
+        Activation of the hidden layers.
+    draw : RandomState
+        Source of the numbers.
+
+    Returns
+    -------
+    coefs, intercepts : list of ndarray of float64
+    """
+    factor = 2.0 if activation == "logistic" else 6.0
+    coefs, intercepts = [], []
+    for n_in, n_out in pairwise(layer_sizes):
+        bound = np.sqrt(factor / (n_in + n_out))
+        coefs.append(draw.uniform(-bound, bound, (n_in, n_out)))
+        intercepts.append(draw.uniform(-bound, bound, n_out))
+    return coefs, intercepts
 
 
 class NumpyMLP:

@@ -1,50 +1,87 @@
-"""Time of each kernel on its own: nanoseconds an element, or GFLOP/s of the products."""
+"""Time of each kernel on its own: nanoseconds an element, or GFLOP/s of the products.
+
+A call from Python costs as much as some kernels do, so each is called many times in
+compiled code. ``ns_per_element`` and ``gflops`` are in the extra columns of pytest-benchmark.
+"""
 
 import numba
 import numpy as np
 import pytest
+from scipy.linalg import blas
+from threadpoolctl import threadpool_limits
 
 from benchmarks.numpy_mlp import NumpyMLP
-from fastdnn._threads import single_threaded_blas
-from fastdnn.kernels.activations import ACTIVATION_CODES, activation_forward
-from fastdnn.kernels.activations import activation_backward as backward_kernel
-from fastdnn.kernels.blas import matmul
+from fastdnn.kernels.activations import (
+    ACTIVATION_CODES,
+    activation_backward,
+    activation_forward,
+)
+from fastdnn.kernels.linear import linear_delta, linear_forward, linear_gradient
 from fastdnn.kernels.losses import sigmoid_log_loss, softmax_log_loss
+from fastdnn.kernels.transpose import transpose_rows
 from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS, update
-from fastdnn.kernels.workspace import SETTINGS
+from fastdnn.kernels.workspace import SETTINGS, settings_at
 
 ROWS, COLUMNS = 200, 100
+CALLS = 20
 DTYPES = ["float32", "float64"]
+#: Rows of a batch, units in, units out: layers of the cases in benchmarks/cases.py.
+LAYERS = [(32, 64, 32), (200, 64, 100), (200, 100, 10), (128, 128, 128), (256, 784, 512)]
 
 
 @numba.njit(nogil=True)
-def forward(code, Z, b, A):
-    activation_forward(code, Z, b, A)
+def run_forward(code, Z, A):
+    for _ in range(CALLS):
+        activation_forward(code, Z, A)
 
 
 @numba.njit(nogil=True)
-def backward(code, Z, A, D, db):
-    backward_kernel(code, Z, A, D, db)
+def run_backward(code, Z, A, D, db):
+    for _ in range(CALLS):
+        activation_backward(code, Z, A, D, db)
 
 
 @numba.njit(nogil=True)
-def product(A, B, out):
-    matmul(A, B, out)
+def forward_product(A, W, b, Z):
+    for _ in range(CALLS):
+        linear_forward(A, W, b, Z)
 
 
 @numba.njit(nogil=True)
-def binary_loss(Z, b, Y, w, D, db):
-    return sigmoid_log_loss(Z, b, Y, w, np.inf, D, db)
+def delta_product(D, W, W_transposed, D_prev):
+    for _ in range(CALLS):
+        linear_delta(D, W, W_transposed, D_prev)
 
 
 @numba.njit(nogil=True)
-def class_loss(Z, b, Y, w, D, db):
-    return softmax_log_loss(Z, b, Y, w, np.inf, D, db)
+def gradient_product(A, D, dW):
+    for _ in range(CALLS):
+        linear_gradient(A, 0, D, dW)
 
 
 @numba.njit(nogil=True)
-def step(code, s, theta, state, grad):
-    return update(code, s, 10, theta, state, 0, grad, 0.005, 1e-6)
+def transpose(W, W_transposed):
+    for _ in range(CALLS):
+        transpose_rows(W, 0, W.shape[0], W_transposed)
+
+
+@numba.njit(nogil=True)
+def binary_loss(Z, Y, w, D, db):
+    for _ in range(CALLS):
+        sigmoid_log_loss(Z, Y, w, np.inf, D, db)
+
+
+@numba.njit(nogil=True)
+def class_loss(Z, Y, w, D, db):
+    for _ in range(CALLS):
+        softmax_log_loss(Z, Y, w, np.inf, D, db)
+
+
+@numba.njit(nogil=True)
+def step(code, settings, theta, state, grad):
+    s = settings_at(settings)
+    for _ in range(CALLS):
+        update(code, s, 10, theta, state, 0, grad, 0.005, 1e-6)
 
 
 def matrices(dtype, *shapes):
@@ -52,18 +89,21 @@ def matrices(dtype, *shapes):
     return [generator.standard_normal(shape).astype(dtype) for shape in shapes]
 
 
-def report(benchmark, n_elements, unit="ns_per_element"):
-    benchmark.extra_info[unit] = benchmark.stats["median"] * 1e9 / n_elements
+def report(benchmark, unit, amount, calls=CALLS):
+    """Note `amount` per nanosecond (GFLOP/s) or nanoseconds per `amount` (elements)."""
+    if benchmark.enabled:
+        nanoseconds = 1e9 * benchmark.stats["median"] / calls
+        value = amount / nanoseconds if unit == "gflops" else nanoseconds / amount
+        benchmark.extra_info[unit] = value
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", list(ACTIVATION_CODES))
-@pytest.mark.benchmark(group="activation forward, with bias")
+@pytest.mark.benchmark(group="activation forward")
 def test_activation_forward(benchmark, name, dtype):
-    A, b = matrices(dtype, (ROWS, COLUMNS), COLUMNS)
-    Z = A.copy()
-    benchmark(forward, ACTIVATION_CODES[name], Z, b, A)
-    report(benchmark, A.size)
+    A = matrices(dtype, (ROWS, COLUMNS))[0].clip(-1.0, 0.0)  # stays so, whatever is applied
+    benchmark(run_forward, ACTIVATION_CODES[name], A.copy(), A)
+    report(benchmark, "ns_per_element", A.size)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -72,55 +112,87 @@ def test_activation_forward(benchmark, name, dtype):
 def test_activation_backward(benchmark, name, dtype):
     # Deltas of zero stay zero however often they are multiplied.
     A, Z, db = matrices(dtype, (ROWS, COLUMNS), (ROWS, COLUMNS), COLUMNS)
-    benchmark(backward, ACTIVATION_CODES[name], Z, A, np.zeros_like(A), db)
-    report(benchmark, A.size)
+    benchmark(run_backward, ACTIVATION_CODES[name], Z, A, np.zeros_like(A), db)
+    report(benchmark, "ns_per_element", A.size)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("n_outputs", [1, 10])
-@pytest.mark.benchmark(group="log-loss with its delta")
+@pytest.mark.benchmark(group="log-loss with its delta and bias gradient")
 def test_log_loss(benchmark, n_outputs, dtype):
     shape = (ROWS, n_outputs)
-    Z, b, D, db = matrices(dtype, shape, n_outputs, shape, n_outputs)
+    Z, D, db = matrices(dtype, shape, shape, n_outputs)
     Y = np.zeros((ROWS, 1), dtype)
     kernel = binary_loss if n_outputs == 1 else class_loss
-    benchmark(kernel, Z, b, Y, np.zeros(0, dtype), D, db)
-    report(benchmark, Z.size)
+    benchmark(kernel, Z, Y, np.zeros(0, dtype), D, db)
+    report(benchmark, "ns_per_element", Z.size)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", list(OPTIMIZERS))
-@pytest.mark.benchmark(group="update of one block")
+@pytest.mark.benchmark(group="update of one block, with L2 and the sum of squares")
 def test_update(benchmark, name, dtype):
     theta, grad = matrices(dtype, 10_000, 10_000)
-    s = np.zeros(1, SETTINGS)[0]
-    s.learning_rate, s.momentum, s.epsilon = 1e-3, 0.9, 1e-8
-    s.beta_1, s.beta_2 = 0.9, 0.999
+    table = np.zeros(1, SETTINGS)
+    table["learning_rate"], table["momentum"], table["epsilon"] = 1e-3, 0.9, 1e-8
+    table["beta_1"], table["beta_2"] = 0.9, 0.999
     state = np.zeros(OPTIMIZERS[name].n_slots * theta.size, dtype)
-    benchmark(step, OPTIMIZER_CODES[name], s, theta, state, grad)
-    report(benchmark, theta.size)
+    benchmark(step, OPTIMIZER_CODES[name], table.ctypes.data, theta, state, grad)
+    report(benchmark, "ns_per_element", theta.size)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", [(32, 32, 64), (200, 100, 64), (256, 512, 784)], ids=str)
-@pytest.mark.benchmark(group="matrix product, one thread")
-def test_product(benchmark, shape, dtype):
-    m, n, k = shape
-    A, B, out = matrices(dtype, (m, k), (k, n), (m, n))
-    with single_threaded_blas():
-        benchmark(product, A, B, out)
-    benchmark.extra_info["gflops"] = 2e-9 * m * n * k / benchmark.stats["median"]
+@pytest.mark.parametrize("shape", [(64, 32), (100, 10), (128, 128), (512, 256)], ids=str)
+@pytest.mark.benchmark(group="transpose of weights")
+def test_transpose(benchmark, shape, dtype):
+    (W,) = matrices(dtype, shape)
+    benchmark(transpose, W, np.ascontiguousarray(W.T))
+    report(benchmark, "ns_per_element", W.size)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("layer", LAYERS, ids=str)
+@pytest.mark.parametrize("which", ["forward", "delta", "gradient"])
+@pytest.mark.benchmark(group="matrix products, one thread")
+def test_product(benchmark, which, layer, dtype):
+    m, n_in, n_out = layer
+    A, W, b, D = matrices(dtype, (m, n_in), (n_in, n_out), n_out, (m, n_out))
+    if which == "forward":
+        benchmark(forward_product, A, W, b, np.empty_like(D))
+    elif which == "delta":
+        benchmark(delta_product, D, W, np.ascontiguousarray(W.T), np.empty_like(A))
+    else:
+        benchmark(gradient_product, A, D, np.empty_like(W))
+    report(benchmark, "gflops", 2 * m * n_in * n_out)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("layer", LAYERS, ids=str)
+@pytest.mark.parametrize("which", ["forward", "delta", "gradient"])
+@pytest.mark.benchmark(group="matrix products, one thread")
+def test_product_by_scipy(benchmark, which, layer, dtype):
+    m, n_in, n_out = layer
+    A, W, D = matrices(dtype, (m, n_in), (n_in, n_out), (m, n_out))
+    gemm = blas.sgemm if dtype == "float32" else blas.dgemm
+    # BLAS is column-major: it is given all matrices transposed, which copies none.
+    left, right, flags, out = {
+        "forward": (W.T, A.T, {}, np.empty_like(D)),
+        "delta": (W.T, D.T, {"trans_a": True}, np.empty_like(A)),
+        "gradient": (D.T, A.T, {"trans_b": True}, np.empty_like(W)),
+    }[which]
+
+    def product():
+        for _ in range(CALLS):
+            gemm(1.0, left, right, c=out.T, overwrite_c=True, **flags)
+
+    with threadpool_limits(1):
+        benchmark(product)
+    report(benchmark, "gflops", 2 * m * n_in * n_out)
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "logistic"])
-@pytest.mark.benchmark(group="activation forward, with bias")
-def test_numpy_activation(benchmark, activation):
+@pytest.mark.benchmark(group="activation forward")
+def test_activation_by_numpy(benchmark, activation):
     A, b, W = matrices(np.float32, (ROWS, COLUMNS), COLUMNS, (1, COLUMNS))
-    network = NumpyMLP([W], [b], activation=activation)
-
-    def bias_and_activation():
-        np.add(A, b, out=A)
-        network._activate(A)
-
-    benchmark(bias_and_activation)
-    report(benchmark, A.size)
+    benchmark(NumpyMLP([W], [b], activation=activation)._activate, A)
+    report(benchmark, "ns_per_element", A.size, calls=1)

@@ -31,7 +31,10 @@ _MAX_BLOCK_BYTES = 256 * 1024
 # Prediction keeps the activations of one block of rows in the second-level cache.
 _PREDICTION_BYTES = 256 * 1024
 # The fields that every run or prediction reads or writes.
-_QUICK_COLUMNS = ("first", "last", "loss_sum", "learning_rate", "t", "X", "X_size", "team")
+_QUICK_COLUMNS = (
+    *("first", "last", "loss_sum", "learning_rate", "t", "n_workers"),
+    *("X", "X_size", "team"),
+)
 # Positions are rounded up to whole cache lines of 16 float32.
 _ALIGNMENT = 16
 
@@ -43,6 +46,8 @@ class Plan:
     ----------
     settings : record
         The settings as the engine takes them, with the addresses of the network.
+    address : int
+        Where the settings lie.
     columns : dict of str to ndarray
         Some of the same, each field as an array of one: quick to read and write, where a
         field of the record takes microseconds.
@@ -58,7 +63,7 @@ class Plan:
         self.columns = {name: table[name] for name in _QUICK_COLUMNS}
         self.network, self.n_workers = network, n_workers
         self.shard_rows = int(self.settings.shard_rows)
-        self.team_address = network.team.ctypes.data
+        self.address, self.team_address = table.ctypes.data, network.team.ctypes.data
 
 
 class _Workspace:

@@ -66,17 +66,17 @@ class Predictor:
         first.network.team[NEXT_TASK] = 0
         for plan in plans:
             if data is None:
-                plan.columns["X"][0] = samples.X.ctypes.data
+                plan.columns["X"][0] = samples.X.__array_interface__["data"][0]
                 plan.columns["X_size"][0] = samples.X.size
             else:
                 point_to(plan.table, data)
             # The task counter is common to all.
             plan.columns["team"][0] = first.team_address
         if len(plans) == 1:
-            predict(first.settings, self._real, out)
+            predict(first.address, self._real, out)
         else:
             run_side_by_side(
-                len(plans), lambda worker: predict(plans[worker].settings, self._real, out)
+                len(plans), lambda worker: predict(plans[worker].address, self._real, out)
             )
         idle.extend(plans)
         return out

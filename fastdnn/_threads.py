@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,11 +14,51 @@ from joblib.parallel import get_active_backend
 from threadpoolctl import ThreadpoolController
 
 from fastdnn._jit import JIT_ENABLED
-from fastdnn.kernels.barrier import CLOSED, FAILED
+from fastdnn.kernels.barrier import CLOSED, FAILED, GENERATION, LONG_WAITS
 
 # Shared out, a piece of work of so many floating-point operations gains more than meeting
 # twice costs (a training step), or than starting threads does (a prediction).
 STEP_THAT_PAYS, PREDICTION_THAT_PAYS = 2e6, 5e7
+
+
+class _Crowding:
+    """Whether other programs need the processors, as the teams of this process see it.
+
+    Workers that wait for one that is not being run are slower than one worker alone. So
+    when long waits are frequent, teams work alone for a while: each time twice as long, as
+    long as that does not change.
+    """
+
+    # The share of meetings that may keep a worker waiting for long, judged over so many.
+    _tolerated, _meetings_to_judge = 0.02, 50
+    # Starting and waking threads takes a few long waits; more are no coincidence.
+    _waits_to_judge = 6
+    _shortest, _longest = 0.1, 3.2
+
+    def __init__(self) -> None:
+        self._alone_until, self._next_seconds = 0.0, self._shortest
+        self._n_meetings = self._n_long_waits = 0
+
+    def is_seen(self) -> bool:
+        """Whether a run is better done alone."""
+        return time.monotonic() < self._alone_until
+
+    def report(self, n_meetings: int, n_long_waits: int) -> None:
+        """Take note of how often the workers met in a run, and waited for long."""
+        self._n_meetings += n_meetings
+        self._n_long_waits += n_long_waits
+        many = self._n_long_waits >= self._waits_to_judge
+        if not many and self._n_meetings < self._meetings_to_judge:
+            return
+        if many and self._n_long_waits > self._tolerated * self._n_meetings:
+            self._alone_until = time.monotonic() + self._next_seconds
+            self._next_seconds = min(2.0 * self._next_seconds, self._longest)
+        elif self._n_meetings >= self._meetings_to_judge:
+            self._next_seconds = self._shortest
+        self._n_meetings = self._n_long_waits = 0
+
+
+_crowding = _Crowding()
 
 
 def threads_offered(n_threads: int | None, pays: bool) -> int:
@@ -134,10 +175,13 @@ class Team:
     without the interpreter's lock, so that the next run begins at once; when none comes
     for about a millisecond they sleep.
 
+    Where other programs need the processors, worker 0 does runs alone; the results are the
+    same.
+
     Parameters
     ----------
-    n_workers : int
-        Size of the team.
+    n_workers : ndarray of one int64
+        Size of the team, from where the engine reads how many take part in a run.
     counters : ndarray of int64
         The team's counters, see `fastdnn.kernels.barrier`.
     work : callable
@@ -146,9 +190,10 @@ class Team:
     """
 
     def __init__(
-        self, n_workers: int, counters: np.ndarray, work: Callable[[int, int], int]
+        self, n_workers: np.ndarray, counters: np.ndarray, work: Callable[[int, int], int]
     ) -> None:
-        self._n_workers, self._counters, self._work = n_workers, counters, work
+        self._size, self._taking_part = int(n_workers[0]), n_workers
+        self._counters, self._work = counters, work
         self._threads: list[threading.Thread] = []
         self._errors: list[BaseException] = []
         self._changed = threading.Condition(threading.Lock())
@@ -167,16 +212,20 @@ class Team:
             thread.join()
 
     def run(self) -> None:
-        """Let all workers do one run together.
+        """Do one run, with all workers or alone.
 
         Raises
         ------
         BaseException
             The first error of any worker.
         """
-        if self._n_workers == 1:
+        if self._size == 1 or _crowding.is_seen():
+            self._taking_part[0] = 1
             self._work(0, 0)
             return
+        self._taking_part[0] = self._size
+        counters = self._counters
+        meetings, long_waits = counters[GENERATION], counters[LONG_WAITS]
         try:
             if not self._threads:
                 self._start()
@@ -185,13 +234,14 @@ class Team:
                 self._changed.notify_all()
             self._work(0, 0)
         except BaseException:
-            self._counters[FAILED] = 1  # those who started must not wait for ever
+            counters[FAILED] = 1  # those who started must not wait for ever
             raise
         if self._errors:
             raise self._errors[0]
+        _crowding.report(counters[GENERATION] - meetings, counters[LONG_WAITS] - long_waits)
 
     def _start(self) -> None:
-        for worker in range(1, self._n_workers):
+        for worker in range(1, self._size):
             thread = threading.Thread(
                 target=self._join_runs, args=(worker,), name=f"fastdnn-{worker}", daemon=True
             )

@@ -102,15 +102,15 @@ class EpochRunner:
         self._n_rows = samples.n_rows
         self._data = samples.data(order)  # kept alive as well
         point_to(plan.table, self._data)
-        settings, real = plan.settings, network.theta.dtype.type(0)
+        address, real = plan.address, network.theta.dtype.type(0)
 
         def work(worker: int, n_joined: int) -> int:
-            return train(settings, real, worker, n_joined)
+            return train(address, real, worker, n_joined)
 
-        self._team = Team(plan.n_workers, network.team, work)
+        self._team = Team(plan.columns["n_workers"], network.team, work)
         weights = network.theta[: plan.settings.n_weights].astype(np.float64)
         # Not a dot product: BLAS would make its rounding depend on BLAS's threads.
-        settings.weight_squares = float(np.square(weights, out=weights).sum())
+        plan.settings.weight_squares = float(np.square(weights, out=weights).sum())
         flops = 6.0 * plan.settings.n_weights * plan.settings.batch_size
         self._batches_per_run = max(1, int(_FLOPS_PER_SECOND * _SECONDS_PER_RUN / flops))
 

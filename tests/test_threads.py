@@ -17,7 +17,7 @@ from fastdnn._threads import (
     single_threaded_blas,
     threads_offered,
 )
-from fastdnn.kernels.barrier import FAILED, RUNS, TEAM_SIZE
+from fastdnn.kernels.barrier import FAILED, GENERATION, LONG_WAITS, RUNS, TEAM_SIZE
 
 
 def blas_threads():
@@ -52,7 +52,7 @@ def test_every_worker_joins_every_run_and_the_caller_is_worker_zero(n_runs):
     shared = counters()
     everyone = threading.Barrier(3)
     work = Work(shared, on_run=lambda worker: everyone.wait(timeout=10))
-    with Team(3, shared, work) as team:
+    with Team(np.array([3]), shared, work) as team:
         for _ in range(n_runs):
             team.run()
     workers = [worker for worker, _ in work.seen]
@@ -66,7 +66,7 @@ def test_workers_that_slept_join_the_next_run():
     shared = counters()
     both = threading.Barrier(2)
     work = Work(shared, on_run=lambda worker: both.wait(timeout=10))
-    with Team(2, shared, work) as team:
+    with Team(np.array([2]), shared, work) as team:
         team.run()
         time.sleep(0.05)  # the worker has nothing to wait for and sleeps
         team.run()
@@ -76,7 +76,7 @@ def test_workers_that_slept_join_the_next_run():
 def test_the_threads_of_a_team_end_with_it():
     before = threading.active_count()
     shared = counters()
-    with Team(3, shared, Work(shared)) as team:
+    with Team(np.array([3]), shared, Work(shared)) as team:
         team.run()
     assert threading.active_count() == before
 
@@ -93,7 +93,7 @@ def test_an_error_in_a_worker_reaches_the_caller_and_releases_the_others():
         while shared[FAILED] == 0:
             time.sleep(0.001)
 
-    with Team(2, shared, Work(shared, on_run=fail)) as team:
+    with Team(np.array([2]), shared, Work(shared, on_run=fail)) as team:
         with pytest.raises(MemoryError, match="no room"):
             team.run()
     assert shared[FAILED] == 1
@@ -106,7 +106,7 @@ def test_an_error_in_the_caller_is_raised():
         if worker == 0:
             raise KeyboardInterrupt
 
-    with Team(2, shared, Work(shared, on_run=interrupt)) as team:
+    with Team(np.array([2]), shared, Work(shared, on_run=interrupt)) as team:
         with pytest.raises(KeyboardInterrupt):
             team.run()
     assert shared[FAILED] == 1
@@ -115,9 +115,62 @@ def test_an_error_in_the_caller_is_raised():
 def test_a_team_of_one_starts_no_thread():
     before = threading.active_count()
     shared = counters()
-    with Team(1, shared, Work(shared)) as team:
+    with Team(np.array([1]), shared, Work(shared)) as team:
         team.run()
         assert threading.active_count() == before
+
+
+@pytest.fixture
+def crowding(monkeypatch):
+    """A crowding of its own, on a clock that the test sets."""
+    crowding = _threads._Crowding()
+    crowding.now = 100.0
+    monkeypatch.setattr(_threads, "_crowding", crowding)
+    monkeypatch.setattr(_threads.time, "monotonic", lambda: crowding.now)
+    return crowding
+
+
+def test_frequent_long_waits_are_crowding_for_a_while_each_time_longer(crowding):
+    seconds = []
+    for _ in range(7):
+        crowding.report(40, 30)
+        assert crowding.is_seen()
+        start = crowding.now
+        while crowding.is_seen():
+            crowding.now += 0.05
+        seconds.append(crowding.now - start)
+    np.testing.assert_allclose(seconds, [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 3.2], atol=0.051)
+    crowding.report(1000, 3)  # better now: the next crowding begins with a short while
+    assert not crowding.is_seen()
+    crowding.report(40, 30)
+    crowding.now += 0.11
+    assert not crowding.is_seen()
+
+
+def test_the_waits_of_starting_threads_are_no_crowding(crowding):
+    for _ in range(20):
+        crowding.report(7, 1)
+        crowding.report(93, 0)
+    assert not crowding.is_seen()
+
+
+def test_a_team_works_alone_while_crowding_is_seen(crowding):
+    shared, taking_part = counters(), np.array([2])
+    sizes = []
+
+    def work(worker, n_joined):
+        if worker == 0:
+            sizes.append(int(taking_part[0]))
+            shared[GENERATION] += 100
+            shared[LONG_WAITS] += 50
+        return n_joined + worker
+
+    with Team(taking_part, shared, work) as team:
+        for _ in range(3):
+            team.run()
+        crowding.now += 0.2
+        team.run()
+    assert sizes == [2, 1, 1, 2]
 
 
 def test_side_by_side_calls_every_worker_once():

@@ -19,9 +19,10 @@ X = np.random.default_rng(0).standard_normal((300, 4))
 for y in (X[:, 0] > 0, np.arange(300) % 3):
     for rows in (300, 50):
         for solver in ("adam", "sgd", "lbfgs"):
-            model = DNNClassifier(hidden_layer_sizes=(5,), activation="tanh", solver=solver, max_iter=2)
+            model = DNNClassifier(hidden_layer_sizes=(5,), solver=solver, max_iter=2)
             model.fit(X[:rows], y[:rows]).predict_proba(X)
-DNNRegressor(hidden_layer_sizes=(5, 4), activation="logistic", early_stopping=True, max_iter=2).fit(X, X[:, 0])
+model = DNNRegressor(activation="logistic", early_stopping=True, max_iter=2)
+model.fit(X, X[:, 0]).predict(X)
 network = DeepNeuralNetwork([4, 3, 1], dtype="float32")
 AL, caches = network.forward(X)
 network.backward(AL, X[:, :1] > 0, caches)

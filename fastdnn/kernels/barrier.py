@@ -13,8 +13,8 @@ from numba.np.arrayobj import make_array
 from fastdnn._jit import JIT_ENABLED, emitted, kernel
 
 # Positions in the team vector, a cache line of 8 numbers each.
-ARRIVED, GENERATION, NEXT_TASK, FAILED, RUNS, CLOSED = 0, 8, 16, 24, 32, 40
-TEAM_SIZE = 48
+ARRIVED, GENERATION, NEXT_TASK, FAILED, RUNS, CLOSED, LONG_WAITS = range(0, 56, 8)
+TEAM_SIZE = 56
 
 # A spin takes 10 to 50 nanoseconds, yielding a few hundred.
 _SPINS_BEFORE_YIELD = 1000
@@ -109,7 +109,8 @@ else:  # plain Python runs in teams of one, which never wait
 def meet(team, n_workers):
     """Wait for all workers of the team; then the task counter starts at zero again.
 
-    Returns False when a worker failed to start, and True otherwise.
+    Counts the waits that end up yielding the processor. Returns False when a worker failed
+    to start, and True otherwise.
     """
     if n_workers == 1:
         team[NEXT_TASK] = 0
@@ -125,6 +126,8 @@ def meet(team, n_workers):
         pause()
         spins += 1
         if spins > _SPINS_BEFORE_YIELD:
+            if spins == _SPINS_BEFORE_YIELD + 1:
+                fetch_add(team, LONG_WAITS, 1)
             if load(team, FAILED) != 0:
                 return False
             yield_processor()

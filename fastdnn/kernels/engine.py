@@ -48,6 +48,7 @@ from fastdnn.kernels.workspace import (
     optimizer_state,
     parameters,
     partial_sums,
+    settings_at,
     shard_bias_gradients,
     target_rows,
     team_counters,
@@ -300,19 +301,23 @@ def _run(s, real, worker):
 
 
 @entry_point
-def train(s, real, worker, n_joined):
+def train(settings, real, worker, n_joined):
     """Run as worker 0 of a team, or join its runs as another one of its workers.
 
-    All are given the same record, any number of the computing type, their own number and,
-    except for worker 0, how many runs they have joined. Worker 0 begins a run and returns
-    at its end; the others return when for a while no further run has begun. All return how
-    many they have joined.
+    All are given the address of the same record, any number of the computing type, their
+    own number and, except for worker 0, how many runs they have joined. Worker 0 begins a
+    run and returns at its end; the others return when for a while no further run has begun,
+    and then return how many they have joined.
     """
+    s = settings_at(settings)
     team = team_counters(s)
     if worker == 0:
+        if s.n_workers == 1:  # the others, if there are any, sit this run out
+            _run(s, real, worker)
+            return n_joined
         announce_run(team)
         _run(s, real, worker)
-        return n_joined + 1
+        return n_joined
     while join_run(team, n_joined):
         _run(s, real, worker)
         n_joined += 1
@@ -320,13 +325,14 @@ def train(s, real, worker, n_joined):
 
 
 @entry_point
-def predict(s, real, out):
+def predict(settings, real, out):
     """Write the output activations of the rows of X into `out`, as one of a team.
 
     Rows are taken in blocks of ``s.shard_rows``, whose activations stay in cache. The
-    workspace that the record points to holds one block and belongs to this worker; the
-    task counter is common to all.
+    workspace that the record at `settings` points to holds one block and belongs to this
+    worker; the task counter is common to all.
     """
+    s = settings_at(settings)
     team = team_counters(s)
     n_rows, n_outputs = out.shape
     n_blocks = (n_rows + s.shard_rows - 1) // s.shard_rows

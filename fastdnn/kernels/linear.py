@@ -1,10 +1,10 @@
-"""The three products of a dense layer; a layer with one unit does without matrix tiles.
+"""The three products of a dense layer; a single row or column does without matrix tiles.
 
-For a single column, the output of a binary or a one-target network, plain loops are faster
-than tiles that are a vector wide.
+For a single column, the output of a binary or a one-target network, and for a single row to
+predict, plain loops are faster than tiles of many rows that are a vector wide.
 """
 
-from fastdnn._jit import BOUNDS_CHECKED, JIT_ENABLED, kernel, loop_kernel
+from fastdnn._jit import BOUNDS_CHECKED, JIT_ENABLED, kernel, loop_kernel, strict_kernel
 from fastdnn.kernels.matmul import address, multiply
 from fastdnn.kernels.views import vector
 
@@ -14,6 +14,8 @@ def linear_forward(A, W, b, Z):
     """Write ``A @ W + b`` into `Z`."""
     if Z.shape[1] == 1:
         _matrix_times_column(A, W, b, Z)
+    elif A.shape[0] == 1:
+        _row_times_matrix(A, W, b, Z)
     else:
         _matrix_product(A, W, b, Z)
 
@@ -102,6 +104,26 @@ def _matrix_times_column(A, W, b, Z):
         for k in range(A.shape[1]):
             total += A[i, k] * W[k, 0]
         Z[i, 0] = total
+
+
+@strict_kernel
+def _row_times_matrix(A, W, b, Z):
+    # The sums of the tiles, in the same order: a row alone gives the same bits. But W,
+    # which a single row reads only once, is read as it lies.
+    n_in, n_out = W.shape
+    for j in range(n_out):
+        Z[0, j] = b[j]
+    whole = n_in - n_in % 4
+    for k in range(0, whole, 4):
+        a0, a1, a2, a3 = A[0, k], A[0, k + 1], A[0, k + 2], A[0, k + 3]
+        for j in range(n_out):
+            z = Z[0, j] + a0 * W[k, j]
+            z = z + a1 * W[k + 1, j]
+            z = z + a2 * W[k + 2, j]
+            Z[0, j] = z + a3 * W[k + 3, j]
+    for k in range(whole, n_in):
+        for j in range(n_out):
+            Z[0, j] += A[0, k] * W[k, j]
 
 
 @loop_kernel

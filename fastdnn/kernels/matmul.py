@@ -73,13 +73,13 @@ def _address(typingctx, array, position):  # needs jit
     return types.intp(array, types.intp), codegen
 
 
-def _tile(n_vectors, *, is_partial=False, is_row=False):  # needs jit
+def _tile(n_vectors, *, is_partial=False):  # needs jit
     """Define the product of one tile: ``c = start + a @ b``.
 
     All operands come as addresses, and strides count elements. The last vector of a tile
     lies at `last`, which may overlap the one before; with `is_partial` only its first
-    `n_valid` lanes exist. A tile has as many rows as registers allow, or one with `is_row`;
-    past `n_rows` it works on the last row again. `start` is 0 for zeros.
+    `n_valid` lanes exist. A tile has as many rows as registers allow; past `n_rows` it
+    works on the last row again. `start` is 0 for zeros.
     """
 
     def definition(
@@ -100,7 +100,7 @@ def _tile(n_vectors, *, is_partial=False, is_row=False):  # needs jit
         n_valid,
     ):
         signature = types.void(real, *[types.intp] * 13)
-        return signature, _TileCodegen(n_vectors, is_partial, is_row)
+        return signature, _TileCodegen(n_vectors, is_partial)
 
     return definition
 
@@ -108,8 +108,8 @@ def _tile(n_vectors, *, is_partial=False, is_row=False):  # needs jit
 class _TileCodegen:  # needs jit
     """Emits one tile; see `_tile`."""
 
-    def __init__(self, n_vectors, is_partial, is_row):
-        self._n_vectors, self._is_partial, self._is_row = n_vectors, is_partial, is_row
+    def __init__(self, n_vectors, is_partial):
+        self._n_vectors, self._is_partial = n_vectors, is_partial
 
     def __call__(self, context, builder, signature, args):
         _, a, a_row, a_step, b, b_row, start, start_row, c, c_row, last, *rest = args
@@ -123,7 +123,7 @@ class _TileCodegen:  # needs jit
 
         bottom = builder.sub(n_rows, _INDEX(1))
         rows = []
-        for r in range(1 if self._is_row else _rows_of_tile(context)):
+        for r in range(_rows_of_tile(context)):
             is_inside = builder.icmp_signed("<", _INDEX(r), bottom)
             rows.append(builder.select(is_inside, _INDEX(r), bottom))
         offsets = [_INDEX(j * self._n_lanes) for j in range(self._n_vectors)]
@@ -250,9 +250,6 @@ if JIT_ENABLED:  # needs jit
     _two_vectors = emitted(_tile(2))
     _one_vector = emitted(_tile(1))
     _part_of_vector = emitted(_tile(1, is_partial=True))
-    _three_vectors_of_row = emitted(_tile(3, is_row=True))
-    _two_vectors_of_row = emitted(_tile(2, is_row=True))
-    _one_vector_of_row = emitted(_tile(1, is_row=True))
 else:  # NumPy takes the place of `multiply`, see fastdnn.kernels.linear
     address = None
 
@@ -294,21 +291,6 @@ def multiply(real, a, a_row, a_step, b, bias, c, n_rows, n_columns, n_inner):  #
                     _part_of_vector(
                         real, left, a_row, a_step, right, n_columns,
                         start, start_row, out, n_columns, last, rows, steps, n_columns,
-                    )  # fmt: skip
-                elif n_rows == 1 and width == 3:
-                    _three_vectors_of_row(
-                        real, left, a_row, a_step, right, n_columns,
-                        start, start_row, out, n_columns, last, rows, steps, 0,
-                    )  # fmt: skip
-                elif n_rows == 1 and width == 2:
-                    _two_vectors_of_row(
-                        real, left, a_row, a_step, right, n_columns,
-                        start, start_row, out, n_columns, last, rows, steps, 0,
-                    )  # fmt: skip
-                elif n_rows == 1:
-                    _one_vector_of_row(
-                        real, left, a_row, a_step, right, n_columns,
-                        start, start_row, out, n_columns, last, rows, steps, 0,
                     )  # fmt: skip
                 elif width == 3:
                     _three_vectors(

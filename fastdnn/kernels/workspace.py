@@ -5,12 +5,15 @@ compiled function that is handed arrays takes seven numbers for each and one tha
 them all takes a hundred, at every call; a record is one pointer.
 """
 
+import ctypes
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
+from numba.core import types
 
-from fastdnn._jit import kernel
+from fastdnn._jit import JIT_ENABLED, emitted, kernel
 from fastdnn.kernels.barrier import TEAM_SIZE
 from fastdnn.kernels.views import matrix_at, require_within, vector_at
 
@@ -137,6 +140,25 @@ def point_to(table: np.ndarray, arrays: Network | Data) -> None:
         table["n_partial"] = arrays.partial.shape[1]
     else:
         table["n_features"], table["n_targets"] = arrays.X.shape[1], arrays.Y.shape[1]
+
+
+def _emitted_settings_at(typingctx, address):  # needs jit
+    record_type = numba.from_dtype(SETTINGS)
+
+    def codegen(context, builder, signature, args):
+        return builder.inttoptr(args[0], context.get_value_type(record_type))
+
+    return record_type(types.intp), codegen
+
+
+if JIT_ENABLED:  # needs jit
+    settings_at = emitted(_emitted_settings_at)
+else:
+
+    def settings_at(address):
+        """View the settings at an address. Python hands a number over in no time."""
+        memory = (ctypes.c_char * SETTINGS.itemsize).from_address(int(address))
+        return np.frombuffer(memory, SETTINGS)[0]  # type: ignore[call-overload]
 
 
 # Views. `s` is the record, `real` any number of the computing type.

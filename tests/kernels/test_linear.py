@@ -86,9 +86,11 @@ def test_gradient_of_blocks_equals_numpy(n_rows, n_in, n_out, dtype):
 
 
 @pytest.mark.needs_jit
-def test_a_row_does_not_depend_on_the_others():
-    (A, W, b, _), _ = operands(21, 30, 40, np.float32)
-    together, alone = np.empty((21, 40), np.float32), np.empty((1, 40), np.float32)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("n_in", "n_out"), [(30, 40), (7, 3), (INNER_BLOCK + 5, 113)])
+def test_a_row_does_not_depend_on_the_others(n_in, n_out, dtype):
+    (A, W, b, _), _ = operands(21, n_in, n_out, dtype)
+    together, alone = np.empty((21, n_out), dtype), np.empty((1, n_out), dtype)
     forward(A, W, b, together)
     for i in range(21):
         forward(A[i : i + 1], W, b, alone)

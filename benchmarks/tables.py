@@ -1,0 +1,329 @@
+"""The README's tables, in Markdown, from the stored results of the benchmarks.
+
+Needs nothing but the standard library, so that a check runs wherever Python does.
+"""
+
+import json
+import statistics
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent
+
+#: The command that stores the results of each JSON file.
+COMMANDS = {
+    "speed": "python -m benchmarks.compare --all --json",
+    "accuracy": "python -m benchmarks.accuracy",
+    "matmul": "python -m benchmarks.matmul_share --json",
+    "prediction": "python -m benchmarks.prediction --json",
+    "cold_start": "python -m benchmarks.cold_start --json",
+    "scaling": "python -m benchmarks.scaling --json",
+    "grid_search": "python -m benchmarks.grid_search --json",
+    "memory": "python -m benchmarks.memory --json",
+}
+
+#: The comparisons that `benchmarks.compare --all` stores, the main one first.
+VARIANTS = [
+    "relu float32",
+    "tanh float32",
+    "logistic float32",
+    "relu float64",
+    "relu float32 one thread",
+]
+
+
+class MissingResults(Exception):
+    """Results that a table or picture shows are not stored."""
+
+
+def stored(name: str) -> Any:
+    """Return the results in ``benchmarks/<name>.json``."""
+    try:
+        return json.loads((FOLDER / f"{name}.json").read_text())
+    except FileNotFoundError:
+        raise MissingResults(f"benchmarks/{name}.json is missing: {COMMANDS[name]}") from None
+
+
+def variant(name: str) -> Any:
+    """Return one comparison of ``benchmarks/speed.json``."""
+    variants = stored("speed")
+    if name not in variants:
+        raise MissingResults(
+            f"benchmarks/speed.json has no comparison {name!r}: {COMMANDS['speed']}"
+        )
+    return variants[name]
+
+
+# -- figures in words -----------------------------------------------------------------------
+
+
+def digits(value: float) -> str:
+    """Return a number with about three digits: 0.85, 3.20, 20.2, 312."""
+    size = abs(value)
+    return f"{value:.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}"
+
+
+def times(value: float) -> str:
+    """Return a ratio, with a second decimal where it tells a win from a loss."""
+    return f"{value:.2f}x" if value < 2 else f"{value:.1f}x"
+
+
+def times_with_spread(figures: dict[str, float]) -> str:
+    """Return a median ratio with the lowest and the highest in brackets."""
+    lowest, highest = (times(figures[end])[:-1] for end in ("lowest", "highest"))
+    return f"{times(figures['ratio'])} ({lowest} to {highest})"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in the unit that suits them."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{digits(seconds / size)} {unit}"
+    return f"{digits(1e6 * seconds)} µs"
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """Return a Markdown table."""
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def described(environment: dict[str, Any]) -> str:
+    """Return processor, versions and BLAS threads in a line."""
+    versions = ", ".join(f"{name} {v}" for name, v in environment["versions"].items())
+    cpus = environment["cpus"]
+    return (
+        f"{environment['processor']}, {cpus} CPU{'s' if cpus > 1 else ''}, Python "
+        f"{environment['python']}, {versions}. BLAS: {'; '.join(environment['blas'])}."
+    )
+
+
+def machine(results: dict[str, Any]) -> str:
+    """Describe where results were made, in short if that is where the first table was."""
+    here, first = results["environment"], variant(VARIANTS[0])["environment"]
+    versions = here["versions"].items() <= first["versions"].items()
+    if versions and all(here[key] == first[key] for key in ("processor", "cpus", "blas")):
+        return "Machine, versions and BLAS threads as in the first table."
+    return described(here)
+
+
+# -- tables ---------------------------------------------------------------------------------
+
+
+def speed_table() -> str:
+    """Return the table of whole fits, wins and losses alike."""
+    main = variant(VARIANTS[0])
+    results = main["results"]
+    others = _contenders(results)
+    rows = []
+    for case, figures in results.items():
+        ratios = [times_with_spread(figures[who]) for who in others]
+        rows.append([case, f"{figures['fastdnn']['us_per_step']:.0f}", *ratios])
+    threads = ", ".join(
+        f"{case} {figures['pytorch']['threads']}"
+        for case, figures in results.items()
+        if "pytorch" in figures
+    )
+    return "\n".join(
+        [
+            table(["case", "fastdnn, µs a step", *(f"over {who}" for who in others)], rows),
+            "",
+            f"Median of {main['turns']} interleaved turns, lowest and highest in brackets;",
+            "same hyperparameters, epochs, float64 input and loss, everything warmed up.",
+            *([f"PyTorch on its best number of threads: {threads}."] if threads else []),
+            described(main["environment"]),
+        ]
+    )
+
+
+def _contenders(results: dict[str, Any]) -> list[str]:
+    return [who for who in next(iter(results.values())) if who != "fastdnn"]
+
+
+def variants_table() -> str:
+    """Return geometric means of all comparisons, and their lowest and highest case."""
+    main = variant(VARIANTS[0])
+    others = _contenders(main["results"])
+    rows = []
+    for name in VARIANTS:
+        results = variant(name)["results"]
+        cells = []
+        for who in others:
+            by_case = {case: f[who]["ratio"] for case, f in results.items() if who in f}
+            if not by_case:
+                cells.append("not run")
+                continue
+            mean = statistics.geometric_mean(by_case.values())
+            low, high = min(by_case, key=by_case.__getitem__), max(by_case, key=by_case.get)
+            cells.append(
+                f"{times(mean)} ({low} {times(by_case[low])}, {high} {times(by_case[high])})"
+            )
+        rows.append([name.replace(" ", ", ", 2), *cells])
+    return "\n".join(
+        [
+            table(["network", *(f"over {who}" for who in others)], rows),
+            "",
+            "Geometric means over the cases; in brackets the case with the lowest and the one",
+            "with the highest ratio. The precision is that of fastdnn, numpy and pytorch;",
+            "scikit-learn computes in float64.",
+            *(
+                f"{name}: {machine(variant(name))}"
+                for name in VARIANTS
+                if variant(name)["environment"] != main["environment"]
+            ),
+        ]
+    )
+
+
+def matmul_table() -> str:
+    """Return how near fits on one thread come to the products alone."""
+    results = stored("matmul")
+    rows = []
+    for case, f in results["results"].items():
+        two = times_with_spread(f["two_threads"]) if "two_threads" in f else "not run"
+        rows.append(
+            [
+                case,
+                digits(f["fit_gflops"]),
+                digits(f["sgemm_gflops"]),
+                f"{f['share']:.0%}",
+                two,
+            ]
+        )
+    header = ["case", "fit, GFLOP/s", "sgemm, GFLOP/s", "share", "two threads over one"]
+    return f"{table(header, rows)}\n\n{machine(results)}"
+
+
+def prediction_table() -> str:
+    """Return `predict_proba` of many rows and of one."""
+    results = stored("prediction")
+    rows = []
+    for case, figures in results["results"].items():
+        layers = "-".join(map(str, figures["layers"]))
+        for what in ("many", "one"):
+            f = figures[what]
+            rows.append(
+                [
+                    f"{case}, {layers}",
+                    str(f["rows"]),
+                    duration(f["fastdnn"]),
+                    duration(f["scikit-learn"]),
+                    times_with_spread(f),
+                ]
+            )
+        for dtype, seconds in figures["network"].items():
+            name = f"{case}, `DeepNeuralNetwork`, {dtype}"
+            rows.append([name, "1", duration(seconds), "", ""])
+    header = ["network", "rows", "fastdnn", "scikit-learn", "over scikit-learn"]
+    return f"{table(header, rows)}\n\n{machine(results)}"
+
+
+def cold_start_table() -> str:
+    """Return what compiling costs."""
+    results = stored("cold_start")
+    parts = list(next(iter(results["results"].values())))
+    rows = []
+    for dtype, figures in results["results"].items():
+        cells = [
+            f"{duration(figures[part]['cpu'])}, {duration(figures[part]['wall'])}"
+            for part in parts
+            if part in figures
+        ]
+        rows.append([dtype, *cells])
+    return f"{table(['CPU, wall', *parts], rows)}\n\n{machine(results)}"
+
+
+def scaling_table() -> str:
+    """Return the cost of an operation against size."""
+    results = stored("scaling")
+    rows = []
+    for name, points in results["panels"].items():
+        picoseconds = [point["ps_per_flop"] for point in points]
+        rises = [b / a for a, b in pairwise(picoseconds)]
+        rows.append(
+            [
+                name,
+                ", ".join(str(point["size"]) for point in points),
+                ", ".join(digits(value) for value in picoseconds),
+                times(max(rises, default=1.0)),
+            ]
+        )
+    header = ["varied", "sizes", "picoseconds an operation", "largest rise"]
+    return f"{table(header, rows)}\n\n{machine(results)}"
+
+
+def grid_search_table() -> str:
+    """Return a grid search by estimator and joblib backend."""
+    results = stored("grid_search")
+    rows = []
+    for who, backends in results["results"].items():
+        for backend, f in backends.items():
+            t = f["threads"]
+            runnable = f"{t['median']:.0f}, {t['maximum']}" if t else "not run"
+            best = backend == results["best"][who]
+            ratio = times_with_spread(results) if best and who == "fastdnn" else ""
+            rows.append([f"{who}, {backend}", duration(f["seconds"]), runnable, ratio])
+    header = [
+        "estimator and backend",
+        "time",
+        "runnable threads: median, most",
+        "best over best",
+    ]
+    compiled = results["compiled"]
+    return "\n".join(
+        [
+            table(header, rows),
+            "",
+            f"{results['jobs']} jobs. Compiled during the searches: "
+            f"{compiled['misses'] + compiled['misses_in_workers']} functions, "
+            f"{compiled['new_files']} new files in the cache.",
+            machine(results),
+        ]
+    )
+
+
+def memory_table() -> str:
+    """Return the highest resident size of a fit."""
+    results = stored("memory")
+    rows = [
+        [
+            who,
+            f"{1e-6 * f['data']:.0f} MB",
+            f"{1e-6 * f['increase']:.1f} MB",
+            f"{f['ratio']:.2f}",
+        ]
+        for who, f in results["results"].items()
+    ]
+    header = ["estimator", "data", "added by the fit", "highest over data and network"]
+    return f"{table(header, rows)}\n\n{machine(results)}"
+
+
+def accuracy_table() -> str:
+    """Return the table of test scores in float32."""
+    rows = [
+        [
+            name,
+            f"{f['fastdnn']:.4f}",
+            f"{f['scikit-learn']:.4f}",
+            f"{f['difference']:+.5f}",
+            f"{f['standard_error']:.5f}",
+        ]
+        for name, f in stored("accuracy").items()
+    ]
+    return table(["data", "fastdnn", "scikit-learn", "difference", "standard error"], rows)
+
+
+#: The tables by the name of their markers in the README.
+TABLES: dict[str, Callable[[], str]] = {
+    "speed": speed_table,
+    "variants": variants_table,
+    "matmul": matmul_table,
+    "prediction": prediction_table,
+    "cold_start": cold_start_table,
+    "scaling": scaling_table,
+    "grid_search": grid_search_table,
+    "memory": memory_table,
+    "accuracy": accuracy_table,
+}
