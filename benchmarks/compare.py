@@ -47,6 +47,7 @@ VARIANTS = [
     Variant(activation="tanh"),
     Variant(activation="logistic"),
     Variant(dtype="float64"),
+    Variant(activation="tanh", dtype="float64"),
     Variant(one_thread=True),
 ]
 

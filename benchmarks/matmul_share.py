@@ -1,16 +1,19 @@
-"""How near whole fits come to the machine's own matrix products, and what threads add.
+"""How near training steps come to the machine's own matrix products, and what threads add.
 
     python -m benchmarks.matmul_share [CASE ...] [--json]
 
-For every case, on one thread: the rate at which a whole fit does the operations of its
-matrix products alone (bias, activation, loss, optimiser, shuffling and Python count as
-time but not as operations), as a share of the rate of SciPy's ``sgemm`` on large square
-matrices, which runs next to each fit. Then the speed of two threads over one.
+For every case, on one thread: the rate at which training steps do the operations of their
+matrix products alone, as a share of the rate of SciPy's ``sgemm`` on large square matrices,
+which runs next to each fit. Gathering, bias, activation, loss, optimiser, shuffling and the
+Python of each epoch count as time but not as operations; what a fit costs once, such as the
+conversion of X, is left out by the difference of a long and a short fit. Then the speed of
+two threads over one, of whole fits and of steps.
 """
 
 import argparse
 import statistics
 from collections.abc import Callable
+from typing import Any
 
 import joblib
 import numpy as np
@@ -59,35 +62,47 @@ def best_size(sizes: tuple[int, ...] = _SIZES) -> tuple[int, dict[int, float]]:
     return max(rates, key=rates.__getitem__), rates
 
 
-def fit_on(case: Case, n_threads: int) -> Fit:
-    """Return a fit of `DNNClassifier` in float32 on so many threads."""
-    return estimator_fit(DNNClassifier(**case.hyperparameters(), n_threads=n_threads), case)
+#: The long fits do so many times the epochs of the short ones.
+_LONG = 4
 
 
-def share(case: Case, size: int, turns: int) -> dict[str, float]:
-    """Return GFLOP/s of ``sgemm`` and of a fit's products on one thread, and the share."""
-    runs = {"sgemm": sgemm_on_one_thread(size), "fit": fit_on(case, 1)}
+def fits_on(case: Case, n_threads: int) -> dict[str, Fit]:
+    """Return a short and a long fit of `DNNClassifier` in float32 on so many threads."""
+    fits = {}
+    for name, epochs in (("short", case.epochs), ("long", _LONG * case.epochs)):
+        settings = case.hyperparameters() | {"max_iter": epochs, "n_threads": n_threads}
+        fits[f"{name} {n_threads}"] = estimator_fit(DNNClassifier(**settings), case)
+    return fits
+
+
+def measure(case: Case, size: int, turns: int, thread_counts: list[int]) -> dict[str, Any]:
+    """Return the share of one thread's steps, and the speed of two threads over one."""
+    runs: dict[str, Callable[[], object]] = {"sgemm": sgemm_on_one_thread(size)}
+    for n_threads in thread_counts:
+        runs |= fits_on(case, n_threads)
     for run in runs.values():
         run()
     seconds = interleaved(runs, turns)
-    flops = matmul_flops(case.layer_sizes()) * case.n_samples * case.epochs
+    steps = {
+        n: [
+            (long - short) / ((_LONG - 1) * case.steps())
+            for long, short in zip(seconds[f"long {n}"], seconds[f"short {n}"], strict=True)
+        ]
+        for n in thread_counts
+    }
+    flops = matmul_flops(case.layer_sizes()) * case.n_samples * case.epochs / case.steps()
     sgemm_rates = [2e-9 * size**3 / t for t in seconds["sgemm"]]
-    fit_rates = [1e-9 * flops / t for t in seconds["fit"]]
-    shares = [fit / peak for fit, peak in zip(fit_rates, sgemm_rates, strict=True)]
-    return {
+    step_rates = [1e-9 * flops / t for t in steps[1]]
+    shares = [rate / peak for rate, peak in zip(step_rates, sgemm_rates, strict=True)]
+    result: dict[str, Any] = {
         "sgemm_gflops": statistics.median(sgemm_rates),
-        "fit_gflops": statistics.median(fit_rates),
-        "us_per_step": 1e6 * statistics.median(seconds["fit"]) / case.steps(),
+        "fit_gflops": statistics.median(step_rates),
+        "us_per_step": 1e6 * statistics.median(steps[1]),
     } | spread(shares, "share")
-
-
-def threads_speedup(case: Case, turns: int) -> dict[str, float]:
-    """Return how many times as fast two threads are as one."""
-    fits = {"one": fit_on(case, 1), "two": fit_on(case, 2)}
-    for fit in fits.values():
-        fit()
-    seconds = interleaved(fits, turns)
-    return times_as_fast(seconds["one"], seconds["two"])
+    if 2 in thread_counts:
+        result["two_threads"] = times_as_fast(steps[1], steps[2])
+        result["two_threads_fit"] = times_as_fast(seconds["short 1"], seconds["short 2"])
+    return result
 
 
 def main() -> None:
@@ -104,17 +119,19 @@ def main() -> None:
         print("This process has one CPU: two threads are not timed.")
     results = {}
     for name in arguments.cases or CASES:
-        figures = results[name] = share(CASES[name], size, arguments.turns)
+        counts = [1, 2] if two else [1]
+        figures = results[name] = measure(CASES[name], size, arguments.turns, counts)
         line = (
             f"{name:8s} {figures['fit_gflops']:6.1f} of {figures['sgemm_gflops']:.1f} GFLOP/s "
             f"{100 * figures['share']:4.1f} % ({100 * figures['lowest']:.1f} to "
             f"{100 * figures['highest']:.1f})"
         )
         if two:
-            speedup = figures["two_threads"] = threads_speedup(CASES[name], arguments.turns)
+            speedup, whole = figures["two_threads"], figures["two_threads_fit"]
             line += (
                 f"   two threads {speedup['ratio']:.2f} times one "
-                f"({speedup['lowest']:.2f} to {speedup['highest']:.2f})"
+                f"({speedup['lowest']:.2f} to {speedup['highest']:.2f}), "
+                f"of whole fits {whole['ratio']:.2f}"
             )
         print(line, flush=True)
     stored = {

@@ -30,6 +30,7 @@ VARIANTS = [
     "tanh float32",
     "logistic float32",
     "relu float64",
+    "tanh float64",
     "relu float32 one thread",
 ]
 
@@ -178,7 +179,7 @@ def variants_table() -> str:
 
 
 def matmul_table() -> str:
-    """Return how near fits on one thread come to the products alone."""
+    """Return how near steps on one thread come to the products alone."""
     results = stored("matmul")
     rows = []
     for case, f in results["results"].items():
@@ -192,7 +193,7 @@ def matmul_table() -> str:
                 two,
             ]
         )
-    header = ["case", "fit, GFLOP/s", "sgemm, GFLOP/s", "share", "two threads over one"]
+    header = ["case", "steps, GFLOP/s", "sgemm, GFLOP/s", "share", "two threads over one"]
     return f"{table(header, rows)}\n\n{machine(results)}"
 
 

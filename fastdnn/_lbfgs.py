@@ -7,10 +7,10 @@ import scipy.optimize
 from sklearn.utils.fixes import _get_additional_lbfgs_options_dict
 from sklearn.utils.optimize import _check_optimize_result
 
+from fastdnn._blas import single_threaded_blas
 from fastdnn._parameters import Parameters
 from fastdnn._plan import plan_training
 from fastdnn._samples import AS_THEY_LIE, Samples
-from fastdnn._threads import single_threaded_blas
 from fastdnn._training import EpochRunner, log_loss_cap
 
 # Rows whose activations are held at a time.

@@ -1,64 +1,21 @@
-"""Worker teams on Python threads, and the guard that keeps BLAS to one thread inside them."""
+"""Worker teams on Python threads, and how many threads a workload is offered."""
 
-import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any
 
 import joblib
 import numpy as np
 from joblib.parallel import get_active_backend
-from threadpoolctl import ThreadpoolController
 
+from fastdnn._crowding import TeamRecord, crowding
 from fastdnn._jit import JIT_ENABLED
-from fastdnn.kernels.barrier import CLOSED, FAILED, GENERATION, LONG_WAITS
+from fastdnn.kernels.barrier import CLOSED, FAILED, LONG_WAITS
 
 # Shared out, a piece of work of so many floating-point operations gains more than meeting
 # twice costs (a training step), or than starting threads does (a prediction).
 STEP_THAT_PAYS, PREDICTION_THAT_PAYS = 2e6, 5e7
-
-
-class _Crowding:
-    """Whether other programs need the processors, as the teams of this process see it.
-
-    Workers that wait for one that is not being run are slower than one worker alone. So
-    when long waits are frequent, teams work alone for a while: each time twice as long, as
-    long as that does not change.
-    """
-
-    # The share of meetings that may keep a worker waiting for long, judged over so many.
-    _tolerated, _meetings_to_judge = 0.02, 50
-    # Starting and waking threads takes a few long waits; more are no coincidence.
-    _waits_to_judge = 6
-    _shortest, _longest = 0.1, 3.2
-
-    def __init__(self) -> None:
-        self._alone_until, self._next_seconds = 0.0, self._shortest
-        self._n_meetings = self._n_long_waits = 0
-
-    def is_seen(self) -> bool:
-        """Whether a run is better done alone."""
-        return time.monotonic() < self._alone_until
-
-    def report(self, n_meetings: int, n_long_waits: int) -> None:
-        """Take note of how often the workers met in a run, and waited for long."""
-        self._n_meetings += n_meetings
-        self._n_long_waits += n_long_waits
-        many = self._n_long_waits >= self._waits_to_judge
-        if not many and self._n_meetings < self._meetings_to_judge:
-            return
-        if many and self._n_long_waits > self._tolerated * self._n_meetings:
-            self._alone_until = time.monotonic() + self._next_seconds
-            self._next_seconds = min(2.0 * self._next_seconds, self._longest)
-        elif self._n_meetings >= self._meetings_to_judge:
-            self._next_seconds = self._shortest
-        self._n_meetings = self._n_long_waits = 0
-
-
-_crowding = _Crowding()
 
 
 def threads_offered(n_threads: int | None, pays: bool) -> int:
@@ -83,88 +40,6 @@ def threads_offered(n_threads: int | None, pays: bool) -> int:
     if getattr(backend, "nesting_level", 0):
         return 1
     return joblib.cpu_count()
-
-
-class _BlasGuard:
-    """Keeps BLAS to one thread while any fit runs.
-
-    The limits of most BLAS libraries belong to the process. If each of several fits saved
-    and restored them, one would restore what another had set: so the first to enter saves
-    them and the last to leave restores them. OpenBLAS on OpenMP keeps a limit for each
-    thread; there every thread that enters sets its own.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._users = 0
-        self._libraries: list[Any] | None = None
-        self._saved: list[tuple[Any, int]] = []
-
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
-        with self._lock:
-            if self._libraries is None:
-                # Only libraries that are loaded can be limited.
-                controller = ThreadpoolController().select(user_api="blas")
-                self._libraries = controller.lib_controllers
-            if self._users == 0:
-                self._saved = _limit(x for x in self._libraries if not _is_per_thread(x))
-            self._users += 1
-        own = _limit(x for x in self._libraries if _is_per_thread(x))
-        try:
-            yield
-        finally:
-            _restore(own)
-            with self._lock:
-                self._users -= 1
-                if self._users == 0:
-                    _restore(self._saved)
-
-    def reset_after_fork(self) -> None:
-        """Forget the fits of the parent process: its threads do not exist here."""
-        if self._users:
-            _restore(self._saved)
-        self._lock = threading.Lock()
-        self._users = 0
-
-
-def _is_per_thread(library: Any) -> bool:
-    openmp = getattr(library, "threading_layer", None) == "openmp"
-    return library.internal_api == "openblas" and openmp
-
-
-def _limit(libraries: Iterable[Any]) -> list[tuple[Any, int]]:
-    """Limit the libraries to one thread and return what they had."""
-    saved = [(library, library.get_num_threads()) for library in libraries]
-    for library, _ in saved:
-        _set_num_threads(library, 1)
-    return saved
-
-
-def _restore(saved: list[tuple[Any, int]]) -> None:
-    for library, n_threads in saved:
-        _set_num_threads(library, n_threads)
-
-
-def _set_num_threads(library: Any, n_threads: int) -> None:
-    # From 3.7 on, threadpoolctl silently ignores all threads but the first that has set
-    # a limit of the process, until that one gives up control.
-    give_up_control = getattr(library, "clear_controlling_thread", None)
-    for _ in range(100):  # another thread may take control in between
-        if give_up_control is not None:
-            give_up_control(force=True)
-        library.set_num_threads(n_threads)
-        if library.get_num_threads() == n_threads:
-            break
-    if give_up_control is not None:
-        give_up_control(force=True)
-
-
-#: ``with single_threaded_blas():`` around solvers that call BLAS.
-single_threaded_blas = _BlasGuard()
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=single_threaded_blas.reset_after_fork)
 
 
 class Team:
@@ -199,6 +74,7 @@ class Team:
         self._changed = threading.Condition(threading.Lock())
         self._n_runs = 0
         self._is_closed = False
+        self._record = TeamRecord()
 
     def __enter__(self) -> "Team":
         return self
@@ -211,21 +87,41 @@ class Team:
         for thread in self._threads:
             thread.join()
 
-    def run(self) -> None:
-        """Do one run, with all workers or alone.
+    def run(self, n_batches: int) -> None:
+        """Do one run of so many batches, with all workers or alone.
 
         Raises
         ------
         BaseException
             The first error of any worker.
         """
-        if self._size == 1 or _crowding.is_seen():
-            self._taking_part[0] = 1
+        if self._size == 1:
             self._work(0, 0)
-            return
+        elif crowding.is_seen():
+            self._run_alone()
+        elif self._record.is_suspicious:
+            seconds = self._run_alone()
+            if seconds < n_batches * self._record.seconds_per_batch:
+                crowding.begin()
+            self._record = TeamRecord()
+        else:
+            if self._record.is_complete:
+                if self._record.is_flawless:
+                    crowding.end()
+                self._record = TeamRecord()
+            self._run_together(n_batches)
+
+    def _run_alone(self) -> float:
+        start = time.perf_counter()
+        self._taking_part[0] = 1
+        self._work(0, 0)
+        return time.perf_counter() - start
+
+    def _run_together(self, n_batches: int) -> None:
         self._taking_part[0] = self._size
         counters = self._counters
-        meetings, long_waits = counters[GENERATION], counters[LONG_WAITS]
+        long_waits = int(counters[LONG_WAITS])
+        start = time.perf_counter()
         try:
             if not self._threads:
                 self._start()
@@ -238,7 +134,11 @@ class Team:
             raise
         if self._errors:
             raise self._errors[0]
-        _crowding.report(counters[GENERATION] - meetings, counters[LONG_WAITS] - long_waits)
+        self._record.add(
+            n_batches,
+            time.perf_counter() - start,
+            int(counters[LONG_WAITS]) - long_waits,
+        )
 
     def _start(self) -> None:
         for worker in range(1, self._size):

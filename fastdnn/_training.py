@@ -138,7 +138,7 @@ class EpochRunner:
             last = min(n_rows, first + full)
             self._first[0], self._last[0] = first, last
             start = time.perf_counter()
-            self._team.run()
+            self._team.run(-(-(last - first) // self._batch_size))
             seconds = time.perf_counter() - start
             # A run cut short says little; never grow by much from a single timing.
             if last - first == full:

@@ -18,6 +18,7 @@ TEAM_SIZE = 56
 
 # A spin takes 10 to 50 nanoseconds, yielding a few hundred.
 _SPINS_BEFORE_YIELD = 1000
+_YIELDS_OF_LONG_WAIT = 1500
 _SPINS_BETWEEN_RUNS, _YIELDS_BETWEEN_RUNS = 5_000, 3_000
 
 
@@ -109,8 +110,8 @@ else:  # plain Python runs in teams of one, which never wait
 def meet(team, n_workers):
     """Wait for all workers of the team; then the task counter starts at zero again.
 
-    Counts the waits that end up yielding the processor. Returns False when a worker failed
-    to start, and True otherwise.
+    Counts the waits of about a millisecond or more, as long as another program keeps a
+    processor. Returns False when a worker failed to start, and True otherwise.
     """
     if n_workers == 1:
         team[NEXT_TASK] = 0
@@ -126,7 +127,7 @@ def meet(team, n_workers):
         pause()
         spins += 1
         if spins > _SPINS_BEFORE_YIELD:
-            if spins == _SPINS_BEFORE_YIELD + 1:
+            if spins == _SPINS_BEFORE_YIELD + _YIELDS_OF_LONG_WAIT:
                 fetch_add(team, LONG_WAITS, 1)
             if load(team, FAILED) != 0:
                 return False
