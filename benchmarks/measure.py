@@ -18,9 +18,9 @@ from fastdnn._version import VERSION
 
 FOLDER = Path(__file__).parent
 
-# After their last call the threads of OpenBLAS and OpenMP go on spinning for up to some
-# 30 ms, on processors that the next in turn needs.
-_REST_SECONDS = 0.05
+# After their last call the threads of OpenBLAS and OpenMP go on spinning, for up to some
+# 30 and 200 ms, on processors that the next in turn needs.
+_REST_SECONDS = 0.25
 
 
 def interleaved(
@@ -38,7 +38,7 @@ def interleaved(
         What is timed, without arguments.
     turns : int
         How often each of them runs.
-    rest : float, default=0.05
+    rest : float, default=0.25
         Seconds to wait before each run.
 
     Returns

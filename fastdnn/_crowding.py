@@ -10,7 +10,7 @@ class Crowding:
     that is so, teams work alone: from one try to the next twice as long.
     """
 
-    shortest, longest = 0.1, 3.2  # seconds
+    shortest, longest = 0.1, 0.8  # seconds
 
     def __init__(self) -> None:
         self._alone_until, self._next_seconds = 0.0, self.shortest
