@@ -26,7 +26,7 @@ def require_agreement(name, agreed):
 @pytest.mark.parametrize("name", list(CASES))
 def test_fit(benchmark, name, contender, agreed):
     if reason := why_missing(contender):
-        pytest.skip(reason)
+        pytest.skip(reason)  # PyTorch is optional; the reason says how to install it
     require_agreement(name, agreed)
     case = CASES[name]
     benchmark.group = f"fit {name}"

@@ -44,10 +44,10 @@ class Plan:
 
     Attributes
     ----------
-    settings : record
+    table, settings : ndarray of one record, record
         The settings as the engine takes them, with the addresses of the network.
-    address : int
-        Where the settings lie.
+    address, team_address : int
+        Where the settings and the team's counters lie.
     columns : dict of str to ndarray
         Some of the same, each field as an array of one: quick to read and write, where a
         field of the record takes microseconds.
@@ -55,6 +55,8 @@ class Plan:
         The parameters and the memory to train them in.
     n_workers : int
         As many workers as pay, at most as many as were offered.
+    shard_rows : int
+        Rows of a shard of a batch, or of a block to predict.
     """
 
     def __init__(self, table: np.ndarray, network: Network, n_workers: int) -> None:

@@ -18,7 +18,7 @@ README = ROOT / "README.md"
 
 sys.path.insert(0, str(ROOT))  # the benchmarks are not installed
 
-from benchmarks import pictures, tables  # noqa: E402
+from benchmarks import pictures, tables  # noqa: E402 - found only after the line above
 
 
 def filled(text: str, problems: list[str]) -> str:

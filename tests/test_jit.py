@@ -133,7 +133,8 @@ def test_impossible_location_means_no_cache(tmp_path):
 def test_unwritable_location_means_no_cache(tmp_path):
     tmp_path.chmod(0o500)
     if os.access(tmp_path, os.W_OK):
-        pytest.skip("no mode keeps this user from writing")
+        # As root, in containers: the test above covers the same branch there.
+        pytest.skip("this user may write whatever the mode of a folder")
     assert "compiles without a cache" in call_relu(tmp_path)
     assert not cached_files(tmp_path)
 

@@ -80,7 +80,7 @@ def add_column_sums(D, db):
 
 @loop_kernel
 def softmax_log_loss(Z, Y, w, cap, D, db):
-    """Categorical cross-entropy; writes D, adds to db.
+    """Categorical cross-entropy; writes D, adds to db; `Z` is scratch afterwards.
 
     `Y` holds one class position a row, or a matrix of target probabilities like `Z`.
     """

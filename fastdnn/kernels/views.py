@@ -93,6 +93,7 @@ else:
             return np.empty(0, dtype)
         kind = ctypes.c_char * int(length * dtype.itemsize)
         memory = kind.from_address(int(address + start * dtype.itemsize))
+        # NumPy's type stubs do not know that a ctypes array is a buffer.
         return np.frombuffer(memory, dtype)  # type: ignore[call-overload]
 
     def matrix_at(like, address, start, n_rows, n_columns):

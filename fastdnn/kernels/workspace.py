@@ -151,13 +151,16 @@ def _emitted_settings_at(typingctx, address):  # needs jit
     return record_type(types.intp), codegen
 
 
+# Entry points are given the address: numba takes microseconds to recognise a record that
+# comes from Python, and next to nothing for a number.
 if JIT_ENABLED:  # needs jit
     settings_at = emitted(_emitted_settings_at)
 else:
 
     def settings_at(address):
-        """View the settings at an address. Python hands a number over in no time."""
+        """View the settings that lie at an address."""
         memory = (ctypes.c_char * SETTINGS.itemsize).from_address(int(address))
+        # NumPy's type stubs do not know that a ctypes array is a buffer.
         return np.frombuffer(memory, SETTINGS)[0]  # type: ignore[call-overload]
 
 
