@@ -13,11 +13,11 @@ from fastdnn._parameters import Parameters
 from fastdnn._samples import Samples
 from fastdnn._threads import STEP_THAT_PAYS, threads_offered
 from fastdnn.kernels.activations import ACTIVATION_CODES, ACTIVATIONS
-from fastdnn.kernels.barrier import TEAM_SIZE
+from fastdnn.kernels.barrier import team_size
 from fastdnn.kernels.losses import loss_code
 from fastdnn.kernels.matmul import TILE_ROWS
 from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS
-from fastdnn.kernels.workspace import SETTINGS, Network, point_to
+from fastdnn.kernels.workspace import N_OUT, SETTINGS, Network, point_to
 
 # Tasks below this many floating-point operations cost more to hand out than they gain.
 _FLOPS_PER_SHARD, _FLOPS_PER_BLOCK = 1e6, 2e5
@@ -26,6 +26,9 @@ _FLOPS_PER_SHARD, _FLOPS_PER_BLOCK = 1e6, 2e5
 _MIN_SHARD_ROWS, _MAX_SHARD_ROWS, _MIN_BLOCK_ROWS = 64, 256, 32
 # Shards of a batch and blocks of a layer, unless they grow too large for the cache.
 _MAX_SHARES = 16
+# Elements of a block whose gradient has only to be added up from the shards: its parts stay
+# in the first-level cache, and it takes about a microsecond.
+_ELEMENTS_TO_STEP = 2048
 # A block of a weight gradient is stepped while it is in the second-level cache.
 _MAX_BLOCK_BYTES = 256 * 1024
 # Prediction keeps the activations of one block of rows in the second-level cache.
@@ -122,15 +125,24 @@ def _layer_table(
     return np.array(rows, dtype=np.int64)
 
 
-def _block_table(parameters: Parameters, batch_size: int) -> np.ndarray:
+def _moves_less_by_shard(parameters: Parameters, batch_size: int, n_shards: int) -> bool:
+    """Whether the gradients of all shards are smaller than what they are made from."""
+    sizes = parameters.layer_sizes
+    return n_shards * parameters.theta.size <= batch_size * (sum(sizes) + sum(sizes[1:]))
+
+
+def _block_table(parameters: Parameters, batch_size: int, by_shard: bool) -> np.ndarray:
     """Cut the weight gradients into blocks of rows, the costliest first."""
     itemsize = parameters.theta.itemsize
     rows = []
     for l, W in enumerate(parameters.coefs):
         n_in, n_out = W.shape
-        to_share = min(_MAX_SHARES, int(2.0 * batch_size * W.size / _FLOPS_PER_BLOCK))
-        for_cache = -(-W.size * itemsize // _MAX_BLOCK_BYTES)
-        height = max(_MIN_BLOCK_ROWS, _whole_tiles(n_in / max(1, to_share, for_cache)))
+        if by_shard:
+            height = -(-n_in // -(-W.size // _ELEMENTS_TO_STEP))
+        else:
+            to_share = min(_MAX_SHARES, int(2.0 * batch_size * W.size / _FLOPS_PER_BLOCK))
+            for_cache = -(-W.size * itemsize // _MAX_BLOCK_BYTES)
+            height = max(_MIN_BLOCK_ROWS, _whole_tiles(n_in / max(1, to_share, for_cache)))
         for first in range(0, n_in, height):
             rows.append((l, first, min(height, n_in - first), n_out))
     rows.sort(key=lambda row: -row[2] * row[3])
@@ -218,14 +230,17 @@ def plan_training(
         settings.y_start = workspace.take(batch_size * samples.n_targets)
         settings.w_start = workspace.take(batch_size if settings.weighted else 0)
     layers = _layer_table(parameters, activations, batch_size, workspace, with_deltas=True)
+    by_shard = not samples.is_sparse and _moves_less_by_shard(parameters, batch_size, n_shards)
+    settings.gradient_by_shard = by_shard
+    first = 0 if by_shard else parameters.n_weights  # shards make the rest of the gradient
     # Whole cache lines, which no two workers write to.
-    settings.db_size = _aligned(parameters.n_biases)
-    settings.db_start = workspace.take(n_shards * settings.db_size)
-    blocks = _block_table(parameters, batch_size)
+    settings.gradient_size = _aligned(parameters.theta.size - first)
+    settings.gradient_start = workspace.take(n_shards * settings.gradient_size) - first
+    blocks = _block_table(parameters, batch_size, by_shard)
     offered = threads_offered(n_threads, _step_flops(parameters, batch_size) >= STEP_THAT_PAYS)
     n_workers = max(1, min(offered, n_shards))
-    block_size = max(n_in * layers[l, 1] for l, _, n_in in blocks)
-    settings.scratch_size = _aligned(block_size)
+    block_sizes = [n_in * layers[l, N_OUT] for l, _, n_in in blocks]
+    settings.scratch_size = _aligned(max(*block_sizes, parameters.n_biases))
     settings.scratch_start = workspace.take(n_workers * settings.scratch_size)
     settings.n_workers = n_workers
     if state is None:
@@ -238,7 +253,7 @@ def plan_training(
         state=state,
         work=_aligned_zeros(workspace.size, dtype),
         partial=np.zeros((3, max(n_shards, len(blocks)))),
-        team=np.zeros(TEAM_SIZE, dtype=np.int64),
+        team=_aligned_zeros(team_size(n_workers), np.dtype(np.int64)),
     )
     return Plan(table, network, n_workers)
 
@@ -288,6 +303,6 @@ def plan_prediction(
         state=np.zeros(0, dtype=dtype),
         work=_aligned_zeros(workspace.size, dtype),
         partial=np.zeros((3, 1)),
-        team=np.zeros(TEAM_SIZE, dtype=np.int64),
+        team=_aligned_zeros(team_size(1), np.dtype(np.int64)),
     )
     return Plan(table, network, 1)

@@ -9,7 +9,7 @@ from fastdnn._parameters import Parameters
 from fastdnn._plan import Plan, plan_prediction
 from fastdnn._samples import AS_THEY_LIE, Samples
 from fastdnn._threads import PREDICTION_THAT_PAYS, run_side_by_side, threads_offered
-from fastdnn.kernels.barrier import NEXT_TASK
+from fastdnn.kernels.barrier import QUEUES
 from fastdnn.kernels.engine import predict
 from fastdnn.kernels.workspace import point_to
 
@@ -63,14 +63,14 @@ class Predictor:
             pays = samples.n_rows * self._flops_per_row >= PREDICTION_THAT_PAYS
             n_workers = min(threads_offered(n_threads, pays), n_blocks)
             plans += [self._take(idle, gather, is_sparse) for _ in range(1, n_workers)]
-        first.network.team[NEXT_TASK] = 0
+        first.network.team[QUEUES] = 0
         for plan in plans:
             if data is None:
                 plan.columns["X"][0] = samples.X.__array_interface__["data"][0]
                 plan.columns["X_size"][0] = samples.X.size
             else:
                 point_to(plan.table, data)
-            # The task counter is common to all.
+            # The queue of tasks is common to all.
             plan.columns["team"][0] = first.team_address
         if len(plans) == 1:
             predict(first.address, self._real, out)

@@ -13,11 +13,11 @@ from fastdnn._threads import (
     run_side_by_side,
     threads_offered,
 )
-from fastdnn.kernels.barrier import FAILED, LONG_WAITS, RUNS, TEAM_SIZE
+from fastdnn.kernels.barrier import FAILED, LONG_WAITS, RUNS, team_size
 
 
 def counters():
-    return np.zeros(TEAM_SIZE, dtype=np.int64)
+    return np.zeros(team_size(4), dtype=np.int64)
 
 
 class Work:

@@ -4,8 +4,12 @@ Every batch has two phases, each ended by a meeting of all workers:
 
 1. *Row shards*: gather the rows, run them forward, take the loss and its delta, and run
    the deltas backward. A shard touches its own rows of the workspace only.
-2. *Blocks of theta*: make one block of one weight gradient from all rows of the batch and
-   step that block while it is in cache. Biases are one more such task.
+2. *Blocks of theta*: complete the gradient of one block of weights and step that block
+   while it is in cache. Biases are one more such task.
+
+Weight gradients are made in one of two ways, whichever moves less between processors.
+Small networks: every shard makes those of its own rows, which are still in its cache, and
+phase 2 adds up the shards. Large ones: phase 2 makes each block from all rows at once.
 
 Shards and blocks are cut by `fastdnn._plan` from the workload alone and share no sums, and
 what is summed over them is summed in their order. Which worker takes which task therefore
@@ -22,7 +26,7 @@ from fastdnn.kernels.losses import canonical_loss, output_loss
 from fastdnn.kernels.sparse import csr_forward, csr_weight_gradient
 from fastdnn.kernels.transpose import transpose_rows
 from fastdnn.kernels.updates import update
-from fastdnn.kernels.views import matrix_at, require_within, vector, vector_at
+from fastdnn.kernels.views import matrix_at, require_within, vector_at
 from fastdnn.kernels.workspace import (
     A_START,
     ACTIVATION,
@@ -41,6 +45,7 @@ from fastdnn.kernels.workspace import (
     block_table,
     input_rows,
     layer_bias,
+    layer_input,
     layer_rows,
     layer_table,
     layer_transposed,
@@ -49,11 +54,13 @@ from fastdnn.kernels.workspace import (
     parameters,
     partial_sums,
     settings_at,
-    shard_bias_gradients,
+    shard_gradient,
     target_rows,
     team_counters,
+    weight_gradient,
     weight_rows,
     work_matrix,
+    work_vector,
 )
 
 
@@ -143,6 +150,14 @@ def _forward(s, real, position, first, n_rows, n_activated):
 
 
 @kernel
+def _make_weight_gradient(s, real, position, shard, l, first, D):
+    """Write the gradient of a layer's weights over the rows of one shard, if it is wanted."""
+    if s.gradient_by_shard:
+        A = layer_input(s, real, position, l, first, D.shape[0])
+        linear_gradient(A, 0, D, weight_gradient(s, real, l, shard))
+
+
+@kernel
 def _train_shard(s, real, position, shard, n_rows):
     """Phase 1 for one shard of the batch at `position`."""
     first = shard * s.shard_rows
@@ -151,7 +166,7 @@ def _train_shard(s, real, position, shard, n_rows):
         _gather_targets(s, real, position, first, n_rows)
     Y = target_rows(s, real, position, first, n_rows)
     weight = weight_rows(s, real, position, first, n_rows)
-    db = shard_bias_gradients(s, real, shard)
+    db = shard_gradient(s, real, shard, s.n_weights, s.theta_size - s.n_weights)
     for j in range(db.size):
         db[j] = 0
 
@@ -169,6 +184,7 @@ def _train_shard(s, real, position, shard, n_rows):
         loss = output_loss(s.loss, A, Y, weight, D)
         activation_backward(layers[last, ACTIVATION], Z, A, D, db)
 
+    _make_weight_gradient(s, real, position, shard, last, first, D)
     for l in range(last - 1, -1, -1):
         D_prev = layer_rows(s, real, l, D_START, first, n_rows)
         W, W_transposed = layer_weights(s, real, l + 1), layer_transposed(s, real, l + 1)
@@ -181,6 +197,7 @@ def _train_shard(s, real, position, shard, n_rows):
             bias_gradient(s, real, l, shard),
         )
         D = D_prev
+        _make_weight_gradient(s, real, position, shard, l, first, D)
 
     weight_sum = float(n_rows)
     if s.weighted:
@@ -192,30 +209,49 @@ def _train_shard(s, real, position, shard, n_rows):
     partial[SHARD_WEIGHT, shard] = weight_sum
 
 
+@loop_kernel
+def _add_to(total, other):
+    for i in range(total.size):
+        total[i] += other[i]
+
+
 @kernel
-def _step_block(s, real, position, task, n_rows, t, scale, worker):
+def _add_up_shards(s, real, n_shards, start, total):
+    """Write the sum of all shards' gradients of ``theta[start:...]``, in their order."""
+    first = shard_gradient(s, real, 0, start, total.size)
+    for i in range(total.size):
+        total[i] = first[i]
+    for shard in range(1, n_shards):
+        _add_to(total, shard_gradient(s, real, shard, start, total.size))
+
+
+@kernel
+def _step_block(s, real, position, task, n_rows, n_shards, t, scale, worker):
     """Phase 2 for one block of weights."""
     block, layers = block_table(s)[task], layer_table(s)
     l, first, n_in = block[BLOCK_LAYER], block[BLOCK_FIRST], block[BLOCK_ROWS]
     n_out = layers[l, N_OUT]
-    dW = work_matrix(s, real, s.scratch_start + worker * s.scratch_size, n_in, n_out)
-    D = layer_rows(s, real, l, D_START, 0, n_rows)
-    if l == 0 and s.sparse:
-        _sparse_gradient(s, real, position, D, first, dW)
+    start, size = layers[l, W_START] + first * n_out, n_in * n_out
+    scratch = s.scratch_start + worker * s.scratch_size
+    grad = work_vector(s, real, scratch, size)
+    if s.gradient_by_shard:
+        _add_up_shards(s, real, n_shards, start, grad)
     else:
-        if l == 0:
-            A = input_rows(s, real, position, 0, n_rows)
+        dW = work_matrix(s, real, scratch, n_in, n_out)
+        D = layer_rows(s, real, l, D_START, 0, n_rows)
+        if l == 0 and s.sparse:
+            _sparse_gradient(s, real, position, D, first, dW)
         else:
-            A = layer_rows(s, real, l - 1, A_START, 0, n_rows)
-        linear_gradient(A, first, D, dW)
+            A = layer_input(s, real, position, l, 0, n_rows)
+            linear_gradient(A, first, D, dW)
     partial_sums(s)[BLOCK_SQUARES, task] = update(
         s.optimizer,
         s,
         t,
         parameters(s, real),
         optimizer_state(s, real),
-        layers[l, W_START] + first * n_out,
-        vector(dW, 0, n_in * n_out),
+        start,
+        grad,
         scale,
         scale * s.alpha,
     )
@@ -224,13 +260,11 @@ def _step_block(s, real, position, task, n_rows, t, scale, worker):
 
 
 @kernel
-def _step_biases(s, real, n_shards, t, scale):
-    """Phase 2 for all biases: sum their gradients over the shards, in order, and step."""
-    grad = shard_bias_gradients(s, real, 0)
-    for shard in range(1, n_shards):
-        other = shard_bias_gradients(s, real, shard)
-        for j in range(grad.size):
-            grad[j] += other[j]
+def _step_biases(s, real, n_shards, t, scale, worker):
+    """Phase 2 for all biases."""
+    scratch = s.scratch_start + worker * s.scratch_size
+    grad = work_vector(s, real, scratch, s.theta_size - s.n_weights)
+    _add_up_shards(s, real, n_shards, s.n_weights, grad)
     update(
         s.optimizer,
         s,
@@ -250,21 +284,21 @@ def _run(s, real, worker):
     team, partial = team_counters(s), partial_sums(s)
     n_workers, n_blocks = s.n_workers, s.n_blocks
     t = s.t
-    layer = 1 + next_task(team)
+    layer = 1 + next_task(team, worker, n_workers, s.n_layers - 1)
     while layer < s.n_layers:
         W, W_transposed = layer_weights(s, real, layer), layer_transposed(s, real, layer)
         transpose_rows(W, 0, layer_table(s)[layer, N_IN], W_transposed)
-        layer = 1 + next_task(team)
+        layer = 1 + next_task(team, worker, n_workers, s.n_layers - 1)
     if not meet(team, n_workers):
         return
     for position in range(s.first, s.last, s.batch_size):
         n_rows = min(s.batch_size, s.last - position)
         n_shards = (n_rows + s.shard_rows - 1) // s.shard_rows
         t += 1
-        shard = next_task(team)
+        shard = next_task(team, worker, n_workers, n_shards)
         while shard < n_shards:
             _train_shard(s, real, position, shard, n_rows)
-            shard = next_task(team)
+            shard = next_task(team, worker, n_workers, n_shards)
         if not meet(team, n_workers):
             return
 
@@ -281,13 +315,13 @@ def _run(s, real, worker):
             penalty = 0.5 * s.alpha * s.weight_squares
             s.loss_sum += (loss * s.loss_scale + penalty) * scale * count
 
-        task = next_task(team)
+        task = next_task(team, worker, n_workers, n_blocks + 1)
         while task <= n_blocks:
             if task < n_blocks:
-                _step_block(s, real, position, task, n_rows, t, scale, worker)
+                _step_block(s, real, position, task, n_rows, n_shards, t, scale, worker)
             else:
-                _step_biases(s, real, n_shards, t, scale)
-            task = next_task(team)
+                _step_biases(s, real, n_shards, t, scale, worker)
+            task = next_task(team, worker, n_workers, n_blocks + 1)
         if not meet(team, n_workers):
             return
 
@@ -330,13 +364,13 @@ def predict(settings, real, out):
 
     Rows are taken in blocks of ``s.shard_rows``, whose activations stay in cache. The
     workspace that the record at `settings` points to holds one block and belongs to this
-    worker; the task counter is common to all.
+    worker; the queue of tasks is common to all.
     """
     s = settings_at(settings)
     team = team_counters(s)
     n_rows, n_outputs = out.shape
     n_blocks = (n_rows + s.shard_rows - 1) // s.shard_rows
-    block = next_task(team)
+    block = next_task(team, 0, 1, n_blocks)
     while block < n_blocks:
         first = block * s.shard_rows
         rows = min(s.shard_rows, n_rows - first)
@@ -345,4 +379,4 @@ def predict(settings, real, out):
         for i in range(rows):
             for j in range(n_outputs):
                 out[first + i, j] = A[i, j]
-        block = next_task(team)
+        block = next_task(team, 0, 1, n_blocks)

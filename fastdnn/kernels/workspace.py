@@ -14,7 +14,6 @@ import numpy as np
 from numba.core import types
 
 from fastdnn._jit import JIT_ENABLED, emitted, kernel
-from fastdnn.kernels.barrier import TEAM_SIZE
 from fastdnn.kernels.views import matrix_at, require_within, vector_at
 
 #: Arrays that a record points to, each with its size in elements.
@@ -70,6 +69,7 @@ SETTINGS = np.dtype(
             # How the work is cut.
             ("n_workers", np.int64),
             ("shard_rows", np.int64),
+            ("gradient_by_shard", np.int64),  # whether shards make weight gradients
             # Sizes.
             ("n_features", np.int64),
             ("n_targets", np.int64),
@@ -81,8 +81,8 @@ SETTINGS = np.dtype(
             ("x_start", np.int64),
             ("y_start", np.int64),
             ("w_start", np.int64),
-            ("db_start", np.int64),
-            ("db_size", np.int64),  # from one shard's bias gradients to the next's
+            ("gradient_start", np.int64),  # of the first shard, for theta[0]
+            ("gradient_size", np.int64),  # from one shard's gradient to the next's
             ("scratch_start", np.int64),
             ("scratch_size", np.int64),
             # Addresses.
@@ -184,7 +184,7 @@ def partial_sums(s):
 
 @kernel
 def team_counters(s):
-    return vector_at(np.int64(0), s.team, 0, TEAM_SIZE)
+    return vector_at(np.int64(0), s.team, 0, s.team_size)
 
 
 @kernel
@@ -239,17 +239,25 @@ def layer_rows(s, real, l, column, first, n_rows):
 
 
 @kernel
-def shard_bias_gradients(s, real, shard):
-    """View one shard's gradients of all biases."""
-    n_biases = s.theta_size - s.n_weights
-    return work_vector(s, real, s.db_start + shard * s.db_size, n_biases)
+def shard_gradient(s, real, shard, start, length):
+    """View one shard's gradient of ``theta[start:start + length]``."""
+    first = s.gradient_start + shard * s.gradient_size
+    return work_vector(s, real, first + start, length)
+
+
+@kernel
+def weight_gradient(s, real, l, shard):
+    """View one shard's gradient of the weights of layer `l`."""
+    layer = layer_table(s)[l]
+    first = s.gradient_start + shard * s.gradient_size
+    return work_matrix(s, real, first + layer[W_START], layer[N_IN], layer[N_OUT])
 
 
 @kernel
 def bias_gradient(s, real, l, shard):
+    """View one shard's gradient of the biases of layer `l`."""
     layer = layer_table(s)[l]
-    start = s.db_start + shard * s.db_size
-    return work_vector(s, real, start + layer[B_START] - s.n_weights, layer[N_OUT])
+    return shard_gradient(s, real, shard, layer[B_START], layer[N_OUT])
 
 
 @kernel
@@ -261,6 +269,14 @@ def input_rows(s, real, position, first, n_rows):
     start = (position + first) * n_features
     require_within(start, n_rows * n_features, s.X_size)
     return matrix_at(real, s.X, start, n_rows, n_features)
+
+
+@kernel
+def layer_input(s, real, position, l, first, n_rows):
+    """View rows of what layer `l` is given: of the batch at `position`, or of A below."""
+    if l == 0:
+        return input_rows(s, real, position, first, n_rows)
+    return layer_rows(s, real, l - 1, A_START, first, n_rows)
 
 
 @kernel
