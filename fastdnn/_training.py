@@ -15,6 +15,7 @@ from fastdnn._history import History
 from fastdnn._parameters import Parameters
 from fastdnn._plan import Plan, plan_training
 from fastdnn._samples import AS_THEY_LIE, Samples
+from fastdnn._shuffle import shuffle_like_numpy
 from fastdnn._threads import Team
 from fastdnn.kernels.engine import train
 from fastdnn.kernels.workspace import point_to
@@ -239,7 +240,7 @@ def fit_stochastic(
         try:
             for _ in range(options.max_iter):
                 if options.shuffle:
-                    random_state.shuffle(order)
+                    shuffle_like_numpy(random_state, order)
                     if samples.rows is not None:
                         np.take(samples.rows, order, out=visit, mode="clip")
                 learning_rate[0] = state.learning_rate

@@ -210,6 +210,25 @@ def work_matrix(s, real, start, n_rows, n_columns):
 
 
 @kernel
+def ordered_rows(s, first, n_rows):
+    """View the rows of X at positions `first`... of the order, if there is one."""
+    if s.order_size == 0:
+        return vector_at(np.int64(0), s.order, 0, 0)
+    require_within(first, n_rows, s.order_size)
+    return vector_at(np.int64(0), s.order, first, n_rows)
+
+
+@kernel
+def csr_arrays(s, real):
+    """View values, column indices and row pointers of X in CSR form."""
+    return (
+        vector_at(real, s.values, 0, s.values_size),
+        vector_at(np.int32(0), s.indices, 0, s.indices_size),
+        vector_at(np.int64(0), s.indptr, 0, s.indptr_size),
+    )
+
+
+@kernel
 def layer_weights(s, real, l):
     layer = layer_table(s)[l]
     require_within(layer[W_START], layer[N_IN] * layer[N_OUT], s.n_weights)

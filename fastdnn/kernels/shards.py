@@ -1,0 +1,152 @@
+"""Phase 1 of a batch: rows forward, loss, deltas backward, for one shard of its rows.
+
+A shard touches its own rows of the workspace only. Prediction runs blocks of rows forward
+with the same kernels.
+"""
+
+from fastdnn._jit import kernel, loop_kernel
+from fastdnn.kernels.activations import activation_backward, activation_forward
+from fastdnn.kernels.linear import linear_delta, linear_forward, linear_gradient
+from fastdnn.kernels.losses import canonical_loss, output_loss
+from fastdnn.kernels.sparse import csr_forward
+from fastdnn.kernels.views import matrix_at
+from fastdnn.kernels.workspace import (
+    A_START,
+    ACTIVATION,
+    D_START,
+    SHARD_LOSS,
+    SHARD_WEIGHT,
+    Z_START,
+    bias_gradient,
+    csr_arrays,
+    input_rows,
+    layer_bias,
+    layer_input,
+    layer_rows,
+    layer_table,
+    layer_transposed,
+    layer_weights,
+    ordered_rows,
+    partial_sums,
+    shard_gradient,
+    target_rows,
+    weight_gradient,
+    weight_rows,
+    work_matrix,
+)
+
+
+@loop_kernel
+def _copy_rows(source, rows, out):
+    """Copy the `rows` of `source` into `out`."""
+    for i in range(rows.size):
+        for j in range(out.shape[1]):
+            out[i, j] = source[rows[i], j]
+
+
+@kernel
+def _gather(s, real, position, first, n_rows):
+    """Copy the rows of X that the order names into the workspace."""
+    X = matrix_at(real, s.X, 0, s.X_size // s.n_features, s.n_features)
+    rows = ordered_rows(s, position + first, n_rows)
+    _copy_rows(X, rows, input_rows(s, real, position, first, n_rows))
+
+
+@kernel
+def _gather_targets(s, real, position, first, n_rows):
+    """Copy the targets and weights that the order names into the workspace."""
+    Y = matrix_at(real, s.Y, 0, s.Y_size // s.n_targets, s.n_targets)
+    rows = ordered_rows(s, position + first, n_rows)
+    _copy_rows(Y, rows, target_rows(s, real, position, first, n_rows))
+    if s.weighted:
+        weight = matrix_at(real, s.weight, 0, s.weight_size, 1)
+        _copy_rows(weight, rows, work_matrix(s, real, s.w_start + first, n_rows, 1))
+
+
+@kernel
+def _sparse_forward(s, real, first, Z):
+    values, indices, indptr = csr_arrays(s, real)
+    rows = ordered_rows(s, first, Z.shape[0])
+    W, b = layer_weights(s, real, 0), layer_bias(s, real, 0)
+    csr_forward(values, indices, indptr, rows, first, W, b, Z)
+
+
+@kernel
+def forward(s, real, position, first, n_rows, n_activated):
+    """Run rows `first`... of the batch at `position` forward.
+
+    The layers from `n_activated` on stop at Z, without activation.
+    """
+    layers = layer_table(s)
+    A = input_rows(s, real, position, first, 0 if s.sparse else n_rows)
+    for l in range(s.n_layers):
+        Z = layer_rows(s, real, l, Z_START, first, n_rows)
+        if l == 0 and s.sparse:
+            _sparse_forward(s, real, position + first, Z)
+        else:
+            if l == 0 and s.gather:
+                _gather(s, real, position, first, n_rows)
+            linear_forward(A, layer_weights(s, real, l), layer_bias(s, real, l), Z)
+        A = layer_rows(s, real, l, A_START, first, n_rows)
+        if l < n_activated:
+            activation_forward(layers[l, ACTIVATION], Z, A)
+
+
+@kernel
+def _make_weight_gradient(s, real, position, shard, l, first, D):
+    """Write the gradient of a layer's weights over the rows of one shard, if it is wanted."""
+    if s.gradient_by_shard:
+        A = layer_input(s, real, position, l, first, D.shape[0])
+        linear_gradient(A, 0, D, weight_gradient(s, real, l, shard))
+
+
+@kernel
+def train_shard(s, real, position, shard, n_rows):
+    """Phase 1 for one shard of the batch at `position`."""
+    first = shard * s.shard_rows
+    n_rows = min(s.shard_rows, n_rows - first)
+    if s.gather:
+        _gather_targets(s, real, position, first, n_rows)
+    Y = target_rows(s, real, position, first, n_rows)
+    weight = weight_rows(s, real, position, first, n_rows)
+    db = shard_gradient(s, real, shard, s.n_weights, s.theta_size - s.n_weights)
+    for j in range(db.size):
+        db[j] = 0
+
+    layers = layer_table(s)
+    last = s.n_layers - 1
+    forward(s, real, position, first, n_rows, last)
+    Z = layer_rows(s, real, last, Z_START, first, n_rows)
+    D = layer_rows(s, real, last, D_START, first, n_rows)
+    db = bias_gradient(s, real, last, shard)
+    if s.canonical:
+        loss = canonical_loss(s.loss, Z, Y, weight, s.loss_cap, D, db)
+    else:
+        A = layer_rows(s, real, last, A_START, first, n_rows)
+        activation_forward(layers[last, ACTIVATION], Z, A)
+        loss = output_loss(s.loss, A, Y, weight, D)
+        activation_backward(layers[last, ACTIVATION], Z, A, D, db)
+
+    _make_weight_gradient(s, real, position, shard, last, first, D)
+    for l in range(last - 1, -1, -1):
+        D_prev = layer_rows(s, real, l, D_START, first, n_rows)
+        W, W_transposed = layer_weights(s, real, l + 1), layer_transposed(s, real, l + 1)
+        linear_delta(D, W, W_transposed, D_prev)
+        activation_backward(
+            layers[l, ACTIVATION],
+            layer_rows(s, real, l, Z_START, first, n_rows),
+            layer_rows(s, real, l, A_START, first, n_rows),
+            D_prev,
+            bias_gradient(s, real, l, shard),
+        )
+        D = D_prev
+        _make_weight_gradient(s, real, position, shard, l, first, D)
+
+    weight_sum = float(n_rows)
+    if s.weighted:
+        weight_sum = 0.0
+        for i in range(n_rows):
+            weight_sum += weight[i]
+    partial = partial_sums(s)
+    partial[SHARD_LOSS, shard] = loss
+    partial[SHARD_WEIGHT, shard] = weight_sum
