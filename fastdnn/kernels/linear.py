@@ -4,6 +4,8 @@ For a single column, the output of a binary or a one-target network, and for a s
 predict, plain loops are faster than tiles of many rows that are a vector wide.
 """
 
+import numpy as np
+
 from fastdnn._jit import BOUNDS_CHECKED, JIT_ENABLED, kernel, loop_kernel, strict_kernel
 from fastdnn.kernels.matmul import address, multiply
 from fastdnn.kernels.views import vector
@@ -60,6 +62,7 @@ def _matrix_product(A, W, b, Z):  # needs jit
     )
 
 
+@np.errstate(invalid="ignore", over="ignore")  # as silent as compiled code
 def _matrix_product_by_numpy(A, W, b, Z):
     Z[:] = A @ W
     if b.size > 0:
@@ -87,6 +90,7 @@ def _transpose_product(A, first, D, dW):  # needs jit
     )
 
 
+@np.errstate(invalid="ignore", over="ignore")
 def _transpose_product_by_numpy(A, first, D, dW):
     dW[:] = A[:, first : first + dW.shape[0]].T @ D
 

@@ -25,7 +25,9 @@ def _generate(keys):
     """Replace all keys by the next ones."""
     # In three stretches, so that LLVM makes vectors: no key is read soon after it is made.
     for k in range(N_KEYS - _SHIFT):
-        keys[k] = _twisted(np.int64(keys[k]), np.int64(keys[k + 1]), np.int64(keys[k + _SHIFT]))
+        keys[k] = _twisted(
+            np.int64(keys[k]), np.int64(keys[k + 1]), np.int64(keys[k + _SHIFT])
+        )
     for k in range(N_KEYS - _SHIFT, N_KEYS - 1):
         other = np.int64(keys[k + _SHIFT - N_KEYS])
         keys[k] = _twisted(np.int64(keys[k]), np.int64(keys[k + 1]), other)
@@ -48,7 +50,7 @@ def shuffle(state, order):
     while i > 0:
         if position == N_KEYS:
             _generate(memory)
-            position = 0
+            position = np.int64(0)
         y = np.int64(memory[position])
         position += 1
         y ^= y >> 11
