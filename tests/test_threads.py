@@ -16,6 +16,14 @@ from fastdnn._threads import (
 from fastdnn.kernels.barrier import FAILED, LONG_WAITS, RUNS, team_size
 
 
+@pytest.fixture(autouse=True)
+def own_crowding(monkeypatch):
+    """A crowding that no fit of another test has begun: where it is seen, teams work alone."""
+    own = _crowding.Crowding()
+    monkeypatch.setattr(_threads, "crowding", own)
+    return own
+
+
 def counters():
     return np.zeros(team_size(4), dtype=np.int64)
 
@@ -112,13 +120,11 @@ def test_a_team_of_one_starts_no_thread():
 
 
 @pytest.fixture
-def crowding(monkeypatch):
-    """A crowding of its own, on a clock that the test sets."""
-    crowding = _crowding.Crowding()
-    crowding.now = 100.0
-    monkeypatch.setattr(_threads, "crowding", crowding)
-    monkeypatch.setattr(_crowding.time, "monotonic", lambda: crowding.now)
-    return crowding
+def crowding(own_crowding, monkeypatch):
+    """A crowding on a clock that the test sets."""
+    own_crowding.now = 100.0
+    monkeypatch.setattr(_crowding.time, "monotonic", lambda: own_crowding.now)
+    return own_crowding
 
 
 def test_crowding_is_seen_for_a_while_each_time_longer(crowding):
