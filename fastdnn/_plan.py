@@ -17,7 +17,7 @@ from fastdnn.kernels.barrier import team_size
 from fastdnn.kernels.losses import loss_code
 from fastdnn.kernels.matmul import TILE_ROWS
 from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS
-from fastdnn.kernels.workspace import N_OUT, SETTINGS, Network, point_to
+from fastdnn.kernels.workspace import N_IN, N_OUT, SETTINGS, WT_START, Network, point_to
 
 # Tasks below this many floating-point operations cost more to hand out than they gain.
 _FLOPS_PER_SHARD, _FLOPS_PER_BLOCK = 1e6, 2e5
@@ -104,6 +104,7 @@ def _layer_table(
     *,
     with_deltas: bool,
 ) -> np.ndarray:
+    """Lay out all layers; `_lay_out_transposed` completes the rows where there are deltas."""
     rows = []
     for l, name in enumerate(activations):
         n_in, n_out = parameters.coefs[l].shape
@@ -118,11 +119,21 @@ def _layer_table(
                 a_start,
                 workspace.take(n_rows * n_out) if keeps_input else a_start,
                 workspace.take(n_rows * n_out) if with_deltas else a_start,
-                workspace.take(n_in * n_out) if with_deltas and l > 0 else a_start,
+                a_start,
                 ACTIVATION_CODES[name],
             ]
         )
     return np.array(rows, dtype=np.int64)
+
+
+def _lay_out_transposed(layers: np.ndarray, workspace: _Workspace, n_copies: int) -> int:
+    """Lay out copies of all transposed weights; return how far apart they are."""
+    first = workspace.size
+    for layer in layers[1:]:
+        layer[WT_START] = workspace.take(layer[N_IN] * layer[N_OUT])
+    size = workspace.size - first
+    workspace.take((n_copies - 1) * size)
+    return size
 
 
 def _moves_less_by_shard(parameters: Parameters, batch_size: int, n_shards: int) -> bool:
@@ -239,6 +250,8 @@ def plan_training(
     blocks = _block_table(parameters, batch_size, by_shard)
     offered = threads_offered(n_threads, _step_flops(parameters, batch_size) >= STEP_THAT_PAYS)
     n_workers = max(1, min(offered, n_shards))
+    transposed_size = _lay_out_transposed(layers, workspace, n_workers if by_shard else 1)
+    settings.transposed_size = transposed_size if by_shard else 0  # 0: one copy for all
     block_sizes = [n_in * layers[l, N_OUT] for l, _, n_in in blocks]
     settings.scratch_size = _aligned(max(*block_sizes, parameters.n_biases))
     settings.scratch_start = workspace.take(n_workers * settings.scratch_size)

@@ -83,8 +83,9 @@ def step_block(s, real, position, task, n_rows, n_shards, t, scale, worker):
         scale,
         scale * s.alpha,
     )
-    if l > 0:
-        transpose_rows(layer_weights(s, real, l), first, n_in, layer_transposed(s, real, l))
+    if l > 0 and s.transposed_size == 0:
+        W_transposed = layer_transposed(s, real, l, worker)
+        transpose_rows(layer_weights(s, real, l), first, n_in, W_transposed)
 
 
 @kernel

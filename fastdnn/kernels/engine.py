@@ -10,6 +10,8 @@ Every batch has two phases, each ended by a meeting of all workers:
 Weight gradients are made in one of two ways, whichever moves less between processors.
 Small networks: every shard makes those of its own rows, which are still in its cache, and
 phase 2 adds up the shards. Large ones: phase 2 makes each block from all rows at once.
+The transposed weights, which the deltas are run back with, are likewise each worker's own
+copy in small networks, made anew for every batch, and one that phase 2 keeps in large ones.
 
 Shards and blocks are cut by `fastdnn._plan` from the workload alone and share no sums, and
 what is summed over them is summed in their order. Which worker takes which task therefore
@@ -20,15 +22,14 @@ from fastdnn._jit import entry_point, kernel
 from fastdnn.kernels.barrier import announce_run, join_run, meet, next_task
 from fastdnn.kernels.blocks import step_biases, step_block
 from fastdnn.kernels.shards import forward, train_shard
+from fastdnn.kernels.subnormals import flush_subnormals, restore_mode
 from fastdnn.kernels.transpose import transpose_rows
 from fastdnn.kernels.workspace import (
     A_START,
     BLOCK_SQUARES,
-    N_IN,
     SHARD_LOSS,
     SHARD_WEIGHT,
     layer_rows,
-    layer_table,
     layer_transposed,
     layer_weights,
     partial_sums,
@@ -38,25 +39,34 @@ from fastdnn.kernels.workspace import (
 
 
 @kernel
+def _transpose_layer(s, real, l, worker):
+    W, W_transposed = layer_weights(s, real, l), layer_transposed(s, real, l, worker)
+    transpose_rows(W, 0, W.shape[0], W_transposed)
+
+
+@kernel
 def _run(s, real, worker):
     """Train on the samples ``s.first`` to ``s.last`` of the order, as one of the team."""
     team, partial = team_counters(s), partial_sums(s)
     n_workers, n_blocks = s.n_workers, s.n_blocks
     t = s.t
-    layer = 1 + next_task(team, worker, n_workers, s.n_layers - 1)
-    while layer < s.n_layers:
-        W, W_transposed = layer_weights(s, real, layer), layer_transposed(s, real, layer)
-        transpose_rows(W, 0, layer_table(s)[layer, N_IN], W_transposed)
+    if s.transposed_size == 0:
         layer = 1 + next_task(team, worker, n_workers, s.n_layers - 1)
-    if not meet(team, n_workers):
-        return
+        while layer < s.n_layers:
+            _transpose_layer(s, real, layer, worker)
+            layer = 1 + next_task(team, worker, n_workers, s.n_layers - 1)
+        if not meet(team, n_workers):
+            return
     for position in range(s.first, s.last, s.batch_size):
         n_rows = min(s.batch_size, s.last - position)
         n_shards = (n_rows + s.shard_rows - 1) // s.shard_rows
         t += 1
+        if s.transposed_size > 0:
+            for layer in range(1, s.n_layers):
+                _transpose_layer(s, real, layer, worker)
         shard = next_task(team, worker, n_workers, n_shards)
         while shard < n_shards:
-            train_shard(s, real, position, shard, n_rows)
+            train_shard(s, real, position, shard, n_rows, worker)
             shard = next_task(team, worker, n_workers, n_shards)
         if not meet(team, n_workers):
             return
@@ -104,16 +114,16 @@ def train(settings, real, worker, n_joined):
     """
     s = settings_at(settings)
     team = team_counters(s)
+    mode = flush_subnormals()
     if worker == 0:
-        if s.n_workers == 1:  # the others, if there are any, sit this run out
+        if s.n_workers > 1:  # otherwise the others, if there are any, sit this run out
+            announce_run(team)
+        _run(s, real, worker)
+    else:
+        while join_run(team, n_joined):
             _run(s, real, worker)
-            return n_joined
-        announce_run(team)
-        _run(s, real, worker)
-        return n_joined
-    while join_run(team, n_joined):
-        _run(s, real, worker)
-        n_joined += 1
+            n_joined += 1
+    restore_mode(mode)
     return n_joined
 
 
@@ -127,6 +137,7 @@ def predict(settings, real, out):
     """
     s = settings_at(settings)
     team = team_counters(s)
+    mode = flush_subnormals()
     n_rows, n_outputs = out.shape
     n_blocks = (n_rows + s.shard_rows - 1) // s.shard_rows
     block = next_task(team, 0, 1, n_blocks)
@@ -139,3 +150,4 @@ def predict(settings, real, out):
             for j in range(n_outputs):
                 out[first + i, j] = A[i, j]
         block = next_task(team, 0, 1, n_blocks)
+    restore_mode(mode)

@@ -101,7 +101,7 @@ def _make_weight_gradient(s, real, position, shard, l, first, D):
 
 
 @kernel
-def train_shard(s, real, position, shard, n_rows):
+def train_shard(s, real, position, shard, n_rows, worker):
     """Phase 1 for one shard of the batch at `position`."""
     first = shard * s.shard_rows
     n_rows = min(s.shard_rows, n_rows - first)
@@ -130,8 +130,8 @@ def train_shard(s, real, position, shard, n_rows):
     _make_weight_gradient(s, real, position, shard, last, first, D)
     for l in range(last - 1, -1, -1):
         D_prev = layer_rows(s, real, l, D_START, first, n_rows)
-        W, W_transposed = layer_weights(s, real, l + 1), layer_transposed(s, real, l + 1)
-        linear_delta(D, W, W_transposed, D_prev)
+        W = layer_weights(s, real, l + 1)
+        linear_delta(D, W, layer_transposed(s, real, l + 1, worker), D_prev)
         activation_backward(
             layers[l, ACTIVATION],
             layer_rows(s, real, l, Z_START, first, n_rows),

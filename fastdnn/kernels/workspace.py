@@ -85,6 +85,7 @@ SETTINGS = np.dtype(
             ("gradient_size", np.int64),  # from one shard's gradient to the next's
             ("scratch_start", np.int64),
             ("scratch_size", np.int64),
+            ("transposed_size", np.int64),  # from one worker's copies to the next's, or 0
             # Addresses.
             *[(name, np.int64) for name in ARRAYS],
             *[(f"{name}_size", np.int64) for name in ARRAYS],
@@ -236,10 +237,11 @@ def layer_weights(s, real, l):
 
 
 @kernel
-def layer_transposed(s, real, l):
-    """View the copy of a layer's transposed weights; the first layer has none."""
+def layer_transposed(s, real, l, worker):
+    """View a worker's copy of a layer's transposed weights; the first layer has none."""
     layer = layer_table(s)[l]
-    return work_matrix(s, real, layer[WT_START], layer[N_OUT], layer[N_IN])
+    start = layer[WT_START] + worker * s.transposed_size
+    return work_matrix(s, real, start, layer[N_OUT], layer[N_IN])
 
 
 @kernel
