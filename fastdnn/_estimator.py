@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from fastdnn import _training
+from fastdnn._conversion import NotFiniteError, is_to_convert
 from fastdnn._history import History
 from fastdnn._lbfgs import fit_lbfgs
 from fastdnn._parameters import Parameters, glorot_uniform_like_sklearn
@@ -129,11 +130,15 @@ class BaseDNN(BaseEstimator, ABC):
                     converted = np.ascontiguousarray(X, dtype=dtype)
                 if is_ready(converted, dtype, self.n_features_in_):
                     return Samples(converted)
+        if is_to_convert(X, dtype):  # piece by piece, when it is predicted
+            return Samples(self._validated(X, dtype=None, ensure_all_finite=False))
+        return Samples(_rows_in_order(self._validated(X, dtype=dtype)))
+
+    def _validated(self, X: Any, y: Any = "no_validation", **options: Any) -> Any:
+        """Do scikit-learn's validation."""
+        options = {"accept_sparse": _SPARSE_FORMATS, "order": "C", "reset": False} | options
         with np.errstate(over="ignore"):  # a number too large is reported as such
-            X = validate_data(
-                self, X, accept_sparse=_SPARSE_FORMATS, dtype=dtype, order="C", reset=False
-            )
-        return Samples(_rows_in_order(X))
+            return validate_data(self, X, y, **options)
 
     # -- fitting ------------------------------------------------------------------------
 
@@ -142,18 +147,14 @@ class BaseDNN(BaseEstimator, ABC):
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
         first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
-        with np.errstate(over="ignore"):  # a number too large is reported as such
-            X, y = validate_data(
-                self,
-                X,
-                y,
-                accept_sparse=_SPARSE_FORMATS,
-                dtype=self._computing_dtypes(),
-                order="C",
-                multi_output=True,
-                y_numeric=self._y_is_numeric,
-                reset=first_pass,
-            )
+        X, y = self._validated(
+            X,
+            y,
+            dtype=self._computing_dtypes(),
+            multi_output=True,
+            y_numeric=self._y_is_numeric,
+            reset=first_pass,
+        )
         Y = np.ascontiguousarray(self._encode_targets(y, incremental), dtype=X.dtype)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
@@ -348,7 +349,11 @@ class BaseDNN(BaseEstimator, ABC):
         predictor, activations = self._predictor, self._activations()
         if predictor.activations != activations:  # the parameter was set after fitting
             predictor = Predictor(self._parameters, activations)
-        return predictor(samples, self.n_threads)
+        try:
+            return predictor(samples, self.n_threads)
+        except NotFiniteError:
+            self._validated(X, dtype=np.float32)  # scikit-learn has the message
+            raise
 
     # -- storage ------------------------------------------------------------------------
 

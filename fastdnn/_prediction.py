@@ -1,10 +1,11 @@
 """The forward pass over many rows, in blocks that stay in cache, by one or more workers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from fastdnn._conversion import convert_piece, for_pieces, is_to_convert, rows_of_piece
 from fastdnn._parameters import Parameters
 from fastdnn._plan import Plan, plan_prediction
 from fastdnn._samples import AS_THEY_LIE, Samples
@@ -42,14 +43,22 @@ class Predictor:
         Parameters
         ----------
         samples : Samples
-            In the dtype of the parameters; targets and weights are not looked at.
+            In the dtype of the parameters, or float64 that `is_to_convert`; targets and
+            weights are not looked at.
         n_threads : int or None
             Threads that the user allows; None for as many as pay.
 
         Returns
         -------
         ndarray of shape (n_samples, n_outputs)
+
+        Raises
+        ------
+        NotFiniteError
+            If float64 is converted, and one of the converted numbers is not finite.
         """
+        if is_to_convert(samples.X, self.parameters.theta.dtype):
+            return self._convert_and_predict(samples.X, n_threads)
         gather, is_sparse = samples.rows is not None, samples.is_sparse
         idle = self._idle.setdefault((gather, is_sparse), [])
         data: Any = None
@@ -59,15 +68,12 @@ class Predictor:
         first = self._take(idle, gather, is_sparse)
         plans = [first]
         n_blocks = -(-samples.n_rows // first.shard_rows)
-        if n_blocks > 1:
-            pays = samples.n_rows * self._flops_per_row >= PREDICTION_THAT_PAYS
-            n_workers = min(threads_offered(n_threads, pays), n_blocks)
-            plans += [self._take(idle, gather, is_sparse) for _ in range(1, n_workers)]
+        n_workers = self._n_workers(samples.n_rows, n_blocks, n_threads)
+        plans += [self._take(idle, gather, is_sparse) for _ in range(1, n_workers)]
         first.network.team[QUEUES] = 0
         for plan in plans:
             if data is None:
-                plan.columns["X"][0] = samples.X.__array_interface__["data"][0]
-                plan.columns["X_size"][0] = samples.X.size
+                _point_to_rows(plan, samples.X)
             else:
                 point_to(plan.table, data)
             # The queue of tasks is common to all.
@@ -78,6 +84,38 @@ class Predictor:
             run_side_by_side(
                 len(plans), lambda worker: predict(plans[worker].address, self._real, out)
             )
+        idle.extend(plans)
+        return out
+
+    def _n_workers(self, n_rows: int, n_shares: int, n_threads: int | None) -> int:
+        if n_shares <= 1:
+            return 1
+        pays = n_rows * self._flops_per_row >= PREDICTION_THAT_PAYS
+        return min(threads_offered(n_threads, pays), n_shares)
+
+    def _convert_and_predict(self, X: np.ndarray, n_threads: int | None) -> np.ndarray:
+        """Predict rows of float64, each piece right after it is converted."""
+        idle = self._idle.setdefault((False, False), [])
+        out = np.empty((len(X), self._n_outputs), np.float32)
+        first = self._take(idle, False, False)
+        piece_rows = rows_of_piece(X, first.shard_rows)
+        n_workers = self._n_workers(len(X), -(-len(X) // piece_rows), n_threads)
+        plans = [first] + [self._take(idle, False, False) for _ in range(1, n_workers)]
+
+        def make_work(worker: int) -> Callable[[int, int], None]:
+            plan = plans[worker]
+            buffer = np.empty((min(piece_rows, len(X)), X.shape[1]), np.float32)
+            _point_to_rows(plan, buffer)
+            plan.columns["team"][0] = plan.team_address
+
+            def work(start: int, stop: int) -> None:
+                convert_piece(X[start:stop], buffer[: stop - start])
+                plan.network.team[QUEUES] = 0
+                predict(plan.address, self._real, out[start:stop])
+
+            return work
+
+        for_pieces(len(X), piece_rows, n_workers, make_work)
         idle.extend(plans)
         return out
 
@@ -92,3 +130,9 @@ class Predictor:
     def __reduce__(self) -> tuple:
         # Workspaces hold addresses, which mean nothing elsewhere.
         return Predictor, (self.parameters, self.activations)
+
+
+def _point_to_rows(plan: Plan, X: np.ndarray) -> None:
+    """Let a plan read its rows from `X`."""
+    plan.columns["X"][0] = X.__array_interface__["data"][0]
+    plan.columns["X_size"][0] = X.size
