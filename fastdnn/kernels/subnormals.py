@@ -1,10 +1,11 @@
-"""Subnormal numbers count as zero while the engine runs.
+"""Subnormal numbers count as zero while the engine trains.
 
 Weights of a feature that is always 0 get no gradient but that of L2 and shrink until they
 are subnormal, as does the optimiser's memory of them. Intel's processors take a hundred
 cycles and more for each such number that is multiplied: on scikit-learn's digits, with
-three features like that, a step of a small network took 1.4 times as long. The mode belongs
-to the thread; every entry point to the engine sets it and puts back what was there.
+three features like that, a step of a small network took 1.3 times as long. The mode belongs
+to the thread; training sets it and puts back what was there. Prediction leaves it alone: a
+probability too small for a normal number still has a logarithm.
 """
 
 from llvmlite import ir

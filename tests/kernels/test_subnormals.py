@@ -6,6 +6,9 @@ import pytest
 
 from fastdnn import DNNClassifier, DNNRegressor
 from fastdnn._jit import JIT_ENABLED
+from fastdnn._parameters import Parameters
+from fastdnn._prediction import Predictor
+from fastdnn._samples import Samples
 from fastdnn.kernels.subnormals import flush_subnormals, restore_mode
 
 pytestmark = pytest.mark.needs_jit
@@ -74,3 +77,13 @@ def test_fits_and_predictions_leave_the_mode_of_the_caller_alone():
     assert subnormals_exist()
     DNNRegressor(hidden_layer_sizes=(8,), solver="lbfgs", max_iter=2).fit(X, X[:, 0])
     assert subnormals_exist()
+
+
+def test_probabilities_that_are_subnormal_are_not_zero():
+    parameters = Parameters([3, 3], np.dtype(np.float32))
+    parameters.coefs[0][:] = np.eye(3)
+    parameters.intercepts[0][:] = 0.0
+    rows = np.array([[0.0, 0.0, -100.0]] * 9, np.float32)
+    probabilities = Predictor(parameters, ["softmax"])(Samples(rows))
+    assert (probabilities[:, 2] > 0.0).all()
+    assert (probabilities[:, 2] < np.finfo(np.float32).smallest_normal).all()
