@@ -235,4 +235,5 @@ def _erf_double(x):
     return y if x == x else x  # the minimum would turn NaN into a number
 
 
+#: The error function.
 erf = by_precision(_erf_single, _erf_double)

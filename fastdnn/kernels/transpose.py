@@ -1,8 +1,8 @@
 """The transpose of a weight matrix, in square tiles that are turned inside registers.
 
 The backward pass multiplies by ``W.T``, and the matrix product wants the rows of its right
-operand in one piece. So each layer but the first keeps its weights transposed as well,
-brought up to date block by block after each step.
+operand in one piece. So the weights of each layer but the first are kept transposed as
+well: made anew for every batch, or brought up to date block by block after each step.
 """
 
 from llvmlite import ir

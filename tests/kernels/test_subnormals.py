@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from fastdnn import DNNClassifier, DNNRegressor
-from fastdnn._jit import JIT_ENABLED
 from fastdnn._parameters import Parameters
 from fastdnn._prediction import Predictor
 from fastdnn._samples import Samples
@@ -18,7 +17,7 @@ SMALLEST = {name: np.finfo(name).smallest_normal for name in ("float32", "float6
 
 @numba.njit
 def halves(x, out, *, flush):
-    """Halve `x` twice: to a subnormal number, whose double is taken then."""
+    """Write the halves of `x` into the first row of `out`, their doubles into the second."""
     mode = flush_subnormals() if flush else 0
     for i in range(x.size):
         out[0, i] = x[i] * x.dtype.type(0.5)
@@ -33,7 +32,6 @@ def subnormals_exist():
     return all((np.full(40, x) / 4 > 0).all() for x in SMALLEST.values())
 
 
-@pytest.mark.skipif(not JIT_ENABLED, reason="the mode is set by compiled code")
 @pytest.mark.parametrize("dtype", SMALLEST)
 def test_subnormal_numbers_count_as_zero_until_the_mode_is_restored(dtype):
     x = np.full(40, SMALLEST[dtype])
