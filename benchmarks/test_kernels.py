@@ -18,6 +18,7 @@ from fastdnn.kernels.activations import (
 )
 from fastdnn.kernels.linear import linear_delta, linear_forward, linear_gradient
 from fastdnn.kernels.losses import sigmoid_log_loss, softmax_log_loss
+from fastdnn.kernels.matmul import PANEL_BYTES
 from fastdnn.kernels.transpose import transpose_rows
 from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS, update
 from fastdnn.kernels.workspace import SETTINGS, settings_at
@@ -42,21 +43,21 @@ def run_backward(code, Z, A, D, db):
 
 
 @numba.njit(nogil=True)
-def forward_product(A, W, b, Z):
+def forward_product(A, W, b, Z, floor, panel):
     for _ in range(CALLS):
-        linear_forward(A, W, b, Z)
+        linear_forward(A, W, b, Z, floor, panel)
 
 
 @numba.njit(nogil=True)
-def delta_product(D, W, W_transposed, D_prev):
+def delta_product(D, W, W_transposed, D_prev, panel):
     for _ in range(CALLS):
-        linear_delta(D, W, W_transposed, D_prev)
+        linear_delta(D, W, W_transposed, D_prev, panel)
 
 
 @numba.njit(nogil=True)
-def gradient_product(A, D, dW):
+def gradient_product(A, D, dW, panel):
     for _ in range(CALLS):
-        linear_gradient(A, 0, D, dW)
+        linear_gradient(A, 0, D, dW, panel)
 
 
 @numba.njit(nogil=True)
@@ -157,12 +158,13 @@ def test_transpose(benchmark, shape, dtype):
 def test_product(benchmark, which, layer, dtype):
     m, n_in, n_out = layer
     A, W, b, D = matrices(dtype, (m, n_in), (n_in, n_out), n_out, (m, n_out))
+    panel = np.zeros(PANEL_BYTES // A.itemsize, dtype)
     if which == "forward":
-        benchmark(forward_product, A, W, b, np.empty_like(D))
+        benchmark(forward_product, A, W, b, np.empty_like(D), A.dtype.type(0), panel)
     elif which == "delta":
-        benchmark(delta_product, D, W, np.ascontiguousarray(W.T), np.empty_like(A))
+        benchmark(delta_product, D, W, np.ascontiguousarray(W.T), np.empty_like(A), panel)
     else:
-        benchmark(gradient_product, A, D, np.empty_like(W))
+        benchmark(gradient_product, A, D, np.empty_like(W), panel)
     report(benchmark, "gflops", 2 * m * n_in * n_out)
 
 

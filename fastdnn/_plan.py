@@ -15,7 +15,8 @@ from fastdnn._threads import STEP_THAT_PAYS, threads_offered
 from fastdnn.kernels.activations import ACTIVATION_CODES, ACTIVATIONS
 from fastdnn.kernels.barrier import team_size
 from fastdnn.kernels.losses import loss_code
-from fastdnn.kernels.matmul import TILE_ROWS
+from fastdnn.kernels.matmul import PANEL_BYTES
+from fastdnn.kernels.tiles import tile_rows
 from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS
 from fastdnn.kernels.workspace import N_IN, N_OUT, SETTINGS, WT_START, Network, point_to
 
@@ -136,6 +137,14 @@ def _lay_out_transposed(layers: np.ndarray, workspace: _Workspace, n_copies: int
     return size
 
 
+def _lay_out_panels(
+    settings: np.record, workspace: _Workspace, n_workers: int, dtype: np.dtype
+) -> None:
+    """Lay out what matrix products copy parts of large weights into, for each worker."""
+    settings.panel_size = PANEL_BYTES // dtype.itemsize
+    settings.panel_start = workspace.take(n_workers * settings.panel_size)
+
+
 def _moves_less_by_shard(parameters: Parameters, batch_size: int, n_shards: int) -> bool:
     """Whether the gradients of all shards are smaller than what they are made from."""
     sizes = parameters.layer_sizes
@@ -176,7 +185,7 @@ def _shard_rows(parameters: Parameters, batch_size: int) -> int:
 
 def _whole_tiles(n_rows: float) -> int:
     """Round up: a matrix product takes as long for a part of a tile as for the whole."""
-    return math.ceil(n_rows / TILE_ROWS) * TILE_ROWS
+    return math.ceil(n_rows / tile_rows()) * tile_rows()
 
 
 def plan_training(
@@ -232,6 +241,7 @@ def plan_training(
     settings.loss_scale = 1.0
     settings.loss_cap = np.inf
     settings.shard_rows = _shard_rows(parameters, batch_size)
+    settings.tile_rows = tile_rows()
     n_shards = -(-batch_size // settings.shard_rows)
 
     if gather:
@@ -255,6 +265,7 @@ def plan_training(
     block_sizes = [n_in * layers[l, N_OUT] for l, _, n_in in blocks]
     settings.scratch_size = _aligned(max(*block_sizes, parameters.n_biases))
     settings.scratch_start = workspace.take(n_workers * settings.scratch_size)
+    _lay_out_panels(settings, workspace, n_workers, dtype)
     settings.n_workers = n_workers
     if state is None:
         n_slots = OPTIMIZERS[optimizer].n_slots
@@ -309,6 +320,7 @@ def plan_prediction(
     if gather and not is_sparse:
         settings.x_start = workspace.take(n_rows * parameters.layer_sizes[0])
     layers = _layer_table(parameters, activations, n_rows, workspace, with_deltas=False)
+    _lay_out_panels(settings, workspace, 1, dtype)
     network = Network(
         layers=layers,
         blocks=np.zeros((0, 3), dtype=np.int64),

@@ -27,6 +27,7 @@ from fastdnn.kernels.workspace import (
     shard_gradient,
     work_matrix,
     work_vector,
+    worker_panel,
 )
 
 
@@ -71,7 +72,7 @@ def step_block(s, real, position, task, n_rows, n_shards, t, scale, worker):
             _sparse_gradient(s, real, position, D, first, dW)
         else:
             A = layer_input(s, real, position, l, 0, n_rows)
-            linear_gradient(A, first, D, dW)
+            linear_gradient(A, first, D, dW, worker_panel(s, real, worker))
     partial_sums(s)[BLOCK_SQUARES, task] = update(
         s.optimizer,
         s,

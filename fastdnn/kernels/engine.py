@@ -60,13 +60,18 @@ def _run(s, real, worker):
     for position in range(s.first, s.last, s.batch_size):
         n_rows = min(s.batch_size, s.last - position)
         n_shards = (n_rows + s.shard_rows - 1) // s.shard_rows
+        # The last batch may be shorter; its shards are about as long as each other, too.
+        even_rows = (n_rows + n_shards - 1) // n_shards
+        shard_rows = (even_rows + s.tile_rows - 1) // s.tile_rows * s.tile_rows
         t += 1
         if s.transposed_size > 0:
             for layer in range(1, s.n_layers):
                 _transpose_layer(s, real, layer, worker)
         shard = next_task(team, worker, n_workers, n_shards)
         while shard < n_shards:
-            train_shard(s, real, position, shard, n_rows, worker)
+            first = shard * shard_rows
+            rows = min(shard_rows, n_rows - first)
+            train_shard(s, real, position, shard, first, rows, worker)
             shard = next_task(team, worker, n_workers, n_shards)
         if not meet(team, n_workers):
             return
@@ -143,7 +148,7 @@ def predict(settings, real, out):
     while block < n_blocks:
         first = block * s.shard_rows
         rows = min(s.shard_rows, n_rows - first)
-        forward(s, real, first, 0, rows, s.n_layers)
+        forward(s, real, first, 0, rows, s.n_layers, 0)
         A = layer_rows(s, real, s.n_layers - 1, A_START, 0, rows)
         for i in range(rows):
             for j in range(n_outputs):

@@ -7,41 +7,47 @@ predict, plain loops are faster than tiles of many rows that are a vector wide.
 import numpy as np
 
 from fastdnn._jit import BOUNDS_CHECKED, JIT_ENABLED, kernel, loop_kernel, strict_kernel
-from fastdnn.kernels.matmul import address, multiply
-from fastdnn.kernels.views import vector
+from fastdnn.kernels.matmul import PANEL_BYTES, multiply
+from fastdnn.kernels.views import address, vector
 
 
 @kernel
-def linear_forward(A, W, b, Z):
-    """Write ``A @ W + b`` into `Z`."""
+def linear_forward(A, W, b, Z, floor, panel):
+    """Write ``A @ W + b`` into `Z`, or `floor` where that is lower; `panel` is scratch."""
     if Z.shape[1] == 1:
-        _matrix_times_column(A, W, b, Z)
+        _matrix_times_column(A, W, b, Z, floor)
     elif A.shape[0] == 1:
-        _row_times_matrix(A, W, b, Z)
+        _row_times_matrix(A, W, b, Z, floor)
     else:
-        _matrix_product(A, W, b, Z)
+        _matrix_product(A, W, b, Z, floor, panel)
 
 
 @kernel
-def linear_delta(D, W, W_transposed, D_prev):
-    """Write ``D @ W.T`` into `D_prev`."""
+def linear_delta(D, W, W_transposed, D_prev, panel):
+    """Write ``D @ W.T`` into `D_prev`; `panel` is scratch."""
     if D.shape[1] == 1:
         _column_times_row(D, W, D_prev)
     else:
-        _matrix_product(D, W_transposed, vector(D, 0, 0), D_prev)
+        no_floor = D.dtype.type(-np.inf)
+        _matrix_product(D, W_transposed, vector(D, 0, 0), D_prev, no_floor, panel)
 
 
 @kernel
-def linear_gradient(A, first, D, dW):
-    """Write rows `first`... of ``A.T @ D`` into `dW`."""
+def linear_gradient(A, first, D, dW, panel):
+    """Write rows `first`... of ``A.T @ D`` into `dW`; `panel` is scratch."""
     if D.shape[1] == 1:
         _transpose_times_column(A, first, D, dW)
     else:
-        _transpose_product(A, first, D, dW)
+        _transpose_product(A, first, D, dW, panel)
 
 
-def _matrix_product(A, W, b, Z):  # needs jit
-    """Write ``A @ W + b`` into `Z`; an empty `b` counts as zeros."""
+def _panel_address(panel):  # needs jit
+    """Return the address of the scratch, or 0 where it is too small."""
+    return address(panel, 0) if panel.size * panel.itemsize >= PANEL_BYTES else 0
+
+
+def _matrix_product(A, W, b, Z, floor, panel):  # needs jit
+    """Write ``max(A @ W + b, floor)`` into `Z`; an empty `b` counts as zeros."""
     n_rows, n_in = A.shape
     n_out = W.shape[1]
     if BOUNDS_CHECKED and not (
@@ -49,27 +55,28 @@ def _matrix_product(A, W, b, Z):  # needs jit
     ):
         raise IndexError("a matrix product reaches outside its matrices")
     multiply(
-        Z.dtype.type(0),
+        floor,
         address(A, 0),
-        n_in,
-        1,
+        (n_in, 1),
         address(W, 0),
         address(b, 0) if b.size > 0 else 0,
         address(Z, 0),
         n_rows,
         n_out,
         n_in,
+        _panel_address(panel),
     )
 
 
 @np.errstate(invalid="ignore", over="ignore")  # as silent as compiled code
-def _matrix_product_by_numpy(A, W, b, Z):
+def _matrix_product_by_numpy(A, W, b, Z, floor, panel):
     Z[:] = A @ W
     if b.size > 0:
         Z += b
+    Z[floor >= Z] = floor  # not where Z is NaN
 
 
-def _transpose_product(A, first, D, dW):  # needs jit
+def _transpose_product(A, first, D, dW, panel):  # needs jit
     """Write rows `first`... of ``A.T @ D`` into `dW`."""
     n_rows, n_in = A.shape
     if BOUNDS_CHECKED and not (
@@ -77,41 +84,42 @@ def _transpose_product(A, first, D, dW):  # needs jit
     ):
         raise IndexError("a weight gradient reaches outside its matrices")
     multiply(
-        D.dtype.type(0),
+        D.dtype.type(-np.inf),
         address(A, first),
-        1,
-        n_in,
+        (1, n_in),
         address(D, 0),
         0,
         address(dW, 0),
         dW.shape[0],
         dW.shape[1],
         n_rows,
+        _panel_address(panel),
     )
 
 
 @np.errstate(invalid="ignore", over="ignore")
-def _transpose_product_by_numpy(A, first, D, dW):
+def _transpose_product_by_numpy(A, first, D, dW, panel):
     dW[:] = A[:, first : first + dW.shape[0]].T @ D
 
 
 if JIT_ENABLED:  # needs jit
+    _panel_address = kernel(_panel_address)
     _matrix_product, _transpose_product = kernel(_matrix_product), kernel(_transpose_product)
 else:
     _matrix_product, _transpose_product = _matrix_product_by_numpy, _transpose_product_by_numpy
 
 
 @loop_kernel
-def _matrix_times_column(A, W, b, Z):
+def _matrix_times_column(A, W, b, Z, floor):
     for i in range(A.shape[0]):
         total = b[0]
         for k in range(A.shape[1]):
             total += A[i, k] * W[k, 0]
-        Z[i, 0] = total
+        Z[i, 0] = floor if total <= floor else total
 
 
 @strict_kernel
-def _row_times_matrix(A, W, b, Z):
+def _row_times_matrix(A, W, b, Z, floor):
     # The sums of the tiles, in the same order: a row alone gives the same bits. But W,
     # which a single row reads only once, is read as it lies.
     n_in, n_out = W.shape
@@ -128,6 +136,9 @@ def _row_times_matrix(A, W, b, Z):
     for k in range(whole, n_in):
         for j in range(n_out):
             Z[0, j] += A[0, k] * W[k, j]
+    for j in range(n_out):
+        z = Z[0, j]
+        Z[0, j] = floor if z <= floor else z
 
 
 @loop_kernel

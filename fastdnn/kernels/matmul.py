@@ -1,274 +1,61 @@
-"""The matrix product, in tiles that stay in vector registers.
+"""The matrix product, tile by tile, without the copies that BLAS makes.
 
 BLAS is made for large matrices: it copies both operands into buffers before it multiplies
-them. The layers of a network for tables are small, and all of their products can read
-their operands where they lie. One tile of the output is a few rows by up to three vectors;
-it is kept in registers while the inner dimension is walked through: for each step, the row
-of the right operand is loaded as vectors and each element of the left one is spread over a
-vector. Both the left operand and its transpose are read like that, at two strides.
+them. The layers of a network for tables are small, and most of their products read their
+operands where they lie, by the tiles of `fastdnn.kernels.tiles`. Both the left operand and
+its transpose are read like that, at two strides. Only where rows of the right operand are
+long, and its panels therefore scattered over many pages and few sets of the caches, is each
+panel copied into one piece before all rows of the left operand pass by.
 
 Every element of the output is the sum of its products in the order of the inner dimension,
 wherever it lies: a row's result does not depend on the other rows of the batch.
 """
 
-from typing import Any
+import numpy as np
 
-from llvmlite import ir
-from numba.core import cgutils, types
-from numba.np.arrayobj import make_array
-
-from fastdnn._jit import JIT_ENABLED, emitted, kernel
+from fastdnn._jit import kernel
+from fastdnn.kernels.tiles import (
+    copy_panel,
+    itemsize_of,
+    lanes_here,
+    one_vector,
+    part_of_vector,
+    three_vectors,
+    tile_rows_here,
+    two_vectors,
+)
 
 #: Steps of the inner dimension between visits to the output. A panel of the right operand,
-#: of so many rows and three vectors, has to stay in cache while all rows of the left one
-#: pass by, also where its rows lie 4 KiB apart and fall into few sets of the caches: with 512
-#: steps, products by 1024 columns took 1.7 times as long.
+#: of so many rows and three vectors, has to stay in the first-level cache while all rows of
+#: the left one pass by.
 INNER_BLOCK = 128
 
-#: Rows of the output that a tile has at most.
-TILE_ROWS = 8
+#: Size of a panel on processors with the longest vectors, of 64 bytes.
+PANEL_BYTES = INNER_BLOCK * 3 * 64
 
-_INDEX = ir.IntType(64)
-
-
-def _vector_bytes(context):  # needs jit
-    _, _, features = context.codegen().magic_tuple()
-    if "+avx512f" in features:
-        return 64
-    return 32 if "+avx," in features else 16
-
-
-def _rows_of_tile(context):  # needs jit
-    """Return as many rows as fill the registers with three vectors each, a power of two."""
-    triple, _, features = context.codegen().magic_tuple()
-    has_32_registers = "+avx512f" in features or triple.startswith(("aarch64", "arm64"))
-    return TILE_ROWS if has_32_registers else TILE_ROWS // 2
-
-
-def _tile_rows(typingctx):  # needs jit
-    def codegen(context, builder, signature, args):
-        return ir.Constant(_INDEX, _rows_of_tile(context))
-
-    return types.intp(), codegen
-
-
-def _lanes(typingctx, real):  # needs jit
-    def codegen(context, builder, signature, args):
-        itemsize = signature.args[0].bitwidth // 8
-        return ir.Constant(_INDEX, _vector_bytes(context) // itemsize)
-
-    return types.intp(real), codegen
-
-
-def _itemsize(typingctx, real):  # needs jit
-    def codegen(context, builder, signature, args):
-        return ir.Constant(_INDEX, signature.args[0].bitwidth // 8)
-
-    return types.intp(real), codegen
-
-
-def _address(typingctx, array, position):  # needs jit
-    def codegen(context, builder, signature, args):
-        data = make_array(signature.args[0])(context, builder, args[0]).data
-        return builder.ptrtoint(builder.gep(data, [args[1]]), _INDEX)
-
-    return types.intp(array, types.intp), codegen
-
-
-def _tile(n_vectors, *, is_partial=False):  # needs jit
-    """Define the product of one tile: ``c = start + a @ b``.
-
-    All operands come as addresses, and strides count elements. The last vector of a tile
-    lies at `last`, which may overlap the one before; with `is_partial` only its first
-    `n_valid` lanes exist. A tile has as many rows as registers allow; past `n_rows` it
-    works on the last row again. `start` is 0 for zeros.
-    """
-
-    def definition(
-        typingctx,
-        real,
-        a,
-        a_row,
-        a_step,
-        b,
-        b_row,
-        start,
-        start_row,
-        c,
-        c_row,
-        last,
-        n_rows,
-        n_inner,
-        n_valid,
-    ):
-        signature = types.void(real, *[types.intp] * 13)
-        return signature, _TileCodegen(n_vectors, is_partial)
-
-    return definition
-
-
-class _TileCodegen:  # needs jit
-    """Emits one tile; see `_tile`."""
-
-    def __init__(self, n_vectors, is_partial):
-        self._n_vectors, self._is_partial = n_vectors, is_partial
-
-    def __call__(self, context, builder, signature, args):
-        _, a, a_row, a_step, b, b_row, start, start_row, c, c_row, last, *rest = args
-        n_rows, n_inner, n_valid = rest
-        self._builder = builder
-        self._real = context.get_data_type(signature.args[0])
-        self._itemsize = signature.args[0].bitwidth // 8
-        self._n_lanes = _vector_bytes(context) // self._itemsize
-        self._vector = ir.VectorType(self._real, self._n_lanes)
-        self._mask: Any = self._valid_lanes(n_valid) if self._is_partial else None
-
-        bottom = builder.sub(n_rows, _INDEX(1))
-        rows = []
-        for r in range(_rows_of_tile(context)):
-            is_inside = builder.icmp_signed("<", _INDEX(r), bottom)
-            rows.append(builder.select(is_inside, _INDEX(r), bottom))
-        offsets = [_INDEX(j * self._n_lanes) for j in range(self._n_vectors)]
-        offsets[-1] = last
-        a_rows = [self._move(a, builder.mul(r, a_row)) for r in rows]
-        c_rows = [self._move(c, builder.mul(r, c_row)) for r in rows]
-
-        def load_start():
-            starts = [self._move(start, builder.mul(r, start_row)) for r in rows]
-            return [self._load_row(address, offsets) for address in starts]
-
-        sums = self._load_unless_zero(start, load_start)
-        sums = self._accumulate(sums, a_rows, a_step, b, b_row, offsets, n_inner)
-        for address, row in zip(c_rows, sums, strict=True):
-            for j, value in enumerate(row):
-                self._store(value, self._move(address, offsets[j]), j)
-        return context.get_dummy_value()
-
-    def _accumulate(self, sums, a_rows, a_step, b, b_row, offsets, n_inner):
-        """Walk through the inner dimension, at least one step; return the new sums."""
-        builder = self._builder
-        before = builder.block
-        body = builder.append_basic_block("tile.inner")
-        after = builder.append_basic_block("tile.done")
-        builder.branch(body)
-        builder.position_at_end(body)
-        step, a_offset, b_offset = (builder.phi(_INDEX) for _ in range(3))
-        phis = [[builder.phi(self._vector) for _ in row] for row in sums]
-        multiply_add = self._function(
-            "fmuladd", ir.FunctionType(self._vector, [self._vector] * 3)
-        )
-        right = self._load_row(self._move(b, b_offset), offsets)
-        results = []
-        for address, row in zip(a_rows, phis, strict=True):
-            pointer = builder.inttoptr(self._move(address, a_offset), self._real.as_pointer())
-            left = self._spread(builder.load(pointer))
-            pairs = zip(right, row, strict=True)
-            results.append([builder.call(multiply_add, [left, x, y]) for x, y in pairs])
-        next_step = builder.add(step, _INDEX(1))
-        for phi, increment in [(step, _INDEX(1)), (a_offset, a_step), (b_offset, b_row)]:
-            phi.add_incoming(_INDEX(0), before)
-            phi.add_incoming(builder.add(phi, increment), body)
-        for phi_row, first, result in zip(phis, sums, results, strict=True):
-            for phi, x, y in zip(phi_row, first, result, strict=True):
-                phi.add_incoming(x, before)
-                phi.add_incoming(y, body)
-        builder.cbranch(builder.icmp_signed("<", next_step, n_inner), body, after)
-        builder.position_at_end(after)
-        return results
-
-    def _load_unless_zero(self, address, load):
-        """Return what `load` emits, or zeros of the same shape where `address` is 0."""
-        builder = self._builder
-        before = builder.block
-        loading = builder.append_basic_block("tile.load")
-        joined = builder.append_basic_block("tile.start")
-        builder.cbranch(builder.icmp_signed("!=", address, _INDEX(0)), loading, joined)
-        builder.position_at_end(loading)
-        loaded = load()
-        builder.branch(joined)
-        builder.position_at_end(joined)
-        values = []
-        for row in loaded:
-            values.append([builder.phi(self._vector) for _ in row])
-            for phi, value in zip(values[-1], row, strict=True):
-                phi.add_incoming(ir.Constant(self._vector, None), before)
-                phi.add_incoming(value, loading)
-        return values
-
-    def _move(self, address, n_elements):
-        builder = self._builder
-        return builder.add(address, builder.mul(n_elements, _INDEX(self._itemsize)))
-
-    def _load_row(self, address, offsets):
-        return [self._load(self._move(address, x), j) for j, x in enumerate(offsets)]
-
-    def _is_masked(self, position):
-        return self._is_partial and position == self._n_vectors - 1
-
-    def _load(self, address, position):
-        pointer = self._builder.inttoptr(address, self._vector.as_pointer())
-        if not self._is_masked(position):
-            return self._builder.load(pointer, align=self._itemsize)
-        types_ = [pointer.type, ir.IntType(32), self._mask.type, self._vector]
-        load = self._function("masked.load", ir.FunctionType(self._vector, types_), ".p0")
-        alignment, zeros = ir.IntType(32)(self._itemsize), ir.Constant(self._vector, None)
-        return self._builder.call(load, [pointer, alignment, self._mask, zeros])
-
-    def _store(self, value, address, position):
-        pointer = self._builder.inttoptr(address, self._vector.as_pointer())
-        if not self._is_masked(position):
-            self._builder.store(value, pointer, align=self._itemsize)
-            return
-        types_ = [self._vector, pointer.type, ir.IntType(32), self._mask.type]
-        store = self._function("masked.store", ir.FunctionType(ir.VoidType(), types_), ".p0")
-        alignment = ir.IntType(32)(self._itemsize)
-        self._builder.call(store, [value, pointer, alignment, self._mask])
-
-    def _function(self, name, function_type, suffix=""):
-        kind = "f32" if self._itemsize == 4 else "f64"
-        full_name = f"llvm.{name}.v{self._n_lanes}{kind}{suffix}"
-        return cgutils.get_or_insert_function(self._builder.module, function_type, full_name)
-
-    def _valid_lanes(self, n_valid):
-        numbers = ir.VectorType(ir.IntType(32), self._n_lanes)
-        lanes = ir.Constant(numbers, list(range(self._n_lanes)))
-        count = self._builder.trunc(n_valid, ir.IntType(32))
-        return self._builder.icmp_signed("<", lanes, self._spread(count))
-
-    def _spread(self, scalar):
-        vector = ir.VectorType(scalar.type, self._n_lanes)
-        empty = ir.Constant(vector, ir.Undefined)
-        first = self._builder.insert_element(empty, scalar, ir.IntType(32)(0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self._n_lanes), None)
-        return self._builder.shuffle_vector(first, empty, zeros)
-
-
-if JIT_ENABLED:  # needs jit
-    address = emitted(_address)
-    _tile_rows_here = emitted(_tile_rows)
-    _lanes_here = emitted(_lanes)
-    _itemsize_of = emitted(_itemsize)
-    _three_vectors = emitted(_tile(3))
-    _two_vectors = emitted(_tile(2))
-    _one_vector = emitted(_tile(1))
-    _part_of_vector = emitted(_tile(1, is_partial=True))
-else:  # NumPy takes the place of `multiply`, see fastdnn.kernels.linear
-    address = None
+# Panels are copied where rows of the right operand have so many bytes, and where so many
+# rows of the left one make up for it.
+_BYTES_OF_LONG_ROW, _ROWS_THAT_PAY = 2048, 32
 
 
 @kernel
-def multiply(real, a, a_row, a_step, b, bias, c, n_rows, n_columns, n_inner):  # needs jit
-    """Write ``a @ b + bias`` to address `c`, row after row.
+def multiply(floor, a, a_strides, b, bias, c, n_rows, n_columns, n_inner, panel):  # needs jit
+    """Write ``max(a @ b + bias, floor)`` to address `c`, row after row.
 
     `a`, `b`, `bias` and `c` are addresses, 0 for no bias, of elements of the type of
-    `real`. The left operand has its rows `a_row` and its inner steps `a_step` elements
-    apart; the right one lies row after row.
+    `floor`. The left operand has its rows and its inner steps `a_strides` elements apart;
+    the right one lies row after row. `panel` is the address of `PANEL_BYTES` of scratch,
+    or 0 for none.
     """
-    itemsize = _itemsize_of(real)
-    tile_rows, lanes = _tile_rows_here(), _lanes_here(real)
+    itemsize, lanes, tile_rows = itemsize_of(floor), lanes_here(floor), tile_rows_here()
+    a_row, a_step = a_strides
     n_vectors = (n_columns + lanes - 1) // lanes
+    is_long = n_columns * itemsize >= _BYTES_OF_LONG_ROW
+    is_copied = panel != 0 and is_long and n_rows >= _ROWS_THAT_PAY
     for k in range(0, n_inner, INNER_BLOCK):
         steps = min(INNER_BLOCK, n_inner - k)
+        # Sums that are not complete yet have no floor.
+        lowest = floor if k + steps == n_inner else type(floor)(-np.inf)
         vector = 0
         while vector < n_vectors:
             width = min(3, n_vectors - vector)
@@ -279,7 +66,10 @@ def multiply(real, a, a_row, a_step, b, bias, c, n_rows, n_columns, n_inner):  #
             # as wide as the whole matrix, never overlaps.
             column = vector * lanes
             last = max(0, min(n_columns - lanes, (vector + width - 1) * lanes) - column)
-            right = b + (k * n_columns + column) * itemsize
+            right, b_row = b + (k * n_columns + column) * itemsize, n_columns
+            if is_copied:
+                copy_panel(floor, right, n_columns, panel, steps, last)
+                right, b_row = panel, 3 * lanes
             for i in range(0, n_rows, tile_rows):
                 left = a + (i * a_row + k * a_step) * itemsize
                 out = c + (i * n_columns + column) * itemsize
@@ -290,23 +80,23 @@ def multiply(real, a, a_row, a_step, b, bias, c, n_rows, n_columns, n_inner):  #
                         start = bias + column * itemsize
                 rows = min(tile_rows, n_rows - i)
                 if n_columns < lanes:
-                    _part_of_vector(
-                        real, left, a_row, a_step, right, n_columns,
+                    part_of_vector(
+                        lowest, left, a_row, a_step, right, b_row,
                         start, start_row, out, n_columns, last, rows, steps, n_columns,
                     )  # fmt: skip
                 elif width == 3:
-                    _three_vectors(
-                        real, left, a_row, a_step, right, n_columns,
+                    three_vectors(
+                        lowest, left, a_row, a_step, right, b_row,
                         start, start_row, out, n_columns, last, rows, steps, 0,
                     )  # fmt: skip
                 elif width == 2:
-                    _two_vectors(
-                        real, left, a_row, a_step, right, n_columns,
+                    two_vectors(
+                        lowest, left, a_row, a_step, right, b_row,
                         start, start_row, out, n_columns, last, rows, steps, 0,
                     )  # fmt: skip
                 else:
-                    _one_vector(
-                        real, left, a_row, a_step, right, n_columns,
+                    one_vector(
+                        lowest, left, a_row, a_step, right, b_row,
                         start, start_row, out, n_columns, last, rows, steps, 0,
                     )  # fmt: skip
             vector += width

@@ -4,8 +4,14 @@ A shard touches its own rows of the workspace only. Prediction runs blocks of ro
 with the same kernels.
 """
 
+import numpy as np
+
 from fastdnn._jit import kernel, loop_kernel
-from fastdnn.kernels.activations import activation_backward, activation_forward
+from fastdnn.kernels.activations import (
+    ACTIVATION_CODES,
+    activation_backward,
+    activation_forward,
+)
 from fastdnn.kernels.linear import linear_delta, linear_forward, linear_gradient
 from fastdnn.kernels.losses import canonical_loss, output_loss
 from fastdnn.kernels.sparse import csr_forward
@@ -33,7 +39,10 @@ from fastdnn.kernels.workspace import (
     weight_gradient,
     weight_rows,
     work_matrix,
+    worker_panel,
 )
+
+_RELU = ACTIVATION_CODES["relu"]
 
 
 @loop_kernel
@@ -72,39 +81,45 @@ def _sparse_forward(s, real, first, Z):
 
 
 @kernel
-def forward(s, real, position, first, n_rows, n_activated):
+def forward(s, real, position, first, n_rows, n_activated, worker):
     """Run rows `first`... of the batch at `position` forward.
 
-    The layers from `n_activated` on stop at Z, without activation.
+    The layers from `n_activated` on stop at Z, without activation. ReLU is part of the
+    product, which leaves out a pass over what it has just written.
     """
-    layers = layer_table(s)
+    layers, panel = layer_table(s), worker_panel(s, real, worker)
     A = input_rows(s, real, position, first, 0 if s.sparse else n_rows)
     for l in range(s.n_layers):
         Z = layer_rows(s, real, l, Z_START, first, n_rows)
+        activation = layers[l, ACTIVATION]
+        is_activated = l >= n_activated
         if l == 0 and s.sparse:
             _sparse_forward(s, real, position + first, Z)
         else:
             if l == 0 and s.gather:
                 _gather(s, real, position, first, n_rows)
-            linear_forward(A, layer_weights(s, real, l), layer_bias(s, real, l), Z)
+            floor = type(real)(-np.inf)
+            if activation == _RELU and not is_activated:
+                floor, is_activated = type(real)(0), True
+            W, b = layer_weights(s, real, l), layer_bias(s, real, l)
+            linear_forward(A, W, b, Z, floor, panel)
         A = layer_rows(s, real, l, A_START, first, n_rows)
-        if l < n_activated:
-            activation_forward(layers[l, ACTIVATION], Z, A)
+        if not is_activated:
+            activation_forward(activation, Z, A)
 
 
 @kernel
-def _make_weight_gradient(s, real, position, shard, l, first, D):
+def _make_weight_gradient(s, real, position, shard, l, first, D, worker):
     """Write the gradient of a layer's weights over the rows of one shard, if it is wanted."""
     if s.gradient_by_shard:
         A = layer_input(s, real, position, l, first, D.shape[0])
-        linear_gradient(A, 0, D, weight_gradient(s, real, l, shard))
+        dW = weight_gradient(s, real, l, shard)
+        linear_gradient(A, 0, D, dW, worker_panel(s, real, worker))
 
 
 @kernel
-def train_shard(s, real, position, shard, n_rows, worker):
-    """Phase 1 for one shard of the batch at `position`."""
-    first = shard * s.shard_rows
-    n_rows = min(s.shard_rows, n_rows - first)
+def train_shard(s, real, position, shard, first, n_rows, worker):
+    """Phase 1 for one shard: rows `first`... of the batch at `position`."""
     if s.gather:
         _gather_targets(s, real, position, first, n_rows)
     Y = target_rows(s, real, position, first, n_rows)
@@ -115,7 +130,7 @@ def train_shard(s, real, position, shard, n_rows, worker):
 
     layers = layer_table(s)
     last = s.n_layers - 1
-    forward(s, real, position, first, n_rows, last)
+    forward(s, real, position, first, n_rows, last, worker)
     Z = layer_rows(s, real, last, Z_START, first, n_rows)
     D = layer_rows(s, real, last, D_START, first, n_rows)
     db = bias_gradient(s, real, last, shard)
@@ -127,11 +142,12 @@ def train_shard(s, real, position, shard, n_rows, worker):
         loss = output_loss(s.loss, A, Y, weight, D)
         activation_backward(layers[last, ACTIVATION], Z, A, D, db)
 
-    _make_weight_gradient(s, real, position, shard, last, first, D)
+    _make_weight_gradient(s, real, position, shard, last, first, D, worker)
     for l in range(last - 1, -1, -1):
         D_prev = layer_rows(s, real, l, D_START, first, n_rows)
         W = layer_weights(s, real, l + 1)
-        linear_delta(D, W, layer_transposed(s, real, l + 1, worker), D_prev)
+        W_transposed = layer_transposed(s, real, l + 1, worker)
+        linear_delta(D, W, W_transposed, D_prev, worker_panel(s, real, worker))
         activation_backward(
             layers[l, ACTIVATION],
             layer_rows(s, real, l, Z_START, first, n_rows),
@@ -140,7 +156,7 @@ def train_shard(s, real, position, shard, n_rows, worker):
             bias_gradient(s, real, l, shard),
         )
         D = D_prev
-        _make_weight_gradient(s, real, position, shard, l, first, D)
+        _make_weight_gradient(s, real, position, shard, l, first, D, worker)
 
     weight_sum = float(n_rows)
     if s.weighted:

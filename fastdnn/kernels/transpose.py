@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba.core import types
 
 from fastdnn._jit import BOUNDS_CHECKED, JIT_ENABLED, emitted, kernel
-from fastdnn.kernels.matmul import address
+from fastdnn.kernels.views import address
 
 #: Rows and columns of a tile.
 TILE = 8

@@ -62,6 +62,14 @@ def _emitted_matrix_at(typingctx, like, address, start, n_rows, n_columns):  # n
     return signature, _codegen_at_address
 
 
+def _address(typingctx, array, position):  # needs jit
+    def codegen(context, builder, signature, args):
+        data = make_array(signature.args[0])(context, builder, args[0]).data
+        return builder.ptrtoint(builder.gep(data, [args[1]]), cgutils.intp_t)
+
+    return types.intp(array, types.intp), codegen
+
+
 def _require_within(start, count, size):
     # Nothing may lie anywhere.
     if count != 0 and (start < 0 or count < 0 or start + count > size):
@@ -81,7 +89,10 @@ if JIT_ENABLED:  # needs jit
     vector_at = emitted(_emitted_vector_at)
     #: ``matrix_at(like, address, start, n_rows, n_columns)``.
     matrix_at = emitted(_emitted_matrix_at)
+    #: ``address(array, position)`` of an element, for kernels that emit instructions.
+    address = emitted(_address)
 else:
+    address = None
 
     def _vector(buffer, start, length):
         return buffer.reshape(buffer.size)[start : start + length]

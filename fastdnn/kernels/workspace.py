@@ -68,7 +68,8 @@ SETTINGS = np.dtype(
             ("total_weight", np.float64),  # divides all gradients; 0: the batch's own
             # How the work is cut.
             ("n_workers", np.int64),
-            ("shard_rows", np.int64),
+            ("shard_rows", np.int64),  # at most
+            ("tile_rows", np.int64),  # shards have whole tiles of the matrix product
             ("gradient_by_shard", np.int64),  # whether shards make weight gradients
             # Sizes.
             ("n_features", np.int64),
@@ -85,6 +86,8 @@ SETTINGS = np.dtype(
             ("gradient_size", np.int64),  # from one shard's gradient to the next's
             ("scratch_start", np.int64),
             ("scratch_size", np.int64),
+            ("panel_start", np.int64),  # of the first worker's panel
+            ("panel_size", np.int64),
             ("transposed_size", np.int64),  # from one worker's copies to the next's, or 0
             # Addresses.
             *[(name, np.int64) for name in ARRAYS],
@@ -208,6 +211,12 @@ def work_vector(s, real, start, length):
 def work_matrix(s, real, start, n_rows, n_columns):
     require_within(start, n_rows * n_columns, s.work_size)
     return matrix_at(real, s.work, start, n_rows, n_columns)
+
+
+@kernel
+def worker_panel(s, real, worker):
+    """View a worker's scratch for matrix products."""
+    return work_vector(s, real, s.panel_start + worker * s.panel_size, s.panel_size)
 
 
 @kernel

@@ -1,0 +1,281 @@
+"""Tiles of the matrix product, and the copy of a panel, as vector instructions.
+
+A tile is a few rows of the output by up to three vectors. It is kept in registers while the
+inner dimension is walked through: for each step, the row of the right operand is loaded as
+vectors and each element of the left one is spread over a vector. The instructions are
+emitted for the vectors that the processor has; `fastdnn.kernels.matmul` calls them.
+"""
+
+import functools
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.registry import cpu_target
+
+from fastdnn._jit import JIT_ENABLED, emitted
+
+# Rows of the output that a tile has at most.
+_MAX_TILE_ROWS = 8
+
+_INDEX = ir.IntType(64)
+
+
+def _vector_bytes(context):  # needs jit
+    _, _, features = context.codegen().magic_tuple()
+    if "+avx512f" in features:
+        return 64
+    return 32 if "+avx," in features else 16
+
+
+def _rows_of_tile(context):  # needs jit
+    """Return as many rows as fill the registers with three vectors each, a power of two."""
+    triple, _, features = context.codegen().magic_tuple()
+    has_32_registers = "+avx512f" in features or triple.startswith(("aarch64", "arm64"))
+    return _MAX_TILE_ROWS if has_32_registers else _MAX_TILE_ROWS // 2
+
+
+@functools.cache
+def tile_rows() -> int:
+    """Return how many rows of the output a tile has on this processor."""
+    return _rows_of_tile(cpu_target.target_context) if JIT_ENABLED else _MAX_TILE_ROWS
+
+
+def _tile_rows(typingctx):  # needs jit
+    def codegen(context, builder, signature, args):
+        return ir.Constant(_INDEX, _rows_of_tile(context))
+
+    return types.intp(), codegen
+
+
+def _lanes(typingctx, real):  # needs jit
+    def codegen(context, builder, signature, args):
+        itemsize = signature.args[0].bitwidth // 8
+        return ir.Constant(_INDEX, _vector_bytes(context) // itemsize)
+
+    return types.intp(real), codegen
+
+
+def _itemsize(typingctx, real):  # needs jit
+    def codegen(context, builder, signature, args):
+        return ir.Constant(_INDEX, signature.args[0].bitwidth // 8)
+
+    return types.intp(real), codegen
+
+
+def _tile(n_vectors, *, is_partial=False):  # needs jit
+    """Define the product of one tile: ``c = max(start + a @ b, floor)``; NaN stays NaN.
+
+    All operands come as addresses, and strides count elements. The last vector of a tile
+    lies at `last`, which may overlap the one before; with `is_partial` only its first
+    `n_valid` lanes exist. A tile has as many rows as registers allow; past `n_rows` it
+    works on the last row again. `start` is 0 for zeros.
+    """
+
+    def definition(
+        typingctx,
+        floor,
+        a,
+        a_row,
+        a_step,
+        b,
+        b_row,
+        start,
+        start_row,
+        c,
+        c_row,
+        last,
+        n_rows,
+        n_inner,
+        n_valid,
+    ):
+        signature = types.void(floor, *[types.intp] * 13)
+        return signature, _TileCodegen(n_vectors, is_partial)
+
+    return definition
+
+
+class _TileCodegen:  # needs jit
+    """Emits one tile; see `_tile`."""
+
+    def __init__(self, n_vectors, is_partial):
+        self._n_vectors, self._is_partial = n_vectors, is_partial
+
+    def __call__(self, context, builder, signature, args):
+        floor, a, a_row, a_step, b, b_row, start, start_row, c, c_row, last, *rest = args
+        n_rows, n_inner, n_valid = rest
+        self._builder = builder
+        self._real = context.get_data_type(signature.args[0])
+        self._itemsize = signature.args[0].bitwidth // 8
+        self._n_lanes = _vector_bytes(context) // self._itemsize
+        self._vector = ir.VectorType(self._real, self._n_lanes)
+        self._mask: Any = self._valid_lanes(n_valid) if self._is_partial else None
+
+        bottom = builder.sub(n_rows, _INDEX(1))
+        rows = []
+        for r in range(_rows_of_tile(context)):
+            is_inside = builder.icmp_signed("<", _INDEX(r), bottom)
+            rows.append(builder.select(is_inside, _INDEX(r), bottom))
+        offsets = [_INDEX(j * self._n_lanes) for j in range(self._n_vectors)]
+        offsets[-1] = last
+        a_rows = [self._move(a, builder.mul(r, a_row)) for r in rows]
+        c_rows = [self._move(c, builder.mul(r, c_row)) for r in rows]
+
+        def load_start():
+            starts = [self._move(start, builder.mul(r, start_row)) for r in rows]
+            return [self._load_row(address, offsets) for address in starts]
+
+        sums = self._load_unless_zero(start, load_start)
+        sums = self._accumulate(sums, a_rows, a_step, b, b_row, offsets, n_inner)
+        floors = self._spread(floor)
+        for address, row in zip(c_rows, sums, strict=True):
+            for j, value in enumerate(row):
+                # True is neither for NaN, which is kept.
+                is_below = builder.fcmp_ordered("<=", value, floors)
+                value = builder.select(is_below, floors, value)
+                self._store(value, self._move(address, offsets[j]), j)
+        return context.get_dummy_value()
+
+    def _accumulate(self, sums, a_rows, a_step, b, b_row, offsets, n_inner):
+        """Walk through the inner dimension, at least one step; return the new sums."""
+        builder = self._builder
+        before = builder.block
+        body = builder.append_basic_block("tile.inner")
+        after = builder.append_basic_block("tile.done")
+        builder.branch(body)
+        builder.position_at_end(body)
+        step, a_offset, b_offset = (builder.phi(_INDEX) for _ in range(3))
+        phis = [[builder.phi(self._vector) for _ in row] for row in sums]
+        multiply_add = self._function(
+            "fmuladd", ir.FunctionType(self._vector, [self._vector] * 3)
+        )
+        right = self._load_row(self._move(b, b_offset), offsets)
+        results = []
+        for address, row in zip(a_rows, phis, strict=True):
+            pointer = builder.inttoptr(self._move(address, a_offset), self._real.as_pointer())
+            left = self._spread(builder.load(pointer))
+            pairs = zip(right, row, strict=True)
+            results.append([builder.call(multiply_add, [left, x, y]) for x, y in pairs])
+        next_step = builder.add(step, _INDEX(1))
+        for phi, increment in [(step, _INDEX(1)), (a_offset, a_step), (b_offset, b_row)]:
+            phi.add_incoming(_INDEX(0), before)
+            phi.add_incoming(builder.add(phi, increment), body)
+        for phi_row, first, result in zip(phis, sums, results, strict=True):
+            for phi, x, y in zip(phi_row, first, result, strict=True):
+                phi.add_incoming(x, before)
+                phi.add_incoming(y, body)
+        builder.cbranch(builder.icmp_signed("<", next_step, n_inner), body, after)
+        builder.position_at_end(after)
+        return results
+
+    def _load_unless_zero(self, address, load):
+        """Return what `load` emits, or zeros of the same shape where `address` is 0."""
+        builder = self._builder
+        before = builder.block
+        loading = builder.append_basic_block("tile.load")
+        joined = builder.append_basic_block("tile.start")
+        builder.cbranch(builder.icmp_signed("!=", address, _INDEX(0)), loading, joined)
+        builder.position_at_end(loading)
+        loaded = load()
+        builder.branch(joined)
+        builder.position_at_end(joined)
+        values = []
+        for row in loaded:
+            values.append([builder.phi(self._vector) for _ in row])
+            for phi, value in zip(values[-1], row, strict=True):
+                phi.add_incoming(ir.Constant(self._vector, None), before)
+                phi.add_incoming(value, loading)
+        return values
+
+    def _move(self, address, n_elements):
+        builder = self._builder
+        return builder.add(address, builder.mul(n_elements, _INDEX(self._itemsize)))
+
+    def _load_row(self, address, offsets):
+        return [self._load(self._move(address, x), j) for j, x in enumerate(offsets)]
+
+    def _is_masked(self, position):
+        return self._is_partial and position == self._n_vectors - 1
+
+    def _load(self, address, position):
+        pointer = self._builder.inttoptr(address, self._vector.as_pointer())
+        if not self._is_masked(position):
+            return self._builder.load(pointer, align=self._itemsize)
+        types_ = [pointer.type, ir.IntType(32), self._mask.type, self._vector]
+        load = self._function("masked.load", ir.FunctionType(self._vector, types_), ".p0")
+        alignment, zeros = ir.IntType(32)(self._itemsize), ir.Constant(self._vector, None)
+        return self._builder.call(load, [pointer, alignment, self._mask, zeros])
+
+    def _store(self, value, address, position):
+        pointer = self._builder.inttoptr(address, self._vector.as_pointer())
+        if not self._is_masked(position):
+            self._builder.store(value, pointer, align=self._itemsize)
+            return
+        types_ = [self._vector, pointer.type, ir.IntType(32), self._mask.type]
+        store = self._function("masked.store", ir.FunctionType(ir.VoidType(), types_), ".p0")
+        alignment = ir.IntType(32)(self._itemsize)
+        self._builder.call(store, [value, pointer, alignment, self._mask])
+
+    def _function(self, name, function_type, suffix=""):
+        kind = "f32" if self._itemsize == 4 else "f64"
+        full_name = f"llvm.{name}.v{self._n_lanes}{kind}{suffix}"
+        return cgutils.get_or_insert_function(self._builder.module, function_type, full_name)
+
+    def _valid_lanes(self, n_valid):
+        numbers = ir.VectorType(ir.IntType(32), self._n_lanes)
+        lanes = ir.Constant(numbers, list(range(self._n_lanes)))
+        count = self._builder.trunc(n_valid, ir.IntType(32))
+        return self._builder.icmp_signed("<", lanes, self._spread(count))
+
+    def _spread(self, scalar):
+        vector = ir.VectorType(scalar.type, self._n_lanes)
+        empty = ir.Constant(vector, ir.Undefined)
+        first = self._builder.insert_element(empty, scalar, ir.IntType(32)(0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self._n_lanes), None)
+        return self._builder.shuffle_vector(first, empty, zeros)
+
+
+def _copy_panel(typingctx, real, source, source_row, out, n_rows, last):  # needs jit
+    """Define the copy of a panel: rows of up to three vectors, put one after the other.
+
+    Addresses, and strides in elements; the last vector of a row lies at `last`.
+    """
+
+    def codegen(context, builder, signature, args):
+        _, source, source_row, out, n_rows, last = args
+        itemsize = signature.args[0].bitwidth // 8
+        vector_bytes = _vector_bytes(context)
+        vector = ir.VectorType(
+            context.get_data_type(signature.args[0]), vector_bytes // itemsize
+        )
+        last = builder.mul(last, _INDEX(itemsize))
+        is_second = builder.icmp_signed("<", last, _INDEX(vector_bytes))
+        second = builder.select(is_second, last, _INDEX(vector_bytes))
+        with cgutils.for_range(builder, n_rows) as loop:
+            row = builder.mul(loop.index, builder.mul(source_row, _INDEX(itemsize)))
+            row = builder.add(source, row)
+            copy = builder.add(out, builder.mul(loop.index, _INDEX(3 * vector_bytes)))
+            for offset in (_INDEX(0), second, last):
+                pointers = [
+                    builder.inttoptr(builder.add(start, offset), vector.as_pointer())
+                    for start in (row, copy)
+                ]
+                value = builder.load(pointers[0], align=itemsize)
+                builder.store(value, pointers[1], align=itemsize)
+        return context.get_dummy_value()
+
+    return types.void(real, *[types.intp] * 5), codegen
+
+
+if JIT_ENABLED:  # needs jit
+    tile_rows_here = emitted(_tile_rows)
+    lanes_here = emitted(_lanes)
+    itemsize_of = emitted(_itemsize)
+    three_vectors = emitted(_tile(3))
+    two_vectors = emitted(_tile(2))
+    one_vector = emitted(_tile(1))
+    part_of_vector = emitted(_tile(1, is_partial=True))
+    copy_panel = emitted(_copy_panel)
+else:  # NumPy takes the place of products, see fastdnn.kernels.linear
+    tile_rows_here = lanes_here = itemsize_of = copy_panel = None
+    three_vectors = two_vectors = one_vector = part_of_vector = None
