@@ -127,12 +127,9 @@ class _TileCodegen:  # needs jit
 
         sums = self._load_unless_zero(start, load_start)
         sums = self._accumulate(sums, a_rows, a_step, b, b_row, offsets, n_inner)
-        floors = self._spread(floor)
+        sums = self._raise_to(floor, sums)
         for address, row in zip(c_rows, sums, strict=True):
             for j, value in enumerate(row):
-                # True is neither for NaN, which is kept.
-                is_below = builder.fcmp_ordered("<=", value, floors)
-                value = builder.select(is_below, floors, value)
                 self._store(value, self._move(address, offsets[j]), j)
         return context.get_dummy_value()
 
@@ -179,13 +176,38 @@ class _TileCodegen:  # needs jit
         loaded = load()
         builder.branch(joined)
         builder.position_at_end(joined)
-        values = []
-        for row in loaded:
-            values.append([builder.phi(self._vector) for _ in row])
-            for phi, value in zip(values[-1], row, strict=True):
-                phi.add_incoming(ir.Constant(self._vector, None), before)
-                phi.add_incoming(value, loading)
-        return values
+        zeros = [[ir.Constant(self._vector, None) for _ in row] for row in loaded]
+        return self._join(before, zeros, loading, loaded)
+
+    def _raise_to(self, floor, sums):
+        """Return the maximum of each sum and `floor`, unless that is -inf; NaN stays NaN."""
+        builder = self._builder
+        before = builder.block
+        raising = builder.append_basic_block("tile.raise")
+        joined = builder.append_basic_block("tile.raised")
+        lowest = ir.Constant(self._real, float("-inf"))
+        builder.cbranch(builder.fcmp_ordered(">", floor, lowest), raising, joined)
+        builder.position_at_end(raising)
+        floors = self._spread(floor)
+
+        def higher(value):
+            # One instruction, which gives its second operand where one is NaN.
+            return builder.select(builder.fcmp_ordered(">", floors, value), floors, value)
+
+        raised = [[higher(value) for value in row] for row in sums]
+        builder.branch(joined)
+        builder.position_at_end(joined)
+        return self._join(before, sums, raising, raised)
+
+    def _join(self, first, first_rows, second, second_rows):
+        """Return the values of whichever of two blocks control comes from."""
+        joined = []
+        for pairs in zip(first_rows, second_rows, strict=True):
+            joined.append([self._builder.phi(self._vector) for _ in pairs[0]])
+            for phi, x, y in zip(joined[-1], *pairs, strict=True):
+                phi.add_incoming(x, first)
+                phi.add_incoming(y, second)
+        return joined
 
     def _move(self, address, n_elements):
         builder = self._builder
