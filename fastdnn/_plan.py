@@ -25,6 +25,8 @@ _FLOPS_PER_SHARD, _FLOPS_PER_BLOCK = 1e6, 2e5
 # Rows of a shard, all weights are read for each; rows of a block, for each of which the
 # deltas of the whole batch are read.
 _MIN_SHARD_ROWS, _MAX_SHARD_ROWS, _MIN_BLOCK_ROWS = 64, 256, 32
+# Rows of the shards that one worker takes together.
+_ROWS_TOGETHER = 256
 # Shards of a batch and blocks of a layer, unless they grow too large for the cache.
 _MAX_SHARES = 16
 # Elements of a block whose gradient has only to be added up from the shards: its parts stay
@@ -267,6 +269,9 @@ def plan_training(
     settings.scratch_start = workspace.take(n_workers * settings.scratch_size)
     _lay_out_panels(settings, workspace, n_workers, dtype)
     settings.n_workers = n_workers
+    # Large weights are better read for more rows than those of a shard.
+    most = min(_ROWS_TOGETHER // int(settings.shard_rows), n_shards // n_workers)
+    settings.shards_together = 1 if by_shard else max(1, most)
     if state is None:
         n_slots = OPTIMIZERS[optimizer].n_slots
         state = _aligned_zeros(n_slots * parameters.theta.size, dtype)

@@ -140,6 +140,26 @@ def test_number_of_threads_changes_no_bit_of_training(dtype):
 
 @pytest.mark.needs_jit
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_shards_taken_together_change_no_bit(dtype):
+    rng = np.random.default_rng(0)
+    sizes = (300, 512, 3)
+    samples = classification(rng, 700, sizes, dtype)
+    orders = [rng.permutation(700) for _ in range(2)]
+    parameters, together, results = random_parameters(rng, sizes), [], []
+    for n_threads in (1, 2, 4):
+        options = {"gather": True, "batch_size": 260, "n_threads": n_threads}
+        layers = parameters.astype(dtype), ["tanh", "softmax"]
+        made = plan(*layers, "log_loss", "adam", samples, **options)
+        together.append(int(made.settings.shards_together))
+        results.append(train(parameters, samples, orders, **options))
+    assert together[0] > together[1] > together[2] == 1
+    for theta, losses in results[1:]:
+        np.testing.assert_array_equal(theta, results[0][0])
+        assert losses == results[0][1]
+
+
+@pytest.mark.needs_jit
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_fits_at_once_change_no_bit_of_each_other(dtype):
     parameters, samples, orders = heavy_workload(dtype)
     theta, losses = train(parameters, samples, orders, **HEAVY)

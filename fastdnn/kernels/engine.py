@@ -21,7 +21,7 @@ changes no bit of the result.
 from fastdnn._jit import entry_point, kernel
 from fastdnn.kernels.barrier import announce_run, join_run, meet, next_task
 from fastdnn.kernels.blocks import step_biases, step_block
-from fastdnn.kernels.shards import forward, train_shard
+from fastdnn.kernels.shards import forward, train_shards
 from fastdnn.kernels.subnormals import flush_subnormals, restore_mode
 from fastdnn.kernels.transpose import transpose_rows
 from fastdnn.kernels.workspace import (
@@ -67,12 +67,13 @@ def _run(s, real, worker):
         if s.transposed_size > 0:
             for layer in range(1, s.n_layers):
                 _transpose_layer(s, real, layer, worker)
-        shard = next_task(team, worker, n_workers, n_shards)
-        while shard < n_shards:
-            first = shard * shard_rows
-            rows = min(shard_rows, n_rows - first)
-            train_shard(s, real, position, shard, first, rows, worker)
-            shard = next_task(team, worker, n_workers, n_shards)
+        n_tasks = (n_shards + s.shards_together - 1) // s.shards_together
+        task = next_task(team, worker, n_workers, n_tasks)
+        while task < n_tasks:
+            first_shard = task * s.shards_together
+            shards = first_shard, min(first_shard + s.shards_together, n_shards)
+            train_shards(s, real, position, shards, shard_rows, n_rows, worker)
+            task = next_task(team, worker, n_workers, n_tasks)
         if not meet(team, n_workers):
             return
 

@@ -1,4 +1,4 @@
-"""Phase 1 of a batch: rows forward, loss, deltas backward, for one shard of its rows.
+"""Phase 1 of a batch: rows forward, loss, deltas backward, for some shards of its rows.
 
 A shard touches its own rows of the workspace only. Prediction runs blocks of rows forward
 with the same kernels.
@@ -118,8 +118,8 @@ def _make_weight_gradient(s, real, position, shard, l, first, D, worker):
 
 
 @kernel
-def train_shard(s, real, position, shard, first, n_rows, worker):
-    """Phase 1 for one shard: rows `first`... of the batch at `position`."""
+def _output_delta(s, real, position, shard, first, n_rows, worker):
+    """Take the loss of one shard, whose Z is there, and its delta; begin its gradient."""
     if s.gather:
         _gather_targets(s, real, position, first, n_rows)
     Y = target_rows(s, real, position, first, n_rows)
@@ -128,9 +128,8 @@ def train_shard(s, real, position, shard, first, n_rows, worker):
     for j in range(db.size):
         db[j] = 0
 
-    layers = layer_table(s)
     last = s.n_layers - 1
-    forward(s, real, position, first, n_rows, last, worker)
+    activation = layer_table(s)[last, ACTIVATION]
     Z = layer_rows(s, real, last, Z_START, first, n_rows)
     D = layer_rows(s, real, last, D_START, first, n_rows)
     db = bias_gradient(s, real, last, shard)
@@ -138,25 +137,10 @@ def train_shard(s, real, position, shard, first, n_rows, worker):
         loss = canonical_loss(s.loss, Z, Y, weight, s.loss_cap, D, db)
     else:
         A = layer_rows(s, real, last, A_START, first, n_rows)
-        activation_forward(layers[last, ACTIVATION], Z, A)
+        activation_forward(activation, Z, A)
         loss = output_loss(s.loss, A, Y, weight, D)
-        activation_backward(layers[last, ACTIVATION], Z, A, D, db)
-
+        activation_backward(activation, Z, A, D, db)
     _make_weight_gradient(s, real, position, shard, last, first, D, worker)
-    for l in range(last - 1, -1, -1):
-        D_prev = layer_rows(s, real, l, D_START, first, n_rows)
-        W = layer_weights(s, real, l + 1)
-        W_transposed = layer_transposed(s, real, l + 1, worker)
-        linear_delta(D, W, W_transposed, D_prev, worker_panel(s, real, worker))
-        activation_backward(
-            layers[l, ACTIVATION],
-            layer_rows(s, real, l, Z_START, first, n_rows),
-            layer_rows(s, real, l, A_START, first, n_rows),
-            D_prev,
-            bias_gradient(s, real, l, shard),
-        )
-        D = D_prev
-        _make_weight_gradient(s, real, position, shard, l, first, D, worker)
 
     weight_sum = float(n_rows)
     if s.weighted:
@@ -166,3 +150,46 @@ def train_shard(s, real, position, shard, first, n_rows, worker):
     partial = partial_sums(s)
     partial[SHARD_LOSS, shard] = loss
     partial[SHARD_WEIGHT, shard] = weight_sum
+
+
+@kernel
+def _hidden_delta(s, real, position, shard, l, first, n_rows, worker):
+    """Complete the delta of layer `l` in one shard, whose ``dA`` is there."""
+    D = layer_rows(s, real, l, D_START, first, n_rows)
+    activation_backward(
+        layer_table(s)[l, ACTIVATION],
+        layer_rows(s, real, l, Z_START, first, n_rows),
+        layer_rows(s, real, l, A_START, first, n_rows),
+        D,
+        bias_gradient(s, real, l, shard),
+    )
+    _make_weight_gradient(s, real, position, shard, l, first, D, worker)
+
+
+@kernel
+def train_shards(s, real, position, shards, shard_rows, n_rows, worker):
+    """Phase 1 for the shards from the first to before the last of the pair `shards`.
+
+    The batch at `position` has `n_rows` rows. Products, which treat every row alone, take
+    all the rows at once, so that large weights are read once for all of them. What is
+    summed over rows is summed shard by shard: how many go together changes no bit.
+    """
+    first_shard, last_shard = shards
+    first = first_shard * shard_rows
+    n_together = min(n_rows, last_shard * shard_rows) - first
+    last = s.n_layers - 1
+    forward(s, real, position, first, n_together, last, worker)
+    for shard in range(first_shard, last_shard):
+        start = shard * shard_rows
+        rows = min(shard_rows, n_rows - start)
+        _output_delta(s, real, position, shard, start, rows, worker)
+    for l in range(last - 1, -1, -1):
+        D = layer_rows(s, real, l + 1, D_START, first, n_together)
+        D_prev = layer_rows(s, real, l, D_START, first, n_together)
+        W = layer_weights(s, real, l + 1)
+        W_transposed = layer_transposed(s, real, l + 1, worker)
+        linear_delta(D, W, W_transposed, D_prev, worker_panel(s, real, worker))
+        for shard in range(first_shard, last_shard):
+            start = shard * shard_rows
+            rows = min(shard_rows, n_rows - start)
+            _hidden_delta(s, real, position, shard, l, start, rows, worker)

@@ -70,6 +70,7 @@ SETTINGS = np.dtype(
             ("n_workers", np.int64),
             ("shard_rows", np.int64),  # at most
             ("tile_rows", np.int64),  # shards have whole tiles of the matrix product
+            ("shards_together", np.int64),  # neighbours that are one task
             ("gradient_by_shard", np.int64),  # whether shards make weight gradients
             # Sizes.
             ("n_features", np.int64),
