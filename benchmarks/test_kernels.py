@@ -18,7 +18,7 @@ from fastdnn.kernels.activations import (
 )
 from fastdnn.kernels.linear import linear_delta, linear_forward, linear_gradient
 from fastdnn.kernels.losses import sigmoid_log_loss, softmax_log_loss
-from fastdnn.kernels.matmul import PANEL_BYTES
+from fastdnn.kernels.matmul import SCRATCH_BYTES
 from fastdnn.kernels.transpose import transpose_rows
 from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS, update
 from fastdnn.kernels.workspace import SETTINGS, settings_at
@@ -43,21 +43,21 @@ def run_backward(code, Z, A, D, db):
 
 
 @numba.njit(nogil=True)
-def forward_product(A, W, b, Z, floor, panel):
+def forward_product(A, W, b, Z, floor, scratch):
     for _ in range(CALLS):
-        linear_forward(A, W, b, Z, floor, panel)
+        linear_forward(A, W, b, Z, floor, scratch)
 
 
 @numba.njit(nogil=True)
-def delta_product(D, W, W_transposed, D_prev, panel):
+def delta_product(D, W, W_transposed, D_prev, scratch):
     for _ in range(CALLS):
-        linear_delta(D, W, W_transposed, D_prev, panel)
+        linear_delta(D, W, W_transposed, D_prev, scratch)
 
 
 @numba.njit(nogil=True)
-def gradient_product(A, D, dW, panel):
+def gradient_product(A, D, dW, scratch):
     for _ in range(CALLS):
-        linear_gradient(A, 0, D, dW, panel)
+        linear_gradient(A, 0, D, dW, scratch)
 
 
 @numba.njit(nogil=True)
@@ -158,13 +158,13 @@ def test_transpose(benchmark, shape, dtype):
 def test_product(benchmark, which, layer, dtype):
     m, n_in, n_out = layer
     A, W, b, D = matrices(dtype, (m, n_in), (n_in, n_out), n_out, (m, n_out))
-    panel = np.zeros(PANEL_BYTES // A.itemsize, dtype)
+    scratch = np.zeros(SCRATCH_BYTES // A.itemsize, dtype)
     if which == "forward":
-        benchmark(forward_product, A, W, b, np.empty_like(D), A.dtype.type(0), panel)
+        benchmark(forward_product, A, W, b, np.empty_like(D), A.dtype.type(0), scratch)
     elif which == "delta":
-        benchmark(delta_product, D, W, np.ascontiguousarray(W.T), np.empty_like(A), panel)
+        benchmark(delta_product, D, W, np.ascontiguousarray(W.T), np.empty_like(A), scratch)
     else:
-        benchmark(gradient_product, A, D, np.empty_like(W), panel)
+        benchmark(gradient_product, A, D, np.empty_like(W), scratch)
     report(benchmark, "gflops", 2 * m * n_in * n_out)
 
 

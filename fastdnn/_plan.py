@@ -15,7 +15,7 @@ from fastdnn._threads import STEP_THAT_PAYS, threads_offered
 from fastdnn.kernels.activations import ACTIVATION_CODES, ACTIVATIONS
 from fastdnn.kernels.barrier import team_size
 from fastdnn.kernels.losses import loss_code
-from fastdnn.kernels.matmul import PANEL_BYTES
+from fastdnn.kernels.matmul import SCRATCH_BYTES
 from fastdnn.kernels.tiles import tile_rows
 from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS
 from fastdnn.kernels.workspace import N_IN, N_OUT, SETTINGS, WT_START, Network, point_to
@@ -139,12 +139,12 @@ def _lay_out_transposed(layers: np.ndarray, workspace: _Workspace, n_copies: int
     return size
 
 
-def _lay_out_panels(
+def _lay_out_product_scratch(
     settings: np.record, workspace: _Workspace, n_workers: int, dtype: np.dtype
 ) -> None:
     """Lay out what matrix products copy parts of large weights into, for each worker."""
-    settings.panel_size = PANEL_BYTES // dtype.itemsize
-    settings.panel_start = workspace.take(n_workers * settings.panel_size)
+    settings.product_size = SCRATCH_BYTES // dtype.itemsize
+    settings.product_start = workspace.take(n_workers * settings.product_size)
 
 
 def _moves_less_by_shard(parameters: Parameters, batch_size: int, n_shards: int) -> bool:
@@ -267,7 +267,7 @@ def plan_training(
     block_sizes = [n_in * layers[l, N_OUT] for l, _, n_in in blocks]
     settings.scratch_size = _aligned(max(*block_sizes, parameters.n_biases))
     settings.scratch_start = workspace.take(n_workers * settings.scratch_size)
-    _lay_out_panels(settings, workspace, n_workers, dtype)
+    _lay_out_product_scratch(settings, workspace, n_workers, dtype)
     settings.n_workers = n_workers
     # Large weights are better read for more rows than those of a shard.
     most = min(_ROWS_TOGETHER // int(settings.shard_rows), n_shards // n_workers)
@@ -325,7 +325,7 @@ def plan_prediction(
     if gather and not is_sparse:
         settings.x_start = workspace.take(n_rows * parameters.layer_sizes[0])
     layers = _layer_table(parameters, activations, n_rows, workspace, with_deltas=False)
-    _lay_out_panels(settings, workspace, 1, dtype)
+    _lay_out_product_scratch(settings, workspace, 1, dtype)
     network = Network(
         layers=layers,
         blocks=np.zeros((0, 3), dtype=np.int64),

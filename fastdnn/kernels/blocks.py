@@ -24,10 +24,10 @@ from fastdnn.kernels.workspace import (
     ordered_rows,
     parameters,
     partial_sums,
+    product_scratch,
     shard_gradient,
     work_matrix,
     work_vector,
-    worker_panel,
 )
 
 
@@ -72,7 +72,7 @@ def step_block(s, real, position, task, n_rows, n_shards, t, scale, worker):
             _sparse_gradient(s, real, position, D, first, dW)
         else:
             A = layer_input(s, real, position, l, 0, n_rows)
-            linear_gradient(A, first, D, dW, worker_panel(s, real, worker))
+            linear_gradient(A, first, D, dW, product_scratch(s, real, worker))
     partial_sums(s)[BLOCK_SQUARES, task] = update(
         s.optimizer,
         s,

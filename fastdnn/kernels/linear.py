@@ -1,5 +1,7 @@
 """The three products of a dense layer; a single row or column does without matrix tiles.
 
+`scratch` has room for copies of large operands, see `fastdnn.kernels.matmul`, or is empty.
+
 For a single column, the output of a binary or a one-target network, and for a single row to
 predict, plain loops are faster than tiles of many rows that are a vector wide.
 """
@@ -7,46 +9,46 @@ predict, plain loops are faster than tiles of many rows that are a vector wide.
 import numpy as np
 
 from fastdnn._jit import BOUNDS_CHECKED, JIT_ENABLED, kernel, loop_kernel, strict_kernel
-from fastdnn.kernels.matmul import PANEL_BYTES, multiply
+from fastdnn.kernels.matmul import SCRATCH_BYTES, multiply
 from fastdnn.kernels.views import address, vector
 
 
 @kernel
-def linear_forward(A, W, b, Z, floor, panel):
-    """Write ``A @ W + b`` into `Z`, or `floor` where that is lower; `panel` is scratch."""
+def linear_forward(A, W, b, Z, floor, scratch):
+    """Write ``A @ W + b`` into `Z`, or `floor` where that is lower."""
     if Z.shape[1] == 1:
         _matrix_times_column(A, W, b, Z, floor)
     elif A.shape[0] == 1:
         _row_times_matrix(A, W, b, Z, floor)
     else:
-        _matrix_product(A, W, b, Z, floor, panel)
+        _matrix_product(A, W, b, Z, floor, scratch)
 
 
 @kernel
-def linear_delta(D, W, W_transposed, D_prev, panel):
-    """Write ``D @ W.T`` into `D_prev`; `panel` is scratch."""
+def linear_delta(D, W, W_transposed, D_prev, scratch):
+    """Write ``D @ W.T`` into `D_prev`."""
     if D.shape[1] == 1:
         _column_times_row(D, W, D_prev)
     else:
         no_floor = D.dtype.type(-np.inf)
-        _matrix_product(D, W_transposed, vector(D, 0, 0), D_prev, no_floor, panel)
+        _matrix_product(D, W_transposed, vector(D, 0, 0), D_prev, no_floor, scratch)
 
 
 @kernel
-def linear_gradient(A, first, D, dW, panel):
-    """Write rows `first`... of ``A.T @ D`` into `dW`; `panel` is scratch."""
+def linear_gradient(A, first, D, dW, scratch):
+    """Write rows `first`... of ``A.T @ D`` into `dW`."""
     if D.shape[1] == 1:
         _transpose_times_column(A, first, D, dW)
     else:
-        _transpose_product(A, first, D, dW, panel)
+        _transpose_product(A, first, D, dW, scratch)
 
 
-def _panel_address(panel):  # needs jit
+def _scratch_address(scratch):  # needs jit
     """Return the address of the scratch, or 0 where it is too small."""
-    return address(panel, 0) if panel.size * panel.itemsize >= PANEL_BYTES else 0
+    return address(scratch, 0) if scratch.size * scratch.itemsize >= SCRATCH_BYTES else 0
 
 
-def _matrix_product(A, W, b, Z, floor, panel):  # needs jit
+def _matrix_product(A, W, b, Z, floor, scratch):  # needs jit
     """Write ``max(A @ W + b, floor)`` into `Z`; an empty `b` counts as zeros."""
     n_rows, n_in = A.shape
     n_out = W.shape[1]
@@ -64,19 +66,19 @@ def _matrix_product(A, W, b, Z, floor, panel):  # needs jit
         n_rows,
         n_out,
         n_in,
-        _panel_address(panel),
+        _scratch_address(scratch),
     )
 
 
 @np.errstate(invalid="ignore", over="ignore")  # as silent as compiled code
-def _matrix_product_by_numpy(A, W, b, Z, floor, panel):
+def _matrix_product_by_numpy(A, W, b, Z, floor, scratch):
     Z[:] = A @ W
     if b.size > 0:
         Z += b
     Z[floor >= Z] = floor  # not where Z is NaN
 
 
-def _transpose_product(A, first, D, dW, panel):  # needs jit
+def _transpose_product(A, first, D, dW, scratch):  # needs jit
     """Write rows `first`... of ``A.T @ D`` into `dW`."""
     n_rows, n_in = A.shape
     if BOUNDS_CHECKED and not (
@@ -93,17 +95,17 @@ def _transpose_product(A, first, D, dW, panel):  # needs jit
         dW.shape[0],
         dW.shape[1],
         n_rows,
-        _panel_address(panel),
+        _scratch_address(scratch),
     )
 
 
 @np.errstate(invalid="ignore", over="ignore")
-def _transpose_product_by_numpy(A, first, D, dW, panel):
+def _transpose_product_by_numpy(A, first, D, dW, scratch):
     dW[:] = A[:, first : first + dW.shape[0]].T @ D
 
 
 if JIT_ENABLED:  # needs jit
-    _panel_address = kernel(_panel_address)
+    _scratch_address = kernel(_scratch_address)
     _matrix_product, _transpose_product = kernel(_matrix_product), kernel(_transpose_product)
 else:
     _matrix_product, _transpose_product = _matrix_product_by_numpy, _transpose_product_by_numpy

@@ -24,79 +24,132 @@ from fastdnn.kernels.tiles import (
     tile_rows_here,
     two_vectors,
 )
+from fastdnn.kernels.views import vector_at
 
 #: Steps of the inner dimension between visits to the output. A panel of the right operand,
 #: of so many rows and three vectors, has to stay in the first-level cache while all rows of
 #: the left one pass by.
 INNER_BLOCK = 128
 
-#: Size of a panel on processors with the longest vectors, of 64 bytes.
-PANEL_BYTES = INNER_BLOCK * 3 * 64
+# Size of a panel on processors with the longest vectors, of 64 bytes.
+_PANEL_BYTES = INNER_BLOCK * 3 * 64
 
 # Panels are copied where rows of the right operand have so many bytes, and where so many
 # rows of the left one make up for it.
 _BYTES_OF_LONG_ROW, _ROWS_THAT_PAY = 2048, 32
 
+# Inner steps of a transposed left operand that lie a multiple of so many bytes apart share
+# one set of the first-level cache. Where there are so many columns to make up for it, so
+# many of its rows at a time are copied, tile by tile.
+_BYTES_OF_CONFLICT, _COLUMNS_THAT_PAY, _ROWS_TO_COPY = 4096, 64, 64
+
+#: Size of the scratch of a matrix product: a panel, and copied rows of float64.
+SCRATCH_BYTES = _PANEL_BYTES + INNER_BLOCK * _ROWS_TO_COPY * 8
+
 
 @kernel
-def multiply(floor, a, a_strides, b, bias, c, n_rows, n_columns, n_inner, panel):  # needs jit
+def _copy_left(like, a, a_step, out, n_rows, n_steps, tile_rows):  # needs jit
+    """Copy rows of a transposed left operand to address `out`, step after step of a tile."""
+    source = vector_at(like, a, 0, (n_steps - 1) * a_step + n_rows)
+    for i in range(0, n_rows, tile_rows):
+        copy = vector_at(like, out, i * n_steps, n_steps * tile_rows)
+        rows = min(tile_rows, n_rows - i)
+        for k in range(n_steps):
+            for r in range(rows):
+                copy[k * tile_rows + r] = source[k * a_step + i + r]
+
+
+@kernel
+def multiply(
+    floor, a, a_strides, b, bias, c, n_rows, n_columns, n_inner, scratch
+):  # needs jit
     """Write ``max(a @ b + bias, floor)`` to address `c`, row after row.
 
     `a`, `b`, `bias` and `c` are addresses, 0 for no bias, of elements of the type of
     `floor`. The left operand has its rows and its inner steps `a_strides` elements apart;
-    the right one lies row after row. `panel` is the address of `PANEL_BYTES` of scratch,
-    or 0 for none.
+    the right one lies row after row. `scratch` is the address of `SCRATCH_BYTES`, or 0 for
+    none.
+    """
+    itemsize, tile_rows = itemsize_of(floor), tile_rows_here()
+    a_row, a_step = a_strides
+    may_copy = scratch != 0 and n_rows >= _ROWS_THAT_PAY
+    is_long = n_columns * itemsize >= _BYTES_OF_LONG_ROW
+    panel = scratch if may_copy and is_long else 0
+    is_conflicting = a_row == 1 and a_step * itemsize % _BYTES_OF_CONFLICT == 0
+    copies_left = may_copy and is_conflicting and n_columns >= _COLUMNS_THAT_PAY
+    n_together = _ROWS_TO_COPY if copies_left else n_rows
+    for i in range(0, n_rows, n_together):
+        rows = min(n_together, n_rows - i)
+        out = c + i * n_columns * itemsize
+        for k in range(0, n_inner, INNER_BLOCK):
+            steps = min(INNER_BLOCK, n_inner - k)
+            left = a + (i * a_row + k * a_step) * itemsize
+            layout = a_row, a_step, tile_rows * a_row
+            if copies_left:
+                copied = scratch + _PANEL_BYTES
+                _copy_left(floor, left, a_step, copied, rows, steps, tile_rows)
+                left, layout = copied, (1, tile_rows, tile_rows * steps)
+            start = (bias, 0) if k == 0 else (out, n_columns)
+            # Sums that are not complete yet have no floor.
+            lowest = floor if k + steps == n_inner else type(floor)(-np.inf)
+            right = b + k * n_columns * itemsize
+            _multiply_block(
+                lowest, left, layout, right, start, out, rows, n_columns, steps, panel
+            )
+
+
+@kernel
+def _multiply_block(
+    floor, a, layout, b, start, c, n_rows, n_columns, n_steps, panel
+):  # needs jit
+    """Write ``max(start + a @ b, floor)`` to address `c`, for an inner dimension of one block.
+
+    `layout` has the distances of rows, inner steps and tiles of the left operand. `start`
+    is an address, 0 for zeros, and the distance of its rows. `panel` is scratch or 0.
     """
     itemsize, lanes, tile_rows = itemsize_of(floor), lanes_here(floor), tile_rows_here()
-    a_row, a_step = a_strides
+    a_row, a_step, a_tile = layout
+    start_address, start_row = start
     n_vectors = (n_columns + lanes - 1) // lanes
-    is_long = n_columns * itemsize >= _BYTES_OF_LONG_ROW
-    is_copied = panel != 0 and is_long and n_rows >= _ROWS_THAT_PAY
-    for k in range(0, n_inner, INNER_BLOCK):
-        steps = min(INNER_BLOCK, n_inner - k)
-        # Sums that are not complete yet have no floor.
-        lowest = floor if k + steps == n_inner else type(floor)(-np.inf)
-        vector = 0
-        while vector < n_vectors:
-            width = min(3, n_vectors - vector)
-            if n_vectors - vector == 4:
-                width = 2  # two and two, rather than three and one
-            # The last vector of all may overlap the one before it. Both belong to the same
-            # tile, whose sums are read before any is written: a lone last vector, which is
-            # as wide as the whole matrix, never overlaps.
-            column = vector * lanes
-            last = max(0, min(n_columns - lanes, (vector + width - 1) * lanes) - column)
-            right, b_row = b + (k * n_columns + column) * itemsize, n_columns
-            if is_copied:
-                copy_panel(floor, right, n_columns, panel, steps, last)
-                right, b_row = panel, 3 * lanes
-            for i in range(0, n_rows, tile_rows):
-                left = a + (i * a_row + k * a_step) * itemsize
-                out = c + (i * n_columns + column) * itemsize
-                start, start_row = out, n_columns
-                if k == 0:
-                    start, start_row = 0, 0
-                    if bias != 0:
-                        start = bias + column * itemsize
-                rows = min(tile_rows, n_rows - i)
-                if n_columns < lanes:
-                    part_of_vector(
-                        lowest, left, a_row, a_step, right, b_row,
-                        start, start_row, out, n_columns, last, rows, steps, n_columns,
-                    )  # fmt: skip
-                elif width == 3:
-                    three_vectors(
-                        lowest, left, a_row, a_step, right, b_row,
-                        start, start_row, out, n_columns, last, rows, steps, 0,
-                    )  # fmt: skip
-                elif width == 2:
-                    two_vectors(
-                        lowest, left, a_row, a_step, right, b_row,
-                        start, start_row, out, n_columns, last, rows, steps, 0,
-                    )  # fmt: skip
-                else:
-                    one_vector(
-                        lowest, left, a_row, a_step, right, b_row,
-                        start, start_row, out, n_columns, last, rows, steps, 0,
-                    )  # fmt: skip
-            vector += width
+    vector = 0
+    while vector < n_vectors:
+        width = min(3, n_vectors - vector)
+        if n_vectors - vector == 4:
+            width = 2  # two and two, rather than three and one
+        # The last vector of all may overlap the one before it. Both belong to the same
+        # tile, whose sums are read before any is written: a lone last vector, which is
+        # as wide as the whole matrix, never overlaps.
+        column = vector * lanes
+        last = max(0, min(n_columns - lanes, (vector + width - 1) * lanes) - column)
+        right, b_row = b + column * itemsize, n_columns
+        if panel != 0:
+            copy_panel(floor, right, n_columns, panel, n_steps, last)
+            right, b_row = panel, 3 * lanes
+        for i in range(0, n_rows, tile_rows):
+            left = a + i // tile_rows * a_tile * itemsize
+            out = c + (i * n_columns + column) * itemsize
+            first = 0
+            if start_address != 0:
+                first = start_address + (i * start_row + column) * itemsize
+            rows = min(tile_rows, n_rows - i)
+            if n_columns < lanes:
+                part_of_vector(
+                    floor, left, a_row, a_step, right, b_row,
+                    first, start_row, out, n_columns, last, rows, n_steps, n_columns,
+                )  # fmt: skip
+            elif width == 3:
+                three_vectors(
+                    floor, left, a_row, a_step, right, b_row,
+                    first, start_row, out, n_columns, last, rows, n_steps, 0,
+                )  # fmt: skip
+            elif width == 2:
+                two_vectors(
+                    floor, left, a_row, a_step, right, b_row,
+                    first, start_row, out, n_columns, last, rows, n_steps, 0,
+                )  # fmt: skip
+            else:
+                one_vector(
+                    floor, left, a_row, a_step, right, b_row,
+                    first, start_row, out, n_columns, last, rows, n_steps, 0,
+                )  # fmt: skip
+        vector += width

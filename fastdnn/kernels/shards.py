@@ -34,12 +34,12 @@ from fastdnn.kernels.workspace import (
     layer_weights,
     ordered_rows,
     partial_sums,
+    product_scratch,
     shard_gradient,
     target_rows,
     weight_gradient,
     weight_rows,
     work_matrix,
-    worker_panel,
 )
 
 _RELU = ACTIVATION_CODES["relu"]
@@ -87,7 +87,7 @@ def forward(s, real, position, first, n_rows, n_activated, worker):
     The layers from `n_activated` on stop at Z, without activation. ReLU is part of the
     product, which leaves out a pass over what it has just written.
     """
-    layers, panel = layer_table(s), worker_panel(s, real, worker)
+    layers, scratch = layer_table(s), product_scratch(s, real, worker)
     A = input_rows(s, real, position, first, 0 if s.sparse else n_rows)
     for l in range(s.n_layers):
         Z = layer_rows(s, real, l, Z_START, first, n_rows)
@@ -102,7 +102,7 @@ def forward(s, real, position, first, n_rows, n_activated, worker):
             if activation == _RELU and not is_activated:
                 floor, is_activated = type(real)(0), True
             W, b = layer_weights(s, real, l), layer_bias(s, real, l)
-            linear_forward(A, W, b, Z, floor, panel)
+            linear_forward(A, W, b, Z, floor, scratch)
         A = layer_rows(s, real, l, A_START, first, n_rows)
         if not is_activated:
             activation_forward(activation, Z, A)
@@ -114,7 +114,7 @@ def _make_weight_gradient(s, real, position, shard, l, first, D, worker):
     if s.gradient_by_shard:
         A = layer_input(s, real, position, l, first, D.shape[0])
         dW = weight_gradient(s, real, l, shard)
-        linear_gradient(A, 0, D, dW, worker_panel(s, real, worker))
+        linear_gradient(A, 0, D, dW, product_scratch(s, real, worker))
 
 
 @kernel
@@ -188,7 +188,7 @@ def train_shards(s, real, position, shards, shard_rows, n_rows, worker):
         D_prev = layer_rows(s, real, l, D_START, first, n_together)
         W = layer_weights(s, real, l + 1)
         W_transposed = layer_transposed(s, real, l + 1, worker)
-        linear_delta(D, W, W_transposed, D_prev, worker_panel(s, real, worker))
+        linear_delta(D, W, W_transposed, D_prev, product_scratch(s, real, worker))
         for shard in range(first_shard, last_shard):
             start = shard * shard_rows
             rows = min(shard_rows, n_rows - start)

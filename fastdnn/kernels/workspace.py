@@ -87,8 +87,8 @@ SETTINGS = np.dtype(
             ("gradient_size", np.int64),  # from one shard's gradient to the next's
             ("scratch_start", np.int64),
             ("scratch_size", np.int64),
-            ("panel_start", np.int64),  # of the first worker's panel
-            ("panel_size", np.int64),
+            ("product_start", np.int64),  # scratch of the first worker's matrix products
+            ("product_size", np.int64),
             ("transposed_size", np.int64),  # from one worker's copies to the next's, or 0
             # Addresses.
             *[(name, np.int64) for name in ARRAYS],
@@ -215,9 +215,9 @@ def work_matrix(s, real, start, n_rows, n_columns):
 
 
 @kernel
-def worker_panel(s, real, worker):
+def product_scratch(s, real, worker):
     """View a worker's scratch for matrix products."""
-    return work_vector(s, real, s.panel_start + worker * s.panel_size, s.panel_size)
+    return work_vector(s, real, s.product_start + worker * s.product_size, s.product_size)
 
 
 @kernel

@@ -5,30 +5,30 @@ import numpy as np
 import pytest
 
 from fastdnn.kernels.linear import linear_delta, linear_forward, linear_gradient
-from fastdnn.kernels.matmul import INNER_BLOCK, PANEL_BYTES
+from fastdnn.kernels.matmul import INNER_BLOCK, SCRATCH_BYTES
 
 
 @numba.njit
-def forward(A, W, b, Z, floor, panel):
-    linear_forward(A, W, b, Z, floor, panel)
+def forward(A, W, b, Z, floor, scratch):
+    linear_forward(A, W, b, Z, floor, scratch)
 
 
 @numba.njit
-def delta(D, W, W_transposed, D_prev, panel):
-    linear_delta(D, W, W_transposed, D_prev, panel)
+def delta(D, W, W_transposed, D_prev, scratch):
+    linear_delta(D, W, W_transposed, D_prev, scratch)
 
 
 @numba.njit
-def gradient(A, first, D, dW, panel):
-    linear_gradient(A, first, D, dW, panel)
+def gradient(A, first, D, dW, scratch):
+    linear_gradient(A, first, D, dW, scratch)
 
 
-def panel_for(dtype):
+def scratch_for(dtype):
     """Return the scratch of one worker."""
-    return np.full(PANEL_BYTES // np.dtype(dtype).itemsize, np.nan, dtype)
+    return np.full(SCRATCH_BYTES // np.dtype(dtype).itemsize, np.nan, dtype)
 
 
-def no_panel(dtype):
+def no_scratch(dtype):
     return np.zeros(0, dtype)
 
 
@@ -71,7 +71,7 @@ UNITS = [1, 2, 5, 16, 17, 48, 50, 66, 113]
 def test_forward_equals_numpy(n_rows, n_in, n_out, dtype):
     (A, W, b, _), (A64, W64, b64, _) = operands(n_rows, n_in, n_out, dtype)
     Z, buffer = guarded(dtype, n_rows, n_out)
-    forward(A, W, b, Z, no_floor(dtype), no_panel(dtype))
+    forward(A, W, b, Z, no_floor(dtype), no_scratch(dtype))
     assert_written(Z, buffer, A64 @ W64 + b64, n_in)
 
 
@@ -82,7 +82,7 @@ def test_forward_equals_numpy(n_rows, n_in, n_out, dtype):
 def test_delta_equals_numpy(n_rows, n_in, n_out, dtype):
     (_, W, _, D), (_, W64, _, D64) = operands(n_rows, n_in, n_out, dtype)
     D_prev, buffer = guarded(dtype, n_rows, n_in)
-    delta(D, W, np.ascontiguousarray(W.T), D_prev, no_panel(dtype))
+    delta(D, W, np.ascontiguousarray(W.T), D_prev, no_scratch(dtype))
     assert_written(D_prev, buffer, D64 @ W64.T, n_out)
 
 
@@ -94,30 +94,34 @@ def test_gradient_of_blocks_equals_numpy(n_rows, n_in, n_out, dtype):
     (A, _, _, D), (A64, _, _, D64) = operands(n_rows, n_in, n_out, dtype)
     for first, last in [(0, n_in), (n_in // 2, n_in)]:
         dW, buffer = guarded(dtype, last - first, n_out)
-        gradient(A, first, D, dW, no_panel(dtype))
+        gradient(A, first, D, dW, no_scratch(dtype))
         assert_written(dW, buffer, A64[:, first:last].T @ D64, n_rows)
 
 
 # Right operands whose rows are long enough to be copied: whole panels, one and two vectors
-# left over, a last vector that overlaps the one before.
-LONG = [512, 544, 1000, 1025]
+# left over, a last vector that overlaps the one before. The columns of 512 and 1024 numbers
+# a row, read as a transposed left operand, are copied as well.
+LONG = [512, 544, 1000, 1024, 1025]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_long", LONG)
 @pytest.mark.parametrize("n_inner", [1, INNER_BLOCK, INNER_BLOCK + 3])
 @pytest.mark.parametrize("n_rows", [31, 32, 45])
-def test_panels_change_no_bit(n_rows, n_inner, n_long, dtype):
+def test_copies_change_no_bit(n_rows, n_inner, n_long, dtype):
     (A, W, b, _), (A64, W64, b64, _) = operands(n_rows, n_inner, n_long, dtype)
     D_prev = np.empty((n_rows, n_long), dtype)
-    dW = np.empty_like(D_prev)
+    X = np.random.default_rng(1).uniform(-1.0, 1.0, (n_inner, n_long)).astype(dtype)
+    dW = np.empty((n_long - 3, 70), dtype)
     results = []
-    for panel in (no_panel(dtype), panel_for(dtype)):
+    for scratch in (no_scratch(dtype), scratch_for(dtype)):
         Z, buffer = guarded(dtype, n_rows, n_long)
-        forward(A, W, b, Z, no_floor(dtype), panel)
+        forward(A, W, b, Z, no_floor(dtype), scratch)
         assert_written(Z, buffer, A64 @ W64 + b64, n_inner)
-        delta(A, np.ascontiguousarray(W.T), W, D_prev, panel)
-        gradient(np.ascontiguousarray(A.T), 0, W, dW, panel)
+        delta(A, np.ascontiguousarray(W.T), W, D_prev, scratch)
+        gradient(X, 3, W[:, :70].copy(), dW, scratch)
+        exact = X[:, 3:].T.astype(np.float64) @ W64[:, :70]
+        assert_written(dW, dW, exact, n_inner)
         results.append((Z.copy(), D_prev.copy(), dW.copy()))
     for plain, copied in zip(*results, strict=True):
         np.testing.assert_array_equal(plain, copied)
@@ -130,10 +134,10 @@ def test_panels_change_no_bit(n_rows, n_inner, n_long, dtype):
 def test_floor_is_applied_to_complete_sums(n_rows, n_in, n_out, dtype):
     (A, W, b, _), _ = operands(n_rows, n_in, n_out, dtype)
     Z = np.empty((n_rows, n_out), dtype)
-    forward(A, W, b, Z, no_floor(dtype), no_panel(dtype))
+    forward(A, W, b, Z, no_floor(dtype), no_scratch(dtype))
     lowest = Z.dtype.type(Z.mean() + 0.1)
     with_floor = np.empty_like(Z)
-    forward(A, W, b, with_floor, lowest, no_panel(dtype))
+    forward(A, W, b, with_floor, lowest, no_scratch(dtype))
     np.testing.assert_array_equal(with_floor, np.maximum(Z, lowest))
     assert (Z < lowest).any()
     assert Z.size == 1 or (Z > lowest).any()
@@ -145,10 +149,10 @@ def test_floor_is_applied_to_complete_sums(n_rows, n_in, n_out, dtype):
 def test_a_row_does_not_depend_on_the_others(n_in, n_out, dtype):
     (A, W, b, _), _ = operands(21, n_in, n_out, dtype)
     together, alone = np.empty((21, n_out), dtype), np.empty((1, n_out), dtype)
-    floor, panel = no_floor(dtype), panel_for(dtype)
-    forward(A, W, b, together, floor, panel)
+    floor, scratch = no_floor(dtype), scratch_for(dtype)
+    forward(A, W, b, together, floor, scratch)
     for i in range(21):
-        forward(A[i : i + 1], W, b, alone, floor, panel)
+        forward(A[i : i + 1], W, b, alone, floor, scratch)
         np.testing.assert_array_equal(alone[0], together[i])
 
 
@@ -156,7 +160,7 @@ def test_nan_and_infinity_stay_in_their_row():
     (A, W, b, _), _ = operands(9, 5, 20, np.float32)
     A[3, 2], A[7, 0] = np.nan, np.inf
     Z = np.empty((9, 20), np.float32)
-    forward(A, W, b, Z, np.float32(-np.inf), no_panel(np.float32))
+    forward(A, W, b, Z, np.float32(-np.inf), no_scratch(np.float32))
     assert np.isnan(Z[3]).all()
     assert np.isinf(Z[7]).all()
     assert np.isfinite(np.delete(Z, [3, 7], axis=0)).all()
@@ -168,6 +172,6 @@ def test_floor_keeps_nan(n_rows, n_out):
     (A, W, b, _), _ = operands(n_rows, 5, n_out, np.float32)
     A[0, 2] = np.nan
     Z = np.empty((n_rows, n_out), np.float32)
-    forward(A, W, b, Z, np.float32(0), no_panel(np.float32))
+    forward(A, W, b, Z, np.float32(0), no_scratch(np.float32))
     assert np.isnan(Z[0]).all()
     assert (Z[1:] >= 0).all()
