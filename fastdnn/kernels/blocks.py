@@ -45,13 +45,20 @@ def _add_to(total, other):
 
 
 @kernel
-def _add_up_shards(s, real, n_shards, start, total):
-    """Write the sum of all shards' gradients of ``theta[start:...]``, in their order."""
-    first = shard_gradient(s, real, 0, start, total.size)
-    for i in range(total.size):
+def _sum_of_shards(s, real, n_shards, start, size, scratch):
+    """Return the sum of all shards' gradients of ``theta[start:...]``, in their order.
+
+    It is written to position `scratch` of the workspace; that of one shard is where it was.
+    """
+    first = shard_gradient(s, real, 0, start, size)
+    if n_shards == 1:
+        return first
+    total = work_vector(s, real, scratch, size)
+    for i in range(size):
         total[i] = first[i]
     for shard in range(1, n_shards):
-        _add_to(total, shard_gradient(s, real, shard, start, total.size))
+        _add_to(total, shard_gradient(s, real, shard, start, size))
+    return total
 
 
 @kernel
@@ -62,10 +69,10 @@ def step_block(s, real, position, task, n_rows, n_shards, t, scale, worker):
     n_out = layers[l, N_OUT]
     start, size = layers[l, W_START] + first * n_out, n_in * n_out
     scratch = s.scratch_start + worker * s.scratch_size
-    grad = work_vector(s, real, scratch, size)
     if s.gradient_by_shard:
-        _add_up_shards(s, real, n_shards, start, grad)
+        grad = _sum_of_shards(s, real, n_shards, start, size, scratch)
     else:
+        grad = work_vector(s, real, scratch, size)
         dW = work_matrix(s, real, scratch, n_in, n_out)
         D = layer_rows(s, real, l, D_START, 0, n_rows)
         if l == 0 and s.sparse:
@@ -93,8 +100,8 @@ def step_block(s, real, position, task, n_rows, n_shards, t, scale, worker):
 def step_biases(s, real, n_shards, t, scale, worker):
     """Phase 2 for all biases."""
     scratch = s.scratch_start + worker * s.scratch_size
-    grad = work_vector(s, real, scratch, s.theta_size - s.n_weights)
-    _add_up_shards(s, real, n_shards, s.n_weights, grad)
+    n_biases = s.theta_size - s.n_weights
+    grad = _sum_of_shards(s, real, n_shards, s.n_weights, n_biases, scratch)
     update(
         s.optimizer,
         s,
