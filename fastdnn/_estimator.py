@@ -2,7 +2,6 @@
 
 import warnings
 from abc import ABC, abstractmethod
-from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,12 +9,12 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from fastdnn import _training
 from fastdnn._conversion import NotFiniteError, is_to_convert
 from fastdnn._history import History
+from fastdnn._hyperparameters import CONSTRAINTS, hidden_units, rows_of_batch
 from fastdnn._lbfgs import fit_lbfgs
 from fastdnn._parameters import Parameters, glorot_uniform_like_sklearn
 from fastdnn._prediction import Predictor
@@ -28,9 +27,6 @@ _SMALL_BATCH = 200
 # Up to so many numbers, scikit-learn's validation takes longer than predicting them.
 _FEW_NUMBERS = 100_000
 
-# From a warning below `_descend` up to the line that called `fit`.
-_FRAMES_TO_USER = 7
-
 _SPARSE_FORMATS = ["csr", "csc"]
 
 #: Names that scikit-learn gives to activations, in the words of the kernels.
@@ -40,44 +36,7 @@ _KERNEL_NAMES = {"logistic": "sigmoid"}
 class BaseDNN(BaseEstimator, ABC):
     """A multi-layer perceptron as a scikit-learn estimator; see the subclasses."""
 
-    _parameter_constraints: ClassVar[dict] = {
-        "hidden_layer_sizes": [
-            "array-like",
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "activation": [
-            StrOptions({"identity", "logistic", "tanh", "relu", "silu"}),
-        ],
-        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
-        "warm_start": ["boolean"],
-        "momentum": [Interval(Real, 0, 1, closed="both")],
-        "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "n_iter_no_change": [
-            Interval(Integral, 1, None, closed="left"),
-            Options(Real, {np.inf}),
-        ],
-        "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "dtype": [StrOptions({"float32", "float64", "auto"})],
-        "n_threads": [Interval(Integral, 1, None, closed="left"), None],
-    }
+    _parameter_constraints: ClassVar[dict] = CONSTRAINTS
 
     @abstractmethod
     def _encode_targets(self, y: Any, incremental: bool) -> np.ndarray:
@@ -101,27 +60,6 @@ class BaseDNN(BaseEstimator, ABC):
             return (np.float64, np.float32)
         return np.dtype(self.dtype)
 
-    def _hidden_sizes(self) -> list[int]:
-        sizes = self.hidden_layer_sizes
-        sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
-        if any(not isinstance(size, Integral) or size <= 0 for size in sizes):
-            raise ValueError(
-                f"hidden_layer_sizes must be > 0, got {sizes}. Give one positive "
-                "integer for each hidden layer."
-            )
-        return [int(size) for size in sizes]
-
-    def _batch_size(self, n_rows: int) -> int:
-        if self.batch_size == "auto":
-            return min(200, n_rows)
-        if self.batch_size > n_rows:
-            warnings.warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going "
-                "to be clipped",
-                stacklevel=_FRAMES_TO_USER,
-            )
-        return int(min(self.batch_size, n_rows))
-
     def _validate_for_prediction(self, X: Any) -> Samples:
         dtype = self._parameters.theta.dtype
         if type(X) is np.ndarray and X.dtype.kind == "f" and X.size <= _FEW_NUMBERS:
@@ -143,7 +81,7 @@ class BaseDNN(BaseEstimator, ABC):
     # -- fitting ------------------------------------------------------------------------
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> "BaseDNN":
-        hidden_sizes = self._hidden_sizes()
+        hidden_sizes = hidden_units(self.hidden_layer_sizes)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
         first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
@@ -266,9 +204,8 @@ class BaseDNN(BaseEstimator, ABC):
             for name in _training.Options.__dataclass_fields__
             if name not in ("batch_size", "loss_scale")
         }
-        options = _training.Options(
-            **shared, batch_size=self._batch_size(samples.n_rows), loss_scale=loss_scale
-        )
+        batch_size = rows_of_batch(self.batch_size, samples.n_rows)
+        options = _training.Options(**shared, batch_size=batch_size, loss_scale=loss_scale)
         self._optimizer_state = _training.fit_stochastic(
             parameters,
             self._activations(),

@@ -1,7 +1,7 @@
 """How a batch is cut into tasks, and where each layer lies in the workspace.
 
-Everything here depends on the workload only, never on the number of threads: that is what
-makes results equal to the last bit for any `n_threads`.
+Shards and blocks depend on the workload and the kind of processor only, never on the number of
+threads: that is what makes results equal to the last bit for any `n_threads`.
 """
 
 import math

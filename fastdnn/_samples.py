@@ -1,5 +1,6 @@
 """Samples as the engine takes them: dense or sparse, with targets, weights and an order."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -85,6 +86,11 @@ class Samples:
         )
 
 
+#: Rows of up to so many numbers are few: what is decided about them takes longer than
+#: predicting them.
+FEW_NUMBERS = 2048
+
+
 def is_ready(X: Any, dtype: np.dtype, n_features: int) -> bool:
     """Return whether X can go into the engine as it is.
 
@@ -98,5 +104,12 @@ def is_ready(X: Any, dtype: np.dtype, n_features: int) -> bool:
         and X.shape[1] == n_features
         and X.shape[0] > 0
         and X.flags.c_contiguous
-        and bool(np.isfinite(X).all())
+        and _is_finite(X)
     )
+
+
+def _is_finite(X: np.ndarray) -> bool:
+    # A sum of squares is not finite if one number is not, and half as long in the making.
+    if X.size <= FEW_NUMBERS and math.isfinite(np.vdot(X, X)):
+        return True
+    return bool(np.isfinite(X).all())

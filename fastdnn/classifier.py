@@ -6,16 +6,12 @@ import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.neural_network import MLPClassifier
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import (
-    _check_partial_fit_first_call,
-    check_classification_targets,
-    type_of_target,
-    unique_labels,
-)
+from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from fastdnn import _interchange
 from fastdnn._estimator import BaseDNN
+from fastdnn._labels import find_classes, require_known_classes, require_same_classes
 
 
 class DNNClassifier(ClassifierMixin, BaseDNN):
@@ -226,7 +222,7 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         """
         if _check_partial_fit_first_call(self, classes):
             multilabel = type_of_target(y).startswith("multilabel")
-            self._set_classes(y if multilabel else classes)
+            self.classes_, self._multilabel = find_classes(y if multilabel else classes)
         return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X: Any) -> np.ndarray:
@@ -315,46 +311,19 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
         """
         return _interchange.from_sklearn(cls, mlp, dtype)
 
-    def _set_classes(self, y: Any) -> None:
-        self._multilabel = False
-        if isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biuUS":
-            self.classes_ = np.unique(y)
-            if 2 * len(self.classes_) <= len(y):
-                return  # labels beyond doubt: scikit-learn's checks take as long as an epoch
-        check_classification_targets(y)
-        target_type = type_of_target(y, input_name="y")
-        if target_type == "multiclass-multioutput":
-            raise ValueError(
-                "Multioutput target data is not supported with label binarization"
-            )
-        self._multilabel = target_type.startswith("multilabel")
-        self.classes_ = unique_labels(y)
-
     def _encode_targets(self, y: np.ndarray, incremental: bool) -> np.ndarray:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
-            self._set_classes(y)
+            self.classes_, self._multilabel = find_classes(y)
+        elif self.warm_start:
+            require_same_classes(y, self.classes_)
         else:
-            self._check_classes(unique_labels(y))
+            require_known_classes(y, self.classes_)
         if self._multilabel:
             return y
         # Positions in the sorted classes, one a row; the binary ones are also the target.
         return np.searchsorted(self.classes_, y).reshape(-1, 1)
-
-    def _check_classes(self, classes: np.ndarray) -> None:
-        if self.warm_start:
-            if set(classes) != set(self.classes_):
-                raise ValueError(
-                    "warm_start can only be used where `y` has the same classes as in "
-                    f"the previous call to fit. Previously got {self.classes_}, `y` has "
-                    f"{classes}"
-                )
-        elif len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
-            raise ValueError(
-                "`y` has classes not in `self.classes_`. `self.classes_` has "
-                f"{self.classes_}. 'y' has {classes}."
-            )
 
     def _output_layer(self) -> tuple[str, str, int, float]:
         if self._multilabel:

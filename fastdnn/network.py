@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score, r2_score
 from fastdnn._architecture import Architecture
 from fastdnn._costs import output_gradient, total_cost
 from fastdnn._plan import plan_training
-from fastdnn._samples import AS_THEY_LIE, Samples
+from fastdnn._samples import AS_THEY_LIE, FEW_NUMBERS, Samples
 from fastdnn._training import NON_FINITE_MESSAGE, EpochRunner
 from fastdnn.kernels import textbook_layers as textbook
 from fastdnn.kernels.activations import ACTIVATION_CODES
@@ -270,7 +270,10 @@ class DeepNeuralNetwork(Architecture):
         ndarray of shape (n_samples, n_outputs)
             Probabilities with a sigmoid or softmax output, otherwise predicted values.
         """
-        return self._predictor(Samples(self._check_X(X)))
+        X = self._check_X(X)
+        if X.size <= FEW_NUMBERS:
+            return self._predictor.predict_few(X)
+        return self._predictor(Samples(X))
 
     def predict(self, X: Any) -> np.ndarray:
         """Return classes with a sigmoid or softmax output, otherwise predicted values.

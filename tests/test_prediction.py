@@ -72,6 +72,17 @@ def test_number_of_threads_changes_no_bit_of_prediction(dtype, monkeypatch):
     assert teams == [2, 3]
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_few_rows_are_predicted_like_many(dtype):
+    parameters, X = wide_network(dtype)
+    predictor = Predictor(parameters, WIDE_ACTIVATIONS)
+    everything = predictor(Samples(X), 2)  # leaves two workspaces with one queue behind
+    for n_rows in (1, 7, len(X)):
+        for _ in range(3):
+            out = predictor.predict_few(X[:n_rows])
+            np.testing.assert_allclose(out, everything[:n_rows], rtol=1e-5)
+
+
 @pytest.mark.parametrize("gather", [False, True], ids=["in_order", "gathered"])
 def test_a_predictor_takes_any_rows_one_call_after_the_other(gather):
     parameters, X = wide_network(np.float32)

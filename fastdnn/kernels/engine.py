@@ -13,7 +13,7 @@ phase 2 adds up the shards. Large ones: phase 2 makes each block from all rows a
 The transposed weights, which the deltas are run back with, are likewise each worker's own
 copy in small networks, made anew for every batch, and one that phase 2 keeps in large ones.
 
-Shards and blocks are cut by `fastdnn._plan` from the workload alone and share no sums, and
+Shards and blocks are cut by `fastdnn._plan` without regard to workers and share no sums, and
 what is summed over them is summed in their order. Which worker takes which task therefore
 changes no bit of the result.
 """

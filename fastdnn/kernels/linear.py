@@ -117,7 +117,7 @@ def _matrix_times_column(A, W, b, Z, floor):
         total = b[0]
         for k in range(A.shape[1]):
             total += A[i, k] * W[k, 0]
-        Z[i, 0] = floor if total <= floor else total
+        Z[i, 0] = floor if floor > total else total  # NaN stays
 
 
 @strict_kernel
@@ -140,7 +140,7 @@ def _row_times_matrix(A, W, b, Z, floor):
             Z[0, j] += A[0, k] * W[k, j]
     for j in range(n_out):
         z = Z[0, j]
-        Z[0, j] = floor if z <= floor else z
+        Z[0, j] = floor if floor > z else z
 
 
 @loop_kernel

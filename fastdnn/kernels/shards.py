@@ -84,8 +84,8 @@ def _sparse_forward(s, real, first, Z):
 def forward(s, real, position, first, n_rows, n_activated, worker):
     """Run rows `first`... of the batch at `position` forward.
 
-    The layers from `n_activated` on stop at Z, without activation. ReLU is part of the
-    product, which leaves out a pass over what it has just written.
+    The layers from `n_activated` on stop at Z, without activation. ReLU, whose Z and A are
+    the same memory, is part of the product: one pass less over what that has just written.
     """
     layers, scratch = layer_table(s), product_scratch(s, real, worker)
     A = input_rows(s, real, position, first, 0 if s.sparse else n_rows)

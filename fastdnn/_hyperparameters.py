@@ -1,0 +1,94 @@
+"""Which values the estimators' parameters may have, and what two of them stand for."""
+
+import warnings
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+
+# From the warning below up to the line that called `fit`.
+_FRAMES_TO_USER = 7
+
+#: For scikit-learn's validation.
+CONSTRAINTS: dict[str, list] = {
+    "hidden_layer_sizes": [
+        "array-like",
+        Interval(Integral, 1, None, closed="left"),
+    ],
+    "activation": [
+        StrOptions({"identity", "logistic", "tanh", "relu", "silu"}),
+    ],
+    "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+    "alpha": [Interval(Real, 0, None, closed="left")],
+    "batch_size": [
+        StrOptions({"auto"}),
+        Interval(Integral, 1, None, closed="left"),
+    ],
+    "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+    "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+    "power_t": [Interval(Real, 0, None, closed="left")],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "shuffle": ["boolean"],
+    "random_state": ["random_state"],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "verbose": ["verbose"],
+    "warm_start": ["boolean"],
+    "momentum": [Interval(Real, 0, 1, closed="both")],
+    "nesterovs_momentum": ["boolean"],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+    "beta_1": [Interval(Real, 0, 1, closed="left")],
+    "beta_2": [Interval(Real, 0, 1, closed="left")],
+    "epsilon": [Interval(Real, 0, None, closed="neither")],
+    "n_iter_no_change": [
+        Interval(Integral, 1, None, closed="left"),
+        Options(Real, {np.inf}),
+    ],
+    "max_fun": [Interval(Integral, 1, None, closed="left")],
+    "dtype": [StrOptions({"float32", "float64", "auto"})],
+    "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+}
+
+
+def hidden_units(sizes: Any) -> list[int]:
+    """Return the units of each hidden layer.
+
+    Parameters
+    ----------
+    sizes : int or iterable of int
+        The parameter ``hidden_layer_sizes``.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not a positive integer.
+    """
+    sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+    if any(not isinstance(size, Integral) or size <= 0 for size in sizes):
+        raise ValueError(
+            f"hidden_layer_sizes must be > 0, got {sizes}. Give one positive "
+            "integer for each hidden layer."
+        )
+    return [int(size) for size in sizes]
+
+
+def rows_of_batch(batch_size: Any, n_rows: int) -> int:
+    """Return the samples of a step.
+
+    Parameters
+    ----------
+    batch_size : int or 'auto'
+        The parameter of that name; a warning says that one above `n_rows` is clipped.
+    n_rows : int
+        All samples.
+    """
+    if batch_size == "auto":
+        return min(200, n_rows)
+    if batch_size > n_rows:
+        warnings.warn(
+            "Got `batch_size` less than 1 or larger than sample size. It is going "
+            "to be clipped",
+            stacklevel=_FRAMES_TO_USER,
+        )
+    return int(min(batch_size, n_rows))
