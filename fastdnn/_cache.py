@@ -182,5 +182,5 @@ def _announce_compilation() -> None:  # needs jit
     if not _announced.is_set():
         _announced.set()
         logger.warning(
-            "fastdnn is compiling for this machine: about ten seconds, once per version."
+            "fastdnn is compiling for this machine: 10 to 30 seconds, once per version."
         )

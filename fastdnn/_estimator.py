@@ -25,7 +25,7 @@ from fastdnn._version import VERSION
 # Data sets of up to this many rows that train as a whole are computed in float64.
 _SMALL_BATCH = 200
 # Up to so many numbers, scikit-learn's validation takes longer than predicting them.
-_FEW_NUMBERS = 100_000
+_NUMBERS_CHECKED_HERE = 100_000
 
 _SPARSE_FORMATS = ["csr", "csc"]
 
@@ -62,7 +62,7 @@ class BaseDNN(BaseEstimator, ABC):
 
     def _validate_for_prediction(self, X: Any) -> Samples:
         dtype = self._parameters.theta.dtype
-        if type(X) is np.ndarray and X.dtype.kind == "f" and X.size <= _FEW_NUMBERS:
+        if type(X) is np.ndarray and X.dtype.kind == "f" and X.size <= _NUMBERS_CHECKED_HERE:
             if not hasattr(self, "feature_names_in_"):  # else scikit-learn has a warning
                 with np.errstate(over="ignore", under="ignore"):
                     converted = np.ascontiguousarray(X, dtype=dtype)

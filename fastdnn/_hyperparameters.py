@@ -74,7 +74,7 @@ def hidden_units(sizes: Any) -> list[int]:
 
 
 def rows_of_batch(batch_size: Any, n_rows: int) -> int:
-    """Return the samples of a step.
+    """Return how many samples a step has.
 
     Parameters
     ----------

@@ -22,10 +22,9 @@ from fastdnn.kernels.workspace import N_IN, N_OUT, SETTINGS, WT_START, Network, 
 
 # Tasks below this many floating-point operations cost more to hand out than they gain.
 _FLOPS_PER_SHARD, _FLOPS_PER_BLOCK = 1e6, 2e5
-# Rows of a shard, all weights are read for each; rows of a block, for each of which the
-# deltas of the whole batch are read.
+# Rows of a shard; rows of a block, for each of which the deltas of the whole batch are read.
 _MIN_SHARD_ROWS, _MAX_SHARD_ROWS, _MIN_BLOCK_ROWS = 64, 256, 32
-# Rows of the shards that one worker takes together.
+# Rows of the shards that one worker takes together: large weights are read once for them.
 _ROWS_TOGETHER = 256
 # Shards of a batch and blocks of a layer, unless they grow too large for the cache.
 _MAX_SHARES = 16
@@ -142,7 +141,7 @@ def _lay_out_transposed(layers: np.ndarray, workspace: _Workspace, n_copies: int
 def _lay_out_product_scratch(
     settings: np.record, workspace: _Workspace, n_workers: int, dtype: np.dtype
 ) -> None:
-    """Lay out what matrix products copy parts of large weights into, for each worker."""
+    """Lay out what matrix products copy parts of large operands into, for each worker."""
     settings.product_size = SCRATCH_BYTES // dtype.itemsize
     settings.product_start = workspace.take(n_workers * settings.product_size)
 
@@ -183,6 +182,18 @@ def _shard_rows(parameters: Parameters, batch_size: int) -> int:
     # A power of two divides evenly among two, four, eight threads.
     n_shards = 1 << max(0, most.bit_length() - 1)
     return min(batch_size, _whole_tiles(batch_size / n_shards))
+
+
+def _shards_together(shard_rows: int, n_shards: int, n_workers: int) -> int:
+    """Return how many neighbouring shards one task has; no bit depends on it."""
+    together = min(_ROWS_TOGETHER // int(shard_rows), n_shards // n_workers)
+    fewest = math.ceil(n_shards / n_workers)
+    while together > 1 and n_workers > 1:
+        n_tasks = math.ceil(n_shards / together)
+        if math.ceil(n_tasks / n_workers) * together <= fewest:
+            break  # no worker has more shards than if each were a task
+        together -= 1
+    return max(1, together)
 
 
 def _whole_tiles(n_rows: float) -> int:
@@ -269,9 +280,9 @@ def plan_training(
     settings.scratch_start = workspace.take(n_workers * settings.scratch_size)
     _lay_out_product_scratch(settings, workspace, n_workers, dtype)
     settings.n_workers = n_workers
-    # Large weights are better read for more rows than those of a shard.
-    most = min(_ROWS_TOGETHER // int(settings.shard_rows), n_shards // n_workers)
-    settings.shards_together = 1 if by_shard else max(1, most)
+    settings.shards_together = 1
+    if not by_shard:
+        settings.shards_together = _shards_together(settings.shard_rows, n_shards, n_workers)
     if state is None:
         n_slots = OPTIMIZERS[optimizer].n_slots
         state = _aligned_zeros(n_slots * parameters.theta.size, dtype)

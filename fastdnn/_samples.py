@@ -109,7 +109,8 @@ def is_ready(X: Any, dtype: np.dtype, n_features: int) -> bool:
 
 
 def _is_finite(X: np.ndarray) -> bool:
-    # A sum of squares is not finite if one number is not, and half as long in the making.
+    # A sum of squares takes half the time, and is finite only if all numbers are. Where it
+    # is not, it may have overflowed: then every number is looked at.
     if X.size <= FEW_NUMBERS and math.isfinite(np.vdot(X, X)):
         return True
     return bool(np.isfinite(X).all())

@@ -5,7 +5,8 @@ them. The layers of a network for tables are small, and most of their products r
 operands where they lie, by the tiles of `fastdnn.kernels.tiles`. Both the left operand and
 its transpose are read like that, at two strides. Only where rows of the right operand are
 long, and its panels therefore scattered over many pages and few sets of the caches, is each
-panel copied into one piece before all rows of the left operand pass by.
+panel copied into one piece before all rows of the left operand pass by. So are the tiles of
+a transposed left operand whose inner steps share one set of the first-level cache.
 
 Every element of the output is the sum of its products in the order of the inner dimension,
 wherever it lies: a row's result does not depend on the other rows of the batch.
@@ -34,13 +35,13 @@ INNER_BLOCK = 128
 # Size of a panel on processors with the longest vectors, of 64 bytes.
 _PANEL_BYTES = INNER_BLOCK * 3 * 64
 
-# Panels are copied where rows of the right operand have so many bytes, and where so many
-# rows of the left one make up for it.
-_BYTES_OF_LONG_ROW, _ROWS_THAT_PAY = 2048, 32
+# Nothing is copied for fewer rows of the output. Panels are copied where rows of the right
+# operand have so many bytes.
+_ROWS_THAT_PAY, _BYTES_OF_LONG_ROW = 32, 2048
 
 # Inner steps of a transposed left operand that lie a multiple of so many bytes apart share
-# one set of the first-level cache. Where there are so many columns to make up for it, so
-# many of its rows at a time are copied, tile by tile.
+# one set of the first-level cache. Where so many columns make up for it, its rows are copied,
+# tile by tile, so many at a time: a multiple of the rows of a tile.
 _BYTES_OF_CONFLICT, _COLUMNS_THAT_PAY, _ROWS_TO_COPY = 4096, 64, 64
 
 #: Size of the scratch of a matrix product: a panel, and copied rows of float64.

@@ -64,7 +64,9 @@ def _itemsize(typingctx, real):  # needs jit
 
 
 def _tile(n_vectors, *, is_partial=False):  # needs jit
-    """Define the product of one tile: ``c = max(start + a @ b, floor)``; NaN stays NaN.
+    """Define the product of one tile: ``c = max(start + a @ b, floor)``.
+
+    NaN stays NaN, and -0 is not below a floor of 0.
 
     All operands come as addresses, and strides count elements. The last vector of a tile
     lies at `last`, which may overlap the one before; with `is_partial` only its first
