@@ -11,7 +11,7 @@ from sklearn.utils import check_array, check_random_state
 from fastdnn._costs import check_targets
 from fastdnn._parameters import SCHEMES, Parameters
 from fastdnn._prediction import Predictor
-from fastdnn._samples import is_ready
+from fastdnn._validation import is_ready
 from fastdnn.kernels.activations import ACTIVATION_CODES
 from fastdnn.kernels.losses import loss_code
 

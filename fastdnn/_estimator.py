@@ -5,35 +5,29 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy import sparse
-from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight
 
 from fastdnn import _training
-from fastdnn._conversion import NotFiniteError, is_to_convert
+from fastdnn._conversion import NotFiniteError
 from fastdnn._history import History
 from fastdnn._hyperparameters import CONSTRAINTS, hidden_units, rows_of_batch
 from fastdnn._lbfgs import fit_lbfgs
 from fastdnn._parameters import Parameters, glorot_uniform_like_sklearn
 from fastdnn._prediction import Predictor
-from fastdnn._samples import Samples, is_ready
+from fastdnn._random import random_state_of
+from fastdnn._samples import Samples
 from fastdnn._training import OptimizerState
+from fastdnn._validation import ValidatingEstimator
 from fastdnn._version import VERSION
 
 # Data sets of up to this many rows that train as a whole are computed in float64.
 _SMALL_BATCH = 200
-# Up to so many numbers, scikit-learn's validation takes longer than predicting them.
-_NUMBERS_CHECKED_HERE = 100_000
-
-_SPARSE_FORMATS = ["csr", "csc"]
-
 #: Names that scikit-learn gives to activations, in the words of the kernels.
 _KERNEL_NAMES = {"logistic": "sigmoid"}
 
 
-class BaseDNN(BaseEstimator, ABC):
+class BaseDNN(ValidatingEstimator, ABC):
     """A multi-layer perceptron as a scikit-learn estimator; see the subclasses."""
 
     _parameter_constraints: ClassVar[dict] = CONSTRAINTS
@@ -52,32 +46,6 @@ class BaseDNN(BaseEstimator, ABC):
     ) -> float:
         """Score `outputs` of the network against encoded targets, for early stopping."""
 
-    # -- validation ---------------------------------------------------------------------
-
-    def _computing_dtypes(self) -> Any:
-        """Return the dtype, or the acceptable dtypes, to convert X to."""
-        if self.dtype == "auto":
-            return (np.float64, np.float32)
-        return np.dtype(self.dtype)
-
-    def _validate_for_prediction(self, X: Any) -> Samples:
-        dtype = self._parameters.theta.dtype
-        if type(X) is np.ndarray and X.dtype.kind == "f" and X.size <= _NUMBERS_CHECKED_HERE:
-            if not hasattr(self, "feature_names_in_"):  # else scikit-learn has a warning
-                with np.errstate(over="ignore", under="ignore"):
-                    converted = np.ascontiguousarray(X, dtype=dtype)
-                if is_ready(converted, dtype, self.n_features_in_):
-                    return Samples(converted)
-        if is_to_convert(X, dtype):  # piece by piece, when it is predicted
-            return Samples(self._validated(X, dtype=None, ensure_all_finite=False))
-        return Samples(_rows_in_order(self._validated(X, dtype=dtype)))
-
-    def _validated(self, X: Any, y: Any = "no_validation", **options: Any) -> Any:
-        """Do scikit-learn's validation."""
-        options = {"accept_sparse": _SPARSE_FORMATS, "order": "C", "reset": False} | options
-        with np.errstate(over="ignore"):  # a number too large is reported as such
-            return validate_data(self, X, y, **options)
-
     # -- fitting ------------------------------------------------------------------------
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> "BaseDNN":
@@ -85,19 +53,12 @@ class BaseDNN(BaseEstimator, ABC):
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
         first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
-        X, y = self._validated(
-            X,
-            y,
-            dtype=self._computing_dtypes(),
-            multi_output=True,
-            y_numeric=self._y_is_numeric,
-            reset=first_pass,
-        )
+        X, y = self._validated_to_fit(X, y, first_pass)
         Y = np.ascontiguousarray(self._encode_targets(y, incremental), dtype=X.dtype)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
-        samples = Samples(_rows_in_order(X), Y, sample_weight)
-        random_state = check_random_state(self.random_state)
+        samples = Samples(X, Y, sample_weight)
+        random_state = random_state_of(self.random_state)
         if first_pass:
             self._initialize(hidden_sizes, X, random_state)
         else:
@@ -328,8 +289,3 @@ class BaseDNN(BaseEstimator, ABC):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def _rows_in_order(X: Any) -> Any:
-    """Return X with its rows one after the other in memory: C-contiguous, or CSR."""
-    return X.tocsr() if sparse.issparse(X) else np.ascontiguousarray(X)

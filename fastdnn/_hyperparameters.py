@@ -5,7 +5,12 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import (
+    Interval,
+    Options,
+    StrOptions,
+    validate_parameter_constraints,
+)
 
 # From the warning below up to the line that called `fit`.
 _FRAMES_TO_USER = 7
@@ -49,6 +54,39 @@ CONSTRAINTS: dict[str, list] = {
     "dtype": [StrOptions({"float32", "float64", "auto"})],
     "n_threads": [Interval(Integral, 1, None, closed="left"), None],
 }
+
+# Values that were found valid, and how many to remember at most.
+_valid: set[tuple] = set()
+_MOST_REMEMBERED = 10_000
+_REMEMBERED_TYPES = (str, int, float, bool, type(None), np.generic)
+
+
+def require_valid(estimator: Any) -> None:
+    """Do scikit-learn's validation of parameters, of each value once.
+
+    A search fits thousands of estimators whose values are mostly the same.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        With `_parameter_constraints`.
+
+    Raises
+    ------
+    InvalidParameterError
+        If a parameter has a value that it cannot have.
+    """
+    kind = type(estimator)
+    for name, value in estimator.get_params(deep=False).items():
+        key = (kind, name, type(value), value) if isinstance(value, _REMEMBERED_TYPES) else None
+        if key is not None and key in _valid:
+            continue
+        constraints = estimator._parameter_constraints
+        validate_parameter_constraints(constraints, {name: value}, kind.__name__)
+        if key is not None:
+            if len(_valid) >= _MOST_REMEMBERED:
+                _valid.clear()
+            _valid.add(key)
 
 
 def hidden_units(sizes: Any) -> list[int]:

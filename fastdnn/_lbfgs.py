@@ -69,9 +69,9 @@ def fit_lbfgs(
         state=gradient,
     )
     total = float(samples.n_rows if samples.weight is None else samples.weight.sum())
-    plan.settings.total_weight = total
-    plan.settings.loss_scale = loss_scale
-    plan.settings.loss_cap = log_loss_cap(parameters)
+    plan.table["total_weight"] = total
+    plan.table["loss_scale"] = loss_scale
+    plan.table["loss_cap"] = log_loss_cap(parameters)
     theta, n_weights = parameters.theta, parameters.n_weights
     weights = theta[:n_weights]
 

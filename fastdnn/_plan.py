@@ -49,13 +49,13 @@ class Plan:
 
     Attributes
     ----------
-    table, settings : ndarray of one record, record
-        The settings as the engine takes them, with the addresses of the network.
+    table : ndarray of one record
+        The settings as the engine takes them, with the addresses of the network. They are
+        written as ``table[name] = value``: attributes of the record take microseconds.
     address, team_address : int
         Where the settings and the team's counters lie.
     columns : dict of str to ndarray
-        Some of the same, each field as an array of one: quick to read and write, where a
-        field of the record takes microseconds.
+        Fields that every run reads or writes, each as an array of one.
     network : Network
         The parameters and the memory to train them in.
     n_workers : int
@@ -66,10 +66,10 @@ class Plan:
 
     def __init__(self, table: np.ndarray, network: Network, n_workers: int) -> None:
         point_to(table, network)
-        self.table, self.settings = table, table[0]
+        self.table = table
         self.columns = {name: table[name] for name in _QUICK_COLUMNS}
         self.network, self.n_workers = network, n_workers
-        self.shard_rows = int(self.settings.shard_rows)
+        self.shard_rows = int(table["shard_rows"][0])
         self.address, self.team_address = table.ctypes.data, network.team.ctypes.data
 
 
@@ -105,7 +105,7 @@ def _layer_table(
     workspace: _Workspace,
     *,
     with_deltas: bool,
-) -> np.ndarray:
+) -> list[list[int]]:
     """Lay out all layers; `_lay_out_transposed` completes the rows where there are deltas."""
     rows = []
     for l, name in enumerate(activations):
@@ -125,10 +125,10 @@ def _layer_table(
                 ACTIVATION_CODES[name],
             ]
         )
-    return np.array(rows, dtype=np.int64)
+    return rows
 
 
-def _lay_out_transposed(layers: np.ndarray, workspace: _Workspace, n_copies: int) -> int:
+def _lay_out_transposed(layers: list[list[int]], workspace: _Workspace, n_copies: int) -> int:
     """Lay out copies of all transposed weights; return how far apart they are."""
     first = workspace.size
     for layer in layers[1:]:
@@ -139,11 +139,12 @@ def _lay_out_transposed(layers: np.ndarray, workspace: _Workspace, n_copies: int
 
 
 def _lay_out_product_scratch(
-    settings: np.record, workspace: _Workspace, n_workers: int, dtype: np.dtype
+    table: np.ndarray, workspace: _Workspace, n_workers: int, dtype: np.dtype
 ) -> None:
     """Lay out what matrix products copy parts of large operands into, for each worker."""
-    settings.product_size = SCRATCH_BYTES // dtype.itemsize
-    settings.product_start = workspace.take(n_workers * settings.product_size)
+    size = SCRATCH_BYTES // dtype.itemsize
+    table["product_size"] = size
+    table["product_start"] = workspace.take(n_workers * size)
 
 
 def _moves_less_by_shard(parameters: Parameters, batch_size: int, n_shards: int) -> bool:
@@ -152,7 +153,9 @@ def _moves_less_by_shard(parameters: Parameters, batch_size: int, n_shards: int)
     return n_shards * parameters.theta.size <= batch_size * (sum(sizes) + sum(sizes[1:]))
 
 
-def _block_table(parameters: Parameters, batch_size: int, by_shard: bool) -> np.ndarray:
+def _block_table(
+    parameters: Parameters, batch_size: int, by_shard: bool
+) -> list[tuple[int, int, int]]:
     """Cut the weight gradients into blocks of rows, the costliest first."""
     itemsize = parameters.theta.itemsize
     rows = []
@@ -167,7 +170,7 @@ def _block_table(parameters: Parameters, batch_size: int, by_shard: bool) -> np.
         for first in range(0, n_in, height):
             rows.append((l, first, min(height, n_in - first), n_out))
     rows.sort(key=lambda row: -row[2] * row[3])
-    return np.array([row[:3] for row in rows], dtype=np.int64)
+    return [row[:3] for row in rows]
 
 
 def _step_flops(parameters: Parameters, batch_size: int) -> float:
@@ -243,52 +246,53 @@ def plan_training(
     dtype = parameters.theta.dtype
     workspace = _Workspace()
     table = np.zeros(1, dtype=SETTINGS)
-    settings = table[0]
-    settings.n_weights = parameters.n_weights
-    settings.batch_size = batch_size
-    settings.gather = gather
-    settings.sparse = samples.is_sparse
-    settings.weighted = samples.weight is not None
-    settings.optimizer = OPTIMIZER_CODES[optimizer]
-    settings.canonical, settings.loss = loss_code(loss, activations[-1])
-    settings.loss_scale = 1.0
-    settings.loss_cap = np.inf
-    settings.shard_rows = _shard_rows(parameters, batch_size)
-    settings.tile_rows = tile_rows()
-    n_shards = -(-batch_size // settings.shard_rows)
+    table["n_weights"] = parameters.n_weights
+    table["batch_size"] = batch_size
+    table["gather"] = gather
+    table["sparse"] = samples.is_sparse
+    table["weighted"] = samples.weight is not None
+    table["optimizer"] = OPTIMIZER_CODES[optimizer]
+    table["canonical"], table["loss"] = loss_code(loss, activations[-1])
+    table["loss_scale"] = 1.0
+    table["loss_cap"] = np.inf
+    table["shard_rows"] = shard_rows = _shard_rows(parameters, batch_size)
+    table["tile_rows"] = tile_rows()
+    n_shards = -(-batch_size // shard_rows)
 
     if gather:
         # Rows of sparse samples are not gathered.
         n_gathered = 0 if samples.is_sparse else batch_size
-        settings.x_start = workspace.take(n_gathered * parameters.layer_sizes[0])
-        settings.y_start = workspace.take(batch_size * samples.n_targets)
-        settings.w_start = workspace.take(batch_size if settings.weighted else 0)
+        table["x_start"] = workspace.take(n_gathered * parameters.layer_sizes[0])
+        table["y_start"] = workspace.take(batch_size * samples.n_targets)
+        table["w_start"] = workspace.take(0 if samples.weight is None else batch_size)
     layers = _layer_table(parameters, activations, batch_size, workspace, with_deltas=True)
     by_shard = not samples.is_sparse and _moves_less_by_shard(parameters, batch_size, n_shards)
-    settings.gradient_by_shard = by_shard
+    table["gradient_by_shard"] = by_shard
     first = 0 if by_shard else parameters.n_weights  # shards make the rest of the gradient
     # Whole cache lines, which no two workers write to.
-    settings.gradient_size = _aligned(parameters.theta.size - first)
-    settings.gradient_start = workspace.take(n_shards * settings.gradient_size) - first
+    gradient_size = _aligned(parameters.theta.size - first)
+    table["gradient_size"] = gradient_size
+    table["gradient_start"] = workspace.take(n_shards * gradient_size) - first
     blocks = _block_table(parameters, batch_size, by_shard)
     offered = threads_offered(n_threads, _step_flops(parameters, batch_size) >= STEP_THAT_PAYS)
     n_workers = max(1, min(offered, n_shards))
     transposed_size = _lay_out_transposed(layers, workspace, n_workers if by_shard else 1)
-    settings.transposed_size = transposed_size if by_shard else 0  # 0: one copy for all
-    block_sizes = [n_in * layers[l, N_OUT] for l, _, n_in in blocks]
-    settings.scratch_size = _aligned(max(*block_sizes, parameters.n_biases))
-    settings.scratch_start = workspace.take(n_workers * settings.scratch_size)
-    _lay_out_product_scratch(settings, workspace, n_workers, dtype)
-    settings.n_workers = n_workers
-    settings.shards_together = 1
-    if not by_shard:
-        settings.shards_together = _shards_together(settings.shard_rows, n_shards, n_workers)
+    table["transposed_size"] = transposed_size if by_shard else 0  # 0: one copy for all
+    largest_block = max(n_rows * layers[l][N_OUT] for l, _, n_rows in blocks)
+    scratch_size = _aligned(max(largest_block, parameters.n_biases))
+    table["scratch_size"] = scratch_size
+    table["scratch_start"] = workspace.take(n_workers * scratch_size)
+    _lay_out_product_scratch(table, workspace, n_workers, dtype)
+    table["n_workers"] = n_workers
+    table["shards_together"] = (
+        1 if by_shard else _shards_together(shard_rows, n_shards, n_workers)
+    )
     if state is None:
         n_slots = OPTIMIZERS[optimizer].n_slots
         state = _aligned_zeros(n_slots * parameters.theta.size, dtype)
     network = Network(
-        layers=layers,
-        blocks=blocks,
+        layers=np.array(layers, dtype=np.int64),
+        blocks=np.array(blocks, dtype=np.int64),
         theta=parameters.theta,
         state=state,
         work=_aligned_zeros(workspace.size, dtype),
@@ -324,21 +328,20 @@ def plan_prediction(
     """
     dtype = parameters.theta.dtype
     table = np.zeros(1, dtype=SETTINGS)
-    settings = table[0]
-    settings.n_weights = parameters.n_weights
-    settings.n_features = parameters.layer_sizes[0]
-    settings.sparse, settings.gather = is_sparse, gather
+    table["n_weights"] = parameters.n_weights
+    table["n_features"] = parameters.layer_sizes[0]
+    table["sparse"], table["gather"] = is_sparse, gather
     widest = max(parameters.layer_sizes[1:] if is_sparse else parameters.layer_sizes)
     by_cache = _PREDICTION_BYTES // (widest * dtype.itemsize)
     n_rows = max(_MIN_SHARD_ROWS, min(_MAX_SHARD_ROWS, by_cache))
-    settings.shard_rows = n_rows = _whole_tiles(n_rows)
+    table["shard_rows"] = n_rows = _whole_tiles(n_rows)
     workspace = _Workspace()
     if gather and not is_sparse:
-        settings.x_start = workspace.take(n_rows * parameters.layer_sizes[0])
+        table["x_start"] = workspace.take(n_rows * parameters.layer_sizes[0])
     layers = _layer_table(parameters, activations, n_rows, workspace, with_deltas=False)
-    _lay_out_product_scratch(settings, workspace, 1, dtype)
+    _lay_out_product_scratch(table, workspace, 1, dtype)
     network = Network(
-        layers=layers,
+        layers=np.array(layers, dtype=np.int64),
         blocks=np.zeros((0, 3), dtype=np.int64),
         theta=parameters.theta,
         state=np.zeros(0, dtype=dtype),

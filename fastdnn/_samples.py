@@ -1,6 +1,5 @@
 """Samples as the engine takes them: dense or sparse, with targets, weights and an order."""
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -84,33 +83,3 @@ class Samples:
             weight=weight,
             order=order,
         )
-
-
-#: Rows of up to so many numbers are few: what is decided about them takes longer than
-#: predicting them.
-FEW_NUMBERS = 2048
-
-
-def is_ready(X: Any, dtype: np.dtype, n_features: int) -> bool:
-    """Return whether X can go into the engine as it is.
-
-    True saves a check that takes longer than predicting a few rows; False means that X
-    needs conversion, or an error message.
-    """
-    return (
-        type(X) is np.ndarray
-        and X.dtype == dtype
-        and X.ndim == 2
-        and X.shape[1] == n_features
-        and X.shape[0] > 0
-        and X.flags.c_contiguous
-        and _is_finite(X)
-    )
-
-
-def _is_finite(X: np.ndarray) -> bool:
-    # A sum of squares takes half the time, and is finite only if all numbers are. Where it
-    # is not, it may have overflowed: then every number is looked at.
-    if X.size <= FEW_NUMBERS and math.isfinite(np.vdot(X, X)):
-        return True
-    return bool(np.isfinite(X).all())

@@ -15,7 +15,7 @@ from fastdnn._history import History
 from fastdnn._parameters import Parameters
 from fastdnn._plan import Plan, plan_training
 from fastdnn._samples import AS_THEY_LIE, Samples
-from fastdnn._shuffle import shuffle_like_numpy
+from fastdnn._random import shuffle_like_numpy
 from fastdnn._threads import Team
 from fastdnn.kernels.engine import train
 from fastdnn.kernels.workspace import point_to
@@ -95,11 +95,11 @@ class EpochRunner:
     """
 
     def __init__(self, plan: Plan, samples: Samples, order: np.ndarray) -> None:
-        self._plan, network = plan, plan.network  # kept alive: settings hold addresses
+        self._plan, network = plan, plan.network  # kept alive: the table holds addresses
         self._first, self._last = plan.columns["first"], plan.columns["last"]
         self._loss_sum = plan.columns["loss_sum"]
-        self._batch_size = int(plan.settings.batch_size)
-        self._is_total = bool(plan.settings.total_weight > 0.0)
+        self._batch_size = int(plan.table["batch_size"][0])
+        self._is_total = bool(plan.table["total_weight"][0] > 0.0)
         self._n_rows = samples.n_rows
         self._data = samples.data(order)  # kept alive as well
         point_to(plan.table, self._data)
@@ -109,10 +109,11 @@ class EpochRunner:
             return train(address, real, worker, n_joined)
 
         self._team = Team(plan.columns["n_workers"], network.team, work)
-        weights = network.theta[: plan.settings.n_weights].astype(np.float64)
+        n_weights = int(plan.table["n_weights"][0])
+        weights = network.theta[:n_weights].astype(np.float64)
         # Not a dot product: BLAS would make its rounding depend on BLAS's threads.
-        plan.settings.weight_squares = float(np.square(weights, out=weights).sum())
-        flops = 6.0 * plan.settings.n_weights * plan.settings.batch_size
+        plan.table["weight_squares"] = np.square(weights, out=weights).sum()
+        flops = 6.0 * n_weights * self._batch_size
         self._batches_per_run = max(1, int(_FLOPS_PER_SECOND * _SECONDS_PER_RUN / flops))
 
     def __enter__(self) -> "EpochRunner":
@@ -214,18 +215,14 @@ def fit_stochastic(
         n_threads=n_threads,
         state=None if state is None else state.memory,
     )
-    settings = plan.settings
-    settings.alpha = options.alpha
-    settings.loss_scale = options.loss_scale
-    settings.loss_cap = log_loss_cap(parameters)
-    settings.momentum = options.momentum
-    settings.beta_1, settings.beta_2 = options.beta_1, options.beta_2
-    settings.epsilon = options.epsilon
+    for name in ("alpha", "loss_scale", "momentum", "beta_1", "beta_2", "epsilon"):
+        plan.table[name] = getattr(options, name)
+    plan.table["loss_cap"] = log_loss_cap(parameters)
     if state is None:
         state = OptimizerState(
             options.optimizer, plan.network.state, float(options.learning_rate_init)
         )
-    settings.t = state.t
+    plan.table["t"] = state.t
     learning_rate, t = plan.columns["learning_rate"], plan.columns["t"]
 
     n_rows = samples.n_rows

@@ -9,8 +9,9 @@ from sklearn.metrics import accuracy_score, r2_score
 from fastdnn._architecture import Architecture
 from fastdnn._costs import output_gradient, total_cost
 from fastdnn._plan import plan_training
-from fastdnn._samples import AS_THEY_LIE, FEW_NUMBERS, Samples
+from fastdnn._samples import AS_THEY_LIE, Samples
 from fastdnn._training import NON_FINITE_MESSAGE, EpochRunner
+from fastdnn._validation import FEW_NUMBERS
 from fastdnn.kernels import textbook_layers as textbook
 from fastdnn.kernels.activations import ACTIVATION_CODES
 
@@ -243,8 +244,8 @@ class DeepNeuralNetwork(Architecture):
             gather=False,
             n_threads=n_threads,
         )
-        plan.settings.learning_rate = learning_rate
-        plan.settings.alpha = l2
+        plan.table["learning_rate"] = learning_rate
+        plan.table["alpha"] = l2
         costs = []
         with EpochRunner(plan, samples, AS_THEY_LIE) as runner:
             for iteration in range(n_iterations):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from fastdnn._hyperparameters import hidden_units, rows_of_batch
+from fastdnn import DNNClassifier, _hyperparameters
+from fastdnn._hyperparameters import hidden_units, require_valid, rows_of_batch
 
 
 @pytest.mark.parametrize(
@@ -32,3 +33,50 @@ def test_a_batch_has_at_most_all_rows(batch_size, n_rows, rows):
 def test_a_batch_that_is_too_large_is_clipped_with_a_warning():
     with pytest.warns(UserWarning, match="Got `batch_size` less than 1 or larger"):
         assert rows_of_batch(10, 9) == 9
+
+
+@pytest.fixture
+def nothing_remembered(monkeypatch):
+    monkeypatch.setattr(_hyperparameters, "_valid", set())
+
+
+@pytest.mark.parametrize(
+    ("name", "valid", "invalid"),
+    [
+        ("alpha", 0.0, -1.0),
+        ("shuffle", True, 1.0),  # equal, but of another type
+        ("max_iter", 1, True + 0.5),
+        ("n_threads", None, 0),
+        ("beta_1", np.float32(0.5), np.nan),
+        ("hidden_layer_sizes", (3,), "three"),
+        ("random_state", np.random.RandomState(0), "seed"),
+    ],
+)
+def test_a_value_that_was_valid_once_excuses_no_other(nothing_remembered, name, valid, invalid):
+    for _ in range(2):
+        require_valid(DNNClassifier(**{name: valid}))
+        with pytest.raises(ValueError, match=f"The '{name}' parameter of DNNClassifier must be"):
+            require_valid(DNNClassifier(**{name: invalid}))
+
+
+def test_values_are_validated_once(nothing_remembered, monkeypatch):
+    seen = []
+
+    def validate(constraints, parameters, owner):
+        seen.extend(parameters)
+
+    monkeypatch.setattr(_hyperparameters, "validate_parameter_constraints", validate)
+    require_valid(DNNClassifier(alpha=0.5))
+    assert "alpha" in seen
+    assert "n_threads" in seen
+    seen.clear()
+    require_valid(DNNClassifier(alpha=0.5, beta_1=0.25))
+    assert "beta_1" in seen
+    assert "alpha" not in seen
+
+
+def test_few_values_are_remembered(nothing_remembered, monkeypatch):
+    monkeypatch.setattr(_hyperparameters, "_MOST_REMEMBERED", 30)
+    for alpha in np.linspace(0.0, 1.0, 50):
+        require_valid(DNNClassifier(alpha=alpha))
+        assert len(_hyperparameters._valid) <= 30

@@ -78,7 +78,7 @@ def test_losses_and_gradients_over_a_total_weight_add_up_over_batches():
 
     def loss_and_gradient(batch_size, total_weight):
         made = plan(*case[:3], "gradient", samples, batch_size=batch_size)
-        made.settings.total_weight = total_weight
+        made.table["total_weight"] = total_weight
         with EpochRunner(made, samples, IN_ORDER) as runner:
             return runner.run(), made.network.state
 
@@ -129,7 +129,7 @@ def test_number_of_threads_changes_no_bit_of_training(dtype):
         n_threads=4,
     )
     assert made.n_workers == 4
-    assert 512 // made.settings.shard_rows >= 4
+    assert 512 // int(made.table["shard_rows"][0]) >= 4
     assert len(made.network.blocks) >= 4
     theta, losses = train(parameters, samples, orders, **HEAVY)
     for n_threads in (2, 3, 4, 4, 4):
@@ -150,7 +150,7 @@ def test_shards_taken_together_change_no_bit(dtype):
         options = {"gather": True, "batch_size": 260, "n_threads": n_threads}
         layers = parameters.astype(dtype), ["tanh", "softmax"]
         made = plan(*layers, "log_loss", "adam", samples, **options)
-        together.append(int(made.settings.shards_together))
+        together.append(int(made.table["shards_together"][0]))
         results.append(train(parameters, samples, orders, **options))
     assert together[0] > together[1] > together[2] == 1
     for theta, losses in results[1:]:

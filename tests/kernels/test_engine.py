@@ -37,11 +37,11 @@ def plan(parameters, activations, loss, optimizer, samples, **options):
         samples=samples,
         **options,
     )
-    made.settings.learning_rate = 0.01
-    made.settings.momentum = 0.9
-    made.settings.beta_1, made.settings.beta_2 = 0.9, 0.999
-    made.settings.epsilon = 1e-8
-    made.settings.alpha = alpha
+    made.table["learning_rate"] = 0.01
+    made.table["momentum"] = 0.9
+    made.table["beta_1"], made.table["beta_2"] = 0.9, 0.999
+    made.table["epsilon"] = 1e-8
+    made.table["alpha"] = alpha
     return made
 
 
@@ -102,7 +102,7 @@ def assert_trains_like_numpy(
         alpha=0.1,
     )
     if loss == "squared_error":
-        made.settings.loss_scale = 1.0 / sizes[-1]  # NumPy's is a mean over outputs too
+        made.table["loss_scale"] = 1.0 / sizes[-1]  # NumPy's is a mean over outputs too
     order = np.arange(n_samples)
     with EpochRunner(made, samples, order if gather else IN_ORDER) as runner:
         for _ in range(n_epochs):
@@ -171,7 +171,7 @@ def test_training_in_shards_and_blocks_equals_numpy(loss, gather):
         gather=gather,
         n_epochs=2,
     )
-    shard_rows, n_last = made.settings.shard_rows, n_samples - batch_size
+    shard_rows, n_last = int(made.table["shard_rows"][0]), n_samples - batch_size
     assert 1 < -(-n_last // shard_rows) < -(-batch_size // shard_rows)
     assert n_last % shard_rows != 0
     assert (made.network.blocks[:, 0] == 0).sum() > 1

@@ -1,11 +1,12 @@
-"""Shuffling in compiled code against NumPy's own."""
+"""Random states and shuffling against NumPy's own."""
 
 import numpy as np
 import pytest
+from sklearn.utils import check_random_state
 
-from fastdnn import _shuffle
+from fastdnn import _random
 from fastdnn._jit import JIT_ENABLED
-from fastdnn._shuffle import shuffle_like_numpy
+from fastdnn._random import random_state_of, shuffle_like_numpy
 from fastdnn.kernels.shuffle import N_KEYS, shuffle
 
 SIZES = [0, 1, 2, 3, 4, 5, 8, 9, 255, 256, 257, N_KEYS, 1797]
@@ -42,5 +43,24 @@ def test_other_bit_generators_shuffle_by_numpy():
 
 
 def test_numpys_mersenne_twister_lies_as_expected():
-    assert _shuffle._can_be_compiled(np.random.MT19937) == JIT_ENABLED
-    assert not _shuffle._can_be_compiled(np.random.PCG64)
+    assert _random._can_be_compiled(np.random.MT19937) == JIT_ENABLED
+    assert not _random._can_be_compiled(np.random.PCG64)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**32 - 1, np.int64(7), np.uint8(200)])
+def test_seeds_give_the_numbers_of_scikit_learn(seed):
+    ours, numpys = random_state_of(seed), check_random_state(seed)
+    np.testing.assert_array_equal(ours.randint(2**31, size=700), numpys.randint(2**31, size=700))
+    np.testing.assert_array_equal(ours.standard_normal(5), numpys.standard_normal(5))
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seeds_out_of_range_have_numpys_message(seed):
+    with pytest.raises(ValueError, match="Seed must be between 0 and"):
+        random_state_of(seed)
+
+
+def test_random_states_are_used_as_they_are():
+    random_state = np.random.RandomState(0)
+    assert random_state_of(random_state) is random_state
+    assert random_state_of(None) is check_random_state(None)

@@ -1,0 +1,149 @@
+"""Validation of what users give: scikit-learn's, and less of it for plain NumPy arrays.
+
+scikit-learn's validation knows every kind of table, and looks for each of them: for a few
+thousand numbers that takes as long as an epoch. The functions here know one kind, and pass
+everything else on; also what is wrong, so that scikit-learn's message is the one to see.
+"""
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from fastdnn._conversion import is_to_convert
+from fastdnn._hyperparameters import require_valid
+from fastdnn._samples import Samples
+
+#: Rows of up to so many numbers are few: what is decided about them takes longer than
+#: predicting them.
+FEW_NUMBERS = 2048
+# Up to so many numbers, scikit-learn's validation takes longer than predicting them, or than
+# an epoch on them.
+_NUMBERS_TO_PREDICT, _NUMBERS_TO_FIT = 100_000, 1_000_000
+
+_SPARSE_FORMATS = ["csr", "csc"]
+
+
+def plain_matrix(X: Any, dtypes: tuple, most_numbers: int) -> np.ndarray | None:
+    """Return a matrix of finite floating-point numbers as the engine takes it.
+
+    Parameters
+    ----------
+    X : object
+        What the user gave.
+    dtypes : tuple of dtype
+        Those that are acceptable; with a single one, others are converted to it.
+    most_numbers : int
+        Larger matrices are left to others.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features) or None
+        C-contiguous; `X` itself where it can be. None if `X` is something else.
+    """
+    if type(X) is not np.ndarray or X.ndim != 2 or not 0 < X.size <= most_numbers:
+        return None
+    if X.dtype not in dtypes and (len(dtypes) > 1 or X.dtype.kind != "f"):
+        return None
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        converted = np.ascontiguousarray(X, dtype=dtypes[0] if len(dtypes) == 1 else X.dtype)
+    return converted if _is_finite(converted) else None
+
+
+def is_plain_target(y: Any, n_samples: int) -> bool:
+    """Return whether `y` is an array of so many targets, without NaN or infinity."""
+    if type(y) is not np.ndarray or y.ndim not in (1, 2) or y.size == 0:
+        return False
+    if len(y) != n_samples or y.dtype.kind not in "biuf":
+        return False
+    return y.dtype.kind != "f" or bool(np.isfinite(y).all())
+
+
+def is_ready(X: Any, dtype: np.dtype, n_features: int) -> bool:
+    """Return whether X can go into the engine as it is.
+
+    True saves a check that takes longer than predicting a few rows; False means that X
+    needs conversion, or an error message.
+    """
+    return (
+        type(X) is np.ndarray
+        and X.dtype == dtype
+        and X.ndim == 2
+        and X.shape[1] == n_features
+        and X.shape[0] > 0
+        and X.flags.c_contiguous
+        and _is_finite(X)
+    )
+
+
+def _is_finite(X: np.ndarray) -> bool:
+    # A sum of squares takes half the time, and is finite only if all numbers are. Where it
+    # is not, it may have overflowed: then every number is looked at.
+    if X.size <= FEW_NUMBERS and math.isfinite(np.vdot(X, X)):
+        return True
+    return bool(np.isfinite(X).all())
+
+
+class ValidatingEstimator(BaseEstimator):
+    """What `BaseDNN` inherits: the validation of parameters and of samples."""
+
+    @classmethod
+    @functools.cache
+    def _get_param_names(cls) -> list[str]:
+        # scikit-learn reads them from the signature at every call.
+        return super()._get_param_names()
+
+    def _validate_params(self) -> None:
+        require_valid(self)
+
+    def _computing_dtypes(self) -> tuple:
+        """Return the dtype, or the acceptable dtypes, to convert X to."""
+        if self.dtype == "auto":
+            return (np.float64, np.float32)
+        return (np.dtype(self.dtype),)
+
+    def _validate_for_prediction(self, X: Any) -> Samples:
+        dtype = self._parameters.theta.dtype
+        plain = plain_matrix(X, (dtype,), _NUMBERS_TO_PREDICT)
+        if plain is not None and self._has_my_features(plain):
+            return Samples(plain)
+        if is_to_convert(X, dtype):  # piece by piece, when it is predicted
+            return Samples(self._validated(X, dtype=None, ensure_all_finite=False))
+        return Samples(_rows_in_order(self._validated(X, dtype=dtype)))
+
+    def _validated_to_fit(self, X: Any, y: Any, first_pass: bool) -> tuple[Any, Any]:
+        plain = plain_matrix(X, self._computing_dtypes(), _NUMBERS_TO_FIT)
+        if plain is not None and is_plain_target(y, len(plain)):
+            if first_pass:
+                vars(self).pop("feature_names_in_", None)
+                self.n_features_in_ = plain.shape[1]
+            if self._has_my_features(plain):
+                return plain, y
+        X, y = self._validated(
+            X,
+            y,
+            dtype=self._computing_dtypes(),
+            multi_output=True,
+            y_numeric=self._y_is_numeric,
+            reset=first_pass,
+        )
+        return _rows_in_order(X), y
+
+    def _has_my_features(self, X: np.ndarray) -> bool:
+        """Whether scikit-learn has no error and no warning about the columns of a matrix."""
+        return X.shape[1] == self.n_features_in_ and not hasattr(self, "feature_names_in_")
+
+    def _validated(self, X: Any, y: Any = "no_validation", **options: Any) -> Any:
+        """Do scikit-learn's validation."""
+        options = {"accept_sparse": _SPARSE_FORMATS, "order": "C", "reset": False} | options
+        with np.errstate(over="ignore"):  # a number too large is reported as such
+            return validate_data(self, X, y, **options)
+
+
+def _rows_in_order(X: Any) -> Any:
+    """Return X with its rows one after the other in memory: C-contiguous, or CSR."""
+    return X.tocsr() if sparse.issparse(X) else np.ascontiguousarray(X)

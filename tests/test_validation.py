@@ -1,0 +1,137 @@
+"""Which arrays the engine takes without scikit-learn's validation."""
+
+import numpy as np
+import pytest
+
+from fastdnn import DNNClassifier, DNNRegressor, _validation
+from fastdnn._validation import FEW_NUMBERS, is_plain_target, is_ready, plain_matrix
+
+
+@pytest.mark.parametrize("n_rows", [1, FEW_NUMBERS])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_finite_rows_are_ready_however_large(n_rows, dtype):
+    X = np.zeros((n_rows, 3), dtype)
+    assert is_ready(X, np.dtype(dtype), 3)
+    X[0, 1] = np.finfo(dtype).max  # its square is infinite
+    assert is_ready(X, np.dtype(dtype), 3)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("n_rows", [1, FEW_NUMBERS])
+def test_rows_with_other_numbers_are_not(n_rows, number):
+    X = np.zeros((n_rows, 3), np.float32)
+    X[-1, 2] = number
+    assert not is_ready(X, X.dtype, 3)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        [[1.0, 2.0, 3.0]],
+        np.zeros((2, 3)),
+        np.zeros(3, np.float32),
+        np.zeros((2, 4), np.float32),
+        np.zeros((0, 3), np.float32),
+        np.zeros((3, 2), np.float32).T,
+    ],
+    ids=["list", "dtype", "vector", "columns", "empty", "order"],
+)
+def test_what_needs_conversion_or_a_message_is_not_ready(X):
+    assert not is_ready(X, np.dtype(np.float32), 3)
+
+
+FLOAT32, BOTH = (np.dtype(np.float32),), (np.float64, np.float32)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_plain_matrices_are_converted(dtype):
+    X = np.asfortranarray(np.arange(6, dtype=dtype).reshape(2, 3))
+    plain = plain_matrix(X, FLOAT32, 6)
+    assert plain.dtype == np.float32
+    assert plain.flags.c_contiguous
+    np.testing.assert_array_equal(plain, X)
+
+
+@pytest.mark.parametrize("dtype", BOTH)
+def test_plain_matrices_of_an_acceptable_dtype_are_not_copied(dtype):
+    X = np.ones((2, 3), dtype)
+    assert plain_matrix(X, BOTH, 6) is X
+
+
+@pytest.mark.parametrize(
+    ("X", "dtypes"),
+    [
+        (np.zeros((7, 1)), FLOAT32),
+        ([[1.0]], FLOAT32),
+        (np.zeros(3), FLOAT32),
+        (np.zeros((0, 3)), FLOAT32),
+        (np.zeros((2, 0)), FLOAT32),
+        (np.zeros((1, 1), int), FLOAT32),
+        (np.zeros((1, 1), object), FLOAT32),
+        (np.zeros((1, 1), np.float16), BOTH),
+        (np.full((1, 1), np.nan), BOTH),
+        (np.full((1, 1), 1e300), FLOAT32),  # infinite in float32
+        (np.ma.zeros((1, 1)), FLOAT32),
+    ],
+    ids=str,
+)
+def test_other_tables_are_left_to_scikit_learn(X, dtypes):
+    assert plain_matrix(X, dtypes, 6) is None
+
+
+@pytest.mark.parametrize("y", [np.zeros(3, bool), np.arange(3), np.zeros((3, 2))], ids=str)
+def test_plain_targets(y):
+    assert is_plain_target(y, 3)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        [0, 1, 0],
+        None,
+        np.zeros(2),
+        np.zeros((3, 0)),
+        np.zeros((3, 1, 1)),
+        np.array([0.0, np.nan, 1.0]),
+        np.array(["a", "b", "a"]),
+        np.zeros(3, object),
+        np.ma.zeros(3),
+    ],
+    ids=str,
+)
+def test_other_targets_are_left_to_scikit_learn(y):
+    assert not is_plain_target(y, 3)
+
+
+@pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "auto"])
+def test_plain_arrays_train_like_those_that_scikit_learn_validates(
+    Estimator, dtype, monkeypatch
+):
+    X = np.random.RandomState(0).standard_normal((30, 4))
+    y = np.arange(30) % 3
+    options = dict(hidden_layer_sizes=(3,), max_iter=2, random_state=0, dtype=dtype)
+    quick = Estimator(**options).fit(X, y)
+    monkeypatch.setattr(_validation, "plain_matrix", lambda *args: None)
+    thorough = Estimator(**options).fit(X, y)
+    for a, b in zip(quick.coefs_, thorough.coefs_, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert quick.n_features_in_ == thorough.n_features_in_ == 4
+
+
+def test_plain_arrays_after_a_table_with_names_leave_no_names():
+    pandas = pytest.importorskip("pandas")
+    X, y = np.random.RandomState(0).standard_normal((30, 2)), np.arange(30) % 2
+    model = DNNClassifier((3,), max_iter=2).fit(pandas.DataFrame(X, columns=["a", "b"]), y)
+    assert list(model.feature_names_in_) == ["a", "b"]
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        model.partial_fit(X, y)
+    model.fit(X, y)
+    assert not hasattr(model, "feature_names_in_")
+
+
+def test_incremental_fits_need_the_same_number_of_features():
+    X, y = np.random.RandomState(0).standard_normal((30, 2)), np.arange(30) % 2
+    model = DNNClassifier((3,)).partial_fit(X, y, classes=[0, 1])
+    with pytest.raises(ValueError, match="X has 1 features, but DNNClassifier is expecting 2"):
+        model.partial_fit(X[:, :1], y)
