@@ -11,7 +11,7 @@ from sklearn.utils import check_array, check_random_state
 from fastdnn._costs import check_targets
 from fastdnn._parameters import SCHEMES, Parameters
 from fastdnn._prediction import Predictor
-from fastdnn._validation import is_ready
+from fastdnn._validation import has_engine_form
 from fastdnn.kernels.activations import ACTIVATION_CODES
 from fastdnn.kernels.losses import loss_code
 
@@ -116,7 +116,7 @@ class Architecture:
         return list(zip(views.coefs, views.intercepts, self.activations, strict=True))
 
     def _check_X(self, X: Any) -> np.ndarray:
-        if is_ready(X, self.dtype, self.layer_sizes[0]):
+        if has_engine_form(X, self.dtype, self.layer_sizes[0]) and np.isfinite(X).all():
             return X
         X = check_array(X, dtype=self.dtype, order="C", input_name="X")
         if X.shape[1] != self.layer_sizes[0]:

@@ -14,6 +14,10 @@ from fastdnn.kernels.barrier import QUEUES
 from fastdnn.kernels.engine import predict
 from fastdnn.kernels.workspace import point_to
 
+#: Rows of up to so many numbers are few: what is decided about them takes longer than
+#: predicting them.
+FEW_NUMBERS = 2048
+
 
 class Predictor:
     """Runs rows forward through a network, any number of times.
@@ -36,6 +40,7 @@ class Predictor:
         self._n_outputs = parameters.layer_sizes[-1]
         self._flops_per_row = 2.0 * parameters.n_weights
         self._idle: dict[tuple[bool, bool], list[Plan]] = {}
+        self._idle_for_few: list[tuple[Plan, np.ndarray]] = []
 
     def __call__(self, samples: Samples, n_threads: int | None = 1) -> np.ndarray:
         """Return the output activations of every row of the samples.
@@ -87,7 +92,7 @@ class Predictor:
         idle.extend(plans)
         return out
 
-    def predict_few(self, X: np.ndarray) -> np.ndarray:
+    def predict_few(self, X: np.ndarray) -> np.ndarray | None:
         """Return the output activations of few rows, by this thread alone.
 
         Calling the predictor gives the same; deciding about threads and conversion takes
@@ -96,21 +101,33 @@ class Predictor:
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
-            C-contiguous, in the dtype of the parameters.
+            At most `FEW_NUMBERS` in all, in the dtype of the parameters.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_outputs)
+        ndarray of shape (n_samples, n_outputs) or None
+            None if a number is NaN or infinite.
         """
-        idle = self._idle.setdefault((False, False), [])
-        plan = self._take(idle, False, False)
-        out = np.empty((X.shape[0], self._n_outputs), self.parameters.theta.dtype)
-        _point_to_rows(plan, X)
-        plan.columns["team"][0] = plan.team_address
+        try:
+            plan, rows = self._idle_for_few.pop()
+        except IndexError:
+            plan, rows = self._plan_for_few()
+        n_rows = len(X)
+        rows[:n_rows] = X  # copied in less time than NumPy needs to tell where it lies
+        out = np.empty((n_rows, self._n_outputs), rows.dtype)
         plan.network.team[QUEUES] = 0
-        predict(plan.address, self._real, out)
-        idle.append(plan)
-        return out
+        is_finite = predict(plan.address, self._real, out)
+        self._idle_for_few.append((plan, rows))
+        return out if is_finite else None
+
+    def _plan_for_few(self) -> tuple[Plan, np.ndarray]:
+        """Return a plan, and the rows that it predicts."""
+        n_features = self.parameters.layer_sizes[0]
+        rows = np.empty((FEW_NUMBERS // n_features, n_features), self.parameters.theta.dtype)
+        plan = plan_prediction(self.parameters, self.activations, gather=False, is_sparse=False)
+        plan.table["check_finite"] = True
+        _point_to_rows(plan, rows)
+        return plan, rows
 
     def _n_workers(self, n_rows: int, n_shares: int, n_threads: int | None) -> int:
         if n_shares <= 1:

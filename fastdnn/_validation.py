@@ -6,7 +6,6 @@ everything else on; also what is wrong, so that scikit-learn's message is the on
 """
 
 import functools
-import math
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,6 @@ from fastdnn._conversion import is_to_convert
 from fastdnn._hyperparameters import require_valid
 from fastdnn._samples import Samples
 
-#: Rows of up to so many numbers are few: what is decided about them takes longer than
-#: predicting them.
-FEW_NUMBERS = 2048
 # Up to so many numbers, scikit-learn's validation takes longer than predicting them, or than
 # an epoch on them.
 _NUMBERS_TO_PREDICT, _NUMBERS_TO_FIT = 100_000, 1_000_000
@@ -51,7 +47,7 @@ def plain_matrix(X: Any, dtypes: tuple, most_numbers: int) -> np.ndarray | None:
         return None
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         converted = np.ascontiguousarray(X, dtype=dtypes[0] if len(dtypes) == 1 else X.dtype)
-    return converted if _is_finite(converted) else None
+    return converted if np.isfinite(converted).all() else None
 
 
 def is_plain_target(y: Any, n_samples: int) -> bool:
@@ -63,12 +59,8 @@ def is_plain_target(y: Any, n_samples: int) -> bool:
     return y.dtype.kind != "f" or bool(np.isfinite(y).all())
 
 
-def is_ready(X: Any, dtype: np.dtype, n_features: int) -> bool:
-    """Return whether X can go into the engine as it is.
-
-    True saves a check that takes longer than predicting a few rows; False means that X
-    needs conversion, or an error message.
-    """
+def has_engine_form(X: Any, dtype: np.dtype, n_features: int) -> bool:
+    """Return whether X can go into the engine as it is, if all its numbers are finite."""
     return (
         type(X) is np.ndarray
         and X.dtype == dtype
@@ -76,16 +68,7 @@ def is_ready(X: Any, dtype: np.dtype, n_features: int) -> bool:
         and X.shape[1] == n_features
         and X.shape[0] > 0
         and X.flags.c_contiguous
-        and _is_finite(X)
     )
-
-
-def _is_finite(X: np.ndarray) -> bool:
-    # A sum of squares takes half the time, and is finite only if all numbers are. Where it
-    # is not, it may have overflowed: then every number is looked at.
-    if X.size <= FEW_NUMBERS and math.isfinite(np.vdot(X, X)):
-        return True
-    return bool(np.isfinite(X).all())
 
 
 class ValidatingEstimator(BaseEstimator):

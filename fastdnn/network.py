@@ -9,9 +9,10 @@ from sklearn.metrics import accuracy_score, r2_score
 from fastdnn._architecture import Architecture
 from fastdnn._costs import output_gradient, total_cost
 from fastdnn._plan import plan_training
+from fastdnn._prediction import FEW_NUMBERS
 from fastdnn._samples import AS_THEY_LIE, Samples
 from fastdnn._training import NON_FINITE_MESSAGE, EpochRunner
-from fastdnn._validation import FEW_NUMBERS
+from fastdnn._validation import has_engine_form
 from fastdnn.kernels import textbook_layers as textbook
 from fastdnn.kernels.activations import ACTIVATION_CODES
 
@@ -271,10 +272,11 @@ class DeepNeuralNetwork(Architecture):
         ndarray of shape (n_samples, n_outputs)
             Probabilities with a sigmoid or softmax output, otherwise predicted values.
         """
-        X = self._check_X(X)
-        if X.size <= FEW_NUMBERS:
-            return self._predictor.predict_few(X)
-        return self._predictor(Samples(X))
+        if has_engine_form(X, self.dtype, self.layer_sizes[0]) and X.size <= FEW_NUMBERS:
+            outputs = self._predictor.predict_few(X)
+            if outputs is not None:
+                return outputs
+        return self._predictor(Samples(self._check_X(X)))
 
     def predict(self, X: Any) -> np.ndarray:
         """Return classes with a sigmoid or softmax output, otherwise predicted values.

@@ -7,7 +7,7 @@ import pytest
 
 from fastdnn import _prediction, _threads
 from fastdnn._plan import plan_prediction
-from fastdnn._prediction import Predictor
+from fastdnn._prediction import FEW_NUMBERS, Predictor
 from fastdnn._samples import Samples
 from tests.kernels.test_activations import BOUNDED_SLOPES, DTYPES
 from tests.kernels.test_engine import DEPTHS, numpy_layers, random_parameters
@@ -77,10 +77,25 @@ def test_few_rows_are_predicted_like_many(dtype):
     parameters, X = wide_network(dtype)
     predictor = Predictor(parameters, WIDE_ACTIVATIONS)
     everything = predictor(Samples(X), 2)  # leaves two workspaces with one queue behind
-    for n_rows in (1, 7, len(X)):
+    most = min(len(X), FEW_NUMBERS // X.shape[1])
+    for n_rows in (1, 7, most):
         for _ in range(3):
             out = predictor.predict_few(X[:n_rows])
             np.testing.assert_allclose(out, everything[:n_rows], rtol=1e-5)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_few_rows_with_a_number_that_is_not_finite_are_not_predicted(dtype, number):
+    parameters, X = wide_network(dtype)
+    predictor = Predictor(parameters, WIDE_ACTIVATIONS)
+    few = X[:3].copy()
+    expected = predictor.predict_few(few)
+    few[2, -1] = number
+    assert predictor.predict_few(few) is None
+    few[2, -1] = np.finfo(dtype).max
+    assert predictor.predict_few(few) is not None
+    np.testing.assert_array_equal(predictor.predict_few(X[:3]), expected)
 
 
 @pytest.mark.parametrize("gather", [False, True], ids=["in_order", "gathered"])

@@ -18,6 +18,8 @@ what is summed over them is summed in their order. Which worker takes which task
 changes no bit of the result.
 """
 
+import numpy as np
+
 from fastdnn._jit import entry_point, kernel
 from fastdnn.kernels.barrier import announce_run, join_run, meet, next_task
 from fastdnn.kernels.blocks import step_biases, step_block
@@ -29,6 +31,7 @@ from fastdnn.kernels.workspace import (
     BLOCK_SQUARES,
     SHARD_LOSS,
     SHARD_WEIGHT,
+    input_rows,
     layer_rows,
     layer_transposed,
     layer_weights,
@@ -133,6 +136,15 @@ def train(settings, real, worker, n_joined):
     return n_joined
 
 
+@kernel
+def _is_finite(X):
+    n_finite = 0  # counted: one loop without a branch
+    for i in range(X.shape[0]):
+        for j in range(X.shape[1]):
+            n_finite += np.isfinite(X[i, j])
+    return n_finite == X.size
+
+
 @entry_point
 def predict(settings, real, out):
     """Write the output activations of the rows of X into `out`, as one of a team.
@@ -140,10 +152,14 @@ def predict(settings, real, out):
     Rows are taken in blocks of ``s.shard_rows``, whose activations stay in cache. The
     workspace that the record at `settings` points to holds one block and belongs to this
     worker; the queue of tasks is common to all.
+
+    Returns False, and predicts nothing, if ``s.check_finite`` and a number is not finite.
     """
     s = settings_at(settings)
     team = team_counters(s)
     n_rows, n_outputs = out.shape
+    if s.check_finite and not _is_finite(input_rows(s, real, 0, 0, n_rows)):
+        return False
     n_blocks = (n_rows + s.shard_rows - 1) // s.shard_rows
     block = next_task(team, 0, 1, n_blocks)
     while block < n_blocks:
@@ -155,3 +171,4 @@ def predict(settings, real, out):
             for j in range(n_outputs):
                 out[first + i, j] = A[i, j]
         block = next_task(team, 0, 1, n_blocks)
+    return True

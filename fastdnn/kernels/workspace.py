@@ -66,6 +66,7 @@ SETTINGS = np.dtype(
             ("sparse", np.int64),  # whether X is in CSR form
             ("weighted", np.int64),  # whether samples have weights
             ("total_weight", np.float64),  # divides all gradients; 0: the batch's own
+            ("check_finite", np.int64),  # whether `predict` looks for NaN and infinity
             # How the work is cut.
             ("n_workers", np.int64),
             ("shard_rows", np.int64),  # at most
