@@ -70,6 +70,8 @@ class _StartUnfinishedLibrary(AnalysisPass):  # needs jit
         library._finalize_final_module = mark_finished
         state.library = library
         state.flags.no_compile = True
+        # Kernels make no arrays and keep none, so they count no references.
+        state.targetctx = state.targetctx.subtarget(enable_nrt=False)
         return False
 
 
@@ -92,10 +94,28 @@ class _OfferToCallers(AnalysisPass):  # needs jit
             lowered.env,
             (state.library,),
         )
+        # Callers get the libraries that this one needs beside it, not copied into it: so
+        # each is linked once, into the entry point.
+        needed = dict.fromkeys(state.library._linking_libraries)
+        state.library._linking_libraries = []
         state.library._ensure_finalized()
-        state.targetctx.insert_user_function(function, lowered.fndesc, [state.library])
+        libraries = [state.library, *needed]
+        state.targetctx.insert_user_function(function, lowered.fndesc, libraries)
         state["cr"] = lowered._replace(cfunc=function)
         return False
+
+
+# numba's passes for what kernels do not contain: closures, comprehensions, expressions of
+# whole arrays, objects. They would take a tenth of the compilation.
+_NOT_FOR_KERNELS = {
+    "inline_closure_likes",
+    "inline_inlinables",
+    "inline_overloads",
+    "literal_unroll",
+    "make_function_op_code_to_jit_function",
+    "nopython_rewrites",
+    "with_lifting",
+}
 
 
 class _KernelCompiler(compiler.CompilerBase):  # needs jit
@@ -104,6 +124,9 @@ class _KernelCompiler(compiler.CompilerBase):  # needs jit
     def define_pipelines(self) -> list:
         self.state.flags.noalias = self._arrays_are_apart
         pipeline = compiler.DefaultPassBuilder.define_nopython_pipeline(self.state)
+        pipeline.passes = [
+            (made, why) for made, why in pipeline.passes if made.name() not in _NOT_FOR_KERNELS
+        ]
         pipeline.add_pass_after(_StartUnfinishedLibrary, AnnotateTypes)
         pipeline.add_pass_after(_OfferToCallers, NativeLowering)
         pipeline.finalize()

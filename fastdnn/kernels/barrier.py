@@ -13,9 +13,9 @@ import sys
 
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.np.arrayobj import make_array
 
 from fastdnn._jit import JIT_ENABLED, emitted, kernel
+from fastdnn.kernels.views import array_struct
 
 # Positions in the team vector, a cache line of 8 numbers each.
 ARRIVED, GENERATION, FAILED, RUNS, CLOSED, LONG_WAITS, QUEUES = range(0, 56, 8)
@@ -28,7 +28,7 @@ _SPINS_BETWEEN_RUNS, _YIELDS_BETWEEN_RUNS = 5_000, 3_000
 
 
 def _counter_address(context, builder, signature, args):  # needs jit
-    array = make_array(signature.args[0])(context, builder, args[0])
+    array = array_struct(context, builder, signature.args[0], args[0])
     return builder.gep(array.data, [args[1]])
 
 

@@ -9,14 +9,23 @@ import ctypes
 
 import numpy as np
 from numba.core import cgutils, types
-from numba.np.arrayobj import make_array, populate_array
 
 from fastdnn._jit import BOUNDS_CHECKED, JIT_ENABLED, emitted, kernel
 
 
+def array_struct(context, builder, array_type, value=None):  # needs jit
+    """Return the LLVM structure of an array, for definitions of emitted functions."""
+    # Imported to compile only: it brings all of numba's tables, a tenth of a first fit.
+    from numba.np.arrayobj import make_array
+
+    return make_array(array_type)(context, builder, value)
+
+
 def _emit_view(context, builder, array_type, data, start, shape):  # needs jit
     """Build an array from a pointer: no reference count, no wrap-around of the start."""
-    view = make_array(array_type)(context, builder)
+    from numba.np.arrayobj import populate_array
+
+    view = array_struct(context, builder, array_type)
     itemsize = context.get_constant(
         types.intp, context.get_abi_sizeof(context.get_data_type(array_type.dtype))
     )
@@ -35,7 +44,7 @@ def _emit_view(context, builder, array_type, data, start, shape):  # needs jit
 
 
 def _codegen_of_array(context, builder, signature, args):  # needs jit
-    buffer = make_array(signature.args[0])(context, builder, args[0])
+    buffer = array_struct(context, builder, signature.args[0], args[0])
     array_type = signature.return_type
     return _emit_view(context, builder, array_type, buffer.data, args[1], args[2:])
 
@@ -64,7 +73,7 @@ def _emitted_matrix_at(typingctx, like, address, start, n_rows, n_columns):  # n
 
 def _address(typingctx, array, position):  # needs jit
     def codegen(context, builder, signature, args):
-        data = make_array(signature.args[0])(context, builder, args[0]).data
+        data = array_struct(context, builder, signature.args[0], args[0]).data
         return builder.ptrtoint(builder.gep(data, [args[1]]), cgutils.intp_t)
 
     return types.intp(array, types.intp), codegen
