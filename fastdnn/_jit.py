@@ -68,11 +68,18 @@ class _StartUnfinishedLibrary(AnalysisPass):  # needs jit
         library._optimize_functions = keep_layout
         library._optimize_final_module = lambda: None
         library._finalize_final_module = mark_finished
+        library.belongs_to_kernel = True
         state.library = library
         state.flags.no_compile = True
         # Kernels make no arrays and keep none, so they count no references.
         state.targetctx = state.targetctx.subtarget(enable_nrt=False)
         return False
+
+
+def _makes_arrays(library: Any) -> bool:  # needs jit
+    if hasattr(library, "belongs_to_kernel"):
+        return False  # looked at when it was compiled
+    return any(f.name.startswith("NRT_MemInfo_alloc") for f in library._final_module.functions)
 
 
 @register_pass(mutates_CFG=False, analysis_only=True)
@@ -97,6 +104,11 @@ class _OfferToCallers(AnalysisPass):  # needs jit
         # Callers get the libraries that this one needs beside it, not copied into it: so
         # each is linked once, into the entry point.
         needed = dict.fromkeys(state.library._linking_libraries)
+        if any(map(_makes_arrays, needed)):
+            raise TypeError(
+                f"the kernel {state.func_id.func_qualname} makes an array, which would never "
+                "be freed: let its caller pass one."
+            )
         state.library._linking_libraries = []
         state.library._ensure_finalized()
         libraries = [state.library, *needed]

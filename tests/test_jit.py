@@ -185,3 +185,29 @@ def test_kernel_called_from_python_is_a_type_error(compiled_first, tmp_path):
     done = run_python(code, tmp_path)
     assert done.returncode == 0, done.stderr
     assert "compiled code only" in done.stdout
+
+
+KERNEL_THAT_MAKES_AN_ARRAY = """
+import numpy as np
+from fastdnn._jit import entry_point, kernel
+
+@kernel
+def make(n):
+    return np.zeros(n)
+
+@entry_point
+def caller(n):
+    return make(n).size
+
+try:
+    caller(3)
+except TypeError as error:
+    print(error)
+"""
+
+
+def test_kernels_that_make_arrays_are_refused(tmp_path):
+    code = KERNELS_ALONE.format(package=str(PACKAGE)) + KERNEL_THAT_MAKES_AN_ARRAY
+    done = run_python(code, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "the kernel make makes an array" in done.stdout
