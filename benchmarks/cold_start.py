@@ -62,6 +62,8 @@ print(json.dumps(found))
 def run(dtype: str, cache: str, what: str = "fit") -> dict[str, dict[str, float]]:
     """Run one process and return wall and processor seconds of its parts."""
     variables = os.environ | {"FASTDNN_CACHE_DIR": cache}
+    # As where pip has installed the package: Python's own compilation is not repeated.
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
     command = [sys.executable, "-c", _PROCESS, dtype, what]
     done = subprocess.run(
         command, env=variables, stdout=subprocess.PIPE, text=True, check=True
@@ -78,31 +80,21 @@ def medians(processes: list[dict], part: str) -> dict[str, float]:
 
 
 def measure(dtype: str, n_cold: int, n_warm: int) -> dict[str, dict[str, float]]:
-    """Return the medians of cold, warm and steady, and of ``warmup()`` if it exists."""
-    cold, warm = [], []
+    """Return the medians of cold, warm and steady, and of ``warmup()``."""
+    cold, warm, warmed_up = [], [], []
     for _ in range(n_cold):
         with tempfile.TemporaryDirectory() as cache:
             cold.append(run(dtype, cache))
             warm += [run(dtype, cache) for _ in range(n_warm)]
-    result = {
+        with tempfile.TemporaryDirectory() as cache:
+            warmed_up.append(run(dtype, cache, "warmup"))
+    return {
         "cold": medians(cold, "first"),
         "warm": medians(warm, "first"),
         "steady": medians(warm, "next"),
+        "warmup": medians(warmed_up, "warmup"),
+        "after warmup": medians(warmed_up, "first"),
     }
-    if _has_warmup():
-        warmed_up = []
-        for _ in range(n_cold):
-            with tempfile.TemporaryDirectory() as cache:
-                warmed_up.append(run(dtype, cache, "warmup"))
-        result["warmup"] = medians(warmed_up, "warmup")
-        result["after warmup"] = medians(warmed_up, "first")
-    return result
-
-
-def _has_warmup() -> bool:
-    import fastdnn
-
-    return hasattr(fastdnn, "warmup")
 
 
 def main() -> None:
@@ -119,8 +111,6 @@ def main() -> None:
             print(
                 f"{dtype} {part:13s} {seconds['cpu']:8.4f} s of CPU {seconds['wall']:8.4f} s"
             )
-    if not _has_warmup():
-        print("This version of fastdnn has no warmup().")
     store(arguments.json, {"environment": environment(), "results": results})
 
 
