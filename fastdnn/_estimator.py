@@ -23,7 +23,7 @@ from fastdnn._version import VERSION
 
 # Data sets of up to this many rows that train as a whole are computed in float64.
 _SMALL_BATCH = 200
-#: Names that scikit-learn gives to activations, in the words of the kernels.
+# Names that scikit-learn gives to activations, in the words of the kernels.
 _KERNEL_NAMES = {"logistic": "sigmoid"}
 
 
@@ -250,8 +250,9 @@ class BaseDNN(ValidatingEstimator, ABC):
         try:
             return predictor(samples, self.n_threads)
         except NotFiniteError:
-            self._validated(X, dtype=np.float32)  # scikit-learn has the message
-            raise
+            # scikit-learn has the message; or lets NaN pass, where it was told to.
+            X = self._validated(X, dtype=np.float32)
+            return predictor(Samples(X), self.n_threads)
 
     # -- storage ------------------------------------------------------------------------
 

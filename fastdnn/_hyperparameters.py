@@ -55,14 +55,15 @@ CONSTRAINTS: dict[str, list] = {
     "n_threads": [Interval(Integral, 1, None, closed="left"), None],
 }
 
-# Values that were found valid, and how many to remember at most.
-_valid: set[tuple] = set()
+# The constraints that a value of a parameter was found to satisfy, by name, type and value;
+# and how many to remember at most.
+_satisfied: dict[tuple, Any] = {}
 _MOST_REMEMBERED = 10_000
-_REMEMBERED_TYPES = (str, int, float, bool, type(None), np.generic)
+_REMEMBERED_TYPES = {str, int, float, bool, type(None)}
 
 
 def require_valid(estimator: Any) -> None:
-    """Do scikit-learn's validation of parameters, of each value once.
+    """Do scikit-learn's validation of parameters, of each string or number once.
 
     A search fits thousands of estimators whose values are mostly the same.
 
@@ -76,17 +77,18 @@ def require_valid(estimator: Any) -> None:
     InvalidParameterError
         If a parameter has a value that it cannot have.
     """
-    kind = type(estimator)
+    constraints = estimator._parameter_constraints
     for name, value in estimator.get_params(deep=False).items():
-        key = (kind, name, type(value), value) if isinstance(value, _REMEMBERED_TYPES) else None
-        if key is not None and key in _valid:
-            continue
-        constraints = estimator._parameter_constraints
-        validate_parameter_constraints(constraints, {name: value}, kind.__name__)
+        key = None
+        if type(value) in _REMEMBERED_TYPES or isinstance(value, np.number | np.bool_):
+            key = name, type(value), value
+            if _satisfied.get(key) is constraints.get(name):
+                continue
+        validate_parameter_constraints(constraints, {name: value}, type(estimator).__name__)
         if key is not None:
-            if len(_valid) >= _MOST_REMEMBERED:
-                _valid.clear()
-            _valid.add(key)
+            if len(_satisfied) >= _MOST_REMEMBERED:
+                _satisfied.clear()
+            _satisfied[key] = constraints.get(name)
 
 
 def hidden_units(sizes: Any) -> list[int]:

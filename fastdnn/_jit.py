@@ -71,12 +71,24 @@ class _StartUnfinishedLibrary(AnalysisPass):  # needs jit
         library.belongs_to_kernel = True
         state.library = library
         state.flags.no_compile = True
-        # Kernels make no arrays and keep none, so they count no references.
-        state.targetctx = state.targetctx.subtarget(enable_nrt=False)
+        # Kernels make no arrays and keep none, so they count no references, unless one might
+        # return an array that it was given.
+        returns_array = _has_array(state.return_type)
+        if not (returns_array and any(map(_has_array, state.args))):
+            state.targetctx = state.targetctx.subtarget(enable_nrt=False)
         return False
 
 
+def _has_array(kind: Any) -> bool:  # needs jit
+    return isinstance(kind, types.Array) or any(map(_has_array, getattr(kind, "types", ())))
+
+
 def _makes_arrays(library: Any) -> bool:  # needs jit
+    """Whether a library that a kernel needs takes memory from numba's runtime.
+
+    Operations that do so in the kernel itself, like ``x + x`` of two arrays, are refused
+    by numba, since the kernel does not count references.
+    """
     if hasattr(library, "belongs_to_kernel"):
         return False  # looked at when it was compiled
     return any(f.name.startswith("NRT_MemInfo_alloc") for f in library._final_module.functions)
@@ -106,8 +118,8 @@ class _OfferToCallers(AnalysisPass):  # needs jit
         needed = dict.fromkeys(state.library._linking_libraries)
         if any(map(_makes_arrays, needed)):
             raise TypeError(
-                f"the kernel {state.func_id.func_qualname} makes an array, which would never "
-                "be freed: let its caller pass one."
+                f"the kernel {state.func_id.func_qualname} makes an array or another object, "
+                "which would never be freed: let its caller pass one."
             )
         state.library._linking_libraries = []
         state.library._ensure_finalized()
@@ -117,8 +129,8 @@ class _OfferToCallers(AnalysisPass):  # needs jit
         return False
 
 
-# numba's passes for what kernels do not contain: closures, comprehensions, expressions of
-# whole arrays, objects. They would take a tenth of the compilation.
+# numba's passes for what kernels do not contain: functions and comprehensions inside them,
+# expressions of whole arrays, objects. They would take a tenth of the compilation.
 _NOT_FOR_KERNELS = {
     "inline_closure_likes",
     "inline_inlinables",
@@ -174,7 +186,11 @@ def _compile(function: Callable, options: dict) -> Any:
 
 
 def kernel(function: Callable) -> Any:
-    """Compile `function` for use inside other compiled functions only."""
+    """Compile `function` for use inside other compiled functions only.
+
+    It makes no arrays: it works on those of its caller, or on views from
+    `fastdnn.kernels.views`.
+    """
     return _compile(function, _OPTIONS | _KERNEL_OPTIONS)
 
 

@@ -42,6 +42,28 @@ def find_classes(y: Any) -> tuple[np.ndarray, bool]:
     return unique_labels(y), target_type.startswith("multilabel")
 
 
+def require_same_form(y: np.ndarray, n_labels: int | None) -> None:
+    """Raise ValueError unless `y` has as many labels a sample as the fit that goes on.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,) or (n_samples, n_columns)
+        Class labels.
+    n_labels : int or None
+        Labels of a sample; None for one class a sample.
+    """
+    if n_labels is None and y.ndim > 1:
+        raise ValueError(
+            f"The object was not fitted with multilabel input, but `y` has shape {y.shape}. "
+            "Give one class for each sample, or call fit with warm_start=False."
+        )
+    if n_labels is not None and y.shape[1:] != (n_labels,):
+        raise ValueError(
+            f"`y` has shape {y.shape}, but the network was fitted with {n_labels} labels a "
+            "sample. Give a column for each of them, or call fit with warm_start=False."
+        )
+
+
 def require_same_classes(y: np.ndarray, classes: np.ndarray) -> None:
     """Raise ValueError unless `y` has exactly the `classes` of the fit that goes on."""
     found = unique_labels(y)

@@ -68,7 +68,8 @@ class Predictor:
         idle = self._idle.setdefault((gather, is_sparse), [])
         data: Any = None
         if gather or is_sparse:
-            data = samples.data(AS_THEY_LIE if samples.rows is None else samples.rows)
+            order = AS_THEY_LIE if samples.rows is None else samples.rows
+            data = samples.data(order, self.parameters.theta.dtype)
         out = np.empty((samples.n_rows, self._n_outputs), self.parameters.theta.dtype)
         first = self._take(idle, gather, is_sparse)
         plans = [first]
@@ -95,8 +96,8 @@ class Predictor:
     def predict_few(self, X: np.ndarray) -> np.ndarray | None:
         """Return the output activations of few rows, by this thread alone.
 
-        Calling the predictor gives the same; deciding about threads and conversion takes
-        it longer than a single row through a small network.
+        Calling the predictor gives the same for finite numbers; deciding about threads and
+        conversion takes it longer than a single row through a small network.
 
         Parameters
         ----------
@@ -124,7 +125,9 @@ class Predictor:
         """Return a plan, and the rows that it predicts."""
         n_features = self.parameters.layer_sizes[0]
         rows = np.empty((FEW_NUMBERS // n_features, n_features), self.parameters.theta.dtype)
-        plan = plan_prediction(self.parameters, self.activations, gather=False, is_sparse=False)
+        plan = plan_prediction(
+            self.parameters, self.activations, gather=False, is_sparse=False
+        )
         plan.table["check_finite"] = True
         _point_to_rows(plan, rows)
         return plan, rows

@@ -16,7 +16,7 @@ from fastdnn.kernels.shuffle import N_KEYS, shuffle
 class _NoSeed(ISeedSequence):
     """Saves the quarter of a millisecond in which NumPy mixes a seed that is not used."""
 
-    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> np.ndarray:
+    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> Any:
         return np.ones(n_words, dtype)
 
 
@@ -34,8 +34,9 @@ def random_state_of(seed: Any) -> np.random.RandomState:
     """
     if not isinstance(seed, Integral):
         return check_random_state(seed)
-    random_state = np.random.RandomState(np.random.MT19937(_NoSeed()))
-    random_state.seed(seed)
+    # NumPy's type stubs do not know that any ISeedSequence will do.
+    random_state = np.random.RandomState(np.random.MT19937(_NoSeed()))  # type: ignore[arg-type]
+    random_state.seed(int(seed))
     return random_state
 
 

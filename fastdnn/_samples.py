@@ -61,9 +61,18 @@ class Samples:
         """Return a selection of the rows; nothing is copied."""
         return replace(self, rows=rows)
 
-    def data(self, order: np.ndarray) -> Data:
-        """Return the arrays for the engine, to be visited in `order`."""
-        dtype = self.X.dtype
+    def data(self, order: np.ndarray, dtype: np.dtype) -> Data:
+        """Return the arrays for an engine that computes in `dtype`, to visit in `order`.
+
+        Raises
+        ------
+        TypeError
+            If one of them is of another dtype: the engine would misread its memory.
+        """
+        for name in ("X", "Y", "weight"):
+            array = getattr(self, name)
+            if array is not None and array.dtype != dtype:
+                raise TypeError(f"{name} is {array.dtype}, but the network is {dtype}")
         nothing = np.zeros(0, dtype)
         X, values = self.X, nothing
         indices, indptr = np.zeros(0, np.int32), np.zeros(1, np.int64)

@@ -14,8 +14,8 @@ from sklearn.utils import gen_batches
 from fastdnn._history import History
 from fastdnn._parameters import Parameters
 from fastdnn._plan import Plan, plan_training
-from fastdnn._samples import AS_THEY_LIE, Samples
 from fastdnn._random import shuffle_like_numpy
+from fastdnn._samples import AS_THEY_LIE, Samples
 from fastdnn._threads import Team
 from fastdnn.kernels.engine import train
 from fastdnn.kernels.workspace import point_to
@@ -101,7 +101,7 @@ class EpochRunner:
         self._batch_size = int(plan.table["batch_size"][0])
         self._is_total = bool(plan.table["total_weight"][0] > 0.0)
         self._n_rows = samples.n_rows
-        self._data = samples.data(order)  # kept alive as well
+        self._data = samples.data(order, network.theta.dtype)  # kept alive as well
         point_to(plan.table, self._data)
         address, real = plan.address, network.theta.dtype.type(0)
 

@@ -5,7 +5,6 @@ thousand numbers that takes as long as an epoch. The functions here know one kin
 everything else on; also what is wrong, so that scikit-learn's message is the one to see.
 """
 
-import functools
 from typing import Any
 
 import numpy as np
@@ -75,18 +74,23 @@ class ValidatingEstimator(BaseEstimator):
     """What `BaseDNN` inherits: the validation of parameters and of samples."""
 
     @classmethod
-    @functools.cache
     def _get_param_names(cls) -> list[str]:
-        # scikit-learn reads them from the signature at every call.
-        return super()._get_param_names()
+        # scikit-learn reads them from the signature at every call; this, when it is another.
+        known = vars(cls).get("_names_of_parameters")
+        if known is None or known[0] is not cls.__init__:
+            known = cls.__init__, tuple(super()._get_param_names())
+            cls._names_of_parameters = known
+        return list(known[1])
 
     def _validate_params(self) -> None:
         require_valid(self)
 
-    def _computing_dtypes(self) -> tuple:
-        """Return the dtype, or the acceptable dtypes, to convert X to."""
+    def _acceptable_dtypes(self, first_pass: bool) -> tuple[np.dtype, ...]:
+        """Return the dtype, or the acceptable dtypes, to convert X to in a fit."""
+        if not first_pass:
+            return (self._parameters.theta.dtype,)
         if self.dtype == "auto":
-            return (np.float64, np.float32)
+            return np.dtype(np.float64), np.dtype(np.float32)
         return (np.dtype(self.dtype),)
 
     def _validate_for_prediction(self, X: Any) -> Samples:
@@ -99,17 +103,23 @@ class ValidatingEstimator(BaseEstimator):
         return Samples(_rows_in_order(self._validated(X, dtype=dtype)))
 
     def _validated_to_fit(self, X: Any, y: Any, first_pass: bool) -> tuple[Any, Any]:
-        plain = plain_matrix(X, self._computing_dtypes(), _NUMBERS_TO_FIT)
+        """Return X as the engine takes it, and y as an array of as many targets.
+
+        In a first pass X decides about ``n_features_in_`` and ``feature_names_in_``; later
+        it has to agree with them.
+        """
+        dtypes = self._acceptable_dtypes(first_pass)
+        plain = plain_matrix(X, dtypes, _NUMBERS_TO_FIT)
         if plain is not None and is_plain_target(y, len(plain)):
             if first_pass:
-                vars(self).pop("feature_names_in_", None)
+                self.__dict__.pop("feature_names_in_", None)
                 self.n_features_in_ = plain.shape[1]
             if self._has_my_features(plain):
                 return plain, y
         X, y = self._validated(
             X,
             y,
-            dtype=self._computing_dtypes(),
+            dtype=dtypes,
             multi_output=True,
             y_numeric=self._y_is_numeric,
             reset=first_pass,

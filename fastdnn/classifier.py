@@ -11,7 +11,12 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from fastdnn import _interchange
 from fastdnn._estimator import BaseDNN
-from fastdnn._labels import find_classes, require_known_classes, require_same_classes
+from fastdnn._labels import (
+    find_classes,
+    require_known_classes,
+    require_same_classes,
+    require_same_form,
+)
 
 
 class DNNClassifier(ClassifierMixin, BaseDNN):
@@ -70,7 +75,8 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
     max_fun : int, default=15000
         Largest number of evaluations of the loss, for ``solver='lbfgs'``.
     dtype : {'float32', 'float64', 'auto'}, default='float32'
-        Precision of the computation; 'auto' takes that of X, float64 for integers.
+        Precision of the computation; 'auto' takes that of X, float64 for integers. A fit
+        that goes on keeps the precision it began with.
     n_threads : int or None, default=None
         Threads offered to `fit` and `predict`. None: as many as pay, one inside a joblib
         worker. The result does not depend on it.
@@ -316,10 +322,12 @@ class DNNClassifier(ClassifierMixin, BaseDNN):
             y = column_or_1d(y, warn=True)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             self.classes_, self._multilabel = find_classes(y)
-        elif self.warm_start:
-            require_same_classes(y, self.classes_)
         else:
-            require_known_classes(y, self.classes_)
+            require_same_form(y, len(self.classes_) if self._multilabel else None)
+            if self.warm_start:
+                require_same_classes(y, self.classes_)
+            else:
+                require_known_classes(y, self.classes_)
         if self._multilabel:
             return y
         # Positions in the sorted classes, one a row; the binary ones are also the target.

@@ -73,7 +73,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     max_fun : int, default=15000
         Largest number of evaluations of the loss, for ``solver='lbfgs'``.
     dtype : {'float32', 'float64', 'auto'}, default='float32'
-        Precision of the computation; 'auto' takes that of X, float64 for integers.
+        Precision of the computation; 'auto' takes that of X, float64 for integers. A fit
+        that goes on keeps the precision it began with.
     n_threads : int or None, default=None
         Threads offered to `fit` and `predict`. None: as many as pay, one inside a joblib
         worker. The result does not depend on it.
@@ -285,6 +286,12 @@ class DNNRegressor(RegressorMixin, BaseDNN):
                 "loss='squared_error' for targets that can be negative."
             )
         Y = y.reshape(len(y), -1)
+        goes_on = hasattr(self, "coefs_") and (self.warm_start or incremental)
+        if goes_on and Y.shape[1] != self.n_outputs_:
+            raise ValueError(
+                f"`y` has {Y.shape[1]} targets a sample, but the network was fitted with "
+                f"{self.n_outputs_}. Give as many, or call fit with warm_start=False."
+            )
         self._n_targets = Y.shape[1]
         return Y
 

@@ -137,3 +137,26 @@ def test_the_last_epoch_warns(iris):
     X, y = iris
     with pytest.warns(ConvergenceWarning, match=r"Maximum iterations \(3\)"):
         DNNClassifier(max_iter=3).fit(X, y)
+
+
+@pytest.mark.parametrize("incremental", [True, False], ids=["partial_fit", "warm_start"])
+@pytest.mark.parametrize(
+    ("first", "then", "message"),
+    [
+        ("labels", "fewer labels", r"`y` has shape \(30, 2\), but .* 3 labels a sample"),
+        ("labels", "classes", r"`y` has shape \(30,\), but .* 3 labels a sample"),
+        ("classes", "labels", "The object was not fitted with multilabel input"),
+    ],
+)
+def test_a_fit_that_goes_on_needs_the_same_form_of_labels(first, then, message, incremental):
+    X = np.random.default_rng(0).standard_normal((30, 2))
+    labels = np.eye(3, dtype=int)[np.arange(30) % 3]
+    y = {"labels": labels, "fewer labels": labels[:, :2], "classes": np.arange(30) % 3}
+    model = DNNClassifier((3,), warm_start=not incremental, max_iter=2)
+    classes = {"classes": [0, 1, 2]} if incremental else {}
+    go_on = model.partial_fit if incremental else model.fit
+    go_on(X, y[first], **classes)
+    with pytest.raises(ValueError, match=message):
+        go_on(X, y[then])
+    go_on(X, y[first])
+    assert model.predict(X).shape == y[first].shape

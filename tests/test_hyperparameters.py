@@ -1,7 +1,10 @@
 """Hidden layers and batch sizes as users give them."""
 
+from numbers import Real
+
 import numpy as np
 import pytest
+from sklearn.utils._param_validation import Interval
 
 from fastdnn import DNNClassifier, _hyperparameters
 from fastdnn._hyperparameters import hidden_units, require_valid, rows_of_batch
@@ -37,7 +40,7 @@ def test_a_batch_that_is_too_large_is_clipped_with_a_warning():
 
 @pytest.fixture
 def nothing_remembered(monkeypatch):
-    monkeypatch.setattr(_hyperparameters, "_valid", set())
+    monkeypatch.setattr(_hyperparameters, "_satisfied", {})
 
 
 @pytest.mark.parametrize(
@@ -45,17 +48,21 @@ def nothing_remembered(monkeypatch):
     [
         ("alpha", 0.0, -1.0),
         ("shuffle", True, 1.0),  # equal, but of another type
-        ("max_iter", 1, True + 0.5),
+        ("max_iter", 1, 1.0),
         ("n_threads", None, 0),
         ("beta_1", np.float32(0.5), np.nan),
         ("hidden_layer_sizes", (3,), "three"),
         ("random_state", np.random.RandomState(0), "seed"),
     ],
 )
-def test_a_value_that_was_valid_once_excuses_no_other(nothing_remembered, name, valid, invalid):
+def test_a_value_that_was_valid_once_excuses_no_other(
+    nothing_remembered, name, valid, invalid
+):
     for _ in range(2):
         require_valid(DNNClassifier(**{name: valid}))
-        with pytest.raises(ValueError, match=f"The '{name}' parameter of DNNClassifier must be"):
+        with pytest.raises(
+            ValueError, match=f"The '{name}' parameter of DNNClassifier must be"
+        ):
             require_valid(DNNClassifier(**{name: invalid}))
 
 
@@ -79,4 +86,21 @@ def test_few_values_are_remembered(nothing_remembered, monkeypatch):
     monkeypatch.setattr(_hyperparameters, "_MOST_REMEMBERED", 30)
     for alpha in np.linspace(0.0, 1.0, 50):
         require_valid(DNNClassifier(alpha=alpha))
-        assert len(_hyperparameters._valid) <= 30
+        assert len(_hyperparameters._satisfied) <= 30
+
+
+def test_values_are_validated_again_for_other_constraints(nothing_remembered):
+    class Narrow(DNNClassifier):
+        _parameter_constraints = DNNClassifier._parameter_constraints | {
+            "alpha": [Interval(Real, 0, 1, closed="both")]
+        }
+
+    require_valid(DNNClassifier(alpha=5.0))
+    with pytest.raises(ValueError, match="The 'alpha' parameter of Narrow must be"):
+        require_valid(Narrow(alpha=5.0))
+
+
+@pytest.mark.parametrize("value", [np.void(b"abc"), [0.1], {}], ids=str)
+def test_values_without_a_hash_have_scikit_learns_message(value):
+    with pytest.raises(ValueError, match="The 'alpha' parameter of DNNClassifier must be"):
+        require_valid(DNNClassifier(alpha=value))

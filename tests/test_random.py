@@ -50,7 +50,9 @@ def test_numpys_mersenne_twister_lies_as_expected():
 @pytest.mark.parametrize("seed", [0, 1, 2**32 - 1, np.int64(7), np.uint8(200)])
 def test_seeds_give_the_numbers_of_scikit_learn(seed):
     ours, numpys = random_state_of(seed), check_random_state(seed)
-    np.testing.assert_array_equal(ours.randint(2**31, size=700), numpys.randint(2**31, size=700))
+    np.testing.assert_array_equal(
+        ours.randint(2**31, size=700), numpys.randint(2**31, size=700)
+    )
     np.testing.assert_array_equal(ours.standard_normal(5), numpys.standard_normal(5))
 
 

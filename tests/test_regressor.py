@@ -56,3 +56,18 @@ def test_strings_are_no_targets(diabetes):
     X, y = diabetes
     with pytest.raises(ValueError, match="could not convert string"):
         DNNRegressor().fit(X, np.where(y > 0, "high", "low"))
+
+
+@pytest.mark.parametrize("incremental", [True, False], ids=["partial_fit", "warm_start"])
+@pytest.mark.parametrize(("first", "then"), [(2, 1), (1, 2), (2, 3)])
+def test_a_fit_that_goes_on_needs_as_many_targets(first, then, incremental):
+    generator = np.random.default_rng(0)
+    X, Y = generator.standard_normal((30, 2)), generator.standard_normal((30, 3))
+    model = DNNRegressor(hidden_layer_sizes=(3,), warm_start=not incremental, max_iter=2)
+    go_on = model.partial_fit if incremental else model.fit
+    go_on(X, Y[:, :first].squeeze())
+    message = f"`y` has {then} targets a sample, but the network was fitted with {first}"
+    with pytest.raises(ValueError, match=message):
+        go_on(X, Y[:, :then].squeeze())
+    go_on(X, Y[:, :first].squeeze())
+    assert model.predict(X).shape == Y[:, :first].squeeze().shape

@@ -1,7 +1,10 @@
 """Which arrays the engine takes without scikit-learn's validation."""
 
+import copy
+
 import numpy as np
 import pytest
+import sklearn
 
 from fastdnn import DNNClassifier, DNNRegressor, _validation
 from fastdnn._validation import has_engine_form, is_plain_target, plain_matrix
@@ -99,7 +102,9 @@ def test_plain_arrays_train_like_those_that_scikit_learn_validates(
     X = np.random.RandomState(0).standard_normal((30, 4))
     y = np.arange(30) % 3
     options = dict(hidden_layer_sizes=(3,), max_iter=2, random_state=0, dtype=dtype)
-    quick = Estimator(**options).fit(X, y)
+    with monkeypatch.context() as patch:
+        patch.setattr(_validation, "validate_data", None)  # is not called
+        quick = Estimator(**options).fit(X, y)
     monkeypatch.setattr(_validation, "plain_matrix", lambda *args: None)
     thorough = Estimator(**options).fit(X, y)
     for a, b in zip(quick.coefs_, thorough.coefs_, strict=True):
@@ -123,3 +128,68 @@ def test_incremental_fits_need_the_same_number_of_features():
     model = DNNClassifier((3,)).partial_fit(X, y, classes=[0, 1])
     with pytest.raises(ValueError, match="X has 1 features, but DNNClassifier is expecting 2"):
         model.partial_fit(X[:, :1], y)
+
+
+@pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
+@pytest.mark.parametrize("first", [np.float32, np.float64])
+@pytest.mark.parametrize("incremental", [True, False], ids=["partial_fit", "warm_start"])
+def test_a_fit_that_goes_on_keeps_its_precision(Estimator, first, incremental):
+    X, y = np.random.default_rng(0).standard_normal((40, 3)), np.arange(40) % 2
+    other = np.float64 if first == np.float32 else np.float32
+    options = dict(hidden_layer_sizes=(5,), max_iter=2, random_state=0)
+    model = Estimator(dtype="auto", warm_start=not incremental, **options)
+    name = "partial_fit" if incremental else "fit"
+    classes = [[0, 1]] if incremental and Estimator is DNNClassifier else []
+    getattr(model, name)(X.astype(first), y, *([None] if classes else []), *classes)
+    X = X.astype(np.float32)  # the same numbers in both precisions
+    for dtype in ("auto", np.dtype(other).name):
+        model.set_params(dtype=dtype)
+        model, same = copy.deepcopy(model), copy.deepcopy(model)
+        getattr(model, name)(X.astype(other), y)
+        getattr(same, name)(X.astype(first), y)
+        assert model.coefs_[0].dtype == first
+        np.testing.assert_array_equal(model.coefs_[0], same.coefs_[0])
+
+
+@pytest.mark.parametrize("assume_finite", [True, False])
+@pytest.mark.parametrize("n_rows", [3, 3000])
+def test_nan_is_predicted_only_where_scikit_learn_is_told_not_to_look(assume_finite, n_rows):
+    X = np.random.default_rng(0).standard_normal((40, 3))
+    model = DNNRegressor(hidden_layer_sizes=(5,), max_iter=2, random_state=0).fit(X, X[:, 0])
+    X = np.zeros((n_rows, 3))
+    X[1, 0] = np.nan
+    with sklearn.config_context(assume_finite=assume_finite):
+        if assume_finite:
+            np.testing.assert_array_equal(np.isnan(model.predict(X)).nonzero()[0], [1])
+        else:
+            with pytest.raises(ValueError, match="Input X contains NaN"):
+                model.predict(X)
+
+
+def test_parameter_names_belong_to_their_caller():
+    class Quiet(DNNClassifier):
+        @classmethod
+        def _get_param_names(cls):
+            names = super()._get_param_names()
+            names.remove("verbose")
+            return names
+
+    for _ in range(2):
+        assert "verbose" not in Quiet().get_params()
+        assert "verbose" in DNNClassifier().get_params()
+
+
+def test_parameters_of_a_subclass_are_its_own():
+    class Wider(DNNClassifier):
+        def __init__(self, width=3, max_iter=5):
+            super().__init__(width, max_iter=max_iter)
+            self.width = width
+
+    assert list(Wider().get_params()) == ["max_iter", "width"]
+    assert len(DNNClassifier().get_params()) > 20
+
+    def init(self, depth=1):
+        self.depth = depth
+
+    Wider.__init__ = init
+    assert Wider().get_params() == {"depth": 1}
