@@ -124,7 +124,7 @@ class ValidatingEstimator(BaseEstimator):
             y_numeric=self._y_is_numeric,
             reset=first_pass,
         )
-        return _rows_in_order(X), y
+        return _rows_in_order(X), y.toarray() if sparse.issparse(y) else y
 
     def _has_my_features(self, X: np.ndarray) -> bool:
         """Whether scikit-learn has no error and no warning about the columns of a matrix."""

@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 import sklearn
+from scipy import sparse
 
 from fastdnn import DNNClassifier, DNNRegressor, _validation
 from fastdnn._validation import has_engine_form, is_plain_target, plain_matrix
@@ -193,3 +194,13 @@ def test_parameters_of_a_subclass_are_its_own():
 
     Wider.__init__ = init
     assert Wider().get_params() == {"depth": 1}
+
+
+@pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
+@pytest.mark.parametrize("form", [sparse.csr_matrix, sparse.csc_array])
+def test_sparse_targets_train_like_dense_ones(Estimator, form):
+    X = np.random.default_rng(0).standard_normal((30, 2))
+    Y = np.eye(3)[np.arange(30) % 3]
+    options = dict(hidden_layer_sizes=(3,), max_iter=2, random_state=0)
+    dense, other = Estimator(**options).fit(X, Y), Estimator(**options).fit(X, form(Y))
+    np.testing.assert_array_equal(dense.coefs_[0], other.coefs_[0])
