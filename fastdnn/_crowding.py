@@ -7,22 +7,35 @@ class Crowding:
     """Whether other programs need the processors, as the teams of this process found it.
 
     Workers that wait for one that is not being run are slower than one worker alone. While
-    that is so, teams work alone: from one try to the next twice as long.
+    that is so, teams work alone: from one try to the next twice as long. Where a team is
+    faster although its workers wait, the next comparison comes after twice as long, too.
     """
 
-    shortest, longest = 0.1, 0.8  # seconds
+    shortest, longest = 0.1, 0.8  # seconds alone
+    shortest_pause, longest_pause = 0.4, 3.2  # seconds from one comparison to the next
 
     def __init__(self) -> None:
         self._alone_until, self._next_seconds = 0.0, self.shortest
+        self._compare_from, self._next_pause = 0.0, self.shortest_pause
 
     def is_seen(self) -> bool:
         """Whether a run is better done alone."""
         return time.monotonic() < self._alone_until
 
+    def may_compare(self) -> bool:
+        """Whether it is time to find out what one worker alone would take."""
+        return time.monotonic() >= self._compare_from
+
     def begin(self) -> None:
         """Take note that one worker alone was faster."""
         self._alone_until = time.monotonic() + self._next_seconds
         self._next_seconds = min(2.0 * self._next_seconds, self.longest)
+        self._next_pause = self.shortest_pause
+
+    def dismiss(self) -> None:
+        """Take note that one worker alone was slower."""
+        self._compare_from = time.monotonic() + self._next_pause
+        self._next_pause = min(2.0 * self._next_pause, self.longest_pause)
 
     def end(self) -> None:
         """Take note that a team has worked as it should."""

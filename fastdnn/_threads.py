@@ -99,10 +99,12 @@ class Team:
             self._work(0, 0)
         elif crowding.is_seen():
             self._run_alone()
-        elif self._record.is_suspicious:
+        elif self.is_to_compare:
             seconds = self._run_alone()
             if seconds < n_batches * self._record.seconds_per_batch:
                 crowding.begin()
+            else:
+                crowding.dismiss()
             self._record = TeamRecord()
         else:
             if self._record.is_complete:
@@ -110,6 +112,11 @@ class Team:
                     crowding.end()
                 self._record = TeamRecord()
             self._run_together(n_batches)
+
+    @property
+    def is_to_compare(self) -> bool:
+        """Whether the next run is done alone to see which is faster: a short one will do."""
+        return self._record.is_suspicious and crowding.may_compare()
 
     def _run_alone(self) -> float:
         start = time.perf_counter()

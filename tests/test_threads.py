@@ -143,6 +143,22 @@ def test_crowding_is_seen_for_a_while_each_time_longer(crowding):
     assert not crowding.is_seen()
 
 
+def test_comparisons_that_a_team_wins_come_ever_more_rarely(crowding):
+    pauses = []
+    for _ in range(5):
+        assert crowding.may_compare()
+        crowding.dismiss()
+        start = crowding.now
+        while not crowding.may_compare():
+            crowding.now += 0.05
+        pauses.append(crowding.now - start)
+    np.testing.assert_allclose(pauses, [0.4, 0.8, 1.6, 3.2, 3.2], atol=0.051)
+    crowding.begin()  # after a crowding the next pause is short again
+    crowding.dismiss()
+    crowding.now += 0.45
+    assert crowding.may_compare()
+
+
 class CrowdedWork:
     """Work whose runs take the time, and the long waits, that the test says."""
 
@@ -169,7 +185,7 @@ class CrowdedWork:
         (0, 0.03, [2, 2, 2, 2, 2, 2]),  # slow, but not for waiting
         (1, 0.03, [2, 2, 2, 2, 2, 2]),  # a thread that started
         (3, 0.3, [2, 2, 2, 2, 2, 2]),  # long waits that hardly count
-        (30, 0.01, [2, 1, 2, 1, 2, 1]),  # many, and yet faster than one alone
+        (30, 0.01, [2, 1, 2, 2, 2, 2]),  # many, and yet faster than one alone
         (30, 0.03, [2, 1, 1, 1, 1, 1]),  # crowded: alone for a while
     ],
 )
