@@ -136,19 +136,18 @@ class EpochRunner:
         self._loss_sum[0] = 0.0
         first = 0
         while first < n_rows:
-            batches = self._batches_per_run
+            batches = full = self._batches_per_run
             if self._team.is_to_compare:
-                batches = max(1, batches // 4)
-            full = batches * self._batch_size
-            last = min(n_rows, first + full)
+                batches = max(1, full // 4)
+            last = min(n_rows, first + batches * self._batch_size)
             self._first[0], self._last[0] = first, last
             start = time.perf_counter()
             self._team.run(-(-(last - first) // self._batch_size))
             seconds = time.perf_counter() - start
             # A run cut short says little; never grow by much from a single timing.
-            if last - first == self._batches_per_run * self._batch_size:
+            if last - first == full * self._batch_size:
                 growth = min(2.0, _SECONDS_PER_RUN / max(seconds, 1e-9))
-                self._batches_per_run = max(1, int(self._batches_per_run * growth))
+                self._batches_per_run = max(1, int(full * growth))
             first = last
         loss = float(self._loss_sum[0])
         return loss if self._is_total else loss / n_rows

@@ -211,3 +211,29 @@ def test_kernels_that_make_arrays_are_refused(tmp_path):
     done = run_python(code, tmp_path)
     assert done.returncode == 0, done.stderr
     assert "the kernel make makes an array or another object" in done.stdout
+
+
+KERNEL_THAT_RETURNS_ITS_ARGUMENT = """
+import numpy as np
+from fastdnn._jit import entry_point, kernel
+
+@kernel
+def first_row(A):
+    return A[:1]
+
+@entry_point
+def made(n, value):
+    return first_row(np.full((1, n), value))
+
+kept = []
+for value in range(50):
+    kept.append(made(100, float(value)))
+    made(100, -1.0)  # would take the memory, were it free
+print([row[0, 0] for row in kept] == list(range(50)))
+"""
+
+
+def test_an_array_that_goes_through_a_kernel_keeps_its_memory(tmp_path):
+    code = KERNELS_ALONE.format(package=str(PACKAGE)) + KERNEL_THAT_RETURNS_ITS_ARGUMENT
+    done = run_python(code, tmp_path)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr

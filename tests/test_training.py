@@ -7,6 +7,7 @@ import pytest
 
 from fastdnn import _training
 from fastdnn._samples import Samples
+from fastdnn._threads import Team
 from fastdnn._training import EpochRunner
 from tests.kernels.test_activations import DTYPES
 from tests.kernels.test_engine import IN_ORDER, plan, problem, random_parameters
@@ -100,6 +101,23 @@ def test_an_epoch_cut_into_runs_changes_no_bit(monkeypatch):
 
 
 # -- the same bits for any number of threads ----------------------------------------------
+
+
+def test_a_run_that_compares_has_a_quarter_of_the_batches(monkeypatch):
+    rng = np.random.default_rng(0)
+    sizes = (5, 6, 3)
+    samples = classification(rng, 64, sizes)
+    activations = ["tanh", "softmax"]
+    made = plan(
+        random_parameters(rng, sizes), activations, "log_loss", "sgd", samples, batch_size=2
+    )
+    monkeypatch.setattr(_training.time, "perf_counter", lambda: 0.0)  # runs may be longer
+    with EpochRunner(made, samples, IN_ORDER) as runner:
+        runner._batches_per_run, batches = 16, []
+        monkeypatch.setattr(runner._team, "run", batches.append)
+        monkeypatch.setattr(Team, "is_to_compare", property(lambda team: len(batches) == 1))
+        runner.run()
+    assert batches == [16, 8, 8]  # a quarter of 32, then what is left
 
 
 def heavy_workload(dtype):
