@@ -47,8 +47,7 @@ def tanh_prime(a):
 
 @kernel
 def relu(z):
-    # Written so that NaN stays NaN.
-    return type(z)(0) if z <= type(z)(0) else z
+    return max(z, type(z)(0))  # NaN stays NaN
 
 
 @kernel

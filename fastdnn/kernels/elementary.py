@@ -7,6 +7,10 @@ precision (``tests/kernels/test_elementary.py`` checks them): in float32 exp 8.5
 3.0e-7, sigmoid 1.5e-7, log1p 1.8e-7, softplus 2.3e-7, erf 4.5e-7; in float64 all within
 4.4e-16. Beyond the range of normal numbers exp stays at its ends.
 
+NaN stays NaN: ``max(x, a)`` and ``min(x, a)`` are `x` unless `a` is larger or smaller. No
+function returns `x` itself on a condition: in a loop that overwrites x, LLVM would then
+store the other elements only, by masked stores, on some processors as slow as the function.
+
 Sources: S. L. Moshier, Cephes Mathematical Library (``expf``, ``exp``, ``tanh``, ``erf``),
 with the range reductions of W. J. Cody and W. Waite, Software Manual for the Elementary
 Functions (1980); the Eigen library's rational functions for tanh and erf in float32.
@@ -23,7 +27,9 @@ f32 = np.float32
 def _exp_single(x):
     # Clamped so that the exponent below stays that of a normal number.
     clamped = min(max(x, f32(-87.33654)), f32(88.37626))
-    n = np.floor(clamped * f32(1.44269504088896341) + f32(0.5))
+    # Adding 1.5 * 2**23 rounds to an integer and leaves it in the lowest bits.
+    shifted = clamped * f32(1.44269504088896341) + f32(12582912.0)
+    n = shifted - f32(12582912.0)
     # ln(2) in two parts: n * 0.693359375 is exact.
     r = clamped - n * f32(0.693359375)
     r = r - n * f32(-2.12194440e-4)
@@ -35,15 +41,15 @@ def _exp_single(x):
     p = p * r + f32(5.0000001201e-1)
     p = p * (r * r) + r + f32(1.0)
     # 2**n, written into the exponent bits of a float.
-    power = np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(f32)
-    return p * power if x == x else x  # the clamp would turn NaN into a number
+    bits = f32(shifted).view(np.int32)
+    return p * np.int32((bits + np.int32(127)) << np.int32(23)).view(f32)
 
 
 @strict_kernel
-def _exp_double(x):
+def _exp_parts_double(x):
+    """Return p, d and a power of two, such that e^x is ``power * (d + p) / (d - p)``."""
     clamped = min(max(x, -708.39), 709.0)
-    # Adding 1.5 * 2**52 rounds to an integer and leaves it in the lowest bits; vectors of
-    # doubles have no conversion to integers on most processors.
+    # As above, with 1.5 * 2**52.
     shifted = clamped * 1.44269504088896341 + 6755399441055744.0
     n = shifted - 6755399441055744.0
     r = clamped - n * 6.93145751953125e-1
@@ -57,10 +63,15 @@ def _exp_double(x):
     d = d * q + 2.52448340349684104192e-3
     d = d * q + 2.27265548208155028766e-1
     d = d * q + 2.0
-    e = 1.0 + 2.0 * (p / (d - p))
     bits = np.float64(shifted).view(np.int64)
     power = np.int64((bits + np.int64(1023)) << np.int64(52)).view(np.float64)
-    return e * power if x == x else x  # the clamp would turn NaN into a number
+    return p, d, power
+
+
+@strict_kernel
+def _exp_double(x):
+    p, d, power = _exp_parts_double(x)
+    return (1.0 + 2.0 * (p / (d - p))) * power
 
 
 exp = by_precision(_exp_single, _exp_double)
@@ -82,13 +93,14 @@ def _tanh_single(x):
     q = q * s + f32(1.18534705686654e-04)
     q = q * s + f32(2.26843463243900e-03)
     q = q * s + f32(4.89352518554385e-03)
-    return clamped * p / q if x == x else x  # the clamp would turn NaN into a number
+    return clamped * p / q
 
 
 @strict_kernel
 def _tanh_double(x):
-    magnitude = abs(x)
-    large = 1.0 - 2.0 / (_exp_double(2.0 * magnitude) + 1.0)
+    # A single division, of one pair or the other, takes the place of three.
+    p, d, power = _exp_parts_double(2.0 * min(abs(x), 20.0))  # beyond, 1 to the last bit
+    low, high = d - p, power * (d + p)
     s = min(x * x, 1.0)  # used below 0.625; elsewhere it must not overflow
     p = -9.64399179425052238628e-1
     p = p * s - 9.92877231001918586564e1
@@ -96,9 +108,12 @@ def _tanh_double(x):
     d = s + 1.12811678491632931402e2
     d = d * s + 2.23548839060100448583e3
     d = d * s + 4.84406305325125486048e3
-    small = x + x * (s * (p / d))
-    signed = large if x > 0.0 else -large
-    return small if magnitude < 0.625 else signed
+    is_small = abs(x) < 0.625
+    sign = 1.0 if x > 0.0 else -1.0
+    # Either x + x s p / d, or the sign of x times 1 - 2 / (e^2|x| + 1).
+    numerator = x * s * p if is_small else -2.0 * sign * low
+    denominator = d if is_small else low + high
+    return (x if is_small else sign) + numerator / denominator
 
 
 tanh = by_precision(_tanh_single, _tanh_double)
@@ -111,7 +126,9 @@ def _sigmoid_single(x):
 
 @strict_kernel
 def _sigmoid_double(x):
-    return 1.0 / (1.0 + _exp_double(-x))
+    p, d, power = _exp_parts_double(-x)
+    low = d - p
+    return low / (low + power * (d + p))
 
 
 sigmoid = by_precision(_sigmoid_single, _sigmoid_double)
@@ -192,8 +209,7 @@ def _erf_single(x):
     q = q * s + f32(-1.68282697438203e-03)
     q = q * s + f32(-7.37332916720468e-03)
     q = q * s + f32(-1.42647390514189e-02)
-    y = min(max(clamped * p / q, f32(-1.0)), f32(1.0))
-    return y if x == x else x  # the clamp would turn NaN into a number
+    return min(max(clamped * p / q, f32(-1.0)), f32(1.0))
 
 
 @strict_kernel
@@ -231,8 +247,7 @@ def _erf_double(x):
     q = q * magnitude + 5.57535340817727675546e2
     large = 1.0 - _exp_double(-magnitude * magnitude) * (p / q)
     signed = large if x > 0.0 else -large
-    y = small if magnitude < 1.0 else signed
-    return y if x == x else x  # the minimum would turn NaN into a number
+    return small if magnitude < 1.0 else signed
 
 
 #: The error function.

@@ -117,7 +117,7 @@ def _matrix_times_column(A, W, b, Z, floor):
         total = b[0]
         for k in range(A.shape[1]):
             total += A[i, k] * W[k, 0]
-        Z[i, 0] = floor if floor > total else total  # NaN stays
+        Z[i, 0] = max(total, floor)  # NaN stays
 
 
 @strict_kernel
@@ -139,8 +139,7 @@ def _row_times_matrix(A, W, b, Z, floor):
         for j in range(n_out):
             Z[0, j] += A[0, k] * W[k, j]
     for j in range(n_out):
-        z = Z[0, j]
-        Z[0, j] = floor if floor > z else z
+        Z[0, j] = max(Z[0, j], floor)
 
 
 @loop_kernel

@@ -17,10 +17,12 @@ import numpy as np
 from fastdnn._jit import kernel
 from fastdnn.kernels.tiles import (
     copy_panel,
+    half_lanes_here,
     itemsize_of,
     lanes_here,
     one_vector,
     part_of_vector,
+    three_half_vectors,
     three_vectors,
     tile_rows_here,
     two_vectors,
@@ -123,6 +125,10 @@ def _multiply_block(
         column = vector * lanes
         last = max(0, min(n_columns - lanes, (vector + width - 1) * lanes) - column)
         right, b_row = b + column * itemsize, n_columns
+        # Where halves of vectors are there, three of them are less work than two vectors.
+        are_halves = panel == 0 and lanes < n_columns - column <= 3 * half_lanes_here(floor)
+        if are_halves:
+            last = n_columns - half_lanes_here(floor) - column
         if panel != 0:
             copy_panel(floor, right, n_columns, panel, n_steps, last)
             right, b_row = panel, 3 * lanes
@@ -137,6 +143,11 @@ def _multiply_block(
                 part_of_vector(
                     floor, left, a_row, a_step, right, b_row,
                     first, start_row, out, n_columns, last, rows, n_steps, n_columns,
+                )  # fmt: skip
+            elif are_halves:
+                three_half_vectors(
+                    floor, left, a_row, a_step, right, b_row,
+                    first, start_row, out, n_columns, last, rows, n_steps, 0,
                 )  # fmt: skip
             elif width == 3:
                 three_vectors(
