@@ -1,6 +1,7 @@
 """What training records, and how it counts epochs without improvement."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -42,6 +43,13 @@ class History:
     t: int = 0
     loss: float = np.inf
 
+    def add_epoch(self, loss: float, n_samples: int) -> None:
+        """Count an epoch over so many samples."""
+        self.loss = loss
+        self.loss_curve.append(loss)
+        self.n_iter += 1
+        self.t += n_samples
+
     def record_loss(self, tol: float) -> None:
         """Count an epoch whose loss is not better than the best by `tol`."""
         if self.loss > self.best_loss - tol:
@@ -49,6 +57,10 @@ class History:
         else:
             self.no_improvement_count = 0
         self.best_loss = min(self.loss, self.best_loss)
+
+    def epochs_until_stop(self, n_iter_no_change: float) -> Any:
+        """Return after how many epochs, at the earliest, too many brought no improvement."""
+        return max(1, n_iter_no_change + 1 - self.no_improvement_count)
 
     def record_score(self, score: float, tol: float, theta: np.ndarray) -> None:
         """Count an epoch whose score is not better by `tol`; keep the best theta."""

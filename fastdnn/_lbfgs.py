@@ -8,10 +8,11 @@ from sklearn.utils.fixes import _get_additional_lbfgs_options_dict
 from sklearn.utils.optimize import _check_optimize_result
 
 from fastdnn._blas import single_threaded_blas
+from fastdnn._epochs import EpochRunner
 from fastdnn._parameters import Parameters
 from fastdnn._plan import plan_training
 from fastdnn._samples import AS_THEY_LIE, Samples
-from fastdnn._training import EpochRunner, log_loss_cap
+from fastdnn._training import log_loss_cap
 
 # Rows whose activations are held at a time.
 _ROWS_AT_ONCE = 1024
@@ -80,7 +81,7 @@ def fit_lbfgs(
         def loss_and_gradient(candidate: np.ndarray) -> tuple[float, np.ndarray]:
             theta[:] = candidate
             gradient[:] = 0.0
-            value = runner.run()
+            value = runner.run()[0]
             gradient[:n_weights] += alpha / total * weights
             penalty = 0.5 * alpha / total * float(np.dot(weights, weights))
             return value + penalty, gradient.copy()  # SciPy keeps what it is given

@@ -37,7 +37,7 @@ _MAX_BLOCK_BYTES = 256 * 1024
 _PREDICTION_BYTES = 256 * 1024
 # The fields that every run or prediction reads or writes.
 _QUICK_COLUMNS = (
-    *("first", "last", "loss_sum", "learning_rate", "t", "n_workers"),
+    *("first", "last", "learning_rate", "t", "n_workers"),
     *("X", "X_size", "team"),
 )
 # Positions are rounded up to whole cache lines of 16 float32.

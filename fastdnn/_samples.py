@@ -10,6 +10,8 @@ from fastdnn.kernels.workspace import Data
 
 #: The order that visits all rows as they lie.
 AS_THEY_LIE = np.zeros(0, dtype=np.int64)
+#: Where a prediction reports losses.
+NO_LOSSES = np.zeros(0, dtype=np.float64)
 
 
 @dataclass
@@ -61,8 +63,10 @@ class Samples:
         """Return a selection of the rows; nothing is copied."""
         return replace(self, rows=rows)
 
-    def data(self, order: np.ndarray, dtype: np.dtype) -> Data:
+    def data(self, order: np.ndarray, dtype: np.dtype, losses: np.ndarray = NO_LOSSES) -> Data:
         """Return the arrays for an engine that computes in `dtype`, to visit in `order`.
+
+        The engine adds the losses of epochs to `losses`, float64.
 
         Raises
         ------
@@ -91,4 +95,5 @@ class Samples:
             Y=Y,
             weight=weight,
             order=order,
+            losses=losses,
         )

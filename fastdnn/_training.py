@@ -1,29 +1,20 @@
-"""Epochs over the compiled engine: shuffling, stopping rules, schedules and history."""
+"""Stochastic training: optimisers and their state, stopping rules, schedules, history."""
 
 import math
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 
+from fastdnn._epochs import EpochRunner
 from fastdnn._history import History
+from fastdnn._order import VisitOrder
 from fastdnn._parameters import Parameters
-from fastdnn._plan import Plan, plan_training
-from fastdnn._random import shuffle_like_numpy
-from fastdnn._samples import AS_THEY_LIE, Samples
-from fastdnn._threads import Team
-from fastdnn.kernels.engine import train
-from fastdnn.kernels.workspace import point_to
-
-# The engine is left this often, so that Ctrl-C and progress reports work.
-_SECONDS_PER_RUN = 0.08
-# Assumed before the first run has been timed.
-_FLOPS_PER_SECOND = 1e10
+from fastdnn._plan import plan_training
+from fastdnn._samples import Samples
 
 NON_FINITE_MESSAGE = (
     "Solver produced non-finite parameter weights. The input data may contain large "
@@ -54,6 +45,11 @@ class Options:
     loss_scale: float = 1.0
 
     @property
+    def rate_follows_samples(self) -> bool:
+        """Whether the learning rate falls with the number of samples seen."""
+        return self.solver == "sgd" and self.learning_rate == "invscaling"
+
+    @property
     def optimizer(self) -> str:
         """Name of the optimiser in the table of updates."""
         return optimizer_name(self.solver, self.nesterovs_momentum)
@@ -78,79 +74,6 @@ class OptimizerState:
     def astype(self, dtype: np.typing.DTypeLike) -> "OptimizerState":
         """Return the state converted to `dtype`."""
         return replace(self, memory=self.memory.astype(dtype))
-
-
-class EpochRunner:
-    """Runs epochs of one plan, a slice of the work at a time.
-
-    Parameters
-    ----------
-    plan : Plan
-        From `plan_training`.
-    samples : Samples
-        The rows to train on.
-    order : ndarray of int64
-        The rows in the order to visit, read anew in every epoch; empty for all rows as
-        they lie.
-    """
-
-    def __init__(self, plan: Plan, samples: Samples, order: np.ndarray) -> None:
-        self._plan, network = plan, plan.network  # kept alive: the table holds addresses
-        self._first, self._last = plan.columns["first"], plan.columns["last"]
-        self._loss_sum = plan.columns["loss_sum"]
-        self._batch_size = int(plan.table["batch_size"][0])
-        self._is_total = bool(plan.table["total_weight"][0] > 0.0)
-        self._n_rows = samples.n_rows
-        self._data = samples.data(order, network.theta.dtype)  # kept alive as well
-        point_to(plan.table, self._data)
-        address, real = plan.address, network.theta.dtype.type(0)
-
-        def work(worker: int, n_joined: int) -> int:
-            return train(address, real, worker, n_joined)
-
-        self._team = Team(plan.columns["n_workers"], network.team, work)
-        n_weights = int(plan.table["n_weights"][0])
-        weights = network.theta[:n_weights].astype(np.float64)
-        # Not a dot product: BLAS would make its rounding depend on BLAS's threads.
-        plan.table["weight_squares"] = np.square(weights, out=weights).sum()
-        flops = 6.0 * n_weights * self._batch_size
-        self._batches_per_run = max(1, int(_FLOPS_PER_SECOND * _SECONDS_PER_RUN / flops))
-
-    def __enter__(self) -> "EpochRunner":
-        self._team.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._team.__exit__(*error)
-
-    def run(self) -> float:
-        """Train on every row once.
-
-        Returns
-        -------
-        float
-            The mean over the rows of the loss of their batch, each taken before its step;
-            with a total weight, the sum of all losses divided by it.
-        """
-        n_rows = self._n_rows
-        self._loss_sum[0] = 0.0
-        first = 0
-        while first < n_rows:
-            batches = full = self._batches_per_run
-            if self._team.is_to_compare:
-                batches = max(1, full // 4)
-            last = min(n_rows, first + batches * self._batch_size)
-            self._first[0], self._last[0] = first, last
-            start = time.perf_counter()
-            self._team.run(-(-(last - first) // self._batch_size))
-            seconds = time.perf_counter() - start
-            # A run cut short says little; never grow by much from a single timing.
-            if last - first == full * self._batch_size:
-                growth = min(2.0, _SECONDS_PER_RUN / max(seconds, 1e-9))
-                self._batches_per_run = max(1, int(full * growth))
-            first = last
-        loss = float(self._loss_sum[0])
-        return loss if self._is_total else loss / n_rows
 
 
 def fit_stochastic(
@@ -227,41 +150,43 @@ def fit_stochastic(
     plan.table["t"] = state.t
     learning_rate, t = plan.columns["learning_rate"], plan.columns["t"]
 
-    n_rows = samples.n_rows
-    order = AS_THEY_LIE
-    if options.shuffle:
-        order = np.arange(n_rows, dtype=np.int64)
-    elif samples.rows is not None:
-        order = samples.rows
-    visit = order if samples.rows is None else samples.rows.copy()
+    order = VisitOrder(samples, random_state if options.shuffle else None, options.max_iter)
+    # Otherwise every single epoch is followed by something to decide, to report or to refuse.
+    may_run_on = (
+        validation_score is None
+        and samples.weight is None
+        and not (incremental or options.verbose or options.rate_follows_samples)
+    )
     history.n_iter = 0
-    with EpochRunner(plan, samples, visit) as runner:
+    with EpochRunner(plan, samples, order.positions) as runner:
         try:
-            for _ in range(options.max_iter):
-                if options.shuffle:
-                    shuffle_like_numpy(random_state, order)
-                    if samples.rows is not None:
-                        np.take(samples.rows, order, out=visit, mode="clip")
+            while history.n_iter < options.max_iter:
+                n_epochs = 1
+                if may_run_on:
+                    to_go = options.max_iter - history.n_iter
+                    until_stop = history.epochs_until_stop(options.n_iter_no_change)
+                    n_epochs = min(runner.epochs_at_once, to_go, until_stop)
+                order.prepare(n_epochs)
                 learning_rate[0] = state.learning_rate
-                history.loss = runner.run()
-                if not math.isfinite(history.loss):
-                    require_positive_batches(samples, visit, options.batch_size)
+                losses = runner.run(n_epochs)
+                if not all(map(math.isfinite, losses)):
+                    visited = order.positions[: samples.n_rows]
+                    require_positive_batches(samples, visited, options.batch_size)
                     if validation_score is None:
                         require_finite(parameters)
                 state.t = int(t[0])
-                history.n_iter += 1
-                history.t += n_rows
-                history.loss_curve.append(history.loss)
-                if options.verbose:
-                    print(f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
+                for epoch_loss in losses:
+                    history.add_epoch(epoch_loss, samples.n_rows)
+                    if options.verbose:
+                        print(f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
+                    if validation_score is None:
+                        history.record_loss(options.tol)
                 if validation_score is not None:
                     score = validation_score()
                     if options.verbose:
                         print(f"Validation score: {score:f}")
                     history.record_score(score, options.tol, parameters.theta)
-                else:
-                    history.record_loss(options.tol)
-                if options.solver == "sgd" and options.learning_rate == "invscaling":
+                if options.rate_follows_samples:
                     decay = (history.t + 1) ** options.power_t
                     state.learning_rate = float(options.learning_rate_init) / decay
                 if _should_stop(options, history, state):

@@ -8,10 +8,11 @@ from sklearn.metrics import accuracy_score, r2_score
 
 from fastdnn._architecture import Architecture
 from fastdnn._costs import output_gradient, total_cost
+from fastdnn._epochs import EpochRunner
 from fastdnn._plan import plan_training
 from fastdnn._prediction import FEW_NUMBERS
 from fastdnn._samples import AS_THEY_LIE, Samples
-from fastdnn._training import NON_FINITE_MESSAGE, EpochRunner
+from fastdnn._training import NON_FINITE_MESSAGE
 from fastdnn._validation import has_engine_form
 from fastdnn.kernels import textbook_layers as textbook
 from fastdnn.kernels.activations import ACTIVATION_CODES
@@ -247,15 +248,13 @@ class DeepNeuralNetwork(Architecture):
         )
         plan.table["learning_rate"] = learning_rate
         plan.table["alpha"] = l2
-        costs = []
+        costs: list[float] = []
         with EpochRunner(plan, samples, AS_THEY_LIE) as runner:
-            for iteration in range(n_iterations):
-                cost = runner.run()
-                if iteration % record_every == 0:
-                    costs.append(cost)
+            while len(costs) < n_iterations:
+                costs += runner.run(min(runner.epochs_at_once, n_iterations - len(costs)))
         if not np.isfinite(self._parameters.theta).all():
             raise ValueError(NON_FINITE_MESSAGE)
-        return costs
+        return costs[::record_every]
 
     # -- prediction ---------------------------------------------------------------------
 

@@ -1,191 +1,72 @@
-"""Epochs over the engine: rows, orders, weights and runs; the same bits over threads."""
+"""Stochastic training: several epochs in one run are what one after the other is."""
 
-from concurrent.futures import ThreadPoolExecutor
+import warnings
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_iris
 
-from fastdnn import _training
-from fastdnn._samples import Samples
-from fastdnn._threads import Team
-from fastdnn._training import EpochRunner
-from tests.kernels.test_activations import DTYPES
-from tests.kernels.test_engine import IN_ORDER, plan, problem, random_parameters
+from fastdnn import DNNClassifier
+from fastdnn._epochs import EpochRunner
 
-
-def train(parameters, samples, orders, *, activation="tanh", n_threads=1, **options):
-    """Train softmax with Adam, an epoch for every order; return theta and the losses."""
-    parameters = parameters.astype(samples.X.dtype)
-    activations = [activation] * (len(parameters.coefs) - 1) + ["softmax"]
-    options = {"batch_size": 8, "alpha": 0.1, "n_threads": n_threads} | options
-    made = plan(parameters, activations, "log_loss", "adam", samples, **options)
-    current, losses = orders[0].copy(), []
-    with EpochRunner(made, samples, current) as runner:
-        for order in orders:
-            current[:] = order
-            losses.append(runner.run())
-    return parameters.theta, losses
+CASES = {
+    "adam": {},
+    "unshuffled": {"shuffle": False},
+    "stops": {"tol": 0.02, "n_iter_no_change": 3},
+    "adaptive": {"solver": "sgd", "learning_rate": "adaptive", "tol": 0.01, "max_iter": 60},
+    "invscaling": {"solver": "sgd", "learning_rate": "invscaling"},
+    "early stopping": {"early_stopping": True, "n_iter_no_change": 4},
+    "never stops": {"n_iter_no_change": np.inf},
+}
 
 
-def classification(rng, n_samples, sizes, dtype=np.float64):
-    X = rng.standard_normal((n_samples, sizes[0])).astype(np.float32).astype(dtype)
-    return Samples(X, rng.integers(0, sizes[-1], (n_samples, 1)).astype(dtype))
+def fit(options, n_fits=1):
+    """Fit and return what a fit leaves behind, with the epochs of every run."""
+    X, y = load_iris(return_X_y=True)
+    random_state = np.random.RandomState(0)
+    options = {"hidden_layer_sizes": (5,), "max_iter": 40, "batch_size": 32} | options
+    model = DNNClassifier(**options, random_state=random_state, warm_start=n_fits > 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(n_fits):
+            model.fit(X, y)
+    left = [*model.coefs_, *model.intercepts_, model.loss_curve_, model.n_iter_, model.t_]
+    return [*left, model.best_loss_, random_state.randint(2**31)]
 
 
-def test_gathered_rows_in_order_change_no_bit():
-    rng = np.random.default_rng(0)
-    sizes = (5, 6, 3)
-    parameters, samples = random_parameters(rng, sizes), classification(rng, 20, sizes)
-    in_order = train(parameters, samples, [IN_ORDER] * 3)
-    gathered = train(parameters, samples, [np.arange(20)] * 3, gather=True)
-    np.testing.assert_array_equal(in_order[0], gathered[0])
-    assert in_order[1] == gathered[1]
+def epochs_of_runs(monkeypatch):
+    taken, run = [], EpochRunner.run
+
+    def counting(self, n_epochs=1):
+        taken.append(n_epochs)
+        return run(self, n_epochs)
+
+    monkeypatch.setattr(EpochRunner, "run", counting)
+    return taken
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-def test_only_the_chosen_rows_count(weighted):
-    rng = np.random.default_rng(0)
-    sizes = (5, 6, 3)
-    parameters, samples = random_parameters(rng, sizes), classification(rng, 20, sizes)
-    weight = rng.uniform(0.5, 2.0, 20) if weighted else None
-    rows = rng.choice(20, 11, replace=False)
-    X, Y = samples.X, samples.Y
-    chosen = Samples(X, Y, weight, rows)
-    copied = Samples(X[rows], Y[rows], weight[rows] if weighted else None)
-    got = train(parameters, chosen, [rows] * 3, gather=True)
-    expected = train(parameters, copied, [IN_ORDER] * 3)
-    np.testing.assert_array_equal(got[0], expected[0])
-    assert got[1] == expected[1]
+@pytest.mark.parametrize("n_fits", [1, 2])
+@pytest.mark.parametrize("options", CASES.values(), ids=CASES)
+def test_epochs_in_one_run_leave_what_single_ones_do(options, n_fits, monkeypatch):
+    together = fit(options, n_fits)
+    monkeypatch.setattr(EpochRunner, "epochs_at_once", 1)
+    single = fit(options, n_fits)
+    for got, expected in zip(together, single, strict=True):
+        np.testing.assert_array_equal(got, expected)
 
 
-@pytest.mark.parametrize("gather", [False, True], ids=["in_order", "gathered"])
-def test_weight_counts_as_repetition_of_the_row(gather):
-    rng = np.random.default_rng(0)
-    sizes = (5, 6, 3)
-    parameters, samples = random_parameters(rng, sizes), classification(rng, 20, sizes)
-    times = rng.integers(0, 4, 20)
-    weighted = Samples(samples.X, samples.Y, times.astype(np.float64))
-    repeated = Samples(samples.X.repeat(times, axis=0), samples.Y.repeat(times, axis=0))
-    order = rng.permutation(20) if gather else IN_ORDER
-    got = train(parameters, weighted, [order] * 3, gather=gather, batch_size=20)
-    expected = train(parameters, repeated, [IN_ORDER] * 3, batch_size=times.sum())
-    np.testing.assert_allclose(got[0], expected[0], rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(got[1], expected[1], rtol=1e-12)
+def test_no_run_goes_past_an_epoch_after_which_training_may_stop(monkeypatch):
+    taken = epochs_of_runs(monkeypatch)
+    fit({"n_iter_no_change": 3, "max_iter": 11, "tol": 0.0})  # every epoch is better
+    assert taken == [4, 4, 3]
+    taken.clear()
+    fit({"n_iter_no_change": 3, "max_iter": 11, "tol": 10.0})  # no epoch but the first is
+    assert sum(taken) == 5
+    assert taken[0] == 4
 
 
-def test_losses_and_gradients_over_a_total_weight_add_up_over_batches():
-    case = problem(3, "tanh", "softmax", "log_loss")
-    samples = case.samples
-
-    def loss_and_gradient(batch_size, total_weight):
-        made = plan(*case[:3], "gradient", samples, batch_size=batch_size)
-        made.table["total_weight"] = total_weight
-        with EpochRunner(made, samples, IN_ORDER) as runner:
-            return runner.run(), made.network.state
-
-    in_batches = loss_and_gradient(3, samples.weight.sum())  # three, three, one
-    at_once = loss_and_gradient(samples.n_rows, 0.0)
-    for got, expected in zip(in_batches, at_once, strict=True):
-        np.testing.assert_allclose(got, expected, rtol=0.0, atol=1e-14)
-
-
-def test_an_epoch_cut_into_runs_changes_no_bit(monkeypatch):
-    rng = np.random.default_rng(0)
-    sizes = (5, 6, 3)
-    parameters, samples = random_parameters(rng, sizes), classification(rng, 100, sizes)
-    whole = train(parameters, samples, [IN_ORDER] * 2)
-    monkeypatch.setattr(_training, "_FLOPS_PER_SECOND", 1.0)  # begins with one batch
-    cut = train(parameters, samples, [IN_ORDER] * 2)
-    np.testing.assert_array_equal(cut[0], whole[0])
-    assert cut[1] == whole[1]
-
-
-# -- the same bits for any number of threads ----------------------------------------------
-
-
-def test_a_run_that_compares_has_a_quarter_of_the_batches(monkeypatch):
-    rng = np.random.default_rng(0)
-    sizes = (5, 6, 3)
-    samples = classification(rng, 64, sizes)
-    activations = ["tanh", "softmax"]
-    made = plan(
-        random_parameters(rng, sizes), activations, "log_loss", "sgd", samples, batch_size=2
-    )
-    monkeypatch.setattr(_training.time, "perf_counter", lambda: 0.0)  # runs may be longer
-    with EpochRunner(made, samples, IN_ORDER) as runner:
-        runner._batches_per_run, batches = 16, []
-        monkeypatch.setattr(runner._team, "run", batches.append)
-        monkeypatch.setattr(Team, "is_to_compare", property(lambda team: len(batches) == 1))
-        runner.run()
-    assert batches == [16, 8, 8]  # a quarter of 32, then what is left
-
-
-def heavy_workload(dtype):
-    """Return parameters, samples and orders that make at least 4 shards and 4 blocks."""
-    rng = np.random.default_rng(0)
-    sizes = (200, 96, 64, 10)
-    samples = classification(rng, 900, sizes, dtype)
-    orders = [rng.permutation(900) for _ in range(4)]
-    return random_parameters(rng, sizes), samples, orders
-
-
-HEAVY = {"activation": "silu", "gather": True, "batch_size": 512}
-
-
-@pytest.mark.needs_jit
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_number_of_threads_changes_no_bit_of_training(dtype):
-    parameters, samples, orders = heavy_workload(dtype)
-    made = plan(
-        parameters.astype(dtype),
-        ["silu", "silu", "softmax"],
-        "log_loss",
-        "adam",
-        samples,
-        gather=True,
-        batch_size=512,
-        n_threads=4,
-    )
-    assert made.n_workers == 4
-    assert 512 // int(made.table["shard_rows"][0]) >= 4
-    assert len(made.network.blocks) >= 4
-    theta, losses = train(parameters, samples, orders, **HEAVY)
-    for n_threads in (2, 3, 4, 4, 4):
-        other = train(parameters, samples, orders, n_threads=n_threads, **HEAVY)
-        np.testing.assert_array_equal(other[0], theta)
-        assert other[1] == losses
-
-
-@pytest.mark.needs_jit
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_shards_taken_together_change_no_bit(dtype):
-    rng = np.random.default_rng(0)
-    sizes = (300, 512, 3)
-    samples = classification(rng, 700, sizes, dtype)
-    orders = [rng.permutation(700) for _ in range(2)]
-    parameters, together, results = random_parameters(rng, sizes), [], []
-    for n_threads in (1, 2, 4):
-        options = {"gather": True, "batch_size": 260, "n_threads": n_threads}
-        layers = parameters.astype(dtype), ["tanh", "softmax"]
-        made = plan(*layers, "log_loss", "adam", samples, **options)
-        together.append(int(made.table["shards_together"][0]))
-        results.append(train(parameters, samples, orders, **options))
-    assert together[0] > together[1] > together[2] == 1
-    for theta, losses in results[1:]:
-        np.testing.assert_array_equal(theta, results[0][0])
-        assert losses == results[0][1]
-
-
-@pytest.mark.needs_jit
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_fits_at_once_change_no_bit_of_each_other(dtype):
-    parameters, samples, orders = heavy_workload(dtype)
-    theta, losses = train(parameters, samples, orders, **HEAVY)
-    with ThreadPoolExecutor(8) as pool:
-        fits = [
-            pool.submit(train, parameters, samples, orders, n_threads=n_threads, **HEAVY)
-            for n_threads in (1, 2, 3, 4, 1, 2, 3, 4)
-        ]
-    for fit in fits:
-        np.testing.assert_array_equal(fit.result()[0], theta)
-        assert fit.result()[1] == losses
+@pytest.mark.parametrize("options", [{"verbose": True}, {"early_stopping": True}])
+def test_single_epochs_where_each_is_reported_or_scored(options, monkeypatch):
+    taken = epochs_of_runs(monkeypatch)
+    fit(options)
+    assert set(taken) == {1}

@@ -31,6 +31,7 @@ from fastdnn.kernels.workspace import (
     BLOCK_SQUARES,
     SHARD_LOSS,
     SHARD_WEIGHT,
+    epoch_losses,
     input_rows,
     layer_rows,
     layer_transposed,
@@ -50,7 +51,7 @@ def _transpose_layer(s, real, l, worker):
 @kernel
 def _run(s, real, worker):
     """Train on the samples ``s.first`` to ``s.last`` of the order, as one of the team."""
-    team, partial = team_counters(s), partial_sums(s)
+    team, partial, losses = team_counters(s), partial_sums(s), epoch_losses(s)
     n_workers, n_blocks = s.n_workers, s.n_blocks
     t = s.t
     if s.transposed_size == 0:
@@ -60,8 +61,14 @@ def _run(s, real, worker):
             layer = 1 + next_task(team, worker, n_workers, s.n_layers - 1)
         if not meet(team, n_workers):
             return
-    for position in range(s.first, s.last, s.batch_size):
-        n_rows = min(s.batch_size, s.last - position)
+    # Read once: when the last batch is done, worker 0 may prepare the next run while others
+    # are still on their way out of this one.
+    position, last = s.first, s.last
+    while position < last:
+        epoch = position // s.epoch_rows
+        n_rows = min(s.batch_size, min(last, (epoch + 1) * s.epoch_rows) - position)
+        # Without an order all epochs visit the same rows.
+        start = position if s.order_size > 0 else position - epoch * s.epoch_rows
         n_shards = (n_rows + s.shard_rows - 1) // s.shard_rows
         # The last batch may be shorter; its shards are about as long as each other, too.
         even_rows = (n_rows + n_shards - 1) // n_shards
@@ -75,7 +82,7 @@ def _run(s, real, worker):
         while task < n_tasks:
             first_shard = task * s.shards_together
             shards = first_shard, min(first_shard + s.shards_together, n_shards)
-            train_shards(s, real, position, shards, shard_rows, n_rows, worker)
+            train_shards(s, real, start, shards, shard_rows, n_rows, worker)
             task = next_task(team, worker, n_workers, n_tasks)
         if not meet(team, n_workers):
             return
@@ -91,12 +98,12 @@ def _run(s, real, worker):
         scale = 1.0 / weight_sum
         if worker == 0:
             penalty = 0.5 * s.alpha * s.weight_squares
-            s.loss_sum += (loss * s.loss_scale + penalty) * scale * count
+            losses[epoch] += (loss * s.loss_scale + penalty) * scale * count
 
         task = next_task(team, worker, n_workers, n_blocks + 1)
         while task <= n_blocks:
             if task < n_blocks:
-                step_block(s, real, position, task, n_rows, n_shards, t, scale, worker)
+                step_block(s, real, start, task, n_rows, n_shards, t, scale, worker)
             else:
                 step_biases(s, real, n_shards, t, scale, worker)
             task = next_task(team, worker, n_workers, n_blocks + 1)
@@ -108,6 +115,7 @@ def _run(s, real, worker):
             for task in range(n_blocks):
                 squares += partial[BLOCK_SQUARES, task]
             s.weight_squares = squares
+        position += n_rows
     if worker == 0:
         s.t = t
 

@@ -34,6 +34,7 @@ ARRAYS = (
     "Y",
     "weight",
     "order",
+    "losses",
 )
 
 #: What one run of the engine is told, and what it reports.
@@ -55,12 +56,11 @@ SETTINGS = np.dtype(
             ("loss", np.int64),
             ("loss_scale", np.float64),  # factor of the reported loss only
             ("loss_cap", np.float64),  # highest log-loss of one output to report
-            ("loss_sum", np.float64),  # reported: sum of batch loss * batch rows, or
-            # with `total_weight` the sum of all losses divided by it
             ("weight_squares", np.float64),  # kept: sum of W**2, for the L2 term
             # The samples of this run, as positions in the order.
             ("first", np.int64),
             ("last", np.int64),
+            ("epoch_rows", np.int64),  # so many positions are one epoch
             ("batch_size", np.int64),
             ("gather", np.int64),  # whether rows are picked by `order`
             ("sparse", np.int64),  # whether X is in CSR form
@@ -107,7 +107,7 @@ SHARD_LOSS, SHARD_WEIGHT, BLOCK_SQUARES = range(3)
 
 
 class Data(NamedTuple):
-    """The samples of a run. All arrays are C-contiguous.
+    """The samples of a run, and where it reports losses. All arrays are C-contiguous.
 
     X is a matrix, or has no rows and lies in the three arrays of a CSR matrix.
     """
@@ -119,6 +119,8 @@ class Data(NamedTuple):
     Y: np.ndarray  # (n_samples, n_targets)
     weight: np.ndarray  # (n_samples,), or empty for unweighted samples
     order: np.ndarray  # int64: the row of each position; empty if rows go in order
+    losses: np.ndarray  # float64: added to, for every epoch of the run, the sum of batch
+    # loss * batch rows, or with `total_weight` the sum of all losses divided by it
 
 
 class Network(NamedTuple):
@@ -191,6 +193,11 @@ def partial_sums(s):
 @kernel
 def team_counters(s):
     return vector_at(np.int64(0), s.team, 0, s.team_size)
+
+
+@kernel
+def epoch_losses(s):
+    return vector_at(np.float64(0), s.losses, 0, s.losses_size)
 
 
 @kernel

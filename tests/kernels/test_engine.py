@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from benchmarks.numpy_mlp import NumpyMLP
+from fastdnn._epochs import EpochRunner
 from fastdnn._parameters import Parameters
 from fastdnn._plan import plan_training
 from fastdnn._samples import Samples
-from fastdnn._training import EpochRunner
 from fastdnn.kernels.losses import CANONICAL_LOSSES, OUTPUT_LOSSES
 from tests.kernels.test_activations import BOUNDED_SLOPES, ORACLES
 
@@ -108,7 +108,7 @@ def assert_trains_like_numpy(
         for _ in range(n_epochs):
             if gather:
                 rng.shuffle(order)
-            got = runner.run()
+            got = runner.run()[0]
             expected = numpy_mlp.train_epoch(X, Y, order)
             np.testing.assert_allclose(got, expected, rtol=1e-10)
             np.testing.assert_allclose(
@@ -198,7 +198,7 @@ class Problem(NamedTuple):
         n_samples = self.samples.n_rows
         made = plan(*self[:3], "gradient", self.samples, batch_size=n_samples, alpha=0.5)
         with EpochRunner(made, self.samples, IN_ORDER) as runner:
-            loss = runner.run()
+            loss = runner.run()[0]
         return loss, made.network.state
 
 

@@ -1,0 +1,114 @@
+"""Epochs over the compiled engine, in runs of about the same length."""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from fastdnn._plan import Plan
+from fastdnn._samples import Samples
+from fastdnn._threads import Team
+from fastdnn.kernels.engine import train
+from fastdnn.kernels.workspace import point_to
+
+# The engine is left this often, so that Ctrl-C and progress reports work.
+_SECONDS_PER_RUN = 0.08
+# Assumed before the first run has been timed.
+_FLOPS_PER_SECOND = 1e10
+# Epochs of a run over rows that are visited as they lie.
+_MOST_EPOCHS = 1000
+
+
+class EpochRunner:
+    """Runs epochs of one plan: slices of a long one, or several short ones, at a time.
+
+    Parameters
+    ----------
+    plan : Plan
+        From `plan_training`.
+    samples : Samples
+        The rows to train on.
+    order : ndarray of int64
+        The rows in the order to visit, of one epoch or of several, one after the other;
+        read anew in every run. Empty for all rows as they lie.
+    """
+
+    def __init__(self, plan: Plan, samples: Samples, order: np.ndarray) -> None:
+        self._plan, network = plan, plan.network  # kept alive: the table holds addresses
+        self._first, self._last = plan.columns["first"], plan.columns["last"]
+        self._batch_size = int(plan.table["batch_size"][0])
+        self._is_total = bool(plan.table["total_weight"][0] > 0.0)
+        self._n_rows = samples.n_rows
+        self._batches_per_epoch = -(-self._n_rows // self._batch_size)
+        self._most_epochs = order.size // self._n_rows or _MOST_EPOCHS
+        self._losses = np.zeros(self._most_epochs)
+        # Kept alive as well.
+        self._data = samples.data(order, network.theta.dtype, self._losses)
+        point_to(plan.table, self._data)
+        plan.table["epoch_rows"] = self._n_rows
+        address, real = plan.address, network.theta.dtype.type(0)
+
+        def work(worker: int, n_joined: int) -> int:
+            return train(address, real, worker, n_joined)
+
+        self._team = Team(plan.columns["n_workers"], network.team, work)
+        n_weights = int(plan.table["n_weights"][0])
+        weights = network.theta[:n_weights].astype(np.float64)
+        # Not a dot product: BLAS would make its rounding depend on BLAS's threads.
+        plan.table["weight_squares"] = np.square(weights, out=weights).sum()
+        flops = 6.0 * n_weights * self._batch_size
+        self._batches_per_run = max(1, int(_FLOPS_PER_SECOND * _SECONDS_PER_RUN / flops))
+
+    def __enter__(self) -> "EpochRunner":
+        self._team.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._team.__exit__(*error)
+
+    @property
+    def epochs_at_once(self) -> int:
+        """How many epochs one run may take: as there is an order for, and time."""
+        return max(1, min(self._most_epochs, self._batches() // self._batches_per_epoch))
+
+    def run(self, n_epochs: int = 1) -> list[float]:
+        """Train on every row once an epoch.
+
+        Parameters
+        ----------
+        n_epochs : int
+            At most `epochs_at_once`.
+
+        Returns
+        -------
+        list of float
+            For each epoch the mean over the rows of the loss of their batch, each taken
+            before its step; with a total weight, the sum of all losses divided by it.
+        """
+        self._losses[:n_epochs] = 0.0
+        if n_epochs > 1:
+            self._run(0, n_epochs * self._n_rows, n_epochs * self._batches_per_epoch)
+        else:
+            first = 0
+            while first < self._n_rows:
+                last = min(self._n_rows, first + self._batches() * self._batch_size)
+                self._run(first, last, -(-(last - first) // self._batch_size))
+                first = last
+        losses = self._losses[:n_epochs]
+        return (losses if self._is_total else losses / self._n_rows).tolist()
+
+    def _batches(self) -> int:
+        """Return how many batches the next run has at most."""
+        if self._team.is_to_compare:
+            return max(1, self._batches_per_run // 4)
+        return self._batches_per_run
+
+    def _run(self, first: int, last: int, n_batches: int) -> None:
+        self._first[0], self._last[0] = first, last
+        start = time.perf_counter()
+        self._team.run(n_batches)
+        seconds = time.perf_counter() - start
+        # A short run says little; never grow by much from a single timing.
+        if 2 * n_batches >= self._batches_per_run:
+            growth = min(2.0, _SECONDS_PER_RUN / max(seconds, 1e-9))
+            self._batches_per_run = max(1, int(n_batches * growth))
