@@ -1,7 +1,6 @@
 """What training records, and how it counts epochs without improvement."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -58,7 +57,7 @@ class History:
             self.no_improvement_count = 0
         self.best_loss = min(self.loss, self.best_loss)
 
-    def epochs_until_stop(self, n_iter_no_change: float) -> Any:
+    def epochs_until_stop(self, n_iter_no_change: float) -> float:
         """Return after how many epochs, at the earliest, too many brought no improvement."""
         return max(1, n_iter_no_change + 1 - self.no_improvement_count)
 

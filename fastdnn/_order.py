@@ -19,12 +19,10 @@ class VisitOrder:
     random_state : RandomState or None
         Shuffles the rows; they keep their order if it is None.
     most_epochs : int
-        Epochs that will be asked for at a time; without shuffling always one.
+        Epochs that will be asked for at a time, if there is room; without shuffling one.
 
     Attributes
     ----------
-    most_epochs : int
-        As many of them as have room.
     positions : ndarray of int64
         The rows to visit, one epoch after the other, as `prepare` left them; empty for all
         rows as they lie.
@@ -33,27 +31,23 @@ class VisitOrder:
     def __init__(
         self, samples: Samples, random_state: np.random.RandomState | None, most_epochs: int
     ) -> None:
-        self._random_state, self._rows = random_state, samples.rows
-        self.most_epochs = 1
+        self._random_state = random_state
         if random_state is None:
             self.positions = AS_THEY_LIE if samples.rows is None else samples.rows
             return
         n_rows = samples.n_rows
-        self._order = np.arange(n_rows, dtype=np.int64)
-        self.most_epochs = max(1, min(most_epochs, _MOST_POSITIONS // n_rows))
-        if self.most_epochs == 1 and samples.rows is None:
-            self.positions = self._order
-        else:
-            self.positions = np.empty(self.most_epochs * n_rows, dtype=np.int64)
-        self._epochs = self.positions.reshape(self.most_epochs, n_rows)
+        n_epochs = max(1, min(most_epochs, _MOST_POSITIONS // n_rows))
+        self._epochs = np.empty((n_epochs, n_rows), dtype=np.int64)
+        self._epochs[0] = np.arange(n_rows) if samples.rows is None else samples.rows
+        self._latest = 0
+        self.positions = self._epochs.reshape(-1)
 
     def prepare(self, n_epochs: int) -> None:
-        """Write the orders of the next epochs."""
+        """Write the orders of the next epochs, each shuffled from the one before."""
         if self._random_state is None:
             return
-        for visited in self._epochs[:n_epochs]:
-            shuffle_like_numpy(self._random_state, self._order)
-            if self._rows is not None:
-                np.take(self._rows, self._order, out=visited, mode="clip")
-            elif self.positions is not self._order:
-                visited[:] = self._order
+        for epoch in range(n_epochs):
+            if epoch != self._latest:
+                self._epochs[epoch] = self._epochs[self._latest]
+            shuffle_like_numpy(self._random_state, self._epochs[epoch])
+            self._latest = epoch

@@ -165,7 +165,7 @@ def fit_stochastic(
                 if may_run_on:
                     to_go = options.max_iter - history.n_iter
                     until_stop = history.epochs_until_stop(options.n_iter_no_change)
-                    n_epochs = min(runner.epochs_at_once, to_go, until_stop)
+                    n_epochs = int(min(runner.epochs_at_once, to_go, until_stop))
                 order.prepare(n_epochs)
                 learning_rate[0] = state.learning_rate
                 losses = runner.run(n_epochs)
