@@ -37,8 +37,10 @@ class VisitOrder:
             return
         n_rows = samples.n_rows
         n_epochs = max(1, min(most_epochs, _MOST_POSITIONS // n_rows))
-        self._epochs = np.empty((n_epochs, n_rows), dtype=np.int64)
-        self._epochs[0] = np.arange(n_rows) if samples.rows is None else samples.rows
+        # In the first epoch's place the rows in order, without another array of them.
+        self._epochs = np.arange(n_epochs * n_rows).reshape(n_epochs, n_rows)
+        if samples.rows is not None:
+            self._epochs[0] = samples.rows
         self._latest = 0
         self.positions = self._epochs.reshape(-1)
 
