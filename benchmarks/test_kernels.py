@@ -19,9 +19,9 @@ from fastdnn.kernels.activations import (
 from fastdnn.kernels.linear import linear_delta, linear_forward, linear_gradient
 from fastdnn.kernels.losses import sigmoid_log_loss, softmax_log_loss
 from fastdnn.kernels.matmul import SCRATCH_BYTES
+from fastdnn.kernels.settings import SETTINGS, settings_at
 from fastdnn.kernels.transpose import transpose_rows
 from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS, update
-from fastdnn.kernels.workspace import SETTINGS, settings_at
 
 ROWS, COLUMNS = 200, 100
 CALLS = 20

@@ -9,7 +9,7 @@ from fastdnn._plan import Plan
 from fastdnn._samples import Samples
 from fastdnn._threads import Team
 from fastdnn.kernels.engine import train
-from fastdnn.kernels.workspace import point_to
+from fastdnn.kernels.settings import point_to
 
 # The engine is left this often, so that Ctrl-C and progress reports work.
 _SECONDS_PER_RUN = 0.08

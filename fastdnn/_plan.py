@@ -1,4 +1,4 @@
-"""How a batch is cut into tasks, and where each layer lies in the workspace.
+"""How a batch is cut into tasks.
 
 Shards and blocks depend on the workload and the kind of processor only, never on the number of
 threads: that is what makes results equal to the last bit for any `n_threads`.
@@ -9,16 +9,29 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fastdnn._layout import (
+    Workspace,
+    aligned_zeros,
+    block_table,
+    keep_shards_apart,
+    lay_out_exchange,
+    lay_out_gradients,
+    lay_out_product_scratch,
+    lay_out_samples,
+    lay_out_scratch,
+    lay_out_transposed,
+    layer_table,
+    partial_table,
+)
 from fastdnn._parameters import Parameters
 from fastdnn._samples import Samples
 from fastdnn._threads import STEP_THAT_PAYS, threads_offered
-from fastdnn.kernels.activations import ACTIVATION_CODES, ACTIVATIONS
 from fastdnn.kernels.barrier import team_size
 from fastdnn.kernels.losses import loss_code
-from fastdnn.kernels.matmul import SCRATCH_BYTES
+from fastdnn.kernels.settings import SETTINGS, Network, point_to
 from fastdnn.kernels.tiles import tile_rows
 from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS
-from fastdnn.kernels.workspace import N_IN, N_OUT, SETTINGS, WT_START, Network, point_to
+from fastdnn.kernels.workspace import BLOCK_SIZE
 
 # Tasks below this many floating-point operations cost more to hand out than they gain.
 _FLOPS_PER_SHARD, _FLOPS_PER_BLOCK = 1e6, 2e5
@@ -40,8 +53,6 @@ _QUICK_COLUMNS = (
     *("first", "last", "learning_rate", "t", "n_workers"),
     *("X", "X_size", "team"),
 )
-# Positions are rounded up to whole cache lines of 16 float32.
-_ALIGNMENT = 16
 
 
 class Plan:
@@ -73,90 +84,19 @@ class Plan:
         self.address, self.team_address = table.ctypes.data, network.team.ctypes.data
 
 
-class _Workspace:
-    """Hands out positions in a buffer whose size is known only at the end."""
-
-    def __init__(self) -> None:
-        self.size = 0
-
-    def take(self, count: int) -> int:
-        start = self.size
-        self.size += _aligned(count)
-        return start
-
-
-def _aligned(count: int) -> int:
-    """Round up to whole cache lines."""
-    return -(-count // _ALIGNMENT) * _ALIGNMENT
-
-
-def _aligned_zeros(count: int, dtype: np.dtype) -> np.ndarray:
-    """Return zeros that start on a cache line."""
-    spare = _ALIGNMENT * 4 // dtype.itemsize * 2
-    buffer = np.zeros(count + spare, dtype=dtype)
-    offset = -(buffer.ctypes.data // dtype.itemsize) % spare
-    return buffer[offset : offset + count]
-
-
-def _layer_table(
-    parameters: Parameters,
-    activations: Sequence[str],
-    n_rows: int,
-    workspace: _Workspace,
-    *,
-    with_deltas: bool,
-) -> list[list[int]]:
-    """Lay out all layers; `_lay_out_transposed` completes the rows where there are deltas."""
-    rows = []
-    for l, name in enumerate(activations):
-        n_in, n_out = parameters.coefs[l].shape
-        a_start = workspace.take(n_rows * n_out)
-        keeps_input = ACTIVATIONS[name].keeps_input
-        rows.append(
-            [
-                n_in,
-                n_out,
-                parameters.coef_starts[l],
-                parameters.intercept_starts[l],
-                a_start,
-                workspace.take(n_rows * n_out) if keeps_input else a_start,
-                workspace.take(n_rows * n_out) if with_deltas else a_start,
-                a_start,
-                ACTIVATION_CODES[name],
-            ]
-        )
-    return rows
-
-
-def _lay_out_transposed(layers: list[list[int]], workspace: _Workspace, n_copies: int) -> int:
-    """Lay out copies of all transposed weights; return how far apart they are."""
-    first = workspace.size
-    for layer in layers[1:]:
-        layer[WT_START] = workspace.take(layer[N_IN] * layer[N_OUT])
-    size = workspace.size - first
-    workspace.take((n_copies - 1) * size)
-    return size
-
-
-def _lay_out_product_scratch(
-    table: np.ndarray, workspace: _Workspace, n_workers: int, dtype: np.dtype
-) -> None:
-    """Lay out what matrix products copy parts of large operands into, for each worker."""
-    size = SCRATCH_BYTES // dtype.itemsize
-    table["product_size"] = size
-    table["product_start"] = workspace.take(n_workers * size)
-
-
 def _moves_less_by_shard(parameters: Parameters, batch_size: int, n_shards: int) -> bool:
     """Whether the gradients of all shards are smaller than what they are made from."""
     sizes = parameters.layer_sizes
     return n_shards * parameters.theta.size <= batch_size * (sum(sizes) + sum(sizes[1:]))
 
 
-def _block_table(
+def _cut_blocks(
     parameters: Parameters, batch_size: int, by_shard: bool
 ) -> list[tuple[int, int, int]]:
-    """Cut the weight gradients into blocks of rows, the costliest first."""
+    """Cut the weight gradients into blocks of rows, the costliest first.
+
+    Returns the layer, the first row and the number of rows of each.
+    """
     itemsize = parameters.theta.itemsize
     rows = []
     for l, W in enumerate(parameters.coefs):
@@ -244,7 +184,6 @@ def plan_training(
     Plan
     """
     dtype = parameters.theta.dtype
-    workspace = _Workspace()
     table = np.zeros(1, dtype=SETTINGS)
     table["n_weights"] = parameters.n_weights
     table["batch_size"] = batch_size
@@ -258,46 +197,48 @@ def plan_training(
     table["shard_rows"] = shard_rows = _shard_rows(parameters, batch_size)
     table["tile_rows"] = tile_rows()
     n_shards = -(-batch_size // shard_rows)
-
-    if gather:
-        # Rows of sparse samples are not gathered.
-        n_gathered = 0 if samples.is_sparse else batch_size
-        table["x_start"] = workspace.take(n_gathered * parameters.layer_sizes[0])
-        table["y_start"] = workspace.take(batch_size * samples.n_targets)
-        table["w_start"] = workspace.take(0 if samples.weight is None else batch_size)
-    layers = _layer_table(parameters, activations, batch_size, workspace, with_deltas=True)
+    offered = threads_offered(n_threads, _step_flops(parameters, batch_size) >= STEP_THAT_PAYS)
+    table["n_workers"] = n_workers = max(1, min(offered, n_shards))
     by_shard = not samples.is_sparse and _moves_less_by_shard(parameters, batch_size, n_shards)
     table["gradient_by_shard"] = by_shard
+    exchanges = by_shard and n_workers > 1
+    if exchanges:
+        keep_shards_apart(table)
+
+    workspace = Workspace(is_shared=exchanges)
+    if gather:
+        # Rows of sparse samples are not gathered.
+        n_features = 0 if samples.is_sparse else parameters.layer_sizes[0]
+        n_sample_weights = int(samples.weight is not None)
+        lay_out_samples(
+            table, workspace, batch_size, n_features, samples.n_targets, n_sample_weights
+        )
+    layers = layer_table(
+        table, parameters, activations, batch_size, workspace, with_deltas=True
+    )
     first = 0 if by_shard else parameters.n_weights  # shards make the rest of the gradient
-    # Whole cache lines, which no two workers write to.
-    gradient_size = _aligned(parameters.theta.size - first)
-    table["gradient_size"] = gradient_size
-    table["gradient_start"] = workspace.take(n_shards * gradient_size) - first
-    blocks = _block_table(parameters, batch_size, by_shard)
-    offered = threads_offered(n_threads, _step_flops(parameters, batch_size) >= STEP_THAT_PAYS)
-    n_workers = max(1, min(offered, n_shards))
-    transposed_size = _lay_out_transposed(layers, workspace, n_workers if by_shard else 1)
+    lay_out_gradients(table, workspace, first, parameters.theta.size, n_shards)
+    blocks, mailbox = block_table(parameters, _cut_blocks(parameters, batch_size, by_shard))
+    transposed_size = lay_out_transposed(layers, workspace, n_workers if by_shard else 1)
     table["transposed_size"] = transposed_size if by_shard else 0  # 0: one copy for all
-    largest_block = max(n_rows * layers[l][N_OUT] for l, _, n_rows in blocks)
-    scratch_size = _aligned(max(largest_block, parameters.n_biases))
-    table["scratch_size"] = scratch_size
-    table["scratch_start"] = workspace.take(n_workers * scratch_size)
-    _lay_out_product_scratch(table, workspace, n_workers, dtype)
-    table["n_workers"] = n_workers
+    if exchanges:
+        lay_out_exchange(table, workspace, parameters, n_shards, n_workers, mailbox)
+    lay_out_scratch(table, workspace, n_workers, int(blocks[:, BLOCK_SIZE].max()))
+    lay_out_product_scratch(table, workspace, n_workers, dtype)
     table["shards_together"] = (
         1 if by_shard else _shards_together(shard_rows, n_shards, n_workers)
     )
     if state is None:
         n_slots = OPTIMIZERS[optimizer].n_slots
-        state = _aligned_zeros(n_slots * parameters.theta.size, dtype)
+        state = aligned_zeros(n_slots * parameters.theta.size, dtype)
     network = Network(
         layers=np.array(layers, dtype=np.int64),
-        blocks=np.array(blocks, dtype=np.int64),
+        blocks=blocks,
         theta=parameters.theta,
         state=state,
-        work=_aligned_zeros(workspace.size, dtype),
-        partial=np.zeros((3, max(n_shards, len(blocks)))),
-        team=_aligned_zeros(team_size(n_workers), np.dtype(np.int64)),
+        work=aligned_zeros(workspace.size, dtype),
+        partial=partial_table(max(n_shards, len(blocks))),
+        team=aligned_zeros(team_size(n_workers), np.dtype(np.int64)),
     )
     return Plan(table, network, n_workers)
 
@@ -335,18 +276,18 @@ def plan_prediction(
     by_cache = _PREDICTION_BYTES // (widest * dtype.itemsize)
     n_rows = max(_MIN_SHARD_ROWS, min(_MAX_SHARD_ROWS, by_cache))
     table["shard_rows"] = n_rows = _whole_tiles(n_rows)
-    workspace = _Workspace()
+    workspace = Workspace()
     if gather and not is_sparse:
-        table["x_start"] = workspace.take(n_rows * parameters.layer_sizes[0])
-    layers = _layer_table(parameters, activations, n_rows, workspace, with_deltas=False)
-    _lay_out_product_scratch(table, workspace, 1, dtype)
+        lay_out_samples(table, workspace, n_rows, parameters.layer_sizes[0], 0, 0)
+    layers = layer_table(table, parameters, activations, n_rows, workspace, with_deltas=False)
+    lay_out_product_scratch(table, workspace, 1, dtype)
     network = Network(
         layers=np.array(layers, dtype=np.int64),
-        blocks=np.zeros((0, 3), dtype=np.int64),
+        blocks=np.zeros((1, 6), dtype=np.int64),
         theta=parameters.theta,
         state=np.zeros(0, dtype=dtype),
-        work=_aligned_zeros(workspace.size, dtype),
-        partial=np.zeros((3, 1)),
-        team=_aligned_zeros(team_size(1), np.dtype(np.int64)),
+        work=aligned_zeros(workspace.size, dtype),
+        partial=partial_table(1),
+        team=aligned_zeros(team_size(1), np.dtype(np.int64)),
     )
     return Plan(table, network, 1)

@@ -12,7 +12,7 @@ from fastdnn._samples import AS_THEY_LIE, Samples
 from fastdnn._threads import PREDICTION_THAT_PAYS, run_side_by_side, threads_offered
 from fastdnn.kernels.barrier import QUEUES
 from fastdnn.kernels.engine import predict
-from fastdnn.kernels.workspace import point_to
+from fastdnn.kernels.settings import point_to
 
 #: Rows of up to so many numbers are few: what is decided about them takes longer than
 #: predicting them.

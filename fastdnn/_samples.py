@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from fastdnn.kernels.workspace import Data
+from fastdnn.kernels.settings import Data
 
 #: The order that visits all rows as they lie.
 AS_THEY_LIE = np.zeros(0, dtype=np.int64)

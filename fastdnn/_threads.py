@@ -129,8 +129,9 @@ class Team:
         counters = self._counters
         long_waits = int(counters[LONG_WAITS])
         start = time.perf_counter()
+        are_awake = bool(self._threads)
         try:
-            if not self._threads:
+            if not are_awake:
                 self._start()
             with self._changed:
                 self._n_runs += 1
@@ -141,11 +142,12 @@ class Team:
             raise
         if self._errors:
             raise self._errors[0]
-        self._record.add(
-            n_batches,
-            time.perf_counter() - start,
-            int(counters[LONG_WAITS]) - long_waits,
-        )
+        if are_awake:  # until threads and processors are, runs are slow for once
+            self._record.add(
+                n_batches,
+                time.perf_counter() - start,
+                int(counters[LONG_WAITS]) - long_waits,
+            )
 
     def _start(self) -> None:
         for worker in range(1, self._size):

@@ -204,12 +204,34 @@ def test_number_of_threads_changes_no_bit_of_training(dtype):
     )
     assert made.n_workers == 4
     assert 512 // int(made.table["shard_rows"][0]) >= 4
-    assert len(made.network.blocks) >= 4
+    assert len(made.network.blocks) > 4
     theta, losses = train(parameters, samples, orders, **HEAVY)
     for n_threads in (2, 3, 4, 4, 4):
         other = train(parameters, samples, orders, n_threads=n_threads, **HEAVY)
         np.testing.assert_array_equal(other[0], theta)
         assert other[1] == losses
+
+
+@pytest.mark.needs_jit
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_runs_of_one_worker_between_those_of_the_team_change_no_bit(dtype, monkeypatch):
+    parameters, samples, orders = heavy_workload(dtype)
+    theta, losses = train(parameters, samples, orders, **HEAVY)
+    run, sizes = Team.run, []
+
+    def take_turns(team, n_batches):
+        """Run together, alone, together... as where other programs come and go."""
+        sizes.append(1 if len(sizes) % 2 else 4)
+        if sizes[-1] == 1:
+            team._run_alone()
+        else:
+            run(team, n_batches)
+
+    monkeypatch.setattr(Team, "run", take_turns)
+    other = train(parameters, samples, orders, n_threads=4, **HEAVY)
+    assert sizes == [4, 1, 4, 1]
+    np.testing.assert_array_equal(other[0], theta)
+    assert other[1] == losses
 
 
 @pytest.mark.needs_jit

@@ -185,8 +185,8 @@ class CrowdedWork:
         (0, 0.03, [2, 2, 2, 2, 2, 2]),  # slow, but not for waiting
         (1, 0.03, [2, 2, 2, 2, 2, 2]),  # a thread that started
         (3, 0.3, [2, 2, 2, 2, 2, 2]),  # long waits that hardly count
-        (30, 0.01, [2, 1, 2, 2, 2, 2]),  # many, and yet faster than one alone
-        (30, 0.03, [2, 1, 1, 1, 1, 1]),  # crowded: alone for a while
+        (30, 0.01, [2, 2, 1, 2, 2, 2]),  # many, and yet faster than one alone
+        (30, 0.03, [2, 2, 1, 1, 1, 1]),  # crowded: alone for a while
     ],
 )
 def test_a_team_works_alone_where_that_is_faster(

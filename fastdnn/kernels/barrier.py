@@ -15,6 +15,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 
 from fastdnn._jit import JIT_ENABLED, emitted, kernel
+from fastdnn.kernels.placement import PLACE_SIZE, move_apart, note_processor
 from fastdnn.kernels.views import array_struct
 
 # Positions in the team vector, a cache line of 8 numbers each.
@@ -112,20 +113,23 @@ else:  # plain Python runs in teams of one, which never wait
 
 
 def team_size(n_workers: int) -> int:
-    """Return how many numbers the counters of a team are: the last ones are its queues."""
-    return QUEUES + n_workers * _NEXT_QUEUE
+    """Return how many numbers a team is: counters, its workers' queues and their places."""
+    return QUEUES + n_workers * (_NEXT_QUEUE + PLACE_SIZE)
 
 
 @kernel
-def meet(team, n_workers):
+def meet(team, worker, n_workers):
     """Wait for all workers of the team; then all queues start anew.
 
+    A worker that is kept waiting makes sure that it does not share a processor with another.
     Counts the waits of about a millisecond or more, as long as another program keeps a
     processor. Returns False when a worker failed to start, and True otherwise.
     """
     if n_workers == 1:
         team[QUEUES] = 0
         return True
+    places = QUEUES + n_workers * _NEXT_QUEUE
+    note_processor(team, places + worker * PLACE_SIZE)
     generation = load(team, GENERATION)
     if fetch_add(team, ARRIVED, 1) == n_workers - 1:
         store(team, ARRIVED, 0)
@@ -138,6 +142,8 @@ def meet(team, n_workers):
         pause()
         spins += 1
         if spins > _SPINS_BEFORE_YIELD:
+            if spins == _SPINS_BEFORE_YIELD + 1:
+                move_apart(team, places, worker, n_workers, load(team, RUNS))
             if spins == _SPINS_BEFORE_YIELD + _YIELDS_OF_LONG_WAIT:
                 fetch_add(team, LONG_WAITS, 1)
             if load(team, FAILED) != 0:

@@ -1,6 +1,13 @@
 """Phase 2 of a batch: complete the gradient of one block of theta and step that block."""
 
 from fastdnn._jit import kernel, loop_kernel
+from fastdnn.kernels.exchange import (
+    copy_vector,
+    exchanges,
+    is_sent,
+    send_weights,
+    take_gradient,
+)
 from fastdnn.kernels.linear import linear_gradient
 from fastdnn.kernels.sparse import csr_weight_gradient
 from fastdnn.kernels.transpose import transpose_rows
@@ -9,25 +16,24 @@ from fastdnn.kernels.workspace import (
     BLOCK_FIRST,
     BLOCK_LAYER,
     BLOCK_ROWS,
+    BLOCK_SIZE,
     BLOCK_SQUARES,
+    BLOCK_START,
     D_START,
-    N_OUT,
-    W_START,
     block_table,
     csr_arrays,
     layer_input,
     layer_rows,
-    layer_table,
     layer_transposed,
     layer_weights,
     optimizer_state,
     ordered_rows,
-    parameters,
     partial_sums,
     product_scratch,
     shard_gradient,
     work_matrix,
     work_vector,
+    worker_parameters,
 )
 
 
@@ -45,71 +51,68 @@ def _add_to(total, other):
 
 
 @kernel
-def _sum_of_shards(s, real, n_shards, start, size, scratch):
-    """Return the sum of all shards' gradients of ``theta[start:...]``, in their order.
+def _sum_of_shards(s, real, task, n_shards, scratch, worker):
+    """Return the sum of all shards' gradients of one block, in their order.
 
     It is written to position `scratch` of the workspace; that of one shard is where it was.
     """
-    first = shard_gradient(s, real, 0, start, size)
+    block = block_table(s)[task]
+    start, size = block[BLOCK_START], block[BLOCK_SIZE]
     if n_shards == 1:
-        return first
+        return shard_gradient(s, real, 0, start, size)
     total = work_vector(s, real, scratch, size)
-    for i in range(size):
-        total[i] = first[i]
-    for shard in range(1, n_shards):
-        _add_to(total, shard_gradient(s, real, shard, start, size))
+    for shard in range(n_shards):
+        if is_sent(s, shard, task):
+            part = work_vector(s, real, scratch + size, size)
+            take_gradient(s, real, shard, task, part)
+        else:
+            part = shard_gradient(s, real, shard, start, size)
+        if shard == 0:
+            copy_vector(part, total)
+        else:
+            _add_to(total, part)
     return total
+
+
+@kernel
+def _step(s, real, task, grad, t, scale, decay, worker):
+    """Step one block by its gradient and tell the other workers; return its squares."""
+    start = block_table(s)[task, BLOCK_START]
+    theta, state = worker_parameters(s, real, worker), optimizer_state(s, real)
+    squares = update(s.optimizer, s, t, theta, state, start, grad, scale, decay)
+    if exchanges(s):
+        send_weights(s, real, task, worker)
+    return squares
 
 
 @kernel
 def step_block(s, real, position, task, n_rows, n_shards, t, scale, worker):
     """Phase 2 for one block of weights."""
-    block, layers = block_table(s)[task], layer_table(s)
+    block = block_table(s)[task]
     l, first, n_in = block[BLOCK_LAYER], block[BLOCK_FIRST], block[BLOCK_ROWS]
-    n_out = layers[l, N_OUT]
-    start, size = layers[l, W_START] + first * n_out, n_in * n_out
+    size = block[BLOCK_SIZE]
     scratch = s.scratch_start + worker * s.scratch_size
     if s.gradient_by_shard:
-        grad = _sum_of_shards(s, real, n_shards, start, size, scratch)
+        grad = _sum_of_shards(s, real, task, n_shards, scratch, worker)
     else:
         grad = work_vector(s, real, scratch, size)
-        dW = work_matrix(s, real, scratch, n_in, n_out)
+        dW = work_matrix(s, real, scratch, n_in, size // n_in)
         D = layer_rows(s, real, l, D_START, 0, n_rows)
         if l == 0 and s.sparse:
             _sparse_gradient(s, real, position, D, first, dW)
         else:
             A = layer_input(s, real, position, l, 0, n_rows)
             linear_gradient(A, first, D, dW, product_scratch(s, real, worker))
-    partial_sums(s)[BLOCK_SQUARES, task] = update(
-        s.optimizer,
-        s,
-        t,
-        parameters(s, real),
-        optimizer_state(s, real),
-        start,
-        grad,
-        scale,
-        scale * s.alpha,
-    )
+    squares = _step(s, real, task, grad, t, scale, scale * s.alpha, worker)
+    partial_sums(s)[task, BLOCK_SQUARES] = squares
     if l > 0 and s.transposed_size == 0:
         W_transposed = layer_transposed(s, real, l, worker)
-        transpose_rows(layer_weights(s, real, l), first, n_in, W_transposed)
+        transpose_rows(layer_weights(s, real, l, worker), first, n_in, W_transposed)
 
 
 @kernel
 def step_biases(s, real, n_shards, t, scale, worker):
     """Phase 2 for all biases."""
     scratch = s.scratch_start + worker * s.scratch_size
-    n_biases = s.theta_size - s.n_weights
-    grad = _sum_of_shards(s, real, n_shards, s.n_weights, n_biases, scratch)
-    update(
-        s.optimizer,
-        s,
-        t,
-        parameters(s, real),
-        optimizer_state(s, real),
-        s.n_weights,
-        grad,
-        scale,
-        0.0,
-    )
+    grad = _sum_of_shards(s, real, s.n_blocks, n_shards, scratch, worker)
+    _step(s, real, s.n_blocks, grad, t, scale, 0.0, worker)

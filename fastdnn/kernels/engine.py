@@ -10,8 +10,9 @@ Every batch has two phases, each ended by a meeting of all workers:
 Weight gradients are made in one of two ways, whichever moves less between processors.
 Small networks: every shard makes those of its own rows, which are still in its cache, and
 phase 2 adds up the shards. Large ones: phase 2 makes each block from all rows at once.
-The transposed weights, which the deltas are run back with, are likewise each worker's own
-copy in small networks, made anew for every batch, and one that phase 2 keeps in large ones.
+The weights, and the transposed ones which the deltas are run back with, are likewise each
+worker's own copies in small networks (`fastdnn.kernels.exchange`), the latter made anew for
+every batch; in large ones there is one of each, which phase 2 keeps.
 
 Shards and blocks are cut by `fastdnn._plan` without regard to workers and share no sums, and
 what is summed over them is summed in their order. Which worker takes which task therefore
@@ -23,6 +24,8 @@ import numpy as np
 from fastdnn._jit import entry_point, kernel
 from fastdnn.kernels.barrier import announce_run, join_run, meet, next_task
 from fastdnn.kernels.blocks import step_biases, step_block
+from fastdnn.kernels.exchange import copy_parameters, exchanges, take_weights
+from fastdnn.kernels.settings import settings_at
 from fastdnn.kernels.shards import forward, train_shards
 from fastdnn.kernels.subnormals import flush_subnormals, restore_mode
 from fastdnn.kernels.transpose import transpose_rows
@@ -37,14 +40,13 @@ from fastdnn.kernels.workspace import (
     layer_transposed,
     layer_weights,
     partial_sums,
-    settings_at,
     team_counters,
 )
 
 
 @kernel
 def _transpose_layer(s, real, l, worker):
-    W, W_transposed = layer_weights(s, real, l), layer_transposed(s, real, l, worker)
+    W, W_transposed = layer_weights(s, real, l, worker), layer_transposed(s, real, l, worker)
     transpose_rows(W, 0, W.shape[0], W_transposed)
 
 
@@ -54,16 +56,19 @@ def _run(s, real, worker):
     team, partial, losses = team_counters(s), partial_sums(s), epoch_losses(s)
     n_workers, n_blocks = s.n_workers, s.n_blocks
     t = s.t
+    if exchanges(s):
+        copy_parameters(s, real, worker)
     if s.transposed_size == 0:
         layer = 1 + next_task(team, worker, n_workers, s.n_layers - 1)
         while layer < s.n_layers:
             _transpose_layer(s, real, layer, worker)
             layer = 1 + next_task(team, worker, n_workers, s.n_layers - 1)
-        if not meet(team, n_workers):
+        if not meet(team, worker, n_workers):
             return
     # Read once: when the last batch is done, worker 0 may prepare the next run while others
     # are still on their way out of this one.
-    position, last = s.first, s.last
+    first, last = s.first, s.last
+    position = first
     while position < last:
         epoch = position // s.epoch_rows
         n_rows = min(s.batch_size, min(last, (epoch + 1) * s.epoch_rows) - position)
@@ -74,6 +79,8 @@ def _run(s, real, worker):
         even_rows = (n_rows + n_shards - 1) // n_shards
         shard_rows = (even_rows + s.tile_rows - 1) // s.tile_rows * s.tile_rows
         t += 1
+        if exchanges(s) and position > first:
+            take_weights(s, real, worker)
         if s.transposed_size > 0:
             for layer in range(1, s.n_layers):
                 _transpose_layer(s, real, layer, worker)
@@ -84,14 +91,14 @@ def _run(s, real, worker):
             shards = first_shard, min(first_shard + s.shards_together, n_shards)
             train_shards(s, real, start, shards, shard_rows, n_rows, worker)
             task = next_task(team, worker, n_workers, n_tasks)
-        if not meet(team, n_workers):
+        if not meet(team, worker, n_workers):
             return
 
         loss = 0.0
         weight_sum = 0.0
         for shard in range(n_shards):
-            loss += partial[SHARD_LOSS, shard]
-            weight_sum += partial[SHARD_WEIGHT, shard]
+            loss += partial[shard, SHARD_LOSS]
+            weight_sum += partial[shard, SHARD_WEIGHT]
         count = n_rows
         if s.total_weight > 0.0:
             weight_sum, count = s.total_weight, 1
@@ -107,17 +114,19 @@ def _run(s, real, worker):
             else:
                 step_biases(s, real, n_shards, t, scale, worker)
             task = next_task(team, worker, n_workers, n_blocks + 1)
-        if not meet(team, n_workers):
+        if not meet(team, worker, n_workers):
             return
 
         if worker == 0:
             squares = 0.0
             for task in range(n_blocks):
-                squares += partial[BLOCK_SQUARES, task]
+                squares += partial[task, BLOCK_SQUARES]
             s.weight_squares = squares
         position += n_rows
     if worker == 0:
         s.t = t
+        if exchanges(s):
+            take_weights(s, real, worker)
 
 
 @entry_point

@@ -12,6 +12,7 @@ from fastdnn.kernels.activations import (
     activation_backward,
     activation_forward,
 )
+from fastdnn.kernels.exchange import exchanges, send_gradient
 from fastdnn.kernels.linear import linear_delta, linear_forward, linear_gradient
 from fastdnn.kernels.losses import canonical_loss, output_loss
 from fastdnn.kernels.sparse import csr_forward
@@ -73,10 +74,10 @@ def _gather_targets(s, real, position, first, n_rows):
 
 
 @kernel
-def _sparse_forward(s, real, first, Z):
+def _sparse_forward(s, real, first, Z, worker):
     values, indices, indptr = csr_arrays(s, real)
     rows = ordered_rows(s, first, Z.shape[0])
-    W, b = layer_weights(s, real, 0), layer_bias(s, real, 0)
+    W, b = layer_weights(s, real, 0, worker), layer_bias(s, real, 0, worker)
     csr_forward(values, indices, indptr, rows, first, W, b, Z)
 
 
@@ -94,14 +95,14 @@ def forward(s, real, position, first, n_rows, n_activated, worker):
         activation = layers[l, ACTIVATION]
         is_activated = l >= n_activated
         if l == 0 and s.sparse:
-            _sparse_forward(s, real, position + first, Z)
+            _sparse_forward(s, real, position + first, Z, worker)
         else:
             if l == 0 and s.gather:
                 _gather(s, real, position, first, n_rows)
             floor = type(real)(-np.inf)
             if activation == _RELU and not is_activated:
                 floor, is_activated = type(real)(0), True
-            W, b = layer_weights(s, real, l), layer_bias(s, real, l)
+            W, b = layer_weights(s, real, l, worker), layer_bias(s, real, l, worker)
             linear_forward(A, W, b, Z, floor, scratch)
         A = layer_rows(s, real, l, A_START, first, n_rows)
         if not is_activated:
@@ -148,8 +149,8 @@ def _output_delta(s, real, position, shard, first, n_rows, worker):
         for i in range(n_rows):
             weight_sum += weight[i]
     partial = partial_sums(s)
-    partial[SHARD_LOSS, shard] = loss
-    partial[SHARD_WEIGHT, shard] = weight_sum
+    partial[shard, SHARD_LOSS] = loss
+    partial[shard, SHARD_WEIGHT] = weight_sum
 
 
 @kernel
@@ -186,10 +187,13 @@ def train_shards(s, real, position, shards, shard_rows, n_rows, worker):
     for l in range(last - 1, -1, -1):
         D = layer_rows(s, real, l + 1, D_START, first, n_together)
         D_prev = layer_rows(s, real, l, D_START, first, n_together)
-        W = layer_weights(s, real, l + 1)
+        W = layer_weights(s, real, l + 1, worker)
         W_transposed = layer_transposed(s, real, l + 1, worker)
         linear_delta(D, W, W_transposed, D_prev, product_scratch(s, real, worker))
         for shard in range(first_shard, last_shard):
             start = shard * shard_rows
             rows = min(shard_rows, n_rows - start)
             _hidden_delta(s, real, position, shard, l, start, rows, worker)
+    if exchanges(s):
+        for shard in range(first_shard, last_shard):
+            send_gradient(s, real, shard, worker)

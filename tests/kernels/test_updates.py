@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
+from fastdnn.kernels.settings import SETTINGS
 from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS, update
-from fastdnn.kernels.workspace import SETTINGS
 
 DTYPES = [np.float32, np.float64]
 RATE, MOMENTUM, BETA_1, BETA_2, EPSILON = 0.01, 0.9, 0.9, 0.999, 1e-8

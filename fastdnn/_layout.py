@@ -1,0 +1,189 @@
+"""Where all that a training step or a prediction works on lies in memory."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fastdnn._parameters import Parameters
+from fastdnn.kernels.activations import ACTIVATION_CODES, ACTIVATIONS
+from fastdnn.kernels.exchange import LINE_BYTES
+from fastdnn.kernels.matmul import SCRATCH_BYTES
+from fastdnn.kernels.workspace import N_IN, N_OUT, WT_START
+
+# Positions are rounded up to whole cache lines of 16 float32.
+_ALIGNMENT = 16
+# Processors fetch ahead of what they read. Lines of another worker that come along like that
+# have to be asked for again before it writes them; so arrays of a team lie so many elements
+# apart, and the rows of its shards.
+_ARRAYS_APART, _SHARDS_APART = 8192, 2048
+
+
+class Workspace:
+    """Hands out positions in a buffer whose size is known only at the end.
+
+    Parameters
+    ----------
+    is_shared : bool, default=False
+        Whether several workers write to it, each to its own arrays or rows.
+    """
+
+    def __init__(self, is_shared: bool = False) -> None:
+        self.size = 0
+        self._apart = _ARRAYS_APART if is_shared else 0
+
+    def take(self, count: int) -> int:
+        """Return the position of `count` elements."""
+        start = self.size
+        self.size += aligned(count) + self._apart
+        return start
+
+
+def aligned(count: int) -> int:
+    """Round up to whole cache lines."""
+    return -(-count // _ALIGNMENT) * _ALIGNMENT
+
+
+def aligned_zeros(count: int, dtype: np.dtype) -> np.ndarray:
+    """Return zeros that start on a cache line."""
+    spare = _ALIGNMENT * 4 // dtype.itemsize * 2
+    buffer = np.zeros(count + spare, dtype=dtype)
+    offset = -(buffer.ctypes.data // dtype.itemsize) % spare
+    return buffer[offset : offset + count]
+
+
+def lay_out_samples(
+    table: np.ndarray,
+    workspace: Workspace,
+    n_rows: int,
+    n_features: int,
+    n_targets: int,
+    n_weights: int,
+) -> None:
+    """Lay out the gathered rows of X, Y and the sample weights."""
+    gaps = _gaps(table, n_rows)
+    table["x_start"] = workspace.take(n_rows * n_features + gaps)
+    table["y_start"] = workspace.take(n_rows * n_targets + gaps)
+    table["w_start"] = workspace.take(n_rows * n_weights)
+
+
+def layer_table(
+    table: np.ndarray,
+    parameters: Parameters,
+    activations: Sequence[str],
+    n_rows: int,
+    workspace: Workspace,
+    *,
+    with_deltas: bool,
+) -> list[list[int]]:
+    """Lay out all layers; `lay_out_transposed` completes the rows where there are deltas."""
+    rows = []
+    gaps = _gaps(table, n_rows)
+    for l, name in enumerate(activations):
+        n_in, n_out = parameters.coefs[l].shape
+        size = n_rows * n_out + gaps
+        a_start = workspace.take(size)
+        keeps_input = ACTIVATIONS[name].keeps_input
+        rows.append(
+            [
+                n_in,
+                n_out,
+                parameters.coef_starts[l],
+                parameters.intercept_starts[l],
+                a_start,
+                workspace.take(size) if keeps_input else a_start,
+                workspace.take(size) if with_deltas else a_start,
+                a_start,
+                ACTIVATION_CODES[name],
+            ]
+        )
+    return rows
+
+
+def keep_shards_apart(table: np.ndarray) -> None:
+    """Leave room between the rows of one shard and the next."""
+    table["shard_gap"] = _SHARDS_APART
+
+
+def _gaps(table: np.ndarray, n_rows: int) -> int:
+    """Return how many elements the gaps between the shards of `n_rows` rows take."""
+    n_shards = -(-n_rows // int(table["shard_rows"][0]))
+    return (n_shards - 1) * int(table["shard_gap"][0])
+
+
+def lay_out_gradients(
+    table: np.ndarray, workspace: Workspace, first: int, last: int, n_shards: int
+) -> None:
+    """Lay out every shard's gradient of theta from `first` to before `last`."""
+    size = aligned(last - first) + int(table["shard_gap"][0])
+    table["gradient_size"] = size
+    table["gradient_start"] = workspace.take(n_shards * size) - first
+
+
+def partial_table(n_rows: int) -> np.ndarray:
+    """Return the table of partial results, each row a cache line."""
+    return aligned_zeros(8 * n_rows, np.dtype(np.float64)).reshape(n_rows, 8)
+
+
+def lay_out_transposed(layers: list[list[int]], workspace: Workspace, n_copies: int) -> int:
+    """Lay out copies of all transposed weights; return how far apart they are."""
+    first = workspace.size
+    for layer in layers[1:]:
+        layer[WT_START] = workspace.take(layer[N_IN] * layer[N_OUT])
+    size = workspace.size - first
+    for _ in range(n_copies - 1):
+        workspace.take(size)
+    return size
+
+
+def lay_out_scratch(
+    table: np.ndarray, workspace: Workspace, n_workers: int, largest_block: int
+) -> None:
+    """Lay out the gradient of a block, and a part of it, for each worker."""
+    size = 2 * aligned(largest_block) + int(table["shard_gap"][0])
+    table["scratch_size"] = size
+    table["scratch_start"] = workspace.take(n_workers * size)
+
+
+def lay_out_product_scratch(
+    table: np.ndarray, workspace: Workspace, n_workers: int, dtype: np.dtype
+) -> None:
+    """Lay out what matrix products copy parts of large operands into, for each worker."""
+    size = SCRATCH_BYTES // dtype.itemsize
+    table["product_size"] = size
+    table["product_start"] = workspace.take(n_workers * size)
+
+
+def block_table(
+    parameters: Parameters, cuts: Sequence[tuple[int, int, int]]
+) -> tuple[np.ndarray, int]:
+    """Lay out blocks, each the layer, the first row and the number of rows; then all biases.
+
+    Returns the table for `Network.blocks` and the size of a mailbox.
+    """
+    per_line = LINE_BYTES // parameters.theta.itemsize - 1
+    rows, slot = [], 0
+    for l, first, n_rows in cuts:
+        n_out = parameters.coefs[l].shape[1]
+        start, size = parameters.coef_starts[l] + first * n_out, n_rows * n_out
+        rows.append((l, first, n_rows, start, size, slot))
+        slot += -(-size // per_line) * (per_line + 1)
+    n_biases = parameters.n_biases
+    rows.append((-1, 0, 0, parameters.n_weights, n_biases, slot))
+    slot += -(-n_biases // per_line) * (per_line + 1)
+    return np.array(rows, dtype=np.int64), slot
+
+
+def lay_out_exchange(
+    table: np.ndarray,
+    workspace: Workspace,
+    parameters: Parameters,
+    n_shards: int,
+    n_workers: int,
+    mailbox: int,
+) -> None:
+    """Lay out mailboxes of so many elements, and the workers' own copies of theta."""
+    table["mail_size"] = mailbox
+    table["gradient_mail_start"] = workspace.take(n_shards * mailbox)
+    table["weight_mail_start"] = workspace.take(n_workers * mailbox)
+    table["replica_size"] = size = aligned(parameters.theta.size) + _SHARDS_APART
+    table["replica_start"] = workspace.take((n_workers - 1) * size)
