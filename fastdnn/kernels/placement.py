@@ -78,15 +78,16 @@ def note_processor(team, place):
 def move_apart(team, places, worker, n_workers, run):
     """Move this worker to a processor where no other one of its team was seen last.
 
-    Only if it shares its own, there is such a processor, and it has not been moved in this
-    run: where there are fewer processors than workers, it would never end.
+    Only if it shares its own with a worker before it (two that give way to each other would
+    meet again), there is such a processor, and it has not been moved in this run: where
+    there are fewer processors than workers, it would never end.
     """
     place = places + worker * PLACE_SIZE
     mine = team[place + _PROCESSOR]
-    n_here = 0
-    for other in range(n_workers):
-        n_here += team[places + other * PLACE_SIZE + _PROCESSOR] == mine
-    if mine <= 0 or n_here < 2 or team[place + _MOVED_IN] == run:
+    n_before = 0
+    for other in range(worker):
+        n_before += team[places + other * PLACE_SIZE + _PROCESSOR] == mine
+    if mine <= 0 or n_before == 0 or team[place + _MOVED_IN] == run:
         return
     team[place + _MOVED_IN] = run
     if get_affinity(team, place + _ALLOWED) < 0:

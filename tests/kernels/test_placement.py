@@ -18,6 +18,7 @@ pytestmark = [
 ]
 
 FIRST = 8  # where the places start
+MINE = FIRST + PLACE_SIZE  # that of worker 1
 
 
 @numba.njit
@@ -27,9 +28,9 @@ def where():
 
 @numba.njit
 def move_from(team, run):
-    """Move worker 0, if worker 1 was seen where it runs; return the processor before."""
-    note_processor(team, FIRST)
-    move_apart(team, FIRST, 0, 2, run)
+    """Move worker 1, if worker 0 was seen where it runs; return where it is then."""
+    note_processor(team, MINE)
+    move_apart(team, FIRST, 1, 2, run)
     return current_processor()
 
 
@@ -43,9 +44,9 @@ def in_a_thread(function):
 
 
 def team_with(other):
-    """Return a team of two whose worker 1 was seen on the processor `other`."""
+    """Return a team of two whose worker 0 was seen on the processor `other`."""
     team = np.zeros(FIRST + 2 * PLACE_SIZE, dtype=np.int64)
-    team[FIRST + PLACE_SIZE] = other + 1
+    team[FIRST] = other + 1
     return team
 
 
@@ -66,16 +67,33 @@ def test_a_worker_that_shares_its_processor_moves_and_may_still_run_anywhere():
         for attempt in range(1, 1000):
             team = team_with(where())
             after = move_from(team, attempt)
-            if team[FIRST + 1] == attempt:
+            if team[MINE + 1] == attempt:
                 return team, after, os.sched_getaffinity(0)
         return None
 
     team, after, allowed_after = in_a_thread(share)
     assert allowed_after == allowed
-    noted, other = team[FIRST] - 1, team[FIRST + PLACE_SIZE] - 1
+    noted, other = team[MINE] - 1, team[FIRST] - 1
     assert noted != other
     assert noted in allowed
     assert after in allowed
+
+
+def test_the_first_of_those_who_share_stays():
+    @numba.njit
+    def move_first(team):
+        note_processor(team, FIRST)
+        move_apart(team, FIRST, 0, 2, 1)
+
+    def try_to_move():
+        team = team_with(-1)
+        team[MINE] = where() + 1
+        move_first(team)
+        return team
+
+    team = in_a_thread(try_to_move)
+    assert team[FIRST] > 0
+    assert not team[FIRST + 1 : MINE].any()
 
 
 @pytest.mark.parametrize("reason", ["alone", "moved", "no room"])
@@ -86,14 +104,14 @@ def test_a_worker_stays(reason):
         os.sched_setaffinity(0, {here})
         team = team_with(here if reason != "alone" else -1)
         if reason == "moved":
-            team[FIRST + 1] = 7  # in this very run
+            team[MINE + 1] = 7  # in this very run
         after = move_from(team, 7)
         return team, after, os.sched_getaffinity(0)
 
     team, after, allowed = in_a_thread(try_to_move)
     assert after == here
     assert allowed == {here}
-    assert team[FIRST] == here + 1
-    assert team[FIRST + 1] == (0 if reason == "alone" else 7)
+    assert team[MINE] == here + 1
+    assert team[MINE + 1] == (0 if reason == "alone" else 7)
     # It has looked where it might go, or has not.
-    assert team[FIRST + 8 : FIRST + PLACE_SIZE].any() == (reason == "no room")
+    assert team[MINE + 8 : MINE + PLACE_SIZE].any() == (reason == "no room")
