@@ -57,7 +57,7 @@ def delta_product(D, W, W_transposed, D_prev, scratch):
 @numba.njit(nogil=True)
 def gradient_product(A, D, dW, scratch):
     for _ in range(CALLS):
-        linear_gradient(A, 0, D, dW, scratch)
+        linear_gradient(A, 0, D, dW, scratch, 0)
 
 
 @numba.njit(nogil=True)

@@ -12,6 +12,7 @@ from fastdnn.kernels.linear import linear_gradient
 from fastdnn.kernels.sparse import csr_weight_gradient
 from fastdnn.kernels.transpose import transpose_rows
 from fastdnn.kernels.updates import update
+from fastdnn.kernels.views import address
 from fastdnn.kernels.workspace import (
     BLOCK_FIRST,
     BLOCK_LAYER,
@@ -102,7 +103,10 @@ def step_block(s, real, position, task, n_rows, n_shards, t, scale, worker):
             _sparse_gradient(s, real, position, D, first, dW)
         else:
             A = layer_input(s, real, position, l, 0, n_rows)
-            linear_gradient(A, first, D, dW, product_scratch(s, real, worker))
+            product_memory, claimed = product_scratch(s, real, worker), 0
+            if s.n_workers > 1:  # all of them have read the weights
+                claimed = address(worker_parameters(s, real, worker), block[BLOCK_START])
+            linear_gradient(A, first, D, dW, product_memory, claimed)
     squares = _step(s, real, task, grad, t, scale, scale * s.alpha, worker)
     partial_sums(s)[task, BLOCK_SQUARES] = squares
     if l > 0 and s.transposed_size == 0:

@@ -35,12 +35,12 @@ def linear_delta(D, W, W_transposed, D_prev, scratch):
 
 
 @kernel
-def linear_gradient(A, first, D, dW, scratch):
-    """Write rows `first`... of ``A.T @ D`` into `dW`."""
+def linear_gradient(A, first, D, dW, scratch, claimed):
+    """Write rows `first`... of ``A.T @ D`` into `dW`; `claimed` as in `matmul.multiply`."""
     if D.shape[1] == 1:
         _transpose_times_column(A, first, D, dW)
     else:
-        _transpose_product(A, first, D, dW, scratch)
+        _transpose_product(A, first, D, dW, scratch, claimed)
 
 
 def _scratch_address(scratch):  # needs jit
@@ -67,6 +67,7 @@ def _matrix_product(A, W, b, Z, floor, scratch):  # needs jit
         n_out,
         n_in,
         _scratch_address(scratch),
+        0,
     )
 
 
@@ -78,7 +79,7 @@ def _matrix_product_by_numpy(A, W, b, Z, floor, scratch):
     Z[floor >= Z] = floor  # not where Z is NaN
 
 
-def _transpose_product(A, first, D, dW, scratch):  # needs jit
+def _transpose_product(A, first, D, dW, scratch, claimed):  # needs jit
     """Write rows `first`... of ``A.T @ D`` into `dW`."""
     n_rows, n_in = A.shape
     if BOUNDS_CHECKED and not (
@@ -96,11 +97,12 @@ def _transpose_product(A, first, D, dW, scratch):  # needs jit
         dW.shape[1],
         n_rows,
         _scratch_address(scratch),
+        claimed,
     )
 
 
 @np.errstate(invalid="ignore", over="ignore")
-def _transpose_product_by_numpy(A, first, D, dW, scratch):
+def _transpose_product_by_numpy(A, first, D, dW, scratch, claimed):
     dW[:] = A[:, first : first + dW.shape[0]].T @ D
 
 

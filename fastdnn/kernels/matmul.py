@@ -16,6 +16,7 @@ import numpy as np
 
 from fastdnn._jit import kernel
 from fastdnn.kernels.tiles import (
+    claim,
     copy_panel,
     half_lanes_here,
     itemsize_of,
@@ -64,14 +65,16 @@ def _copy_left(like, a, a_step, out, n_rows, n_steps, tile_rows):  # needs jit
 
 @kernel
 def multiply(
-    floor, a, a_strides, b, bias, c, n_rows, n_columns, n_inner, scratch
+    floor, a, a_strides, b, bias, c, n_rows, n_columns, n_inner, scratch, claimed
 ):  # needs jit
     """Write ``max(a @ b + bias, floor)`` to address `c`, row after row.
 
     `a`, `b`, `bias` and `c` are addresses, 0 for no bias, of elements of the type of
     `floor`. The left operand has its rows and its inner steps `a_strides` elements apart;
     the right one lies row after row. `scratch` is the address of `SCRATCH_BYTES`, or 0 for
-    none.
+    none. `claimed` is that of a matrix as large as `c` which this core is going to write and
+    others have read, or 0 for none: its cache lines are asked for tile by tile, so that the
+    product does not wait for them, and the writes then do not either.
     """
     itemsize, tile_rows = itemsize_of(floor), tile_rows_here()
     a_row, a_step = a_strides
@@ -93,22 +96,24 @@ def multiply(
                 _copy_left(floor, left, a_step, copied, rows, steps, tile_rows)
                 left, layout = copied, (1, tile_rows, tile_rows * steps)
             start = (bias, 0) if k == 0 else (out, n_columns)
+            now = claimed + i * n_columns * itemsize if claimed != 0 and k == 0 else 0
             # Sums that are not complete yet have no floor.
             lowest = floor if k + steps == n_inner else type(floor)(-np.inf)
             right = b + k * n_columns * itemsize
             _multiply_block(
-                lowest, left, layout, right, start, out, rows, n_columns, steps, panel
+                lowest, left, layout, right, start, out, rows, n_columns, steps, panel, now
             )
 
 
 @kernel
 def _multiply_block(
-    floor, a, layout, b, start, c, n_rows, n_columns, n_steps, panel
+    floor, a, layout, b, start, c, n_rows, n_columns, n_steps, panel, claimed
 ):  # needs jit
     """Write ``max(start + a @ b, floor)`` to address `c`, for an inner dimension of one block.
 
     `layout` has the distances of rows, inner steps and tiles of the left operand. `start`
-    is an address, 0 for zeros, and the distance of its rows. `panel` is scratch or 0.
+    is an address, 0 for zeros, and the distance of its rows. `panel` is scratch or 0,
+    `claimed` a matrix as large as `c` or 0.
     """
     itemsize, lanes, tile_rows = itemsize_of(floor), lanes_here(floor), tile_rows_here()
     a_row, a_step, a_tile = layout
@@ -139,6 +144,10 @@ def _multiply_block(
             if start_address != 0:
                 first = start_address + (i * start_row + column) * itemsize
             rows = min(tile_rows, n_rows - i)
+            if claimed != 0:
+                for r in range(i, i + rows):
+                    for j in range(column, min(n_columns, column + width * lanes), lanes):
+                        claim(claimed + (r * n_columns + j) * itemsize)
             if n_columns < lanes:
                 part_of_vector(
                     floor, left, a_row, a_step, right, b_row,

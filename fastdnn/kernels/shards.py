@@ -115,7 +115,7 @@ def _make_weight_gradient(s, real, position, shard, l, first, D, worker):
     if s.gradient_by_shard:
         A = layer_input(s, real, position, l, first, D.shape[0])
         dW = weight_gradient(s, real, l, shard)
-        linear_gradient(A, 0, D, dW, product_scratch(s, real, worker))
+        linear_gradient(A, 0, D, dW, product_scratch(s, real, worker), 0)
 
 
 @kernel

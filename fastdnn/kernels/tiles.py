@@ -314,7 +314,21 @@ def _copy_panel(typingctx, real, source, source_row, out, n_rows, last):  # need
     return types.void(real, *[types.intp] * 5), codegen
 
 
+def _claim(typingctx, address):  # needs jit
+    """Define a write of what is there already, by which this core owns the cache line."""
+
+    def codegen(context, builder, signature, args):
+        word = builder.inttoptr(args[0], ir.IntType(32).as_pointer())
+        # Atomic, so that LLVM does not remove it; a plain load and a plain store.
+        value = builder.load_atomic(word, "monotonic", 4)
+        builder.store_atomic(value, word, "monotonic", 4)
+        return context.get_dummy_value()
+
+    return types.void(types.intp), codegen
+
+
 if JIT_ENABLED:  # needs jit
+    claim = emitted(_claim)
     tile_rows_here = emitted(_tile_rows)
     lanes_here = emitted(_lanes)
     half_lanes_here = emitted(_half_lanes)
@@ -326,5 +340,5 @@ if JIT_ENABLED:  # needs jit
     three_half_vectors = emitted(_tile(3, of_halves=True))
     copy_panel = emitted(_copy_panel)
 else:  # NumPy takes the place of products, see fastdnn.kernels.linear
-    tile_rows_here = lanes_here = half_lanes_here = itemsize_of = copy_panel = None
+    claim = tile_rows_here = lanes_here = half_lanes_here = itemsize_of = copy_panel = None
     three_half_vectors = three_vectors = two_vectors = one_vector = part_of_vector = None

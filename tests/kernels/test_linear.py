@@ -6,6 +6,7 @@ import pytest
 
 from fastdnn.kernels.linear import linear_delta, linear_forward, linear_gradient
 from fastdnn.kernels.matmul import INNER_BLOCK, SCRATCH_BYTES
+from fastdnn.kernels.views import address
 
 
 @numba.njit
@@ -20,7 +21,12 @@ def delta(D, W, W_transposed, D_prev, scratch):
 
 @numba.njit
 def gradient(A, first, D, dW, scratch):
-    linear_gradient(A, first, D, dW, scratch)
+    linear_gradient(A, first, D, dW, scratch, 0)
+
+
+@numba.njit
+def gradient_and_claim(A, first, D, dW, scratch, claimed):
+    linear_gradient(A, first, D, dW, scratch, address(claimed, 0))
 
 
 def scratch_for(dtype):
@@ -96,6 +102,24 @@ def test_gradient_of_blocks_equals_numpy(n_rows, n_in, n_out, dtype):
         dW, buffer = guarded(dtype, last - first, n_out)
         gradient(A, first, D, dW, no_scratch(dtype))
         assert_written(dW, buffer, A64[:, first:last].T @ D64, n_rows)
+
+
+@pytest.mark.needs_jit
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("n_rows", "n_in", "n_out"), [(9, 7, 5), (130, 64, 70), (40, 33, 530)]
+)
+def test_what_a_product_claims_keeps_its_values(sizes, dtype):
+    n_rows, n_in, n_out = sizes
+    (A, _, _, D), _ = operands(n_rows, n_in, n_out, dtype)
+    expected, got = np.empty((n_in, n_out), dtype), np.empty((n_in, n_out), dtype)
+    claimed, buffer = guarded(dtype, n_in, n_out)
+    claimed[:] = np.arange(claimed.size).reshape(claimed.shape)
+    before = buffer.copy()
+    gradient(A, 0, D, expected, scratch_for(dtype))
+    gradient_and_claim(A, 0, D, got, scratch_for(dtype), claimed)
+    np.testing.assert_array_equal(got, expected)
+    np.testing.assert_array_equal(buffer, before)
 
 
 # Right operands whose rows are long enough to be copied: whole panels, one and two vectors
