@@ -106,9 +106,7 @@ def test_gradient_of_blocks_equals_numpy(n_rows, n_in, n_out, dtype):
 
 @pytest.mark.needs_jit
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(
-    ("n_rows", "n_in", "n_out"), [(9, 7, 5), (130, 64, 70), (40, 33, 530)]
-)
+@pytest.mark.parametrize("sizes", [(9, 7, 5), (130, 64, 70), (40, 33, 530)], ids=str)
 def test_what_a_product_claims_keeps_its_values(sizes, dtype):
     n_rows, n_in, n_out = sizes
     (A, _, _, D), _ = operands(n_rows, n_in, n_out, dtype)
