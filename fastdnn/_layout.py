@@ -136,10 +136,10 @@ def lay_out_transposed(layers: list[list[int]], workspace: Workspace, n_copies: 
 
 
 def lay_out_scratch(
-    table: np.ndarray, workspace: Workspace, n_workers: int, largest_block: int
+    table: np.ndarray, workspace: Workspace, n_workers: int, size: int
 ) -> None:
-    """Lay out the gradient of a block, and a part of it, for each worker."""
-    size = 2 * aligned(largest_block) + int(table["shard_gap"][0])
+    """Lay out the scratch in which each worker makes the gradient of a block."""
+    size = aligned(size) + int(table["shard_gap"][0])
     table["scratch_size"] = size
     table["scratch_start"] = workspace.take(n_workers * size)
 

@@ -223,7 +223,9 @@ def plan_training(
     table["transposed_size"] = transposed_size if by_shard else 0  # 0: one copy for all
     if exchanges:
         lay_out_exchange(table, workspace, parameters, n_shards, n_workers, mailbox)
-    lay_out_scratch(table, workspace, n_workers, int(blocks[:, BLOCK_SIZE].max()))
+    largest_block = int(blocks[:, BLOCK_SIZE].max())
+    # A sum, and beside it what was taken from a mailbox to be added.
+    lay_out_scratch(table, workspace, n_workers, largest_block * (2 if exchanges else 1))
     lay_out_product_scratch(table, workspace, n_workers, dtype)
     table["shards_together"] = (
         1 if by_shard else _shards_together(shard_rows, n_shards, n_workers)
