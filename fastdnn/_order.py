@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastdnn._random import shuffle_like_numpy
+from fastdnn._random import shuffle_epochs_like_numpy
 from fastdnn._samples import AS_THEY_LIE, Samples
 
 # Positions that are made in advance at most: 1 MiB of them.
@@ -48,8 +48,5 @@ class VisitOrder:
         """Write the orders of the next epochs, each shuffled from the one before."""
         if self._random_state is None:
             return
-        for epoch in range(n_epochs):
-            if epoch != self._latest:
-                self._epochs[epoch] = self._epochs[self._latest]
-            shuffle_like_numpy(self._random_state, self._epochs[epoch])
-            self._latest = epoch
+        shuffle_epochs_like_numpy(self._random_state, self._epochs, self._latest, n_epochs)
+        self._latest = n_epochs - 1

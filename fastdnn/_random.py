@@ -10,7 +10,7 @@ from numpy.random.bit_generator import ISeedSequence
 from sklearn.utils import check_random_state
 
 from fastdnn._jit import JIT_ENABLED
-from fastdnn.kernels.shuffle import N_KEYS, shuffle
+from fastdnn.kernels.shuffle import N_KEYS, shuffle_epochs
 
 
 class _NoSeed(ISeedSequence):
@@ -40,22 +40,32 @@ def random_state_of(seed: Any) -> np.random.RandomState:
     return random_state
 
 
-def shuffle_like_numpy(random_state: np.random.RandomState, order: np.ndarray) -> None:
-    """Do what ``random_state.shuffle(order)`` does, with the same draws.
+def shuffle_epochs_like_numpy(
+    random_state: np.random.RandomState, epochs: np.ndarray, latest: int, n_epochs: int
+) -> None:
+    """Do for each epoch what ``random_state.shuffle(order)`` does, with the same draws.
 
     Parameters
     ----------
     random_state : RandomState
         Advanced as NumPy would advance it.
-    order : ndarray of int64 of shape (n,)
-        C-contiguous; shuffled in place.
+    epochs : ndarray of int64 of shape (most_epochs, n)
+        C-contiguous; the first `n_epochs` rows are written, each the one before it shuffled.
+    latest : int
+        The row that the first of them is shuffled from.
+    n_epochs : int
+        How many.
     """
     generator = random_state._bit_generator
-    if not _can_be_compiled(type(generator)) or order.size > 2**32:
-        random_state.shuffle(order)
+    if not _can_be_compiled(type(generator)) or epochs.shape[1] > 2**32:
+        for epoch in range(n_epochs):
+            epochs[epoch] = epochs[latest]
+            random_state.shuffle(epochs[epoch])
+            latest = epoch
         return
     with generator.lock:
-        shuffle(generator.ctypes.state_address, order)
+        address = generator.ctypes.state_address
+        shuffle_epochs(address, epochs, latest, n_epochs, np.empty(N_KEYS, np.int64))
 
 
 @functools.cache

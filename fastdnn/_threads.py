@@ -1,5 +1,7 @@
 """Worker teams on Python threads, and how many threads a workload is offered."""
 
+import functools
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -39,6 +41,18 @@ def threads_offered(n_threads: int | None, pays: bool) -> int:
     backend, _ = get_active_backend()
     if getattr(backend, "nesting_level", 0):
         return 1
+    return _usable_cpus()
+
+
+def _usable_cpus() -> int:
+    """Return `joblib.cpu_count()`, which reads files for a quarter of a millisecond."""
+    affinity = frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    return _count_cpus(affinity, os.environ.get("LOKY_MAX_CPU_COUNT"))
+
+
+@functools.lru_cache(maxsize=16)
+def _count_cpus(affinity: frozenset[int] | None, limit: str | None) -> int:
+    # Besides its arguments, the count depends on the limit of a container, which stays.
     return joblib.cpu_count()
 
 

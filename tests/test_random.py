@@ -6,20 +6,24 @@ from sklearn.utils import check_random_state
 
 from fastdnn import _random
 from fastdnn._jit import JIT_ENABLED
-from fastdnn._random import random_state_of, shuffle_like_numpy
-from fastdnn.kernels.shuffle import N_KEYS, shuffle
+from fastdnn._random import random_state_of, shuffle_epochs_like_numpy
+from fastdnn.kernels.shuffle import N_KEYS, shuffle_epochs
 
 SIZES = [0, 1, 2, 3, 4, 5, 8, 9, 255, 256, 257, N_KEYS, 1797]
 
 
+@pytest.mark.parametrize("latest", [0, 2])
 @pytest.mark.parametrize("n", SIZES)
-def test_every_draw_is_numpys(n):
+def test_every_draw_is_numpys(n, latest):
     numpys, ours = np.random.RandomState(n), np.random.RandomState(n)
-    for _ in range(3):
-        expected, order = np.arange(n), np.arange(n)
+    epochs = np.arange(4 * n).reshape(4, n)
+    expected = epochs[latest].copy()
+    last = epochs[3].copy()
+    shuffle_epochs_like_numpy(ours, epochs, latest, 3)
+    for epoch in epochs[:3]:
         numpys.shuffle(expected)
-        shuffle_like_numpy(ours, order)
-        np.testing.assert_array_equal(order, expected)
+        np.testing.assert_array_equal(epoch, expected)
+    np.testing.assert_array_equal(epochs[3], last)
     np.testing.assert_array_equal(ours.bytes(64), numpys.bytes(64))
 
 
@@ -27,19 +31,21 @@ def test_every_draw_is_numpys(n):
 def test_the_kernel_draws_like_numpy_with_and_without_jit(n):
     numpys, generator = np.random.RandomState(5), np.random.MT19937()
     generator.state = numpys.get_state(legacy=False)
-    expected, order = np.arange(n), np.arange(n)
+    expected, epochs = np.arange(n), np.arange(n).reshape(1, n)
     numpys.shuffle(expected)
-    shuffle(generator.ctypes.state_address, order)
-    np.testing.assert_array_equal(order, expected)
+    scratch = np.empty(N_KEYS, np.int64)
+    shuffle_epochs(generator.ctypes.state_address, epochs, 0, 1, scratch)
+    np.testing.assert_array_equal(epochs[0], expected)
     assert generator.random_raw() == int(numpys.randint(2**32, dtype=np.uint32))
 
 
 def test_other_bit_generators_shuffle_by_numpy():
     numpys, ours = (np.random.RandomState(np.random.PCG64(1)) for _ in range(2))
-    expected, order = np.arange(50), np.arange(50)
-    numpys.shuffle(expected)
-    shuffle_like_numpy(ours, order)
-    np.testing.assert_array_equal(order, expected)
+    expected, epochs = np.arange(50), np.arange(100).reshape(2, 50)
+    shuffle_epochs_like_numpy(ours, epochs, 0, 2)
+    for epoch in epochs:
+        numpys.shuffle(expected)
+        np.testing.assert_array_equal(epoch, expected)
 
 
 def test_numpys_mersenne_twister_lies_as_expected():

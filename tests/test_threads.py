@@ -1,5 +1,6 @@
 """Worker teams, when they pay, and how many threads a workload is offered."""
 
+import os
 import threading
 import time
 
@@ -233,6 +234,18 @@ def test_the_users_number_counts(with_jit):
 
 def test_by_default_the_processors_of_this_process_are_offered(with_jit):
     assert threads_offered(None, True) == joblib.cpu_count()
+
+
+def test_processors_taken_from_this_process_later_are_not_offered(with_jit, monkeypatch):
+    threads_offered(None, True)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
+    assert threads_offered(None, True) == 1
+
+
+def test_the_limit_of_joblib_may_be_set_later(with_jit, monkeypatch):
+    threads_offered(None, True)
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    assert threads_offered(None, True) == 1
 
 
 @pytest.mark.parametrize("backend", ["threading", "loky"])

@@ -7,8 +7,8 @@ positions from the last to the second and draws each one's partner by rejection.
 
 import numpy as np
 
-from fastdnn._jit import entry_point, kernel
-from fastdnn.kernels.views import vector_at
+from fastdnn._jit import entry_point, kernel, loop_kernel
+from fastdnn.kernels.views import vector, vector_at
 
 N_KEYS, _SHIFT = 624, 397
 _UPPER, _LOWER, _TWIST = 0x80000000, 0x7FFFFFFF, 0x9908B0DF
@@ -35,13 +35,20 @@ def _generate(keys):
     keys[last] = _twisted(np.int64(keys[last]), np.int64(keys[0]), np.int64(keys[_SHIFT - 1]))
 
 
-@entry_point
-def shuffle(state, order):
-    """Shuffle `order`, of at most 2**32 int64, by the Mersenne Twister at address `state`.
+@loop_kernel
+def _temper(keys, position, draws):
+    """Write the random numbers that the keys from `position` on stand for into `draws`."""
+    for k in range(draws.size):
+        y = np.int64(keys[position + k])
+        y ^= y >> 11
+        y ^= (y << 7) & 0x9D2C5680
+        y ^= (y << 15) & 0xEFC60000
+        draws[k] = y ^ (y >> 18)
 
-    There lie its 624 keys and the position of the next one, all as uint32.
-    """
-    memory = vector_at(np.uint32(0), state, 0, N_KEYS + 1)
+
+@kernel
+def _shuffle(memory, order, draws):
+    """Shuffle one order; `draws` is scratch for `N_KEYS` int64."""
     position = np.int64(memory[N_KEYS])
     i = order.size - 1
     mask = 0
@@ -51,18 +58,47 @@ def shuffle(state, order):
         if position == N_KEYS:
             _generate(memory)
             position = np.int64(0)
-        y = np.int64(memory[position])
-        position += 1
-        y ^= y >> 11
-        y ^= (y << 7) & 0x9D2C5680
-        y ^= (y << 15) & 0xEFC60000
-        y ^= y >> 18
-        j = y & mask
-        # A rejected draw swaps `i` with itself and draws again: no branch to mispredict.
-        is_accepted = j <= i
-        partner = j if is_accepted else i
-        order[i], order[partner] = order[partner], order[i]
-        i -= np.int64(is_accepted)
-        if i == mask >> 1:
-            mask >>= 1
+        n_draws = N_KEYS - position
+        _temper(memory, position, vector(draws, 0, n_draws))
+        k = 0
+        while k < n_draws and i > 0:
+            # Accepted draws are put one after the other, in the place of those already seen;
+            # a rejected one is overwritten by the next: no branch to mispredict. Positions
+            # are unsigned, so that numba does not look for negative ones.
+            first, n_accepted, half = i, 0, mask >> 1
+            while k < n_draws and i > half:
+                j = draws[np.uint64(k)] & mask
+                draws[np.uint64(n_accepted)] = j
+                is_accepted = int(j <= i)
+                n_accepted += is_accepted
+                i -= is_accepted
+                k += 1
+            if i == half:
+                mask = half
+            # Swapped in a loop of its own, where no read waits for the decision above.
+            for r in range(n_accepted):
+                a, b = np.uint64(first - r), np.uint64(draws[r])
+                order[a], order[b] = order[b], order[a]
+        position += k
     memory[N_KEYS] = np.uint32(position)
+
+
+@entry_point
+def shuffle_epochs(state, epochs, latest, n_epochs, draws):
+    """Write the orders of the next epochs into the first rows of `epochs`, int64.
+
+    Each is the one before, shuffled; the first comes from row `latest`, as it is left by the
+    last call. The orders have at most 2**32 elements. At address `state` lies a Mersenne
+    Twister: its 624 keys and the position of the next one, all as uint32. `draws` is scratch
+    for `N_KEYS` int64.
+    """
+    memory = vector_at(np.uint32(0), state, 0, N_KEYS + 1)
+    n_rows = epochs.shape[1]
+    for epoch in range(n_epochs):
+        order = vector(epochs, epoch * n_rows, n_rows)
+        if epoch != latest:
+            before = vector(epochs, latest * n_rows, n_rows)
+            for i in range(n_rows):
+                order[i] = before[i]
+        _shuffle(memory, order, draws)
+        latest = epoch

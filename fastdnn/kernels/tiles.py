@@ -18,9 +18,10 @@ from fastdnn._jit import JIT_ENABLED, emitted
 # Rows of the output that a tile has at most.
 _MAX_TILE_ROWS = 8
 
-# Processors that take a vector in two halves, so that half of one costs half as much. There
-# 10 columns of float32 are a third faster as three halves than as two vectors that overlap.
-_SPLITTING_PROCESSORS = ("znver1",)
+# Processors that take a vector in two halves, so that half of one costs half as much: AMD's
+# first with AVX2 and its first with AVX-512. There a vector and a few columns more are a
+# fifth to a third faster as three halves than as two vectors that overlap.
+_SPLITTING_PROCESSORS = ("znver1", "znver4")
 
 _INDEX = ir.IntType(64)
 
@@ -129,36 +130,46 @@ class _TileCodegen:  # needs jit
         n_rows, n_inner, n_valid = rest
         if self._of_halves and not _splits_vectors(context):
             return context.get_dummy_value()
-        self._builder = builder
+        self._context, self._builder = context, builder
         self._real = context.get_data_type(signature.args[0])
         self._itemsize = signature.args[0].bitwidth // 8
         self._n_lanes = _vector_bytes(context) // self._itemsize // (1 + self._of_halves)
         self._vector = ir.VectorType(self._real, self._n_lanes)
         self._mask: Any = self._valid_lanes(n_valid) if self._is_partial else None
 
-        bottom = builder.sub(n_rows, _INDEX(1))
-        rows = []
-        for r in range(_rows_of_tile(context)):
-            is_inside = builder.icmp_signed("<", _INDEX(r), bottom)
-            rows.append(builder.select(is_inside, _INDEX(r), bottom))
         offsets = [_INDEX(j * self._n_lanes) for j in range(self._n_vectors)]
         offsets[-1] = last
-        a_rows = [self._move(a, builder.mul(r, a_row)) for r in rows]
-        c_rows = [self._move(c, builder.mul(r, c_row)) for r in rows]
 
         def load_start():
-            starts = [self._move(start, builder.mul(r, start_row)) for r in rows]
-            return [self._load_row(address, offsets) for address in starts]
+            rows = self._rows(start_row, n_rows)
+            return [self._load_row(builder.add(start, row), offsets) for row in rows]
 
         sums = self._load_unless_zero(start, load_start)
-        sums = self._accumulate(sums, a_rows, a_step, b, b_row, offsets, n_inner)
+        a_rows = self._rows(a_row, n_rows)
+        sums = self._accumulate(sums, a, a_rows, a_step, b, b_row, offsets, n_inner)
         sums = self._raise_to(floor, sums)
-        for address, row in zip(c_rows, sums, strict=True):
+        # Not before: there are not registers for the addresses of all rows.
+        c_rows = self._rows(c_row, n_rows)
+        for c_offset, row in zip(c_rows, sums, strict=True):
             for j, value in enumerate(row):
-                self._store(value, self._move(address, offsets[j]), j)
+                self._store(value, self._move(builder.add(c, c_offset), offsets[j]), j)
         return context.get_dummy_value()
 
-    def _accumulate(self, sums, a_rows, a_step, b, b_row, offsets, n_inner):
+    def _rows(self, distance, n_rows):
+        """Return how many bytes into its matrix each row of the tile begins.
+
+        Past `n_rows` it is the last one again.
+        """
+        builder = self._builder
+        distance = builder.mul(distance, _INDEX(self._itemsize))
+        rows = [_INDEX(0)]
+        for r in range(1, _rows_of_tile(self._context)):
+            is_inside = builder.icmp_signed("<", _INDEX(r), n_rows)
+            step = builder.select(is_inside, distance, _INDEX(0))
+            rows.append(builder.add(rows[-1], step))
+        return rows
+
+    def _accumulate(self, sums, a, a_rows, a_step, b, b_row, offsets, n_inner):
         """Walk through the inner dimension, at least one step; return the new sums."""
         builder = self._builder
         before = builder.block
@@ -173,8 +184,9 @@ class _TileCodegen:  # needs jit
         )
         right = self._load_row(self._move(b, b_offset), offsets)
         results = []
-        for address, row in zip(a_rows, phis, strict=True):
-            pointer = builder.inttoptr(self._move(address, a_offset), self._real.as_pointer())
+        a_now = self._move(a, a_offset)
+        for a_row, row in zip(a_rows, phis, strict=True):
+            pointer = builder.inttoptr(builder.add(a_now, a_row), self._real.as_pointer())
             left = self._spread(builder.load(pointer))
             pairs = zip(right, row, strict=True)
             results.append([builder.call(multiply_add, [left, x, y]) for x, y in pairs])
@@ -186,7 +198,8 @@ class _TileCodegen:  # needs jit
             for phi, x, y in zip(phi_row, first, result, strict=True):
                 phi.add_incoming(x, before)
                 phi.add_incoming(y, body)
-        builder.cbranch(builder.icmp_signed("<", next_step, n_inner), body, after)
+        is_more = builder.icmp_signed("<", next_step, n_inner)
+        _keep_as_written(builder.module, builder.cbranch(is_more, body, after))
         builder.position_at_end(after)
         return results
 
@@ -280,6 +293,17 @@ class _TileCodegen:  # needs jit
         first = self._builder.insert_element(empty, scalar, ir.IntType(32)(0))
         zeros = ir.Constant(ir.VectorType(ir.IntType(32), self._n_lanes), None)
         return self._builder.shuffle_vector(first, empty, zeros)
+
+
+def _keep_as_written(module, branch):  # needs jit
+    """Tell LLVM not to unroll the loop that ends in `branch`.
+
+    There are no registers for the addresses of two steps: it would keep them in memory.
+    """
+    option = ir.MetaDataString(module, "llvm.loop.unroll.disable")
+    loop = module.add_metadata([module.add_metadata([option])])
+    loop.operands = (loop, *loop.operands[-1:])  # LLVM wants loops to begin with themselves
+    branch.set_metadata("llvm.loop", loop)
 
 
 def _copy_panel(typingctx, real, source, source_row, out, n_rows, last):  # needs jit
