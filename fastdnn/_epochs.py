@@ -15,6 +15,8 @@ from fastdnn.kernels.settings import point_to
 _SECONDS_PER_RUN = 0.08
 # Assumed before the first run has been timed.
 _FLOPS_PER_SECOND = 1e10
+# Numbers that are converted at a time: they stay in cache.
+_NUMBERS_AT_ONCE = 2**15
 # Epochs of a run over rows that are visited as they lie.
 _MOST_EPOCHS = 1000
 
@@ -53,9 +55,7 @@ class EpochRunner:
 
         self._team = Team(plan.columns["n_workers"], network.team, work)
         n_weights = int(plan.table["n_weights"][0])
-        weights = network.theta[:n_weights].astype(np.float64)
-        # Not a dot product: BLAS would make its rounding depend on BLAS's threads.
-        plan.table["weight_squares"] = np.square(weights, out=weights).sum()
+        plan.table["weight_squares"] = _sum_of_squares(network.theta[:n_weights])
         flops = 6.0 * n_weights * self._batch_size
         self._batches_per_run = max(1, int(_FLOPS_PER_SECOND * _SECONDS_PER_RUN / flops))
 
@@ -112,3 +112,13 @@ class EpochRunner:
         if 2 * n_batches >= self._batches_per_run:
             growth = min(2.0, _SECONDS_PER_RUN / max(seconds, 1e-9))
             self._batches_per_run = max(1, int(n_batches * growth))
+
+
+def _sum_of_squares(numbers: np.ndarray) -> float:
+    """Add up in float64, piece by piece: a copy of all numbers would be fresh memory."""
+    total = 0.0
+    for first in range(0, numbers.size, _NUMBERS_AT_ONCE):
+        piece = numbers[first : first + _NUMBERS_AT_ONCE].astype(np.float64)
+        # Not a dot product: BLAS would make its rounding depend on BLAS's threads.
+        total += float(np.square(piece, out=piece).sum())
+    return total

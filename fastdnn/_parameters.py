@@ -5,6 +5,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 
+# Numbers that are drawn at a time: they stay in cache.
+_DRAWS_AT_ONCE = 2**15
+
+
 class Parameters:
     """Weights and biases of a network as views into one flat vector.
 
@@ -79,7 +83,11 @@ def glorot_uniform_like_sklearn(
     factor = 2.0 if activation in ("logistic", "sigmoid") else 6.0
     for W, b in zip(parameters.coefs, parameters.intercepts, strict=True):
         bound = np.sqrt(factor / sum(W.shape))
-        W[:] = random_state.uniform(-bound, bound, W.shape)
+        # A few rows at a time: all that is drawn at once would be fresh memory.
+        n_together = max(1, _DRAWS_AT_ONCE // W.shape[1])
+        for first in range(0, len(W), n_together):
+            rows = W[first : first + n_together]
+            rows[:] = random_state.uniform(-bound, bound, rows.shape)
         b[:] = random_state.uniform(-bound, bound, b.shape)
 
 
