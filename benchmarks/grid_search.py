@@ -49,10 +49,8 @@ _BACKENDS = ["threading", "loky"]
 _JOBS = 2
 
 
-def search(Estimator: type, backend: str, epochs: int) -> float:
+def search(Estimator: type, backend: str, X: np.ndarray, y: np.ndarray, epochs: int) -> float:
     """Search the grid and return the best mean score."""
-    X, y = load_digits(return_X_y=True)
-    X = StandardScaler().fit_transform(X)
     model = Estimator(max_iter=epochs, n_iter_no_change=10_000, random_state=0)
     with warnings.catch_warnings(), parallel_config(backend=backend):
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -120,8 +118,10 @@ def main() -> None:
     arguments = parser.parse_args()
     # Worker processes do not inherit the filters of this one.
     os.environ["PYTHONWARNINGS"] = "ignore"
+    X, y = load_digits(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
     runs = {
-        (who, backend): functools.partial(search, Estimator, backend, arguments.epochs)
+        (who, backend): functools.partial(search, Estimator, backend, X, y, arguments.epochs)
         for who, Estimator in _ESTIMATORS.items()
         for backend in _BACKENDS
     }

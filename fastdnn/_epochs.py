@@ -13,8 +13,8 @@ from fastdnn.kernels.settings import point_to
 
 # The engine is left this often, so that Ctrl-C and progress reports work.
 _SECONDS_PER_RUN = 0.08
-# Assumed before the first run has been timed.
-_FLOPS_PER_SECOND = 1e10
+# Assumed before the first run has been timed; of a team less, so that it is soon timed.
+_FLOPS_PER_SECOND, _FLOPS_PER_SECOND_OF_TEAM = 2.5e10, 1e10
 # Numbers that are converted at a time: they stay in cache.
 _NUMBERS_AT_ONCE = 2**15
 # Epochs of a run over rows that are visited as they lie.
@@ -57,7 +57,8 @@ class EpochRunner:
         n_weights = int(plan.table["n_weights"][0])
         plan.table["weight_squares"] = _sum_of_squares(network.theta[:n_weights])
         flops = 6.0 * n_weights * self._batch_size
-        self._batches_per_run = max(1, int(_FLOPS_PER_SECOND * _SECONDS_PER_RUN / flops))
+        rate = _FLOPS_PER_SECOND if plan.n_workers == 1 else _FLOPS_PER_SECOND_OF_TEAM
+        self._batches_per_run = max(1, int(rate * _SECONDS_PER_RUN / flops))
 
     def __enter__(self) -> "EpochRunner":
         self._team.__enter__()

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-
 # Numbers that are drawn at a time: they stay in cache.
 _DRAWS_AT_ONCE = 2**15
 

@@ -3,13 +3,14 @@
 from typing import Any
 
 import numpy as np
-from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.base import _fit_context
 from sklearn.neural_network import MLPClassifier
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from fastdnn import _interchange
+from fastdnn._accuracy import AccuracyMixin
 from fastdnn._estimator import BaseDNN
 from fastdnn._labels import (
     find_classes,
@@ -19,7 +20,7 @@ from fastdnn._labels import (
 )
 
 
-class DNNClassifier(ClassifierMixin, BaseDNN):
+class DNNClassifier(AccuracyMixin, BaseDNN):
     """Multi-layer perceptron classifier with a compiled training engine.
 
     A drop-in for :class:`sklearn.neural_network.MLPClassifier`: parameters, defaults and

@@ -1,0 +1,49 @@
+"""The score of a classifier: scikit-learn's accuracy, at once where labels are plain.
+
+scikit-learn knows every kind of labels, and looks for each of them: several times as long as
+a thousand samples take to predict, and a twelfth of a grid search over small networks.
+"""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+
+
+def are_plain_labels(y: Any, predicted: np.ndarray) -> bool:
+    """Return whether `y` has one label a sample, of the kind of those predicted."""
+    return (
+        type(y) is np.ndarray
+        and y.ndim == 1
+        and y.shape == predicted.shape
+        and y.size > 0
+        and y.dtype.kind == predicted.dtype.kind
+        and y.dtype.kind in "biuU"
+    )
+
+
+class AccuracyMixin(ClassifierMixin):
+    """A scikit-learn classifier whose `score` does not look for kinds of labels in vain."""
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy on the given samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Their classes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample.
+
+        Returns
+        -------
+        float
+            Share of the samples that are predicted right; of several labels a sample, all.
+        """
+        if sample_weight is None and type(y) is np.ndarray and y.ndim == 1:
+            predicted = self.predict(X)
+            if are_plain_labels(y, predicted):
+                return float(np.average(predicted == y))
+        return super().score(X, y, sample_weight=sample_weight)
