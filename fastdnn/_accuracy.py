@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
 
 
-def are_plain_labels(y: Any, predicted: np.ndarray) -> bool:
+def are_plain_labels(y: Any, predicted: Any) -> bool:
     """Return whether `y` has one label a sample, of the kind of those predicted."""
     return (
         type(y) is np.ndarray
+        and type(predicted) is np.ndarray
         and y.ndim == 1
         and y.shape == predicted.shape
         and y.size > 0
@@ -42,8 +44,7 @@ class AccuracyMixin(ClassifierMixin):
         float
             Share of the samples that are predicted right; of several labels a sample, all.
         """
-        if sample_weight is None and type(y) is np.ndarray and y.ndim == 1:
-            predicted = self.predict(X)
-            if are_plain_labels(y, predicted):
-                return float(np.average(predicted == y))
-        return super().score(X, y, sample_weight=sample_weight)
+        predicted = self.predict(X)
+        if sample_weight is None and are_plain_labels(y, predicted):
+            return float(np.average(predicted == y))
+        return float(accuracy_score(y, predicted, sample_weight=sample_weight))

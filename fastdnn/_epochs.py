@@ -15,6 +15,8 @@ from fastdnn.kernels.settings import point_to
 _SECONDS_PER_RUN = 0.08
 # Assumed before the first run has been timed; of a team less, so that it is soon timed.
 _FLOPS_PER_SECOND, _FLOPS_PER_SECOND_OF_TEAM = 2.5e10, 1e10
+# What a batch takes besides its products, as so many operations.
+_FLOPS_OF_BATCH = 5e4
 # Numbers that are converted at a time: they stay in cache.
 _NUMBERS_AT_ONCE = 2**15
 # Epochs of a run over rows that are visited as they lie.
@@ -56,7 +58,7 @@ class EpochRunner:
         self._team = Team(plan.columns["n_workers"], network.team, work)
         n_weights = int(plan.table["n_weights"][0])
         plan.table["weight_squares"] = _sum_of_squares(network.theta[:n_weights])
-        flops = 6.0 * n_weights * self._batch_size
+        flops = 6.0 * n_weights * self._batch_size + _FLOPS_OF_BATCH
         rate = _FLOPS_PER_SECOND if plan.n_workers == 1 else _FLOPS_PER_SECOND_OF_TEAM
         self._batches_per_run = max(1, int(rate * _SECONDS_PER_RUN / flops))
 

@@ -46,7 +46,7 @@ class VisitOrder:
 
     def prepare(self, n_epochs: int) -> None:
         """Write the orders of the next epochs, each shuffled from the one before."""
-        if self._random_state is None:
+        if self._random_state is None or n_epochs == 0:
             return
         shuffle_epochs_like_numpy(self._random_state, self._epochs, self._latest, n_epochs)
         self._latest = n_epochs - 1

@@ -83,7 +83,7 @@ def glorot_uniform_like_sklearn(
     for W, b in zip(parameters.coefs, parameters.intercepts, strict=True):
         bound = np.sqrt(factor / sum(W.shape))
         # A few rows at a time: all that is drawn at once would be fresh memory.
-        n_together = max(1, _DRAWS_AT_ONCE // W.shape[1])
+        n_together = max(1, _DRAWS_AT_ONCE // max(1, W.shape[1]))
         for first in range(0, len(W), n_together):
             rows = W[first : first + n_together]
             rows[:] = random_state.uniform(-bound, bound, rows.shape)

@@ -46,13 +46,17 @@ def threads_offered(n_threads: int | None, pays: bool) -> int:
 
 def _usable_cpus() -> int:
     """Return `joblib.cpu_count()`, which reads files for a quarter of a millisecond."""
-    affinity = frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    try:
+        affinity = frozenset(os.sched_getaffinity(0))
+    except (AttributeError, NotImplementedError):  # as on Windows
+        return joblib.cpu_count()
     return _count_cpus(affinity, os.environ.get("LOKY_MAX_CPU_COUNT"))
 
 
 @functools.lru_cache(maxsize=16)
-def _count_cpus(affinity: frozenset[int] | None, limit: str | None) -> int:
-    # Besides its arguments, the count depends on the limit of a container, which stays.
+def _count_cpus(affinity: frozenset[int], limit: str | None) -> int:
+    # Besides its arguments, the count depends on the limit of a container: a new one that it
+    # is given while it runs is not noticed.
     return joblib.cpu_count()
 
 

@@ -2,17 +2,21 @@
 
 import numpy as np
 import pytest
-from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 
+from fastdnn import _accuracy
 from fastdnn._accuracy import AccuracyMixin, are_plain_labels
 
 
 class Repeats(AccuracyMixin):
-    """Predicts what it is given."""
+    """Predicts what it is given, and counts how often."""
+
+    def __init__(self):
+        self.n_predictions = 0
 
     def predict(self, X):
-        return np.asarray(X)
+        self.n_predictions += 1
+        return X
 
 
 NUMBERS, OTHERS = np.array([3, 1, 4, 1, 5]), np.array([3, 1, 1, 1, 4])
@@ -33,7 +37,7 @@ def test_plain_labels_have_scikit_learns_accuracy_without_its_checks(
 ):
     assert are_plain_labels(y, predicted)
     expected = accuracy_score(y, predicted)
-    monkeypatch.setattr(ClassifierMixin, "score", None)  # is not called
+    monkeypatch.setattr(_accuracy, "accuracy_score", None)  # is not called
     score = Repeats().score(predicted, y)
     assert type(score) is float
     assert score == expected
@@ -48,12 +52,15 @@ def test_plain_labels_have_scikit_learns_accuracy_without_its_checks(
         (NUMBERS, OTHERS.astype(float)),
         (NUMBERS.astype(str).astype(object), OTHERS.astype(str).astype(object)),
         (np.eye(5, dtype=int), np.tri(5, dtype=int)),
+        (NUMBERS.tolist(), OTHERS),
     ],
-    ids=["list", "column", "float", "objects", "several labels"],
+    ids=["list", "column", "float", "objects", "several labels", "predicted list"],
 )
 def test_other_labels_are_left_to_scikit_learn(predicted, y):
     assert not are_plain_labels(y, predicted)
-    assert Repeats().score(predicted, y) == accuracy_score(y, predicted)
+    model = Repeats()
+    assert model.score(predicted, y) == accuracy_score(y, predicted)
+    assert model.n_predictions == 1
 
 
 def test_weights_count():

@@ -16,7 +16,7 @@ def test_orders_are_numpys_one_shuffle_after_the_other(rows, together):
     order = VisitOrder(samples, np.random.RandomState(3), together)
     assert order.positions.size == together * samples.n_rows
     random_state, expected = np.random.RandomState(3), np.arange(samples.n_rows)
-    for n_epochs in (together, 1, together):
+    for n_epochs in (together, 1, 0, together):
         order.prepare(n_epochs)
         for epoch in order.positions.reshape(-1, samples.n_rows)[:n_epochs]:
             random_state.shuffle(expected)

@@ -242,6 +242,14 @@ def test_processors_taken_from_this_process_later_are_not_offered(with_jit, monk
     assert threads_offered(None, True) == 1
 
 
+def test_systems_without_affinity_have_the_processors_that_joblib_counts(
+    with_jit, monkeypatch
+):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 3)
+    assert threads_offered(None, True) == 3
+
+
 def test_the_limit_of_joblib_may_be_set_later(with_jit, monkeypatch):
     threads_offered(None, True)
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")

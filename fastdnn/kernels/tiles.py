@@ -18,8 +18,8 @@ from fastdnn._jit import JIT_ENABLED, emitted
 # Rows of the output that a tile has at most.
 _MAX_TILE_ROWS = 8
 
-# Processors that take a vector in two halves, so that half of one costs half as much: AMD's
-# first with AVX2 and its first with AVX-512. There a vector and a few columns more are a
+# Processors that take a vector in two halves, so that half of one costs half as much: Zen 1
+# the vectors of AVX2, Zen 4 those of AVX-512. There a vector and a few columns more are a
 # fifth to a third faster as three halves than as two vectors that overlap.
 _SPLITTING_PROCESSORS = ("znver1", "znver4")
 
@@ -199,7 +199,7 @@ class _TileCodegen:  # needs jit
                 phi.add_incoming(x, before)
                 phi.add_incoming(y, body)
         is_more = builder.icmp_signed("<", next_step, n_inner)
-        _keep_as_written(builder.module, builder.cbranch(is_more, body, after))
+        _do_not_unroll(builder.module, builder.cbranch(is_more, body, after))
         builder.position_at_end(after)
         return results
 
@@ -295,14 +295,16 @@ class _TileCodegen:  # needs jit
         return self._builder.shuffle_vector(first, empty, zeros)
 
 
-def _keep_as_written(module, branch):  # needs jit
+def _do_not_unroll(module, branch):  # needs jit
     """Tell LLVM not to unroll the loop that ends in `branch`.
 
     There are no registers for the addresses of two steps: it would keep them in memory.
     """
     option = ir.MetaDataString(module, "llvm.loop.unroll.disable")
     loop = module.add_metadata([module.add_metadata([option])])
-    loop.operands = (loop, *loop.operands[-1:])  # LLVM wants loops to begin with themselves
+    # LLVM wants such a node to begin with itself. All loops of a module share it; it has no
+    # hash, so it cannot become part of other metadata.
+    loop.operands = (loop, *loop.operands[-1:])
     branch.set_metadata("llvm.loop", loop)
 
 
