@@ -118,7 +118,10 @@ class EpochRunner:
 
 
 def _sum_of_squares(numbers: np.ndarray) -> float:
-    """Add up in float64, piece by piece: a copy of all numbers would be fresh memory."""
+    """Add up the squares in float64.
+
+    Piece by piece: a copy of all numbers is fresh memory, which the system has to clear.
+    """
     total = 0.0
     for first in range(0, numbers.size, _NUMBERS_AT_ONCE):
         piece = numbers[first : first + _NUMBERS_AT_ONCE].astype(np.float64)

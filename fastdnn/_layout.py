@@ -6,7 +6,7 @@ import numpy as np
 
 from fastdnn._parameters import Parameters
 from fastdnn.kernels.activations import ACTIVATION_CODES, ACTIVATIONS
-from fastdnn.kernels.exchange import LINE_BYTES
+from fastdnn.kernels.lines import LINE_BYTES
 from fastdnn.kernels.matmul import SCRATCH_BYTES
 from fastdnn.kernels.workspace import N_IN, N_OUT, WT_START
 

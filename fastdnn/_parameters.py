@@ -82,7 +82,8 @@ def glorot_uniform_like_sklearn(
     factor = 2.0 if activation in ("logistic", "sigmoid") else 6.0
     for W, b in zip(parameters.coefs, parameters.intercepts, strict=True):
         bound = np.sqrt(factor / sum(W.shape))
-        # A few rows at a time: all that is drawn at once would be fresh memory.
+        # A few rows at a time: all that is drawn together is fresh memory, which the system
+        # has to clear.
         n_together = max(1, _DRAWS_AT_ONCE // max(1, W.shape[1]))
         for first in range(0, len(W), n_together):
             rows = W[first : first + n_together]

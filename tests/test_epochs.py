@@ -129,6 +129,17 @@ def test_epochs_in_one_run_change_no_bit(gather, sparse):
     np.testing.assert_array_equal(first.theta, expected[0])
 
 
+def test_the_first_run_ends_in_time_however_little_a_batch_has_to_multiply():
+    rng = np.random.default_rng(0)
+    sizes = (1, 1, 1)
+    samples = classification(rng, 4, sizes)
+    parameters = random_parameters(rng, sizes)
+    made = plan(parameters, ["tanh", "sigmoid"], "log_loss", "sgd", samples, batch_size=1)
+    with EpochRunner(made, samples, IN_ORDER) as runner:
+        # A batch takes less than ten microseconds, whatever its size: half a second.
+        assert 1_000 < runner._batches() < 50_000
+
+
 def test_as_many_epochs_at_once_as_there_are_orders_and_time(monkeypatch):
     rng = np.random.default_rng(0)
     sizes = (5, 6, 3)

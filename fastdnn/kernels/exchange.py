@@ -16,12 +16,8 @@ block in its queue; of its own shards, that worker reads the gradient where it w
 weights have a mailbox for every worker. No bit depends on any of this.
 """
 
-from typing import Any
-
-from llvmlite import ir
-from numba.core import cgutils, types
-
-from fastdnn._jit import JIT_ENABLED, emitted, kernel, loop_kernel
+from fastdnn._jit import kernel, loop_kernel
+from fastdnn.kernels.lines import LINE_BYTES, copy_lines
 from fastdnn.kernels.tiles import itemsize_of
 from fastdnn.kernels.views import address, vector
 from fastdnn.kernels.workspace import (
@@ -36,37 +32,6 @@ from fastdnn.kernels.workspace import (
     work_vector,
     worker_parameters,
 )
-
-#: A cache line, in bytes.
-LINE_BYTES = 64
-
-
-def _copy_lines(typingctx, like, source, source_step, out, out_step, n_lines):  # needs jit
-    """Define a copy of cache lines between addresses; steps to the next one in elements.
-
-    Where lines overlap, the later one counts.
-    """
-
-    def codegen(context, builder, signature, args):
-        _, source, source_step, out, out_step, n_lines = args
-        real = context.get_data_type(signature.args[0])
-        itemsize = signature.args[0].bitwidth // 8
-        line = ir.VectorType(real, LINE_BYTES // itemsize).as_pointer()
-        with cgutils.for_range(builder, n_lines) as loop:
-            pointers = []
-            for start, step in ((source, source_step), (out, out_step)):
-                offset = builder.mul(loop.index, builder.mul(step, step.type(itemsize)))
-                pointers.append(builder.inttoptr(builder.add(start, offset), line))
-            builder.store(builder.load(pointers[0], align=itemsize), pointers[1], itemsize)
-        return context.get_dummy_value()
-
-    return types.void(like, *[types.intp] * 5), codegen
-
-
-if JIT_ENABLED:  # needs jit
-    copy_lines: Any = emitted(_copy_lines)
-else:  # teams of one exchange nothing
-    copy_lines = None
 
 
 @loop_kernel

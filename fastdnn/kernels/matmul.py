@@ -15,8 +15,8 @@ wherever it lies: a row's result does not depend on the other rows of the batch.
 import numpy as np
 
 from fastdnn._jit import kernel
+from fastdnn.kernels.lines import LINE_BYTES, claim
 from fastdnn.kernels.tiles import (
-    claim,
     copy_panel,
     half_lanes_here,
     itemsize_of,
@@ -146,7 +146,8 @@ def _multiply_block(
             rows = min(tile_rows, n_rows - i)
             if claimed != 0:
                 for r in range(i, i + rows):
-                    for j in range(column, min(n_columns, column + width * lanes), lanes):
+                    end = min(n_columns, column + width * lanes)
+                    for j in range(column, end, LINE_BYTES // itemsize):
                         claim(claimed + (r * n_columns + j) * itemsize)
             if n_columns < lanes:
                 part_of_vector(

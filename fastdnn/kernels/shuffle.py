@@ -87,10 +87,9 @@ def _shuffle(memory, order, draws):
 def shuffle_epochs(state, epochs, latest, n_epochs, draws):
     """Write the orders of the next epochs into the first rows of `epochs`, int64.
 
-    Each is the one before, shuffled; the first comes from row `latest`, as it is left by the
-    last call. The orders have at most 2**32 elements. At address `state` lies a Mersenne
-    Twister: its 624 keys and the position of the next one, all as uint32. `draws` is scratch
-    for `N_KEYS` int64.
+    Each is the one before it, shuffled; the one before the first is in row `latest`. They
+    have at most 2**32 elements. At address `state` lies a Mersenne Twister: its 624 keys and
+    the position of the next one, all as uint32. `draws` is scratch for `N_KEYS` int64.
     """
     memory = vector_at(np.uint32(0), state, 0, N_KEYS + 1)
     n_rows = epochs.shape[1]

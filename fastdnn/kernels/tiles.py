@@ -301,10 +301,11 @@ def _do_not_unroll(module, branch):  # needs jit
     There are no registers for the addresses of two steps: it would keep them in memory.
     """
     option = ir.MetaDataString(module, "llvm.loop.unroll.disable")
-    loop = module.add_metadata([module.add_metadata([option])])
-    # LLVM wants such a node to begin with itself. All loops of a module share it; it has no
-    # hash, so it cannot become part of other metadata.
-    loop.operands = (loop, *loop.operands[-1:])
+    option = module.add_metadata([option])
+    loop = module.add_metadata([option])  # one for all loops of the module
+    # LLVM wants it to begin with itself. It has no hash, then, and cannot become part of
+    # other metadata.
+    loop.operands = (loop, option)
     branch.set_metadata("llvm.loop", loop)
 
 
@@ -340,21 +341,7 @@ def _copy_panel(typingctx, real, source, source_row, out, n_rows, last):  # need
     return types.void(real, *[types.intp] * 5), codegen
 
 
-def _claim(typingctx, address):  # needs jit
-    """Define a write of what is there already, by which this core owns the cache line."""
-
-    def codegen(context, builder, signature, args):
-        word = builder.inttoptr(args[0], ir.IntType(32).as_pointer())
-        # Atomic, so that LLVM does not remove it; a plain load and a plain store.
-        value = builder.load_atomic(word, "monotonic", 4)
-        builder.store_atomic(value, word, "monotonic", 4)
-        return context.get_dummy_value()
-
-    return types.void(types.intp), codegen
-
-
 if JIT_ENABLED:  # needs jit
-    claim = emitted(_claim)
     tile_rows_here = emitted(_tile_rows)
     lanes_here = emitted(_lanes)
     half_lanes_here = emitted(_half_lanes)
@@ -366,5 +353,5 @@ if JIT_ENABLED:  # needs jit
     three_half_vectors = emitted(_tile(3, of_halves=True))
     copy_panel = emitted(_copy_panel)
 else:  # NumPy takes the place of products, see fastdnn.kernels.linear
-    claim = tile_rows_here = lanes_here = half_lanes_here = itemsize_of = copy_panel = None
+    tile_rows_here = lanes_here = half_lanes_here = itemsize_of = copy_panel = None
     three_half_vectors = three_vectors = two_vectors = one_vector = part_of_vector = None

@@ -8,13 +8,13 @@ from fastdnn._epochs import EpochRunner
 from fastdnn._samples import Samples
 from fastdnn.kernels.blocks import step_biases, step_block
 from fastdnn.kernels.exchange import (
-    LINE_BYTES,
     copy_parameters,
     is_sent,
     put,
     take,
     take_weights,
 )
+from fastdnn.kernels.lines import LINE_BYTES
 from fastdnn.kernels.settings import settings_at
 from fastdnn.kernels.shards import train_shards
 from fastdnn.kernels.transpose import transpose_rows

@@ -1,0 +1,53 @@
+"""Cache lines: copies of them, and a core's wish to own one."""
+
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+
+from fastdnn._jit import JIT_ENABLED, emitted
+
+#: A cache line, in bytes.
+LINE_BYTES = 64
+
+
+def _copy_lines(typingctx, like, source, source_step, out, out_step, n_lines):  # needs jit
+    """Define a copy of cache lines between addresses; steps to the next one in elements.
+
+    Where lines overlap, the later one counts.
+    """
+
+    def codegen(context, builder, signature, args):
+        _, source, source_step, out, out_step, n_lines = args
+        real = context.get_data_type(signature.args[0])
+        itemsize = signature.args[0].bitwidth // 8
+        line = ir.VectorType(real, LINE_BYTES // itemsize).as_pointer()
+        with cgutils.for_range(builder, n_lines) as loop:
+            pointers = []
+            for start, step in ((source, source_step), (out, out_step)):
+                offset = builder.mul(loop.index, builder.mul(step, step.type(itemsize)))
+                pointers.append(builder.inttoptr(builder.add(start, offset), line))
+            builder.store(builder.load(pointers[0], align=itemsize), pointers[1], itemsize)
+        return context.get_dummy_value()
+
+    return types.void(like, *[types.intp] * 5), codegen
+
+
+def _claim(typingctx, address):  # needs jit
+    """Define a write of what is there already, by which this core owns the cache line."""
+
+    def codegen(context, builder, signature, args):
+        word = builder.inttoptr(args[0], ir.IntType(32).as_pointer())
+        # Atomic, so that LLVM does not remove it; a plain load and a plain store.
+        value = builder.load_atomic(word, "monotonic", 4)
+        builder.store_atomic(value, word, "monotonic", 4)
+        return context.get_dummy_value()
+
+    return types.void(types.intp), codegen
+
+
+if JIT_ENABLED:  # needs jit
+    copy_lines: Any = emitted(_copy_lines)
+    claim: Any = emitted(_claim)
+else:  # teams of one exchange nothing, and write what they alone have read
+    copy_lines = claim = None
