@@ -64,10 +64,10 @@ def assert_written(out, buffer, exact, n_terms):
     assert np.isnan(buffer).sum() == buffer.size - out.size
 
 
-# Below and above the rows of a tile, the lanes of a vector, and three vectors, for all
-# processors: tiles of 4 or 8 rows, vectors of 2 to 16 numbers.
+# Below and above the rows of a tile, the lanes of a vector, a vector and a half, and three
+# vectors, for all processors: tiles of 4 or 8 rows, vectors of 2 to 16 numbers.
 ROWS = [1, 3, 8, 9]
-UNITS = [1, 2, 5, 10, 16, 17, 48, 50, 66, 113]
+UNITS = [1, 2, 5, 10, 12, 16, 17, 24, 25, 48, 50, 66, 113]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
