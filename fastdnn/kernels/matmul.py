@@ -3,10 +3,10 @@
 BLAS is made for large matrices: it copies both operands into buffers before it multiplies
 them. The layers of a network for tables are small, and most of their products read their
 operands where they lie, by the tiles of `fastdnn.kernels.tiles`. Both the left operand and
-its transpose are read like that, at two strides. Only where rows of the right operand are
-long, and its panels therefore scattered over many pages and few sets of the caches, is each
-panel copied into one piece before all rows of the left operand pass by. So are the tiles of
-a transposed left operand whose inner steps share one set of the first-level cache.
+its transpose are read like that, at two strides. Only where the right operand is large, and
+its panels therefore scattered over many pages and few sets of the caches, is each panel
+copied into one piece before all rows of the left operand pass by. So are the tiles of a
+transposed left operand whose inner steps share one set of the first-level cache.
 
 Every element of the output is the sum of its products in the order of the inner dimension,
 wherever it lies: a row's result does not depend on the other rows of the batch.
@@ -30,17 +30,19 @@ from fastdnn.kernels.tiles import (
 )
 from fastdnn.kernels.views import vector_at
 
-#: Steps of the inner dimension between visits to the output. A panel of the right operand,
-#: of so many rows and three vectors, has to stay in the first-level cache while all rows of
-#: the left one pass by.
-INNER_BLOCK = 128
+# A panel of the right operand, three vectors wide, has to stay in the first-level cache while
+# all rows of the left one pass by.
+_PANEL_BYTES = 24 * 1024
 
-# Size of a panel on processors with the longest vectors, of 64 bytes.
-_PANEL_BYTES = INNER_BLOCK * 3 * 64
+# Steps of the inner dimension between visits to the output, where each of them is another
+# cache line of a transposed left operand, which has to stay there as well.
+_STEPS_OF_LINES = 128
 
-# Nothing is copied for fewer rows of the output. Panels are copied where rows of the right
-# operand have so many bytes.
-_ROWS_THAT_PAY, _BYTES_OF_LONG_ROW = 32, 2048
+# Panels are copied for so many rows of the output at least, from a right operand with rows of
+# so many bytes. A tile of few rows is done with a row of the panel in fewer cycles than the
+# second-level cache takes to send the next: for those, panels are copied as soon as the rows
+# between two visits are larger than the first-level cache.
+_ROWS_THAT_PAY, _BYTES_OF_LONG_ROW, _BYTES_OF_CACHE, _FEW_ROWS = 28, 2048, 32 * 1024, 4
 
 # Inner steps of a transposed left operand that lie a multiple of so many bytes apart share
 # one set of the first-level cache. Where so many columns make up for it, its rows are copied,
@@ -48,7 +50,7 @@ _ROWS_THAT_PAY, _BYTES_OF_LONG_ROW = 32, 2048
 _BYTES_OF_CONFLICT, _COLUMNS_THAT_PAY, _ROWS_TO_COPY = 4096, 64, 64
 
 #: Size of the scratch of a matrix product: a panel, and copied rows of float64.
-SCRATCH_BYTES = _PANEL_BYTES + INNER_BLOCK * _ROWS_TO_COPY * 8
+SCRATCH_BYTES = _PANEL_BYTES + _STEPS_OF_LINES * _ROWS_TO_COPY * 8
 
 
 @kernel
@@ -79,16 +81,26 @@ def multiply(
     itemsize, tile_rows = itemsize_of(floor), tile_rows_here()
     a_row, a_step = a_strides
     may_copy = scratch != 0 and n_rows >= _ROWS_THAT_PAY
-    is_long = n_columns * itemsize >= _BYTES_OF_LONG_ROW
-    panel = scratch if may_copy and is_long else 0
+    row_bytes = n_columns * itemsize
+    is_large = row_bytes >= _BYTES_OF_LONG_ROW or (
+        tile_rows <= _FEW_ROWS and min(n_inner, _STEPS_OF_LINES) * row_bytes > _BYTES_OF_CACHE
+    )
+    panel = scratch if may_copy and is_large else 0
     is_conflicting = a_row == 1 and a_step * itemsize % _BYTES_OF_CONFLICT == 0
     copies_left = may_copy and is_conflicting and n_columns >= _COLUMNS_THAT_PAY
     n_together = _ROWS_TO_COPY if copies_left else n_rows
+    most_steps = _PANEL_BYTES // (3 * lanes_here(floor) * itemsize)
+    if a_step != 1:
+        most_steps = min(most_steps, _STEPS_OF_LINES)
+    inner_block = n_inner
+    if n_inner > most_steps:
+        n_visits = (n_inner + most_steps - 1) // most_steps
+        inner_block = (n_inner + n_visits - 1) // n_visits
     for i in range(0, n_rows, n_together):
         rows = min(n_together, n_rows - i)
         out = c + i * n_columns * itemsize
-        for k in range(0, n_inner, INNER_BLOCK):
-            steps = min(INNER_BLOCK, n_inner - k)
+        for k in range(0, n_inner, inner_block):
+            steps = min(inner_block, n_inner - k)
             left = a + (i * a_row + k * a_step) * itemsize
             layout = a_row, a_step, tile_rows * a_row
             if copies_left:

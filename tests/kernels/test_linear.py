@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from fastdnn.kernels.linear import linear_delta, linear_forward, linear_gradient
-from fastdnn.kernels.matmul import INNER_BLOCK, SCRATCH_BYTES
+from fastdnn.kernels.matmul import SCRATCH_BYTES
+from fastdnn.kernels.tiles import tile_rows
 from fastdnn.kernels.views import address
 
 
@@ -64,6 +65,10 @@ def assert_written(out, buffer, exact, n_terms):
     assert np.isnan(buffer).sum() == buffer.size - out.size
 
 
+# More inner steps than there are between two visits to the output: at most 128 of a transposed
+# left operand, at most 512, with vectors of 16 bytes, of one that lies row after row.
+MANY_ROWS, MANY_UNITS = 131, 515
+
 # Below and above the rows of a tile, the lanes of a vector, a vector and a half, and three
 # vectors, for all processors: tiles of 4 or 8 rows, vectors of 2 to 16 numbers.
 ROWS = [1, 3, 8, 9]
@@ -72,7 +77,7 @@ UNITS = [1, 2, 5, 10, 12, 16, 17, 24, 25, 48, 50, 66, 113]
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_out", UNITS)
-@pytest.mark.parametrize("n_in", [1, 7, 16, INNER_BLOCK + 3])
+@pytest.mark.parametrize("n_in", [1, 7, 16, MANY_UNITS])
 @pytest.mark.parametrize("n_rows", ROWS)
 def test_forward_equals_numpy(n_rows, n_in, n_out, dtype):
     (A, W, b, _), (A64, W64, b64, _) = operands(n_rows, n_in, n_out, dtype)
@@ -95,7 +100,7 @@ def test_delta_equals_numpy(n_rows, n_in, n_out, dtype):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_out", UNITS)
 @pytest.mark.parametrize("n_in", [1, 7, 20])
-@pytest.mark.parametrize("n_rows", [*ROWS, INNER_BLOCK + 3])
+@pytest.mark.parametrize("n_rows", [*ROWS, MANY_ROWS])
 def test_gradient_of_blocks_equals_numpy(n_rows, n_in, n_out, dtype):
     (A, _, _, D), (A64, _, _, D64) = operands(n_rows, n_in, n_out, dtype)
     for first, last in [(0, n_in), (n_in // 2, n_in)]:
@@ -120,14 +125,15 @@ def test_what_a_product_claims_keeps_its_values(sizes, dtype):
     np.testing.assert_array_equal(buffer, before)
 
 
-# Right operands whose rows are long enough to be copied: whole panels, one and two vectors
-# left over, a last vector that overlaps the one before.
-LONG = [512, 544, 1000, 1025]
+# Right operands whose rows are long enough to be copied, the shorter ones on some processors
+# and if there are many: whole panels, one and two vectors left over, a last vector that
+# overlaps the one before.
+LONG = [96, 100, 512, 544, 1000, 1025]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_long", LONG)
-@pytest.mark.parametrize("n_inner", [1, INNER_BLOCK, INNER_BLOCK + 3])
+@pytest.mark.parametrize("n_inner", [1, 128, MANY_UNITS])
 @pytest.mark.parametrize("n_rows", [31, 32, 45])
 def test_copies_change_no_bit(n_rows, n_inner, n_long, dtype):
     (A, W, b, _), (A64, W64, b64, _) = operands(n_rows, n_inner, n_long, dtype)
@@ -146,7 +152,7 @@ def test_copies_change_no_bit(n_rows, n_inner, n_long, dtype):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_out", [70, 530])  # the longer rows are copied as panels as well
 @pytest.mark.parametrize("n_in", [512, 1024])  # rows of 4 KiB, and twice or half of that
-@pytest.mark.parametrize("n_rows", [1, INNER_BLOCK + 3])
+@pytest.mark.parametrize("n_rows", [1, MANY_ROWS])
 def test_copies_of_a_transposed_operand_change_no_bit(n_rows, n_in, n_out, dtype):
     (A, _, _, D), (A64, _, _, D64) = operands(n_rows, n_in, n_out, dtype)
     results, margin = [], 64
@@ -158,14 +164,16 @@ def test_copies_of_a_transposed_operand_change_no_bit(n_rows, n_in, n_out, dtype
         results.append(dW)
     np.testing.assert_array_equal(results[0], results[1])
     assert np.isnan(with_margin[-margin:]).all()
-    # Copied where the rows of A are a multiple of 4 KiB.
-    is_copied = A.strides[0] % 4096 == 0 or D.strides[0] >= 2048
+    # Copied where the rows of A are a multiple of 4 KiB, or those of D are long or, for tiles
+    # of few rows, fill more than the first-level cache.
+    is_large = tile_rows() <= 4 and min(n_rows, 128) * D.strides[0] > 32 * 1024
+    is_copied = A.strides[0] % 4096 == 0 or D.strides[0] >= 2048 or is_large
     assert np.isfinite(with_margin).any() == (is_copied and numba.config.DISABLE_JIT == 0)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_out", [1, 5, 17, 50, 113])
-@pytest.mark.parametrize("n_in", [7, INNER_BLOCK + 3])
+@pytest.mark.parametrize("n_in", [7, MANY_UNITS])
 @pytest.mark.parametrize("n_rows", ROWS)
 def test_floor_is_applied_to_complete_sums(n_rows, n_in, n_out, dtype):
     (A, W, b, _), _ = operands(n_rows, n_in, n_out, dtype)
@@ -181,7 +189,7 @@ def test_floor_is_applied_to_complete_sums(n_rows, n_in, n_out, dtype):
 
 @pytest.mark.needs_jit
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("n_in", "n_out"), [(30, 40), (7, 3), (INNER_BLOCK + 5, 113)])
+@pytest.mark.parametrize(("n_in", "n_out"), [(30, 40), (7, 3), (MANY_UNITS, 113)])
 def test_a_row_does_not_depend_on_the_others(n_in, n_out, dtype):
     (A, W, b, _), _ = operands(21, n_in, n_out, dtype)
     together, alone = np.empty((21, n_out), dtype), np.empty((1, n_out), dtype)
