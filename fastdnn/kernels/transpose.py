@@ -74,15 +74,19 @@ def _transpose_rows(W, first, n_rows, W_transposed):  # needs jit
     real = W.dtype.type(0)
     total_rows = W_transposed.shape[1]
     last = first + n_rows
-    whole_rows, whole_columns = last - n_rows % TILE, n_columns - n_columns % TILE
-    for i in range(first, whole_rows, TILE):
-        for j in range(0, whole_columns, TILE):
+    if n_rows < TILE or n_columns < TILE:
+        for i in range(first, last):
+            for j in range(n_columns):
+                W_transposed[j, i] = W[i, j]
+        return
+    # The last tile of a row or a column may overlap the one before it.
+    for tile_row in range(first, last, TILE):
+        i = min(tile_row, last - TILE)
+        for tile_column in range(0, n_columns, TILE):
+            j = min(tile_column, n_columns - TILE)
             source = address(W, i * n_columns + j)
             out = address(W_transposed, j * total_rows + i)
             _tile(real, source, n_columns, out, total_rows)
-    for i in range(first, last):
-        for j in range(whole_columns if i < whole_rows else 0, n_columns):
-            W_transposed[j, i] = W[i, j]
 
 
 def _transpose_rows_by_numpy(W, first, n_rows, W_transposed):
