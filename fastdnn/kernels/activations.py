@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from fastdnn._jit import kernel, loop_kernel, select
 from fastdnn.kernels import elementary
+from fastdnn.kernels.rows import multiply_by, subtract_largest, sum_of
 from fastdnn.kernels.views import vector
 
 # A prime takes the activation's output ``a = g(z)`` where that is enough, since then the
@@ -123,23 +124,15 @@ def _backward_from_input(g_prime: Callable) -> Any:
 @loop_kernel
 def softmax_forward(Z, A):
     """Write the softmax of each row of `A` into `A`; `Z` is the same memory."""
-    n_classes = A.shape[1]
-    for i in range(A.shape[0]):
-        largest = A[i, 0]
-        for j in range(1, n_classes):
-            largest = max(largest, A[i, j])
-        for j in range(n_classes):
-            A[i, j] -= largest
+    n_rows, n_classes = A.shape
     a = vector(A, 0, A.size)
+    for i in range(n_rows):
+        subtract_largest(vector(A, i * n_classes, n_classes))
     for i in range(a.size):  # all rows at once: one row is shorter than a vector
         a[i] = elementary.exp(a[i])
-    for i in range(A.shape[0]):
-        total = A.dtype.type(0)
-        for j in range(n_classes):
-            total += A[i, j]
-        scale = A.dtype.type(1) / total
-        for j in range(n_classes):
-            A[i, j] *= scale
+    for i in range(n_rows):
+        row = vector(A, i * n_classes, n_classes)
+        multiply_by(A.dtype.type(1) / sum_of(row), row)
 
 
 @loop_kernel

@@ -16,6 +16,7 @@ from typing import Any
 
 from fastdnn._jit import kernel, loop_kernel, select
 from fastdnn.kernels import elementary
+from fastdnn.kernels.rows import multiply_by, subtract_largest, sum_of
 from fastdnn.kernels.views import vector
 
 
@@ -89,41 +90,40 @@ def softmax_log_loss(Z, Y, w, cap, D, db):
 
     `Y` holds one class position a row, or a matrix of target probabilities like `Z`.
     """
-    n_classes = Z.shape[1]
-    by_position = Y.shape[1] == 1 and n_classes > 1
-    for i in range(Z.shape[0]):
-        largest = Z[i, 0]
-        for j in range(1, n_classes):
-            largest = max(largest, Z[i, j])
-        for j in range(n_classes):
-            Z[i, j] -= largest
+    n_rows, n_classes = Z.shape
     z, d = vector(Z, 0, Z.size), vector(D, 0, D.size)
+    for i in range(n_rows):
+        subtract_largest(vector(Z, i * n_classes, n_classes))
     for i in range(z.size):  # all rows at once: one row is shorter than a vector
         d[i] = elementary.exp(z[i])
     loss = 0.0
-    for i in range(Z.shape[0]):
-        weight = row_weight(w, i)
-        total = Z.dtype.type(0)
-        for j in range(n_classes):
-            total += D[i, j]
-        row_loss = Z.dtype.type(0)
-        target_sum = Z.dtype.type(1)
-        if by_position:
-            row_loss = -Z[i, int(Y[i, 0])]
-        else:
-            target_sum = Z.dtype.type(0)
+    if Y.shape[1] == 1 and n_classes > 1:
+        for i in range(n_rows):
+            weight, target = row_weight(w, i), i * n_classes + int(Y[i, 0])
+            row = vector(D, i * n_classes, n_classes)
+            target_z, total = z[target], sum_of(row)
+            multiply_by(weight / total, row)
+            d[target] -= weight
+            # Both logarithm and sum are left for a loop of whole vectors. Row i of Z is no
+            # longer needed, and with two classes or more it does not begin before 2 i.
+            z[2 * i], z[2 * i + 1] = total, target_z
+        highest = Z.dtype.type(cap)
+        for i in range(n_rows):
+            row_loss = elementary.log(z[2 * i]) - z[2 * i + 1]
+            loss += capped(row_loss, highest) * row_weight(w, i)
+    else:
+        for i in range(n_rows):
+            weight = row_weight(w, i)
+            row_loss, target_sum = Z.dtype.type(0), Z.dtype.type(0)
             for j in range(n_classes):
                 row_loss -= Y[i, j] * Z[i, j]
                 target_sum += Y[i, j]
-        loss += capped(row_loss + target_sum * math.log(total), cap) * weight
-        scale = weight * target_sum / total
-        for j in range(n_classes):
-            D[i, j] *= scale
-        if by_position:
-            D[i, int(Y[i, 0])] -= weight
-        else:
+            row = vector(D, i * n_classes, n_classes)
+            total = sum_of(row)
+            loss += capped(row_loss + target_sum * math.log(total), cap) * weight
+            multiply_by(weight * target_sum / total, row)
             for j in range(n_classes):
-                D[i, j] -= weight * Y[i, j]
+                row[j] -= weight * Y[i, j]
     add_column_sums(D, db)
     return loss
 

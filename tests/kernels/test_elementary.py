@@ -28,6 +28,7 @@ CASES = {
     "exp": Case(np.exp, -87.33, 88.37, 8.5e-8),
     "tanh": Case(np.tanh, -20.0, 20.0, 3.0e-7),
     "sigmoid": Case(special.expit, -87.0, 88.0, 1.5e-7),
+    "log": Case(np.log, 1e-30, 1000.0, 8.2e-8),
     "log1p": Case(np.log1p, 0.0, 1.0, 1.8e-7),
     # SciPy has no erf of higher precision; its own is within one eps.
     "erf": Case(lambda x: special.erf(x.astype(np.float64)), -20.0, 20.0, 4.5e-7),
