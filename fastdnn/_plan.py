@@ -41,6 +41,9 @@ _MIN_SHARD_ROWS, _MAX_SHARD_ROWS, _MIN_BLOCK_ROWS = 64, 256, 32
 _ROWS_TOGETHER = 256
 # Shards of a batch and blocks of a layer, unless they grow too large for the cache.
 _MAX_SHARES = 16
+# Deltas of a batch of so many bytes leave the second-level cache between two blocks that are
+# made from them: then a layer has fewer blocks.
+_BYTES_TO_REREAD, _MAX_BLOCKS_OF_LARGE = 384 * 1024, 8
 # Elements of a block whose gradient has only to be added up from the shards: its parts stay
 # in the first-level cache, and it takes about a microsecond.
 _ELEMENTS_TO_STEP = 2048
@@ -104,7 +107,9 @@ def _cut_blocks(
         if by_shard:
             height = -(-n_in // -(-W.size // _ELEMENTS_TO_STEP))
         else:
-            to_share = min(_MAX_SHARES, int(2.0 * batch_size * W.size / _FLOPS_PER_BLOCK))
+            is_large = batch_size * n_out * itemsize >= _BYTES_TO_REREAD
+            most = _MAX_BLOCKS_OF_LARGE if is_large else _MAX_SHARES
+            to_share = min(most, int(2.0 * batch_size * W.size / _FLOPS_PER_BLOCK))
             for_cache = -(-W.size * itemsize // _MAX_BLOCK_BYTES)
             height = max(_MIN_BLOCK_ROWS, _whole_tiles(n_in / max(1, to_share, for_cache)))
         for first in range(0, n_in, height):
@@ -225,7 +230,7 @@ def plan_training(
         lay_out_exchange(table, workspace, parameters, n_shards, n_workers, mailbox)
     largest_block = int(blocks[:, BLOCK_SIZE].max())
     # A sum, and beside it what was taken from a mailbox to be added.
-    lay_out_scratch(table, workspace, n_workers, largest_block * (2 if exchanges else 1))
+    lay_out_scratch(table, workspace, n_workers, largest_block * (3 if exchanges else 1))
     lay_out_product_scratch(table, workspace, n_workers, dtype)
     table["shards_together"] = (
         1 if by_shard else _shards_together(shard_rows, n_shards, n_workers)

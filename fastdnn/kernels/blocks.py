@@ -2,7 +2,6 @@
 
 from fastdnn._jit import kernel, loop_kernel
 from fastdnn.kernels.exchange import (
-    copy_vector,
     exchanges,
     is_sent,
     send_weights,
@@ -51,27 +50,37 @@ def _add_to(total, other):
         total[i] += other[i]
 
 
+@loop_kernel
+def _add(first, second, total):
+    for i in range(total.size):
+        total[i] = first[i] + second[i]
+
+
+@kernel
+def _part_of_gradient(s, real, task, shard, scratch):
+    """View a shard's gradient of one block, brought to `scratch` if it was sent."""
+    start, size = block_table(s)[task, BLOCK_START], block_table(s)[task, BLOCK_SIZE]
+    if not is_sent(s, shard, task):
+        return shard_gradient(s, real, shard, start, size)
+    part = work_vector(s, real, scratch, size)
+    take_gradient(s, real, shard, task, part)
+    return part
+
+
 @kernel
 def _sum_of_shards(s, real, task, n_shards, scratch, worker):
     """Return the sum of all shards' gradients of one block, in their order.
 
     It is written to position `scratch` of the workspace; that of one shard is where it was.
     """
-    block = block_table(s)[task]
-    start, size = block[BLOCK_START], block[BLOCK_SIZE]
+    size = block_table(s)[task, BLOCK_SIZE]
+    first = _part_of_gradient(s, real, task, 0, scratch + size)
     if n_shards == 1:
-        return shard_gradient(s, real, 0, start, size)
+        return first
     total = work_vector(s, real, scratch, size)
-    for shard in range(n_shards):
-        if is_sent(s, shard, task):
-            part = work_vector(s, real, scratch + size, size)
-            take_gradient(s, real, shard, task, part)
-        else:
-            part = shard_gradient(s, real, shard, start, size)
-        if shard == 0:
-            copy_vector(part, total)
-        else:
-            _add_to(total, part)
+    _add(first, _part_of_gradient(s, real, task, 1, scratch + 2 * size), total)
+    for shard in range(2, n_shards):
+        _add_to(total, _part_of_gradient(s, real, task, shard, scratch + size))
     return total
 
 
