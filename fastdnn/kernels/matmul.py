@@ -41,7 +41,7 @@ _STEPS_OF_LINES = 128
 # Panels are copied for so many rows of the output at least, from a right operand with rows of
 # so many bytes. A tile of few rows is done with a row of the panel in fewer cycles than the
 # second-level cache takes to send the next: for those, panels are copied as soon as the rows
-# between two visits are larger than the first-level cache.
+# between two visits fill the first-level cache.
 _ROWS_THAT_PAY, _BYTES_OF_LONG_ROW, _BYTES_OF_CACHE, _FEW_ROWS = 28, 2048, 32 * 1024, 4
 
 # Inner steps of a transposed left operand that lie a multiple of so many bytes apart share
@@ -83,7 +83,7 @@ def multiply(
     may_copy = scratch != 0 and n_rows >= _ROWS_THAT_PAY
     row_bytes = n_columns * itemsize
     is_large = row_bytes >= _BYTES_OF_LONG_ROW or (
-        tile_rows <= _FEW_ROWS and min(n_inner, _STEPS_OF_LINES) * row_bytes > _BYTES_OF_CACHE
+        tile_rows <= _FEW_ROWS and min(n_inner, _STEPS_OF_LINES) * row_bytes >= _BYTES_OF_CACHE
     )
     panel = scratch if may_copy and is_large else 0
     is_conflicting = a_row == 1 and a_step * itemsize % _BYTES_OF_CONFLICT == 0

@@ -79,14 +79,19 @@ def _transpose_rows(W, first, n_rows, W_transposed):  # needs jit
             for j in range(n_columns):
                 W_transposed[j, i] = W[i, j]
         return
-    # The last tile of a row or a column may overlap the one before it.
-    for tile_row in range(first, last, TILE):
-        i = min(tile_row, last - TILE)
+    # Tiles at the end may overlap those before. Two at a time, one below the other, write
+    # whole cache lines of the transpose.
+    for tile_row in range(first, last, 2 * TILE):
+        i, below = min(tile_row, last - TILE), min(tile_row + TILE, last - TILE)
         for tile_column in range(0, n_columns, TILE):
             j = min(tile_column, n_columns - TILE)
             source = address(W, i * n_columns + j)
             out = address(W_transposed, j * total_rows + i)
             _tile(real, source, n_columns, out, total_rows)
+            if below > i:
+                source = address(W, below * n_columns + j)
+                out = address(W_transposed, j * total_rows + below)
+                _tile(real, source, n_columns, out, total_rows)
 
 
 def _transpose_rows_by_numpy(W, first, n_rows, W_transposed):
