@@ -23,6 +23,7 @@ from fastdnn.kernels.tiles import (
     lanes_here,
     one_vector,
     part_of_vector,
+    rows_of_one_vector_here,
     three_half_vectors,
     three_vectors,
     tile_rows_here,
@@ -131,6 +132,9 @@ def _multiply_block(
     a_row, a_step, a_tile = layout
     start_address, start_row = start
     n_vectors = (n_columns + lanes - 1) // lanes
+    if n_vectors == 1:  # otherwise no tile has only one
+        tile_rows = rows_of_one_vector_here()
+        a_tile = tile_rows * a_row  # for so few columns nothing is copied
     vector = 0
     while vector < n_vectors:
         width = min(3, n_vectors - vector)

@@ -33,11 +33,15 @@ def _vector_bytes(context):  # needs jit
     return 32 if "+avx," in features else 16
 
 
-def _rows_of_tile(context):  # needs jit
-    """Return as many rows as fill the registers with three vectors each, a power of two."""
+def _rows_of_tile(context, n_vectors=3):  # needs jit
+    """Return as many rows as fill the registers with three vectors each, a power of two.
+
+    Tiles of one vector have the most rows: four sums would wait for each other, since an
+    addition takes as long as eight begin in.
+    """
     triple, _, features = context.codegen().magic_tuple()
     has_32_registers = "+avx512f" in features or triple.startswith(("aarch64", "arm64"))
-    return _MAX_TILE_ROWS if has_32_registers else _MAX_TILE_ROWS // 2
+    return _MAX_TILE_ROWS if has_32_registers or n_vectors == 1 else _MAX_TILE_ROWS // 2
 
 
 def _splits_vectors(context):  # needs jit
@@ -51,11 +55,14 @@ def tile_rows() -> int:
     return _rows_of_tile(cpu_target.target_context) if JIT_ENABLED else _MAX_TILE_ROWS
 
 
-def _tile_rows(typingctx):  # needs jit
-    def codegen(context, builder, signature, args):
-        return ir.Constant(_INDEX, _rows_of_tile(context))
+def _tile_rows(n_vectors):  # needs jit
+    def definition(typingctx):
+        def codegen(context, builder, signature, args):
+            return ir.Constant(_INDEX, _rows_of_tile(context, n_vectors))
 
-    return types.intp(), codegen
+        return types.intp(), codegen
+
+    return definition
 
 
 def _lanes(typingctx, real):  # needs jit
@@ -163,7 +170,7 @@ class _TileCodegen:  # needs jit
         builder = self._builder
         distance = builder.mul(distance, _INDEX(self._itemsize))
         rows = [_INDEX(0)]
-        for r in range(1, _rows_of_tile(self._context)):
+        for r in range(1, _rows_of_tile(self._context, self._n_vectors)):
             is_inside = builder.icmp_signed("<", _INDEX(r), n_rows)
             step = builder.select(is_inside, distance, _INDEX(0))
             rows.append(builder.add(rows[-1], step))
@@ -342,7 +349,8 @@ def _copy_panel(typingctx, real, source, source_row, out, n_rows, last):  # need
 
 
 if JIT_ENABLED:  # needs jit
-    tile_rows_here = emitted(_tile_rows)
+    tile_rows_here = emitted(_tile_rows(3))
+    rows_of_one_vector_here = emitted(_tile_rows(1))
     lanes_here = emitted(_lanes)
     half_lanes_here = emitted(_half_lanes)
     itemsize_of = emitted(_itemsize)
@@ -353,5 +361,6 @@ if JIT_ENABLED:  # needs jit
     three_half_vectors = emitted(_tile(3, of_halves=True))
     copy_panel = emitted(_copy_panel)
 else:  # NumPy takes the place of products, see fastdnn.kernels.linear
-    tile_rows_here = lanes_here = half_lanes_here = itemsize_of = copy_panel = None
+    tile_rows_here = rows_of_one_vector_here = lanes_here = half_lanes_here = None
+    itemsize_of = copy_panel = None
     three_half_vectors = three_vectors = two_vectors = one_vector = part_of_vector = None
