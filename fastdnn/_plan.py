@@ -229,7 +229,7 @@ def plan_training(
     if exchanges:
         lay_out_exchange(table, workspace, parameters, n_shards, n_workers, mailbox)
     largest_block = int(blocks[:, BLOCK_SIZE].max())
-    # A sum, and beside it what was taken from a mailbox to be added.
+    # A sum, and beside it the first two parts, which may be taken from mailboxes.
     lay_out_scratch(table, workspace, n_workers, largest_block * (3 if exchanges else 1))
     lay_out_product_scratch(table, workspace, n_workers, dtype)
     table["shards_together"] = (

@@ -68,10 +68,11 @@ def _part_of_gradient(s, real, task, shard, scratch):
 
 
 @kernel
-def _sum_of_shards(s, real, task, n_shards, scratch, worker):
+def _sum_of_shards(s, real, task, n_shards, scratch):
     """Return the sum of all shards' gradients of one block, in their order.
 
-    It is written to position `scratch` of the workspace; that of one shard is where it was.
+    It is written to position `scratch` of the workspace, which has room for two parts beside
+    it; the gradient of a single shard is a part itself.
     """
     size = block_table(s)[task, BLOCK_SIZE]
     first = _part_of_gradient(s, real, task, 0, scratch + size)
@@ -103,7 +104,7 @@ def step_block(s, real, position, task, n_rows, n_shards, t, scale, worker):
     size = block[BLOCK_SIZE]
     scratch = s.scratch_start + worker * s.scratch_size
     if s.gradient_by_shard:
-        grad = _sum_of_shards(s, real, task, n_shards, scratch, worker)
+        grad = _sum_of_shards(s, real, task, n_shards, scratch)
     else:
         grad = work_vector(s, real, scratch, size)
         dW = work_matrix(s, real, scratch, n_in, size // n_in)
@@ -127,5 +128,5 @@ def step_block(s, real, position, task, n_rows, n_shards, t, scale, worker):
 def step_biases(s, real, n_shards, t, scale, worker):
     """Phase 2 for all biases."""
     scratch = s.scratch_start + worker * s.scratch_size
-    grad = _sum_of_shards(s, real, s.n_blocks, n_shards, scratch, worker)
+    grad = _sum_of_shards(s, real, s.n_blocks, n_shards, scratch)
     _step(s, real, s.n_blocks, grad, t, scale, 0.0, worker)

@@ -14,6 +14,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 
 from fastdnn._jit import JIT_ENABLED, emitted, kernel
+from fastdnn.kernels.tiles import spread
 from fastdnn.kernels.views import address
 
 _INDEX, _LANE = ir.IntType(64), ir.IntType(32)
@@ -86,10 +87,7 @@ class _Row:  # needs jit
 
     def spread(self, scalar):
         """Return a vector of equal lanes."""
-        vector = ir.VectorType(scalar.type, self._n_lanes)
-        empty = ir.Constant(vector, ir.Undefined)
-        first = self._builder.insert_element(empty, scalar, _LANE(0))
-        return self._shuffle(first, [0] * self._n_lanes)
+        return spread(self._builder, scalar, self._n_lanes)
 
     def _shuffle(self, value, order):
         indices = ir.Constant(ir.VectorType(_LANE, self._n_lanes), order)

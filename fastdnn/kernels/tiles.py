@@ -295,11 +295,15 @@ class _TileCodegen:  # needs jit
         return self._builder.icmp_signed("<", lanes, self._spread(count))
 
     def _spread(self, scalar):
-        vector = ir.VectorType(scalar.type, self._n_lanes)
-        empty = ir.Constant(vector, ir.Undefined)
-        first = self._builder.insert_element(empty, scalar, ir.IntType(32)(0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self._n_lanes), None)
-        return self._builder.shuffle_vector(first, empty, zeros)
+        return spread(self._builder, scalar, self._n_lanes)
+
+
+def spread(builder, scalar, n_lanes):  # needs jit
+    """Return a vector of equal lanes."""
+    empty = ir.Constant(ir.VectorType(scalar.type, n_lanes), ir.Undefined)
+    first = builder.insert_element(empty, scalar, ir.IntType(32)(0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), n_lanes), None)
+    return builder.shuffle_vector(first, empty, zeros)
 
 
 def _do_not_unroll(module, branch):  # needs jit

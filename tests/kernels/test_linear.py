@@ -165,7 +165,7 @@ def test_copies_of_a_transposed_operand_change_no_bit(n_rows, n_in, n_out, dtype
     np.testing.assert_array_equal(results[0], results[1])
     assert np.isnan(with_margin[-margin:]).all()
     # Copied where the rows of A are a multiple of 4 KiB, or those of D are long or, for tiles
-    # of few rows, fill more than the first-level cache.
+    # of few rows, fill the first-level cache.
     is_large = tile_rows() <= 4 and min(n_rows, 128) * D.strides[0] >= 32 * 1024
     is_copied = A.strides[0] % 4096 == 0 or D.strides[0] >= 2048 or is_large
     assert np.isfinite(with_margin).any() == (is_copied and numba.config.DISABLE_JIT == 0)
