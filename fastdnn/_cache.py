@@ -123,6 +123,7 @@ def _source_hash() -> str:  # needs jit
     digest = hashlib.sha256()
     for path in [
         package / "_jit.py",
+        package / "_kernel_compiler.py",
         Path(__file__),
         *sorted((package / "kernels").glob("*.py")),
     ]:

@@ -142,7 +142,7 @@ def test_unwritable_location_means_no_cache(tmp_path):
 def test_changed_source_uses_another_folder(warm_cache, tmp_path):
     changed = tmp_path / "fastdnn"
     shutil.copytree(PACKAGE / "kernels", changed / "kernels")
-    for name in ("_jit.py", "_cache.py"):
+    for name in ("_jit.py", "_kernel_compiler.py", "_cache.py"):
         shutil.copy(PACKAGE / name, changed)
     # The file of relu itself stays as it is.
     with (changed / "kernels" / "elementary.py").open("a") as source:
@@ -237,3 +237,81 @@ def test_an_array_that_goes_through_a_kernel_keeps_its_memory(tmp_path):
     code = KERNELS_ALONE.format(package=str(PACKAGE)) + KERNEL_THAT_RETURNS_ITS_ARGUMENT
     done = run_python(code, tmp_path)
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+
+
+KERNELS_WITH_CONSTANTS = """
+import numpy as np
+from fastdnn._jit import entry_point, kernel
+from fastdnn.kernels.views import vector
+
+@kernel
+def larger(x, limit):
+    return max(x, limit)
+
+@kernel
+def part(A, start):
+    return vector(A, start, 1)[0]
+
+@entry_point
+def caller(A, start):
+    return larger(3, 5), larger(7, 5), larger(A.size, 5), part(A, 0) + part(A, start)
+
+print(caller(np.arange(4.0), 2), len(larger.overloads), len(part.overloads))
+"""
+
+
+def test_constants_make_no_kernels_of_their_own(tmp_path):
+    code = KERNELS_ALONE.format(package=str(PACKAGE)) + KERNELS_WITH_CONSTANTS
+    done = run_python(code, tmp_path)
+    assert (done.returncode, done.stdout) == (0, "(5, 7, 5, 2.0) 1 1\n"), done.stderr
+
+
+NUMBA_BESIDE_KERNELS = """
+import operator
+import numba
+import numpy as np
+from numba import types
+from numba.core.registry import cpu_target
+from fastdnn.kernels import relu
+
+relu(np.array([-1.0, 2.0]))
+known = cpu_target.typing_context.resolve_value_type(operator.add)
+
+@numba.njit
+def add(a, b, n):
+    return np.full(n, max(a, b)) + int(b)
+
+print(type(known) is types.Function, add(1.0, 2.5, 2))
+"""
+
+
+def test_numba_itself_stays_as_it_was(tmp_path):
+    code = KERNELS_ALONE.format(package=str(PACKAGE)) + NUMBA_BESIDE_KERNELS
+    done = run_python(code, tmp_path)
+    assert (done.returncode, done.stdout) == (0, "True [4.5 4.5]\n"), done.stderr
+
+
+KERNEL_WITH_A_TYPE_ERROR = """
+import numba
+from fastdnn._jit import entry_point, kernel
+
+@kernel
+def mixed(x):
+    return x + "a"
+
+@entry_point
+def caller(x):
+    return mixed(x)
+
+for _ in range(2):
+    try:
+        caller(1.0)
+    except numba.TypingError as error:
+        print("add" in str(error), "mixed" in str(error))
+"""
+
+
+def test_type_errors_in_kernels_are_said_every_time(tmp_path):
+    code = KERNELS_ALONE.format(package=str(PACKAGE)) + KERNEL_WITH_A_TYPE_ERROR
+    done = run_python(code, tmp_path)
+    assert (done.returncode, done.stdout) == (0, "True True\nTrue True\n"), done.stderr

@@ -21,10 +21,35 @@ float32.
 import math
 
 import numpy as np
+from numba.core import types
 
-from fastdnn._jit import by_precision, strict_kernel
+from fastdnn._jit import JIT_ENABLED, by_precision, emitted, strict_kernel
 
 f32 = np.float32
+
+
+def _bitcast(kinds):  # needs jit
+    """Define a function that takes the bits of a number for those of another type."""
+
+    def definition(typingctx, x):
+        def codegen(context, builder, signature, args):
+            return builder.bitcast(args[0], context.get_value_type(signature.return_type))
+
+        return kinds[x](x), codegen
+
+    return definition
+
+
+if JIT_ENABLED:  # needs jit
+    _bits_of = emitted(_bitcast({types.float32: types.int32, types.float64: types.int64}))
+    _float_of = emitted(_bitcast({types.int32: types.float32, types.int64: types.float64}))
+else:
+
+    def _bits_of(x):
+        return x.view(f"i{x.itemsize}")
+
+    def _float_of(bits):
+        return bits.view(f"f{bits.itemsize}")
 
 
 @strict_kernel
@@ -45,8 +70,8 @@ def _exp_single(x):
     p = p * r + f32(5.0000001201e-1)
     p = p * (r * r) + r + f32(1.0)
     # 2**n, written into the exponent bits of a float.
-    bits = f32(shifted).view(np.int32)
-    return p * np.int32((bits + np.int32(127)) << np.int32(23)).view(f32)
+    bits = _bits_of(f32(shifted))
+    return p * _float_of(np.int32((bits + np.int32(127)) << np.int32(23)))
 
 
 @strict_kernel
@@ -67,8 +92,8 @@ def _exp_parts_double(x):
     d = d * q + 2.52448340349684104192e-3
     d = d * q + 2.27265548208155028766e-1
     d = d * q + 2.0
-    bits = np.float64(shifted).view(np.int64)
-    power = np.int64((bits + np.int64(1023)) << np.int64(52)).view(np.float64)
+    bits = _bits_of(np.float64(shifted))
+    power = _float_of(np.int64((bits + np.int64(1023)) << np.int64(52)))
     return p, d, power
 
 
@@ -125,7 +150,7 @@ tanh = by_precision(_tanh_single, _tanh_double)
 
 @strict_kernel
 def _sigmoid_single(x):
-    return f32(1.0) / (f32(1.0) + _exp_single(-x))
+    return f32(1.0) / (f32(1.0) + exp(-x))
 
 
 @strict_kernel
@@ -181,9 +206,9 @@ def _log1p_double(x):
 @strict_kernel
 def _log_single(x):
     # x = 2^n (1 + r) with 1 + r between the square roots of 1/2 and of 2.
-    bits = f32(x).view(np.int32)
+    bits = _bits_of(f32(x))
     n = (bits - np.int32(0x3F3504F3)) >> np.int32(23)
-    r = np.int32(bits - np.int32(n << np.int32(23))).view(f32) - f32(1.0)
+    r = _float_of(np.int32(bits - np.int32(n << np.int32(23)))) - f32(1.0)
     q = r * r
     p = f32(7.0376836292e-2)
     p = p * r + f32(-1.1514610310e-1)
@@ -214,12 +239,12 @@ log1p = by_precision(_log1p_single, _log1p_double)
 
 @strict_kernel
 def _softplus_single(x):
-    return max(x, f32(0.0)) + _log1p_single(_exp_single(-abs(x)))
+    return max(x, f32(0.0)) + _log1p_single(exp(-abs(x)))
 
 
 @strict_kernel
 def _softplus_double(x):
-    return max(x, 0.0) + _log1p_double(_exp_double(-abs(x)))
+    return max(x, 0.0) + _log1p_double(exp(-abs(x)))
 
 
 #: log(1 + e^x), without overflow.
@@ -279,7 +304,7 @@ def _erf_double(x):
     q = q * magnitude + 2.24633760818710981792e3
     q = q * magnitude + 1.65666309194161350182e3
     q = q * magnitude + 5.57535340817727675546e2
-    large = 1.0 - _exp_double(-magnitude * magnitude) * (p / q)
+    large = 1.0 - exp(-magnitude * magnitude) * (p / q)
     signed = large if x > 0.0 else -large
     return small if magnitude < 1.0 else signed
 

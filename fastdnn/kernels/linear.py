@@ -161,9 +161,17 @@ def _transpose_times_column(A, first, D, dW):
     whole = n_rows - n_rows % 4
     for i in range(0, whole, 4):
         d0, d1, d2, d3 = D[i, 0], D[i + 1, 0], D[i + 2, 0], D[i + 3, 0]
+        a0, a1 = _row_from(A, i, first, n_in), _row_from(A, i + 1, first, n_in)
+        a2, a3 = _row_from(A, i + 2, first, n_in), _row_from(A, i + 3, first, n_in)
         for k in range(n_in):
-            j = first + k
-            dW[k, 0] += d0 * A[i, j] + d1 * A[i + 1, j] + (d2 * A[i + 2, j] + d3 * A[i + 3, j])
+            dW[k, 0] += d0 * a0[k] + d1 * a1[k] + (d2 * a2[k] + d3 * a3[k])
     for i in range(whole, n_rows):
+        row = _row_from(A, i, first, n_in)
         for k in range(n_in):
-            dW[k, 0] += D[i, 0] * A[i, first + k]
+            dW[k, 0] += D[i, 0] * row[k]
+
+
+@kernel
+def _row_from(A, i, first, length):
+    """View row `i` of `A` from the column `first` on, which is not negative."""
+    return vector(A, i * A.shape[1] + first, length)
