@@ -1,4 +1,4 @@
-"""How numba is made to compile kernels in half of its usual time.
+"""How numba is made to compile kernels in a fifth of its usual time.
 
 numba prepares every function for being called from Python, and is made for a few functions,
 not for two hundred. A kernel is called from compiled code only. Hence
