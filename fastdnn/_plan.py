@@ -37,6 +37,8 @@ from fastdnn.kernels.workspace import BLOCK_SIZE
 _FLOPS_PER_SHARD, _FLOPS_PER_BLOCK = 1e6, 2e5
 # Rows of a shard; rows of a block, for each of which the deltas of the whole batch are read.
 _MIN_SHARD_ROWS, _MAX_SHARD_ROWS, _MIN_BLOCK_ROWS = 64, 256, 32
+# Rows of one of two shards: that two threads share a step gains more than short shards cost.
+_MIN_ROWS_OF_HALF = 16
 # Rows of the shards that one worker takes together: large weights are read once for them.
 _ROWS_TOGETHER = 256
 # Shards of a batch and blocks of a layer, unless they grow too large for the cache.
@@ -125,7 +127,8 @@ def _step_flops(parameters: Parameters, batch_size: int) -> float:
 
 def _shard_rows(parameters: Parameters, batch_size: int) -> int:
     flops = 4.0 * batch_size * parameters.n_weights
-    most = min(int(flops / _FLOPS_PER_SHARD), batch_size // _MIN_SHARD_ROWS)
+    most = max(batch_size // _MIN_SHARD_ROWS, min(2, batch_size // _MIN_ROWS_OF_HALF))
+    most = min(most, int(flops / _FLOPS_PER_SHARD))
     most = min(most, max(_MAX_SHARES, batch_size // _MAX_SHARD_ROWS))
     # A power of two divides evenly among two, four, eight threads.
     n_shards = 1 << max(0, most.bit_length() - 1)

@@ -2,9 +2,11 @@
 
 import math
 
+import numpy as np
 import pytest
 
-from fastdnn._plan import _shards_together
+from fastdnn._parameters import Parameters
+from fastdnn._plan import _shard_rows, _shards_together
 
 
 @pytest.mark.parametrize("n_workers", [1, 2, 3, 4, 6, 8])
@@ -25,3 +27,15 @@ def test_shards_go_together_up_to_256_rows():
         1,
     ]
     assert [_shards_together(64, 8, n_workers) for n_workers in (1, 2, 4, 8)] == [4, 4, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "rows"), [(31, 31), (32, 16), (64, 32), (128, 64), (256, 64), (512, 64)]
+)
+def test_batches_are_cut_into_two_shards_sooner_than_into_more(batch_size, rows):
+    parameters = Parameters([50, 128, 128, 1], np.dtype(np.float32))
+    assert _shard_rows(parameters, batch_size) == rows
+
+
+def test_steps_too_small_to_share_are_one_shard():
+    assert _shard_rows(Parameters([64, 32, 10], np.dtype(np.float32)), 32) == 32
