@@ -38,7 +38,7 @@ _FLOPS_PER_SHARD, _FLOPS_PER_BLOCK = 1e6, 2e5
 # Rows of a shard; rows of a block, for each of which the deltas of the whole batch are read.
 _MIN_SHARD_ROWS, _MAX_SHARD_ROWS, _MIN_BLOCK_ROWS = 64, 256, 32
 # Rows of one of two shards: that two threads share a step gains more than short shards cost.
-_MIN_ROWS_OF_HALF = 16
+_MIN_ROWS_OF_HALF = 8
 # Rows of the shards that one worker takes together: large weights are read once for them.
 _ROWS_TOGETHER = 256
 # Shards of a batch and blocks of a layer, unless they grow too large for the cache.

@@ -30,10 +30,10 @@ def test_shards_go_together_up_to_256_rows():
 
 
 @pytest.mark.parametrize(
-    ("batch_size", "rows"), [(31, 31), (32, 16), (64, 32), (128, 64), (256, 64), (512, 64)]
+    ("batch_size", "rows"), [(15, 15), (16, 8), (64, 32), (128, 64), (256, 64), (512, 64)]
 )
 def test_batches_are_cut_into_two_shards_sooner_than_into_more(batch_size, rows):
-    parameters = Parameters([50, 128, 128, 1], np.dtype(np.float32))
+    parameters = Parameters([784, 128, 10], np.dtype(np.float32))
     assert _shard_rows(parameters, batch_size) == rows
 
 
