@@ -37,8 +37,8 @@ from fastdnn.kernels.workspace import BLOCK_SIZE
 _FLOPS_PER_SHARD, _FLOPS_PER_BLOCK = 1e6, 2e5
 # Rows of a shard; rows of a block, for each of which the deltas of the whole batch are read.
 _MIN_SHARD_ROWS, _MAX_SHARD_ROWS, _MIN_BLOCK_ROWS = 64, 256, 32
-# Rows of one of two shards: that two threads share a step gains more than short shards cost.
-_MIN_ROWS_OF_HALF = 8
+# Operations and rows of a half batch: a step is shared by two threads sooner than by more.
+_FLOPS_OF_HALF, _MIN_ROWS_OF_HALF = 5e5, 8
 # Rows of the shards that one worker takes together: large weights are read once for them.
 _ROWS_TOGETHER = 256
 # Shards of a batch and blocks of a layer, unless they grow too large for the cache.
@@ -127,9 +127,10 @@ def _step_flops(parameters: Parameters, batch_size: int) -> float:
 
 def _shard_rows(parameters: Parameters, batch_size: int) -> int:
     flops = 4.0 * batch_size * parameters.n_weights
-    most = max(batch_size // _MIN_SHARD_ROWS, min(2, batch_size // _MIN_ROWS_OF_HALF))
-    most = min(most, int(flops / _FLOPS_PER_SHARD))
+    most = min(int(flops / _FLOPS_PER_SHARD), batch_size // _MIN_SHARD_ROWS)
     most = min(most, max(_MAX_SHARES, batch_size // _MAX_SHARD_ROWS))
+    if flops >= 2 * _FLOPS_OF_HALF and batch_size >= 2 * _MIN_ROWS_OF_HALF:
+        most = max(most, 2)
     # A power of two divides evenly among two, four, eight threads.
     n_shards = 1 << max(0, most.bit_length() - 1)
     return min(batch_size, _whole_tiles(batch_size / n_shards))
@@ -236,7 +237,7 @@ def plan_training(
     lay_out_scratch(table, workspace, n_workers, largest_block * (3 if exchanges else 1))
     lay_out_product_scratch(table, workspace, n_workers, dtype)
     table["shards_together"] = (
-        1 if by_shard else _shards_together(shard_rows, n_shards, n_workers)
+        1 if exchanges else _shards_together(shard_rows, n_shards, n_workers)
     )
     if state is None:
         n_slots = OPTIMIZERS[optimizer].n_slots

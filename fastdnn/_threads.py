@@ -17,7 +17,7 @@ from fastdnn.kernels.barrier import CLOSED, FAILED, LONG_WAITS
 
 # Shared out, a piece of work of so many floating-point operations gains more than meeting
 # twice costs (a training step), or than starting threads does (a prediction).
-STEP_THAT_PAYS, PREDICTION_THAT_PAYS = 2e6, 5e7
+STEP_THAT_PAYS, PREDICTION_THAT_PAYS = 1.5e6, 5e7
 
 
 def threads_offered(n_threads: int | None, pays: bool) -> int:

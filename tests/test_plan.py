@@ -38,4 +38,5 @@ def test_batches_are_cut_into_two_shards_sooner_than_into_more(batch_size, rows)
 
 
 def test_steps_too_small_to_share_are_one_shard():
-    assert _shard_rows(Parameters([64, 32, 10], np.dtype(np.float32)), 32) == 32
+    parameters = Parameters([64, 32, 10], np.dtype(np.float32))
+    assert [_shard_rows(parameters, rows) for rows in (32, 104, 112)] == [32, 104, 56]

@@ -51,6 +51,24 @@ def test_threads_change_no_bit(Estimator, dtype, solver):
         assert_same_bits(shared_out(Estimator, solver, dtype, n_threads)[0], expected, X)
 
 
+# From two halves of eight rows to eight shards, the last batch shorter; one worker takes
+# several shards at once where two take them one by one.
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("batch_size", [16, 37, 96, 200, 512])
+def test_threads_change_no_bit_whatever_the_batch(batch_size, shuffle):
+    generator = np.random.default_rng(0)
+    X = generator.standard_normal((1003, 60))
+    y = generator.integers(0, 3, 1003)
+    settings = dict(batch_size=batch_size, shuffle=shuffle, random_state=0, max_iter=2)
+    for hidden in (96, 64), (300,):  # gradients by shards, and by blocks of all rows
+        fits = [
+            DNNClassifier(hidden, n_threads=n_threads, **settings).fit(X, y)
+            for n_threads in (1, 2, 3, 4)
+        ]
+        for fit in fits[1:]:
+            assert_same_bits(fit, fits[0], X)
+
+
 @BOTH
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("solver", SOLVERS)
