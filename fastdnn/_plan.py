@@ -41,8 +41,9 @@ _MIN_SHARD_ROWS, _MAX_SHARD_ROWS, _MIN_BLOCK_ROWS = 64, 256, 32
 _FLOPS_OF_HALF, _MIN_ROWS_OF_HALF = 5e5, 8
 # Rows of the shards that one worker takes together: large weights are read once for them.
 _ROWS_TOGETHER = 256
-# Shards of a batch and blocks of a layer, unless they grow too large for the cache.
-_MAX_SHARES = 16
+# Shards of a batch and blocks of a layer, unless they grow too large for the cache. Every
+# shard has a gradient of its own to be added up.
+_MAX_SHARDS, _MAX_BLOCKS = 8, 16
 # Deltas of a batch of so many bytes leave the second-level cache between two blocks that are
 # made from them: then a layer has fewer blocks.
 _BYTES_TO_REREAD, _MAX_BLOCKS_OF_LARGE = 384 * 1024, 8
@@ -110,7 +111,7 @@ def _cut_blocks(
             height = -(-n_in // -(-W.size // _ELEMENTS_TO_STEP))
         else:
             is_large = batch_size * n_out * itemsize >= _BYTES_TO_REREAD
-            most = _MAX_BLOCKS_OF_LARGE if is_large else _MAX_SHARES
+            most = _MAX_BLOCKS_OF_LARGE if is_large else _MAX_BLOCKS
             to_share = min(most, int(2.0 * batch_size * W.size / _FLOPS_PER_BLOCK))
             for_cache = -(-W.size * itemsize // _MAX_BLOCK_BYTES)
             height = max(_MIN_BLOCK_ROWS, _whole_tiles(n_in / max(1, to_share, for_cache)))
@@ -128,7 +129,7 @@ def _step_flops(parameters: Parameters, batch_size: int) -> float:
 def _shard_rows(parameters: Parameters, batch_size: int) -> int:
     flops = 4.0 * batch_size * parameters.n_weights
     most = min(int(flops / _FLOPS_PER_SHARD), batch_size // _MIN_SHARD_ROWS)
-    most = min(most, max(_MAX_SHARES, batch_size // _MAX_SHARD_ROWS))
+    most = min(most, max(_MAX_SHARDS, batch_size // _MAX_SHARD_ROWS))
     if flops >= 2 * _FLOPS_OF_HALF and batch_size >= 2 * _MIN_ROWS_OF_HALF:
         most = max(most, 2)
     # A power of two divides evenly among two, four, eight threads.

@@ -30,9 +30,10 @@ def test_shards_go_together_up_to_256_rows():
 
 
 @pytest.mark.parametrize(
-    ("batch_size", "rows"), [(15, 15), (16, 8), (64, 32), (128, 64), (256, 64), (512, 64)]
+    ("batch_size", "rows"),
+    [(15, 15), (16, 8), (64, 32), (128, 64), (256, 64), (512, 64), (1024, 128)],
 )
-def test_batches_are_cut_into_two_shards_sooner_than_into_more(batch_size, rows):
+def test_rows_of_a_shard(batch_size, rows):
     parameters = Parameters([784, 128, 10], np.dtype(np.float32))
     assert _shard_rows(parameters, batch_size) == rows
 
