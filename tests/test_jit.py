@@ -44,6 +44,13 @@ def run_python(code, cache, *options):
     )
 
 
+def run_kernels(code, cache):
+    """Run code on the kernels alone in a new process; return what it prints."""
+    done = run_python(KERNELS_ALONE.format(package=str(PACKAGE)) + code, cache)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def call_relu(cache, package=PACKAGE):
     """Call a cheap entry point in a new process; return what it says on stderr."""
     done = run_python(KERNELS_ALONE.format(package=str(package)) + CALL_RELU, cache)
@@ -180,11 +187,8 @@ assert caller(-2.0) == 0.0
 
 @pytest.mark.parametrize("compiled_first", [False, True])
 def test_kernel_called_from_python_is_a_type_error(compiled_first, tmp_path):
-    code = KERNELS_ALONE.format(package=str(PACKAGE))
-    code += CALL_KERNEL.format(compiled_first=compiled_first)
-    done = run_python(code, tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "compiled code only" in done.stdout
+    said = run_kernels(CALL_KERNEL.format(compiled_first=compiled_first), tmp_path)
+    assert "compiled code only" in said
 
 
 KERNEL_THAT_MAKES_AN_ARRAY = """
@@ -207,10 +211,8 @@ except TypeError as error:
 
 
 def test_kernels_that_make_arrays_are_refused(tmp_path):
-    code = KERNELS_ALONE.format(package=str(PACKAGE)) + KERNEL_THAT_MAKES_AN_ARRAY
-    done = run_python(code, tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "the kernel make makes an array or another object" in done.stdout
+    said = run_kernels(KERNEL_THAT_MAKES_AN_ARRAY, tmp_path)
+    assert "the kernel make makes an array or another object" in said
 
 
 KERNEL_THAT_RETURNS_ITS_ARGUMENT = """
@@ -234,9 +236,7 @@ print([row[0, 0] for row in kept] == list(range(50)))
 
 
 def test_an_array_that_goes_through_a_kernel_keeps_its_memory(tmp_path):
-    code = KERNELS_ALONE.format(package=str(PACKAGE)) + KERNEL_THAT_RETURNS_ITS_ARGUMENT
-    done = run_python(code, tmp_path)
-    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+    assert run_kernels(KERNEL_THAT_RETURNS_ITS_ARGUMENT, tmp_path) == "True\n"
 
 
 KERNELS_WITH_CONSTANTS = """
@@ -261,9 +261,7 @@ print(caller(np.arange(4.0), 2), len(larger.overloads), len(part.overloads))
 
 
 def test_constants_make_no_kernels_of_their_own(tmp_path):
-    code = KERNELS_ALONE.format(package=str(PACKAGE)) + KERNELS_WITH_CONSTANTS
-    done = run_python(code, tmp_path)
-    assert (done.returncode, done.stdout) == (0, "(5, 7, 5, 2.0) 1 1\n"), done.stderr
+    assert run_kernels(KERNELS_WITH_CONSTANTS, tmp_path) == "(5, 7, 5, 2.0) 1 1\n"
 
 
 NUMBA_BESIDE_KERNELS = """
@@ -286,9 +284,7 @@ print(type(known) is types.Function, add(1.0, 2.5, 2))
 
 
 def test_numba_itself_stays_as_it_was(tmp_path):
-    code = KERNELS_ALONE.format(package=str(PACKAGE)) + NUMBA_BESIDE_KERNELS
-    done = run_python(code, tmp_path)
-    assert (done.returncode, done.stdout) == (0, "True [4.5 4.5]\n"), done.stderr
+    assert run_kernels(NUMBA_BESIDE_KERNELS, tmp_path) == "True [4.5 4.5]\n"
 
 
 KERNEL_WITH_A_TYPE_ERROR = """
@@ -312,6 +308,4 @@ for _ in range(2):
 
 
 def test_type_errors_in_kernels_are_said_every_time(tmp_path):
-    code = KERNELS_ALONE.format(package=str(PACKAGE)) + KERNEL_WITH_A_TYPE_ERROR
-    done = run_python(code, tmp_path)
-    assert (done.returncode, done.stdout) == (0, "True True\nTrue True\n"), done.stderr
+    assert run_kernels(KERNEL_WITH_A_TYPE_ERROR, tmp_path) == "True True\nTrue True\n"
