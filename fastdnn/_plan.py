@@ -25,7 +25,7 @@ from fastdnn._layout import (
 )
 from fastdnn._parameters import Parameters
 from fastdnn._samples import Samples
-from fastdnn._threads import STEP_THAT_PAYS, threads_offered
+from fastdnn._threads import threads_offered
 from fastdnn.kernels.barrier import team_size
 from fastdnn.kernels.losses import loss_code
 from fastdnn.kernels.settings import SETTINGS, Network, point_to
@@ -121,11 +121,6 @@ def _cut_blocks(
     return [row[:3] for row in rows]
 
 
-def _step_flops(parameters: Parameters, batch_size: int) -> float:
-    """Return the floating-point operations of the products of one step."""
-    return 6.0 * batch_size * parameters.n_weights
-
-
 def _shard_rows(parameters: Parameters, batch_size: int) -> int:
     flops = 4.0 * batch_size * parameters.n_weights
     most = min(int(flops / _FLOPS_PER_SHARD), batch_size // _MIN_SHARD_ROWS)
@@ -207,7 +202,7 @@ def plan_training(
     table["shard_rows"] = shard_rows = _shard_rows(parameters, batch_size)
     table["tile_rows"] = tile_rows()
     n_shards = -(-batch_size // shard_rows)
-    offered = threads_offered(n_threads, _step_flops(parameters, batch_size) >= STEP_THAT_PAYS)
+    offered = threads_offered(n_threads, pays=n_shards > 1)
     table["n_workers"] = n_workers = max(1, min(offered, n_shards))
     by_shard = not samples.is_sparse and _moves_less_by_shard(parameters, batch_size, n_shards)
     table["gradient_by_shard"] = by_shard

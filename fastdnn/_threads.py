@@ -15,9 +15,9 @@ from fastdnn._crowding import TeamRecord, crowding
 from fastdnn._jit import JIT_ENABLED
 from fastdnn.kernels.barrier import CLOSED, FAILED, LONG_WAITS
 
-# Shared out, a piece of work of so many floating-point operations gains more than meeting
-# twice costs (a training step), or than starting threads does (a prediction).
-STEP_THAT_PAYS, PREDICTION_THAT_PAYS = 1.5e6, 5e7
+# Shared out, a prediction of so many floating-point operations gains more than starting
+# threads costs. What pays in training, where they wait for the next step: `fastdnn._plan`.
+PREDICTION_THAT_PAYS = 5e7
 
 
 def threads_offered(n_threads: int | None, pays: bool) -> int:
