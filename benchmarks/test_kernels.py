@@ -16,9 +16,13 @@ from fastdnn.kernels.activations import (
     activation_backward,
     activation_forward,
 )
-from fastdnn.kernels.linear import linear_delta, linear_forward, linear_gradient
+from fastdnn.kernels.linear import (
+    SCRATCH_BYTES,
+    linear_delta,
+    linear_forward,
+    linear_gradient,
+)
 from fastdnn.kernels.losses import sigmoid_log_loss, softmax_log_loss
-from fastdnn.kernels.matmul import SCRATCH_BYTES
 from fastdnn.kernels.settings import SETTINGS, settings_at
 from fastdnn.kernels.transpose import transpose_rows
 from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS, update
@@ -43,21 +47,21 @@ def run_backward(code, Z, A, D, db):
 
 
 @numba.njit(nogil=True)
-def forward_product(A, W, b, Z, floor, scratch):
+def forward_product(A, W, b, Z, floor, scratch, has_zeros):
     for _ in range(CALLS):
-        linear_forward(A, W, b, Z, floor, scratch)
+        linear_forward(A, W, b, Z, floor, scratch, has_zeros)
 
 
 @numba.njit(nogil=True)
-def delta_product(D, W, W_transposed, D_prev, scratch):
+def delta_product(D, W, W_transposed, D_prev, scratch, has_zeros):
     for _ in range(CALLS):
-        linear_delta(D, W, W_transposed, D_prev, scratch)
+        linear_delta(D, W, W_transposed, D_prev, scratch, has_zeros)
 
 
 @numba.njit(nogil=True)
-def gradient_product(A, D, dW, scratch):
+def gradient_product(A, D, dW, scratch, has_zeros):
     for _ in range(CALLS):
-        linear_gradient(A, 0, D, dW, scratch, 0)
+        linear_gradient(A, 0, D, dW, scratch, 0, has_zeros)
 
 
 @numba.njit(nogil=True)
@@ -160,11 +164,38 @@ def test_product(benchmark, which, layer, dtype):
     A, W, b, D = matrices(dtype, (m, n_in), (n_in, n_out), n_out, (m, n_out))
     scratch = np.zeros(SCRATCH_BYTES // A.itemsize, dtype)
     if which == "forward":
-        benchmark(forward_product, A, W, b, np.empty_like(D), A.dtype.type(0), scratch)
+        Z, floor = np.empty_like(D), A.dtype.type(0)
+        benchmark(forward_product, A, W, b, Z, floor, scratch, False)
     elif which == "delta":
-        benchmark(delta_product, D, W, np.ascontiguousarray(W.T), np.empty_like(A), scratch)
+        W_transposed, D_prev = np.ascontiguousarray(W.T), np.empty_like(A)
+        benchmark(delta_product, D, W, W_transposed, D_prev, scratch, False)
     else:
-        benchmark(gradient_product, A, D, np.empty_like(W), scratch)
+        benchmark(gradient_product, A, D, np.empty_like(W), scratch, (False, False))
+    report(benchmark, "gflops", 2 * m * n_in * n_out)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("layer", LAYERS, ids=str)
+@pytest.mark.parametrize("which", ["forward", "delta", "gradient by A", "gradient by D"])
+@pytest.mark.benchmark(group="matrix products with half zeros, one thread")
+def test_product_with_zeros(benchmark, which, layer, dtype):
+    """The rate counts the multiplications by zero, which are left out where that pays."""
+    m, n_in, n_out = layer
+    A, W, b, D = matrices(dtype, (m, n_in), (n_in, n_out), n_out, (m, n_out))
+    scratch = np.zeros(SCRATCH_BYTES // A.itemsize + W.size, dtype)
+    zeros = which == "gradient by A", which == "gradient by D"
+    if which in ("forward", "gradient by A"):
+        A[A < 0] = 0
+    else:
+        D[D < 0] = 0
+    if which == "forward":
+        Z, floor = np.empty_like(D), A.dtype.type(0)
+        benchmark(forward_product, A, W, b, Z, floor, scratch, True)
+    elif which == "delta":
+        W_transposed, D_prev = np.ascontiguousarray(W.T), np.empty_like(A)
+        benchmark(delta_product, D, W, W_transposed, D_prev, scratch, True)
+    else:
+        benchmark(gradient_product, A, D, np.empty_like(W), scratch, zeros)
     report(benchmark, "gflops", 2 * m * n_in * n_out)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from fastdnn._parameters import Parameters
 from fastdnn.kernels.activations import ACTIVATION_CODES, ACTIVATIONS
+from fastdnn.kernels.linear import SCRATCH_BYTES
 from fastdnn.kernels.lines import LINE_BYTES
-from fastdnn.kernels.matmul import SCRATCH_BYTES
 from fastdnn.kernels.workspace import N_IN, N_OUT, WT_START
 
 # Positions are rounded up to whole cache lines of 16 float32.
@@ -145,10 +145,14 @@ def lay_out_scratch(
 
 
 def lay_out_product_scratch(
-    table: np.ndarray, workspace: Workspace, n_workers: int, dtype: np.dtype
+    table: np.ndarray,
+    workspace: Workspace,
+    n_workers: int,
+    dtype: np.dtype,
+    largest_gradient: int,
 ) -> None:
-    """Lay out what matrix products copy parts of large operands into, for each worker."""
-    size = SCRATCH_BYTES // dtype.itemsize
+    """Lay out what matrix products copy operands and a transposed gradient into."""
+    size = SCRATCH_BYTES // dtype.itemsize + aligned(largest_gradient)
     table["product_size"] = size
     table["product_start"] = workspace.take(n_workers * size)
 

@@ -28,8 +28,9 @@ from fastdnn._samples import Samples
 from fastdnn._threads import threads_offered
 from fastdnn.kernels.barrier import team_size
 from fastdnn.kernels.losses import loss_code
+from fastdnn.kernels.nonzeros import MOST_VECTORS
+from fastdnn.kernels.processor import tile_rows, vector_lanes
 from fastdnn.kernels.settings import SETTINGS, Network, point_to
-from fastdnn.kernels.tiles import tile_rows
 from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS
 from fastdnn.kernels.workspace import BLOCK_SIZE
 
@@ -97,13 +98,14 @@ def _moves_less_by_shard(parameters: Parameters, batch_size: int, n_shards: int)
 
 
 def _cut_blocks(
-    parameters: Parameters, batch_size: int, by_shard: bool
+    parameters: Parameters, activations: Sequence[str], batch_size: int, by_shard: bool
 ) -> list[tuple[int, int, int]]:
     """Cut the weight gradients into blocks of rows, the costliest first.
 
     Returns the layer, the first row and the number of rows of each.
     """
     itemsize = parameters.theta.itemsize
+    whole_panel = MOST_VECTORS * vector_lanes(parameters.theta.dtype)
     rows = []
     for l, W in enumerate(parameters.coefs):
         n_in, n_out = W.shape
@@ -115,6 +117,9 @@ def _cut_blocks(
             to_share = min(most, int(2.0 * batch_size * W.size / _FLOPS_PER_BLOCK))
             for_cache = -(-W.size * itemsize // _MAX_BLOCK_BYTES)
             height = max(_MIN_BLOCK_ROWS, _whole_tiles(n_in / max(1, to_share, for_cache)))
+            if activations[l] == "relu" and (l == 0 or activations[l - 1] != "relu"):
+                # Rows of the block are then columns of a product that skips zeros.
+                height = -(-height // whole_panel) * whole_panel
         for first in range(0, n_in, height):
             rows.append((l, first, min(height, n_in - first), n_out))
     rows.sort(key=lambda row: -row[2] * row[3])
@@ -223,7 +228,8 @@ def plan_training(
     )
     first = 0 if by_shard else parameters.n_weights  # shards make the rest of the gradient
     lay_out_gradients(table, workspace, first, parameters.theta.size, n_shards)
-    blocks, mailbox = block_table(parameters, _cut_blocks(parameters, batch_size, by_shard))
+    cuts = _cut_blocks(parameters, activations, batch_size, by_shard)
+    blocks, mailbox = block_table(parameters, cuts)
     transposed_size = lay_out_transposed(layers, workspace, n_workers if by_shard else 1)
     table["transposed_size"] = transposed_size if by_shard else 0  # 0: one copy for all
     if exchanges:
@@ -231,7 +237,8 @@ def plan_training(
     largest_block = int(blocks[:, BLOCK_SIZE].max())
     # A sum, and beside it the first two parts, which may be taken from mailboxes.
     lay_out_scratch(table, workspace, n_workers, largest_block * (3 if exchanges else 1))
-    lay_out_product_scratch(table, workspace, n_workers, dtype)
+    largest = max(W.size for W in parameters.coefs) if by_shard else largest_block
+    lay_out_product_scratch(table, workspace, n_workers, dtype, largest)
     table["shards_together"] = (
         1 if exchanges else _shards_together(shard_rows, n_shards, n_workers)
     )
@@ -287,7 +294,7 @@ def plan_prediction(
     if gather and not is_sparse:
         lay_out_samples(table, workspace, n_rows, parameters.layer_sizes[0], 0, 0)
     layers = layer_table(table, parameters, activations, n_rows, workspace, with_deltas=False)
-    lay_out_product_scratch(table, workspace, 1, dtype)
+    lay_out_product_scratch(table, workspace, 1, dtype, 0)
     network = Network(
         layers=np.array(layers, dtype=np.int64),
         blocks=np.zeros((1, 6), dtype=np.int64),

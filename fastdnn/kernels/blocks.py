@@ -22,6 +22,7 @@ from fastdnn.kernels.workspace import (
     D_START,
     block_table,
     csr_arrays,
+    is_rectified,
     layer_input,
     layer_rows,
     layer_transposed,
@@ -116,7 +117,8 @@ def step_block(s, real, position, task, n_rows, n_shards, t, scale, worker):
             product_memory, claimed = product_scratch(s, real, worker), 0
             if s.n_workers > 1:  # all of them have read the weights
                 claimed = address(worker_parameters(s, real, worker), block[BLOCK_START])
-            linear_gradient(A, first, D, dW, product_memory, claimed)
+            has_zeros = is_rectified(s, l - 1), is_rectified(s, l)
+            linear_gradient(A, first, D, dW, product_memory, claimed, has_zeros)
     squares = _step(s, real, task, grad, t, scale, scale * s.alpha, worker)
     partial_sums(s)[task, BLOCK_SQUARES] = squares
     if l > 0 and s.transposed_size == 0:

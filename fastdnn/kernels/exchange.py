@@ -18,7 +18,7 @@ weights have a mailbox for every worker. No bit depends on any of this.
 
 from fastdnn._jit import kernel, loop_kernel
 from fastdnn.kernels.lines import LINE_BYTES, copy_lines
-from fastdnn.kernels.tiles import itemsize_of
+from fastdnn.kernels.processor import itemsize_of
 from fastdnn.kernels.views import address, vector
 from fastdnn.kernels.workspace import (
     BLOCK_SIZE,

@@ -1,6 +1,8 @@
 """The three products of a dense layer; a single row or column does without matrix tiles.
 
 `scratch` has room for copies of large operands, see `fastdnn.kernels.matmul`, or is empty.
+`has_zeros` says that a left operand is made by ReLU, so that it may be faster to leave its
+zeros out, see `fastdnn.kernels.nonzeros`.
 
 For a single column, the output of a binary or a one-target network, and for a single row to
 predict, plain loops are faster than tiles of many rows that are a vector wide.
@@ -9,46 +11,56 @@ predict, plain loops are faster than tiles of many rows that are a vector wide.
 import numpy as np
 
 from fastdnn._jit import BOUNDS_CHECKED, JIT_ENABLED, kernel, loop_kernel, strict_kernel
-from fastdnn.kernels.matmul import SCRATCH_BYTES, multiply
-from fastdnn.kernels.views import address, vector
+from fastdnn.kernels import matmul, nonzeros
+from fastdnn.kernels.matmul import multiply
+from fastdnn.kernels.nonzeros import multiply_nonzeros, skipping_pays
+from fastdnn.kernels.transpose import transpose_rows
+from fastdnn.kernels.views import address, matrix_at, vector
+
+#: Size of the scratch of any product; a gradient takes as much more as its own size.
+SCRATCH_BYTES = max(matmul.SCRATCH_BYTES, nonzeros.SCRATCH_BYTES)
 
 
 @kernel
-def linear_forward(A, W, b, Z, floor, scratch):
+def linear_forward(A, W, b, Z, floor, scratch, has_zeros):
     """Write ``A @ W + b`` into `Z`, or `floor` where that is lower."""
     if Z.shape[1] == 1:
         _matrix_times_column(A, W, b, Z, floor)
     elif A.shape[0] == 1:
         _row_times_matrix(A, W, b, Z, floor)
     else:
-        _matrix_product(A, W, b, Z, floor, scratch)
+        _matrix_product(A, W, b, Z, floor, scratch, has_zeros)
 
 
 @kernel
-def linear_delta(D, W, W_transposed, D_prev, scratch):
+def linear_delta(D, W, W_transposed, D_prev, scratch, has_zeros):
     """Write ``D @ W.T`` into `D_prev`."""
     if D.shape[1] == 1:
         _column_times_row(D, W, D_prev)
     else:
         no_floor = D.dtype.type(-np.inf)
-        _matrix_product(D, W_transposed, vector(D, 0, 0), D_prev, no_floor, scratch)
+        nothing = vector(D, 0, 0)
+        _matrix_product(D, W_transposed, nothing, D_prev, no_floor, scratch, has_zeros)
 
 
 @kernel
-def linear_gradient(A, first, D, dW, scratch, claimed):
-    """Write rows `first`... of ``A.T @ D`` into `dW`; `claimed` as in `matmul.multiply`."""
+def linear_gradient(A, first, D, dW, scratch, claimed, has_zeros):
+    """Write rows `first`... of ``A.T @ D`` into `dW`; `claimed` as in `matmul.multiply`.
+
+    `has_zeros` says so of `A` and of `D`.
+    """
     if D.shape[1] == 1:
         _transpose_times_column(A, first, D, dW)
     else:
-        _transpose_product(A, first, D, dW, scratch, claimed)
+        _transpose_product(A, first, D, dW, scratch, claimed, has_zeros)
 
 
-def _scratch_address(scratch):  # needs jit
-    """Return the address of the scratch, or 0 where it is too small."""
-    return address(scratch, 0) if scratch.size * scratch.itemsize >= SCRATCH_BYTES else 0
+def _room(scratch, n_bytes):  # needs jit
+    """Return the address of the scratch, or 0 where it has not room for so many bytes."""
+    return address(scratch, 0) if scratch.size * scratch.itemsize >= n_bytes else 0
 
 
-def _matrix_product(A, W, b, Z, floor, scratch):  # needs jit
+def _matrix_product(A, W, b, Z, floor, scratch, has_zeros):  # needs jit
     """Write ``max(A @ W + b, floor)`` into `Z`; an empty `b` counts as zeros."""
     n_rows, n_in = A.shape
     n_out = W.shape[1]
@@ -56,58 +68,61 @@ def _matrix_product(A, W, b, Z, floor, scratch):  # needs jit
         W.shape[0] == n_in and Z.shape == (n_rows, n_out) and b.size in (0, n_out)
     ):
         raise IndexError("a matrix product reaches outside its matrices")
-    multiply(
-        floor,
-        address(A, 0),
-        (n_in, 1),
-        address(W, 0),
-        address(b, 0) if b.size > 0 else 0,
-        address(Z, 0),
-        n_rows,
-        n_out,
-        n_in,
-        _scratch_address(scratch),
-        0,
-    )
+    left, right, out = address(A, 0), address(W, 0), address(Z, 0)
+    bias = address(b, 0) if b.size > 0 else 0
+    memory = _room(scratch, SCRATCH_BYTES)
+    if has_zeros and memory != 0 and skipping_pays(floor, left, 1, n_rows, n_out, n_in):
+        multiply_nonzeros(
+            floor, left, n_in, 1, right, n_out, bias, out, n_rows, n_out, n_in, memory, 0
+        )
+    else:
+        multiply(floor, left, n_in, 1, right, bias, out, n_rows, n_out, n_in, memory, 0)
 
 
 @np.errstate(invalid="ignore", over="ignore")  # as silent as compiled code
-def _matrix_product_by_numpy(A, W, b, Z, floor, scratch):
+def _matrix_product_by_numpy(A, W, b, Z, floor, scratch, has_zeros):
     Z[:] = A @ W
     if b.size > 0:
         Z += b
     Z[floor >= Z] = floor  # not where Z is NaN
 
 
-def _transpose_product(A, first, D, dW, scratch, claimed):  # needs jit
+def _transpose_product(A, first, D, dW, scratch, claimed, has_zeros):  # needs jit
     """Write rows `first`... of ``A.T @ D`` into `dW`."""
     n_rows, n_in = A.shape
-    if BOUNDS_CHECKED and not (
-        first + dW.shape[0] <= n_in and D.shape == (n_rows, dW.shape[1])
-    ):
+    n_of_dW, n_out = dW.shape
+    if BOUNDS_CHECKED and not (first + n_of_dW <= n_in and D.shape == (n_rows, n_out)):
         raise IndexError("a weight gradient reaches outside its matrices")
-    multiply(
-        D.dtype.type(-np.inf),
-        address(A, first),
-        (1, n_in),
-        address(D, 0),
-        0,
-        address(dW, 0),
-        dW.shape[0],
-        dW.shape[1],
-        n_rows,
-        _scratch_address(scratch),
-        claimed,
-    )
+    real = D.dtype.type(-np.inf)
+    left, right, out = address(A, first), address(D, 0), address(dW, 0)
+    memory = _room(scratch, SCRATCH_BYTES)
+    zeros_in_A, zeros_in_D = has_zeros
+    if memory != 0 and zeros_in_A and skipping_pays(real, left, n_in, n_of_dW, n_out, n_rows):
+        multiply_nonzeros(
+            real, left, 1, n_in, right, n_out, 0, out,
+            n_of_dW, n_out, n_rows, memory, claimed,
+        )  # fmt: skip
+        return
+    has_room = _room(scratch, SCRATCH_BYTES + dW.size * dW.itemsize) != 0
+    if has_room and zeros_in_D and skipping_pays(real, right, n_out, n_out, n_of_dW, n_rows):
+        # The zeros have to be on the left: the product is that of the transposes.
+        turned = memory + SCRATCH_BYTES
+        multiply_nonzeros(
+            real, right, 1, n_out, left, n_in, 0, turned,
+            n_out, n_of_dW, n_rows, memory, claimed,
+        )  # fmt: skip
+        transpose_rows(matrix_at(real, turned, 0, n_out, n_of_dW), 0, n_out, dW)
+        return
+    multiply(real, left, 1, n_in, right, 0, out, n_of_dW, n_out, n_rows, memory, claimed)
 
 
 @np.errstate(invalid="ignore", over="ignore")
-def _transpose_product_by_numpy(A, first, D, dW, scratch, claimed):
+def _transpose_product_by_numpy(A, first, D, dW, scratch, claimed, has_zeros):
     dW[:] = A[:, first : first + dW.shape[0]].T @ D
 
 
 if JIT_ENABLED:  # needs jit
-    _scratch_address = kernel(_scratch_address)
+    _room = kernel(_room)
     _matrix_product, _transpose_product = kernel(_matrix_product), kernel(_transpose_product)
 else:
     _matrix_product, _transpose_product = _matrix_product_by_numpy, _transpose_product_by_numpy

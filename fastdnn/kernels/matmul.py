@@ -16,17 +16,19 @@ import numpy as np
 
 from fastdnn._jit import kernel
 from fastdnn.kernels.lines import LINE_BYTES, claim
-from fastdnn.kernels.tiles import (
-    copy_panel,
+from fastdnn.kernels.processor import (
     half_lanes_here,
     itemsize_of,
     lanes_here,
+    rows_of_one_vector_here,
+    tile_rows_here,
+)
+from fastdnn.kernels.tiles import (
+    copy_panel,
     one_vector,
     part_of_vector,
-    rows_of_one_vector_here,
     three_half_vectors,
     three_vectors,
-    tile_rows_here,
     two_vectors,
 )
 from fastdnn.kernels.views import vector_at
@@ -68,19 +70,18 @@ def _copy_left(like, a, a_step, out, n_rows, n_steps, tile_rows):  # needs jit
 
 @kernel
 def multiply(
-    floor, a, a_strides, b, bias, c, n_rows, n_columns, n_inner, scratch, claimed
+    floor, a, a_row, a_step, b, bias, c, n_rows, n_columns, n_inner, scratch, claimed
 ):  # needs jit
     """Write ``max(a @ b + bias, floor)`` to address `c`, row after row.
 
     `a`, `b`, `bias` and `c` are addresses, 0 for no bias, of elements of the type of
-    `floor`. The left operand has its rows and its inner steps `a_strides` elements apart;
-    the right one lies row after row. `scratch` is the address of `SCRATCH_BYTES`, or 0 for
-    none. `claimed` is that of a matrix as large as `c` which this core is going to write and
-    others have read, or 0 for none: its cache lines are asked for tile by tile, so that the
-    product does not wait for them, and the writes then do not either.
+    `floor`. The left operand has its rows and its inner steps `a_row` and `a_step` elements
+    apart; the right one lies row after row. `scratch` is the address of `SCRATCH_BYTES`, or
+    0 for none. `claimed` is that of a matrix as large as `c` which this core is going to
+    write and others have read, or 0 for none: its cache lines are asked for tile by tile, so
+    that the product does not wait for them, and the writes then do not either.
     """
     itemsize, tile_rows = itemsize_of(floor), tile_rows_here()
-    a_row, a_step = a_strides
     may_copy = scratch != 0 and n_rows >= _ROWS_THAT_PAY
     row_bytes = n_columns * itemsize
     is_large = row_bytes >= _BYTES_OF_LONG_ROW or (

@@ -7,11 +7,7 @@ with the same kernels.
 import numpy as np
 
 from fastdnn._jit import kernel, loop_kernel
-from fastdnn.kernels.activations import (
-    ACTIVATION_CODES,
-    activation_backward,
-    activation_forward,
-)
+from fastdnn.kernels.activations import activation_backward, activation_forward
 from fastdnn.kernels.exchange import exchanges, send_gradient
 from fastdnn.kernels.linear import linear_delta, linear_forward, linear_gradient
 from fastdnn.kernels.losses import canonical_loss, output_loss
@@ -27,6 +23,7 @@ from fastdnn.kernels.workspace import (
     bias_gradient,
     csr_arrays,
     input_rows,
+    is_rectified,
     layer_bias,
     layer_input,
     layer_rows,
@@ -42,8 +39,6 @@ from fastdnn.kernels.workspace import (
     weight_rows,
     work_matrix,
 )
-
-_RELU = ACTIVATION_CODES["relu"]
 
 
 @loop_kernel
@@ -100,10 +95,10 @@ def forward(s, real, position, first, n_rows, n_activated, worker):
             if l == 0 and s.gather:
                 _gather(s, real, position, first, n_rows)
             floor = type(real)(-np.inf)
-            if activation == _RELU and not is_activated:
+            if is_rectified(s, l) and not is_activated:
                 floor, is_activated = type(real)(0), True
             W, b = layer_weights(s, real, l, worker), layer_bias(s, real, l, worker)
-            linear_forward(A, W, b, Z, floor, scratch)
+            linear_forward(A, W, b, Z, floor, scratch, is_rectified(s, l - 1))
         A = layer_rows(s, real, l, A_START, first, n_rows)
         if not is_activated:
             activation_forward(activation, Z, A)
@@ -115,7 +110,8 @@ def _make_weight_gradient(s, real, position, shard, l, first, D, worker):
     if s.gradient_by_shard:
         A = layer_input(s, real, position, l, first, D.shape[0])
         dW = weight_gradient(s, real, l, shard)
-        linear_gradient(A, 0, D, dW, product_scratch(s, real, worker), 0)
+        has_zeros = is_rectified(s, l - 1), is_rectified(s, l)
+        linear_gradient(A, 0, D, dW, product_scratch(s, real, worker), 0, has_zeros)
 
 
 @kernel
@@ -189,7 +185,8 @@ def train_shards(s, real, position, shards, shard_rows, n_rows, worker):
         D_prev = layer_rows(s, real, l, D_START, first, n_together)
         W = layer_weights(s, real, l + 1, worker)
         W_transposed = layer_transposed(s, real, l + 1, worker)
-        linear_delta(D, W, W_transposed, D_prev, product_scratch(s, real, worker))
+        scratch = product_scratch(s, real, worker)
+        linear_delta(D, W, W_transposed, D_prev, scratch, is_rectified(s, l + 1))
         for shard in range(first_shard, last_shard):
             start = shard * shard_rows
             rows = min(shard_rows, n_rows - start)

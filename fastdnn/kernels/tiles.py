@@ -6,88 +6,15 @@ vectors and each element of the left one is spread over a vector. The instructio
 emitted for the vectors that the processor has; `fastdnn.kernels.matmul` calls them.
 """
 
-import functools
 from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.core.registry import cpu_target
 
 from fastdnn._jit import JIT_ENABLED, emitted
-
-# Rows of the output that a tile has at most.
-_MAX_TILE_ROWS = 8
-
-# Processors that take a vector in two halves, so that half of one costs half as much: Zen 1
-# the vectors of AVX2, Zen 4 those of AVX-512. There a vector and a few columns more are a
-# fifth to a third faster as three halves than as two vectors that overlap.
-_SPLITTING_PROCESSORS = ("znver1", "znver4")
+from fastdnn.kernels.processor import rows_of_tile, splits_vectors, vector_bytes
 
 _INDEX = ir.IntType(64)
-
-
-def _vector_bytes(context):  # needs jit
-    _, _, features = context.codegen().magic_tuple()
-    if "+avx512f" in features:
-        return 64
-    return 32 if "+avx," in features else 16
-
-
-def _rows_of_tile(context, n_vectors=3):  # needs jit
-    """Return as many rows as fill the registers with three vectors each, a power of two.
-
-    Tiles of one vector have the most rows: four sums would wait for each other, since an
-    addition takes as long as eight begin in.
-    """
-    triple, _, features = context.codegen().magic_tuple()
-    has_32_registers = "+avx512f" in features or triple.startswith(("aarch64", "arm64"))
-    return _MAX_TILE_ROWS if has_32_registers or n_vectors == 1 else _MAX_TILE_ROWS // 2
-
-
-def _splits_vectors(context):  # needs jit
-    _, processor, _ = context.codegen().magic_tuple()
-    return processor in _SPLITTING_PROCESSORS
-
-
-@functools.cache
-def tile_rows() -> int:
-    """Return how many rows of the output a tile has on this processor."""
-    return _rows_of_tile(cpu_target.target_context) if JIT_ENABLED else _MAX_TILE_ROWS
-
-
-def _tile_rows(n_vectors):  # needs jit
-    def definition(typingctx):
-        def codegen(context, builder, signature, args):
-            return ir.Constant(_INDEX, _rows_of_tile(context, n_vectors))
-
-        return types.intp(), codegen
-
-    return definition
-
-
-def _lanes(typingctx, real):  # needs jit
-    def codegen(context, builder, signature, args):
-        itemsize = signature.args[0].bitwidth // 8
-        return ir.Constant(_INDEX, _vector_bytes(context) // itemsize)
-
-    return types.intp(real), codegen
-
-
-def _half_lanes(typingctx, real):  # needs jit
-    def codegen(context, builder, signature, args):
-        if not _splits_vectors(context):
-            return _INDEX(0)
-        itemsize = signature.args[0].bitwidth // 8
-        return _INDEX(_vector_bytes(context) // 2 // itemsize)
-
-    return types.intp(real), codegen
-
-
-def _itemsize(typingctx, real):  # needs jit
-    def codegen(context, builder, signature, args):
-        return ir.Constant(_INDEX, signature.args[0].bitwidth // 8)
-
-    return types.intp(real), codegen
 
 
 def _tile(n_vectors, *, is_partial=False, of_halves=False):  # needs jit
@@ -120,12 +47,12 @@ def _tile(n_vectors, *, is_partial=False, of_halves=False):  # needs jit
         n_valid,
     ):
         signature = types.void(floor, *[types.intp] * 13)
-        return signature, _TileCodegen(n_vectors, is_partial, of_halves)
+        return signature, TileCodegen(n_vectors, is_partial, of_halves)
 
     return definition
 
 
-class _TileCodegen:  # needs jit
+class TileCodegen:  # needs jit
     """Emits one tile; see `_tile`."""
 
     def __init__(self, n_vectors, is_partial, of_halves):
@@ -133,15 +60,12 @@ class _TileCodegen:  # needs jit
         self._of_halves = of_halves
 
     def __call__(self, context, builder, signature, args):
+        """Emit the tile for compiled `args`."""
         floor, a, a_row, a_step, b, b_row, start, start_row, c, c_row, last, *rest = args
         n_rows, n_inner, n_valid = rest
-        if self._of_halves and not _splits_vectors(context):
+        if self._of_halves and not splits_vectors(context):
             return context.get_dummy_value()
-        self._context, self._builder = context, builder
-        self._real = context.get_data_type(signature.args[0])
-        self._itemsize = signature.args[0].bitwidth // 8
-        self._n_lanes = _vector_bytes(context) // self._itemsize // (1 + self._of_halves)
-        self._vector = ir.VectorType(self._real, self._n_lanes)
+        self._begin(context, builder, signature)
         self._mask: Any = self._valid_lanes(n_valid) if self._is_partial else None
 
         offsets = [_INDEX(j * self._n_lanes) for j in range(self._n_vectors)]
@@ -162,6 +86,13 @@ class _TileCodegen:  # needs jit
                 self._store(value, self._move(builder.add(c, c_offset), offsets[j]), j)
         return context.get_dummy_value()
 
+    def _begin(self, context, builder, signature):
+        self._context, self._builder = context, builder
+        self._real = context.get_data_type(signature.args[0])
+        self._itemsize = signature.args[0].bitwidth // 8
+        self._n_lanes = vector_bytes(context) // self._itemsize // (1 + self._of_halves)
+        self._vector = ir.VectorType(self._real, self._n_lanes)
+
     def _rows(self, distance, n_rows):
         """Return how many bytes into its matrix each row of the tile begins.
 
@@ -170,7 +101,7 @@ class _TileCodegen:  # needs jit
         builder = self._builder
         distance = builder.mul(distance, _INDEX(self._itemsize))
         rows = [_INDEX(0)]
-        for r in range(1, _rows_of_tile(self._context, self._n_vectors)):
+        for r in range(1, rows_of_tile(self._context, self._n_vectors)):
             is_inside = builder.icmp_signed("<", _INDEX(r), n_rows)
             step = builder.select(is_inside, distance, _INDEX(0))
             rows.append(builder.add(rows[-1], step))
@@ -206,7 +137,7 @@ class _TileCodegen:  # needs jit
                 phi.add_incoming(x, before)
                 phi.add_incoming(y, body)
         is_more = builder.icmp_signed("<", next_step, n_inner)
-        _do_not_unroll(builder.module, builder.cbranch(is_more, body, after))
+        do_not_unroll(builder.module, builder.cbranch(is_more, body, after))
         builder.position_at_end(after)
         return results
 
@@ -306,7 +237,7 @@ def spread(builder, scalar, n_lanes):  # needs jit
     return builder.shuffle_vector(first, empty, zeros)
 
 
-def _do_not_unroll(module, branch):  # needs jit
+def do_not_unroll(module, branch):  # needs jit
     """Tell LLVM not to unroll the loop that ends in `branch`.
 
     There are no registers for the addresses of two steps: it would keep them in memory.
@@ -329,17 +260,15 @@ def _copy_panel(typingctx, real, source, source_row, out, n_rows, last):  # need
     def codegen(context, builder, signature, args):
         _, source, source_row, out, n_rows, last = args
         itemsize = signature.args[0].bitwidth // 8
-        vector_bytes = _vector_bytes(context)
-        vector = ir.VectorType(
-            context.get_data_type(signature.args[0]), vector_bytes // itemsize
-        )
+        length = vector_bytes(context)
+        vector = ir.VectorType(context.get_data_type(signature.args[0]), length // itemsize)
         last = builder.mul(last, _INDEX(itemsize))
-        is_second = builder.icmp_signed("<", last, _INDEX(vector_bytes))
-        second = builder.select(is_second, last, _INDEX(vector_bytes))
+        is_second = builder.icmp_signed("<", last, _INDEX(length))
+        second = builder.select(is_second, last, _INDEX(length))
         with cgutils.for_range(builder, n_rows) as loop:
             row = builder.mul(loop.index, builder.mul(source_row, _INDEX(itemsize)))
             row = builder.add(source, row)
-            copy = builder.add(out, builder.mul(loop.index, _INDEX(3 * vector_bytes)))
+            copy = builder.add(out, builder.mul(loop.index, _INDEX(3 * length)))
             for offset in (_INDEX(0), second, last):
                 pointers = [
                     builder.inttoptr(builder.add(start, offset), vector.as_pointer())
@@ -353,11 +282,6 @@ def _copy_panel(typingctx, real, source, source_row, out, n_rows, last):  # need
 
 
 if JIT_ENABLED:  # needs jit
-    tile_rows_here = emitted(_tile_rows(3))
-    rows_of_one_vector_here = emitted(_tile_rows(1))
-    lanes_here = emitted(_lanes)
-    half_lanes_here = emitted(_half_lanes)
-    itemsize_of = emitted(_itemsize)
     three_vectors = emitted(_tile(3))
     two_vectors = emitted(_tile(2))
     one_vector = emitted(_tile(1))
@@ -365,6 +289,5 @@ if JIT_ENABLED:  # needs jit
     three_half_vectors = emitted(_tile(3, of_halves=True))
     copy_panel = emitted(_copy_panel)
 else:  # NumPy takes the place of products, see fastdnn.kernels.linear
-    tile_rows_here = rows_of_one_vector_here = lanes_here = half_lanes_here = None
-    itemsize_of = copy_panel = None
     three_half_vectors = three_vectors = two_vectors = one_vector = part_of_vector = None
+    copy_panel = None

@@ -17,6 +17,50 @@ TILE = 8
 _INDEX = ir.IntType(64)
 
 
+def load_turned(builder, real, source, source_row):  # needs jit
+    """Load a tile of the type `real` and return the rows of its transpose as vectors."""
+    itemsize = 4 if isinstance(real, ir.FloatType) else 8
+    pointer = ir.VectorType(real, TILE).as_pointer()
+    rows = []
+    for r in range(TILE):
+        start = builder.add(source, builder.mul(source_row, _INDEX(r * itemsize)))
+        rows.append(builder.load(builder.inttoptr(start, pointer), align=itemsize))
+    rows = _exchange(builder, rows, 4)
+    if itemsize == 4:
+        return _turn_squares_of_four(builder, rows)
+    return _exchange(builder, _exchange(builder, rows, 2), 1)
+
+
+def _exchange(builder, rows, size):  # needs jit
+    """Exchange the squares off the diagonal of all squares of twice that size."""
+    new = list(rows)
+    for r in range(TILE):
+        if r & size:
+            continue
+        upper, lower = rows[r], rows[r | size]
+        lanes = [x ^ size | TILE if x & size else x for x in range(TILE)]
+        new[r] = _shuffle(builder, upper, lower, lanes)
+        lanes = [x | TILE if x & size else x ^ size for x in range(TILE)]
+        new[r | size] = _shuffle(builder, upper, lower, lanes)
+    return new
+
+
+def _turn_squares_of_four(builder, rows):  # needs jit
+    """Transpose squares of four lanes by interleaving, each time one AVX instruction."""
+
+    def join(first, second, lanes):
+        # Lanes of the first row are 0 to 3, of the second 4 to 7, in both halves alike.
+        both = [x + half + (x > 3) * 4 for half in (0, 4) for x in lanes]
+        return _shuffle(builder, first, second, both)
+
+    new = []
+    for a, b, c, d in (rows[:4], rows[4:]):
+        for lanes in ((0, 4, 1, 5), (2, 6, 3, 7)):
+            ab, cd = join(a, b, lanes), join(c, d, lanes)
+            new += [join(ab, cd, (0, 1, 4, 5)), join(ab, cd, (2, 3, 6, 7))]
+    return new
+
+
 def _transpose_tile(typingctx, real, source, source_row, out, out_row):  # needs jit
     """Define the transpose of one tile; addresses, and strides in elements."""
 
@@ -24,35 +68,10 @@ def _transpose_tile(typingctx, real, source, source_row, out, out_row):  # needs
         _, source, source_row, out, out_row = args
         real_type = context.get_data_type(signature.args[0])
         itemsize = signature.args[0].bitwidth // 8
-        vector_pointer = ir.VectorType(real_type, TILE).as_pointer()
-
-        def row(start, stride, r):
-            offset = builder.mul(stride, _INDEX(r * itemsize))
-            return builder.inttoptr(builder.add(start, offset), vector_pointer)
-
-        rows = [builder.load(row(source, source_row, r), align=itemsize) for r in range(TILE)]
-        # Exchange ever smaller squares off the diagonal: of 4, of 2, of 1.
-        size = TILE // 2
-        while size:
-            for r in range(TILE):
-                if r & size:
-                    continue
-                upper, lower = rows[r], rows[r | size]
-                rows[r] = _shuffle(
-                    builder,
-                    upper,
-                    lower,
-                    [x ^ size | TILE if x & size else x for x in range(TILE)],
-                )
-                rows[r | size] = _shuffle(
-                    builder,
-                    upper,
-                    lower,
-                    [x | TILE if x & size else x ^ size for x in range(TILE)],
-                )
-            size //= 2
-        for r, value in enumerate(rows):
-            builder.store(value, row(out, out_row, r), align=itemsize)
+        pointer = ir.VectorType(real_type, TILE).as_pointer()
+        for r, values in enumerate(load_turned(builder, real_type, source, source_row)):
+            row = builder.add(out, builder.mul(out_row, _INDEX(r * itemsize)))
+            builder.store(values, builder.inttoptr(row, pointer), align=itemsize)
         return context.get_dummy_value()
 
     return types.void(real, *[types.intp] * 4), codegen

@@ -6,6 +6,7 @@
 import numpy as np
 
 from fastdnn._jit import kernel
+from fastdnn.kernels.activations import ACTIVATION_CODES
 from fastdnn.kernels.views import matrix_at, require_within, vector, vector_at
 
 # Columns of the layer table: sizes, positions in theta, positions in the workspace.
@@ -15,6 +16,8 @@ N_IN, N_OUT, W_START, B_START, A_START, Z_START, D_START, WT_START, ACTIVATION =
 BLOCK_LAYER, BLOCK_FIRST, BLOCK_ROWS, BLOCK_START, BLOCK_SIZE, BLOCK_SLOT = range(6)
 # Columns of the table of partial results; every shard and block has a cache line of it.
 SHARD_LOSS, SHARD_WEIGHT, SHARD_MAKER, BLOCK_SQUARES, BLOCK_STEPPER = range(5)
+
+_RELU = ACTIVATION_CODES["relu"]
 
 
 @kernel
@@ -102,6 +105,12 @@ def layer_weights(s, real, l, worker):
         return matrix_at(real, s.theta, start, n_in, n_out)
     start += s.replica_start + (worker - 1) * s.replica_size
     return work_matrix(s, real, start, n_in, n_out)
+
+
+@kernel
+def is_rectified(s, l):
+    """Whether layer `l` makes zeros: of its activations, and of its deltas."""
+    return l >= 0 and layer_table(s)[l, ACTIVATION] == _RELU
 
 
 @kernel

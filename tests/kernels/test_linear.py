@@ -4,30 +4,35 @@ import numba
 import numpy as np
 import pytest
 
-from fastdnn.kernels.linear import linear_delta, linear_forward, linear_gradient
-from fastdnn.kernels.matmul import SCRATCH_BYTES
-from fastdnn.kernels.tiles import tile_rows
+from fastdnn.kernels.linear import (
+    SCRATCH_BYTES,
+    linear_delta,
+    linear_forward,
+    linear_gradient,
+)
+from fastdnn.kernels.processor import tile_rows
 from fastdnn.kernels.views import address
 
 
 @numba.njit
 def forward(A, W, b, Z, floor, scratch):
-    linear_forward(A, W, b, Z, floor, scratch)
+    linear_forward(A, W, b, Z, floor, scratch, False)
 
 
 @numba.njit
 def delta(D, W, W_transposed, D_prev, scratch):
-    linear_delta(D, W, W_transposed, D_prev, scratch)
+    linear_delta(D, W, W_transposed, D_prev, scratch, False)
 
 
 @numba.njit
 def gradient(A, first, D, dW, scratch):
-    linear_gradient(A, first, D, dW, scratch, 0)
+    linear_gradient(A, first, D, dW, scratch, 0, (False, False))
 
 
 @numba.njit
 def gradient_and_claim(A, first, D, dW, scratch, claimed):
-    linear_gradient(A, first, D, dW, scratch, address(claimed, 0))
+    no_zeros = False, False
+    linear_gradient(A, first, D, dW, scratch, address(claimed, 0), no_zeros)
 
 
 def scratch_for(dtype):

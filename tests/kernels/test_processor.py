@@ -3,7 +3,7 @@
 import numba
 import pytest
 
-from fastdnn.kernels.tiles import tile_rows, tile_rows_here
+from fastdnn.kernels.processor import tile_rows, tile_rows_here
 
 
 @pytest.mark.needs_jit

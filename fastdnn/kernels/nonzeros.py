@@ -1,0 +1,230 @@
+"""The matrix product that skips the zeros of its left operand.
+
+ReLU makes about half of the activations of a layer zero, and of its deltas. The tiles of
+`fastdnn.kernels.matmul` multiply by them as by any number. Here every row of the left operand
+has a list of the steps of the inner dimension where it is not zero, and the sums of one row
+of the output stay in registers while that list is walked through. A tile reads a row of the
+right operand once for all of its own rows, a list for one; so the right operand has to lie
+in the first-level cache, as a panel of few steps and columns. That takes longer for every
+multiplication, which half as many of them more than make up for.
+
+The sums have the order of the inner dimension, as those of tiles have. All that is left out
+is the addition of zeros, so for finite numbers both products are equal.
+"""
+
+import numpy as np
+
+from fastdnn._jit import kernel
+from fastdnn.kernels.lines import LINE_BYTES, claim
+from fastdnn.kernels.nonzero_tiles import (
+    copy_vector,
+    eight_vectors_of_row,
+    list_eight,
+    seven_vectors_of_row,
+    six_vectors_of_row,
+    turn_and_list_tile,
+)
+from fastdnn.kernels.processor import itemsize_of, lanes_here
+from fastdnn.kernels.transpose import TILE
+from fastdnn.kernels.views import address, vector_at
+
+#: Vectors of one row of the output: fewer sums would wait for each other, more would need a
+#: panel of fewer steps.
+MOST_VECTORS = 8
+_FEWEST_VECTORS = 6
+
+# A panel of the right operand leaves room in the first-level cache for the rest.
+_PANEL_BYTES = 28 * 1024
+
+# Inner steps of a panel; a last panel of fewer than a tile's joins the one before it.
+_MOST_STEPS = 104
+_STEPS_OF_LAST = _MOST_STEPS + TILE
+_LIST_BYTES = _STEPS_OF_LAST + TILE
+
+# Rows of the left operand that are listed before the panels pass by.
+_ROWS_TOGETHER = 128
+
+# What a product costs, in cycles as measured on AMD Zen 3: a step of a vector in a tile and in
+# a list, a list, a step to list where it lies and as part of a column.
+_TILE_STEP, _LISTED_STEP, _LIST = 0.55, 0.54, 50.0
+_STEP_TO_LIST, _STEP_TO_TURN = 0.35, 0.75
+# Rows and inner steps without which lists and panels never pay. The zeros of so many rows
+# stand for all.
+_FEWEST_ROWS, _FEWEST_STEPS, _ROWS_TO_COUNT = 28, 32, 8
+
+_COPY_BYTES, _COUNT_BYTES = _ROWS_TOGETHER * _STEPS_OF_LAST * 8, _ROWS_TOGETHER * 8
+#: Size of the scratch: a panel, copied rows of float64, and lists with their lengths.
+SCRATCH_BYTES = _PANEL_BYTES + _COPY_BYTES + _COUNT_BYTES + _ROWS_TOGETHER * _LIST_BYTES
+
+
+@kernel
+def _parts(n, most):  # needs jit
+    """Return in how many parts none is longer than `most`; or the length of equal parts."""
+    return (n + most - 1) // most
+
+
+@kernel
+def _most_steps(real, width):  # needs jit
+    """Return how many inner steps a panel of so many vectors may have."""
+    row_bytes = width * lanes_here(real) * itemsize_of(real)
+    return min(_MOST_STEPS, (_PANEL_BYTES // row_bytes - TILE + 1) // TILE * TILE)
+
+
+@kernel
+def skipping_pays(real, left, step, n_rows, n_columns, n_inner):  # needs jit
+    """Whether a product is faster without the zeros of the matrix at address `left`.
+
+    That is the left operand, whose steps lie next to each other, or `step` elements apart.
+    """
+    n_vectors = _parts(n_columns, lanes_here(real))
+    n_panels = _parts(n_vectors, MOST_VECTORS)
+    is_large = n_rows >= _FEWEST_ROWS and n_inner >= _FEWEST_STEPS
+    if n_vectors // n_panels < _FEWEST_VECTORS or not is_large:
+        return False
+    size = _ROWS_TO_COUNT * min(n_inner, n_rows)
+    values = vector_at(real, left, 0, size)
+    n_nonzeros = 0
+    for i in range(size):
+        n_nonzeros += values[i] != 0
+    n_lists = n_panels * _parts(n_inner, _most_steps(real, _parts(n_vectors, n_panels)))
+    # The element of the left operand and its position are loaded as well.
+    listed = _LISTED_STEP * (n_vectors + 1.25 * n_panels) * n_nonzeros / size
+    listed += _STEP_TO_LIST if step == 1 else _STEP_TO_TURN
+    return listed * n_inner + _LIST * n_lists < _TILE_STEP * n_vectors * n_inner
+
+
+@kernel
+def _list_rows(real, a, a_row, n_rows, n_steps, lists, lengths):  # needs jit
+    """List the nonzero steps of rows that lie in one piece each."""
+    itemsize = itemsize_of(real)
+    whole = n_steps - n_steps % TILE
+    for i in range(n_rows):
+        row, positions = a + i * a_row * itemsize, lists + i * _LIST_BYTES
+        n = 0
+        for k in range(0, whole, TILE):
+            n += list_eight(real, row + k * itemsize, 0, k, positions + n)
+        if whole < n_steps:
+            k = n_steps - TILE
+            n += list_eight(real, row + k * itemsize, whole - k, k, positions + n)
+        lengths[i] = n
+
+
+@kernel
+def _turn_and_list(real, a, a_step, n_rows, n_steps, copy, lists, lengths):  # needs jit
+    """Copy rows that lie as columns into one piece each, and list their nonzero steps."""
+    itemsize = itemsize_of(real)
+    for row in range(0, n_rows, TILE):
+        i = min(row, n_rows - TILE)  # the last ones may be listed again
+        for r in range(i, i + TILE):
+            lengths[r] = 0
+        source, out = a + i * itemsize, copy + i * n_steps * itemsize
+        positions, numbers = lists + i * _LIST_BYTES, address(lengths, i)
+        whole = n_steps - n_steps % TILE
+        for k in range(0, whole, TILE):
+            turn_and_list_tile(
+                real, source + k * a_step * itemsize, a_step, 0, k,
+                out + k * itemsize, n_steps, positions, _LIST_BYTES, numbers,
+            )  # fmt: skip
+        if whole < n_steps:
+            k = n_steps - TILE
+            turn_and_list_tile(
+                real, source + k * a_step * itemsize, a_step, whole - k, k,
+                out + k * itemsize, n_steps, positions, _LIST_BYTES, numbers,
+            )  # fmt: skip
+
+
+@kernel
+def _copy_panel(real, b, b_row, n_steps, n_vectors, last, panel):  # needs jit
+    """Copy rows of a panel, whose last vector lies at `last`, one after the other."""
+    itemsize, lanes = itemsize_of(real), lanes_here(real)
+    for k in range(n_steps):
+        row, out = b + k * b_row * itemsize, panel + k * n_vectors * lanes * itemsize
+        for v in range(n_vectors):
+            column = v * lanes if v < n_vectors - 1 else last
+            copy_vector(real, row + column * itemsize, out + v * lanes * itemsize)
+
+
+@kernel
+def _multiply_panel(
+    floor, left, lists, lengths, right, n_vectors, last, start, out, n_rows, claimed
+):  # needs jit
+    """Write ``max(start + left @ right, floor)`` to `out` for one panel and listed rows.
+
+    `left`, `right`, `start` and `out` are addresses and the distance of the rows there; the
+    address of `start` is 0 for zeros. The last vector of a row of `out` lies at `last`.
+    """
+    itemsize, (b, b_row) = itemsize_of(floor), right
+    line_end = (last + lanes_here(floor)) * itemsize
+    for i in range(n_rows):
+        row, c = left[0] + i * left[1] * itemsize, out[0] + i * out[1] * itemsize
+        first = start[0] + i * start[1] * itemsize if start[0] != 0 else 0
+        positions, n = lists + i * _LIST_BYTES, lengths[i]
+        if claimed != 0:
+            line = claimed + i * out[1] * itemsize
+            for byte in range(0, line_end, LINE_BYTES):
+                claim(line + byte)
+        if n_vectors == 8:
+            eight_vectors_of_row(floor, row, positions, n, b, b_row, first, c, last)
+        elif n_vectors == 7:
+            seven_vectors_of_row(floor, row, positions, n, b, b_row, first, c, last)
+        else:
+            six_vectors_of_row(floor, row, positions, n, b, b_row, first, c, last)
+
+
+@kernel
+def multiply_nonzeros(
+    floor, a, a_row, a_step, b, b_row, bias, c, n_rows, n_columns, n_inner, scratch, claimed
+):  # needs jit
+    """Write ``max(a @ b + bias, floor)`` to address `c`, skipping the zeros of `a`.
+
+    Arguments are as those of `fastdnn.kernels.matmul.multiply`. Beside them, rows of `b` are
+    `b_row` elements apart; `scratch` is needed, and there are a tile's rows and inner steps
+    at least; and `claimed` may be any memory as large as `c`.
+    """
+    itemsize, lanes = itemsize_of(floor), lanes_here(floor)
+    n_vectors = _parts(n_columns, lanes)
+    n_panels = _parts(n_vectors, MOST_VECTORS)
+    most_steps = _most_steps(floor, _parts(n_vectors, n_panels))
+    steps_of_panel = _parts(n_inner, _parts(n_inner, most_steps))
+    steps_of_panel = _parts(steps_of_panel, TILE) * TILE
+    together = _parts(n_rows, _parts(n_rows, _ROWS_TOGETHER))
+    panel, copy = scratch, scratch + _PANEL_BYTES
+    lists = copy + _COPY_BYTES + _COUNT_BYTES
+    lengths = vector_at(np.int64(0), copy + _COPY_BYTES, 0, _ROWS_TOGETHER)
+    for first_row in range(0, n_rows, together):
+        # A last group of fewer rows than a tile's has some of the group before it again.
+        i = min(first_row, max(0, n_rows - TILE))
+        rows = min(together, n_rows - i)
+        k = 0
+        while k < n_inner:
+            steps = min(steps_of_panel, n_inner - k)
+            if n_inner - k - steps < TILE:
+                steps = n_inner - k
+            left = a + (i * a_row + k * a_step) * itemsize, a_row
+            if a_step == 1:
+                _list_rows(floor, left[0], a_row, rows, steps, lists, lengths)
+            else:
+                _turn_and_list(floor, left[0], a_step, rows, steps, copy, lists, lengths)
+                left = copy, steps
+            # Sums that are not complete yet have no floor.
+            lowest = floor if k + steps == n_inner else type(floor)(-np.inf)
+            vector = 0
+            for p in range(n_panels):
+                width = _parts(n_vectors - vector, n_panels - p)
+                column = vector * lanes
+                last = min(n_columns, column + width * lanes) - lanes - column
+                right = b + (k * b_row + column) * itemsize, b_row
+                if b_row != width * lanes:
+                    _copy_panel(floor, right[0], b_row, steps, width, last, panel)
+                    right = panel, width * lanes
+                offset = (i * n_columns + column) * itemsize
+                out = c + offset, n_columns
+                start, now = out, 0
+                if k == 0:
+                    start = bias + column * itemsize if bias != 0 else 0, 0
+                    now = claimed + offset if claimed != 0 else 0
+                _multiply_panel(
+                    lowest, left, lists, lengths, right, width, last, start, out, rows, now
+                )
+                vector += width
+            k += steps

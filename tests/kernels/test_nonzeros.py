@@ -1,0 +1,183 @@
+"""Products that leave out zeros: equal to those that do not, to the last bit."""
+
+import numba
+import numpy as np
+import pytest
+
+from fastdnn.kernels.linear import (
+    SCRATCH_BYTES,
+    linear_delta,
+    linear_forward,
+    linear_gradient,
+)
+from fastdnn.kernels.nonzeros import MOST_VECTORS, multiply_nonzeros, skipping_pays
+from fastdnn.kernels.processor import vector_lanes
+from fastdnn.kernels.views import address
+
+pytestmark = pytest.mark.needs_jit
+
+
+@numba.njit
+def forward(A, W, b, Z, floor, scratch, has_zeros):
+    linear_forward(A, W, b, Z, floor, scratch, has_zeros)
+
+
+@numba.njit
+def delta(D, W, W_transposed, D_prev, scratch, has_zeros):
+    linear_delta(D, W, W_transposed, D_prev, scratch, has_zeros)
+
+
+@numba.njit
+def gradient(A, first, D, dW, scratch, zeros_in_A, zeros_in_D):
+    linear_gradient(A, first, D, dW, scratch, 0, (zeros_in_A, zeros_in_D))
+
+
+@numba.njit
+def gradient_and_claim(A, first, D, dW, scratch, claimed, zeros_in_A, zeros_in_D):
+    zeros = zeros_in_A, zeros_in_D
+    linear_gradient(A, first, D, dW, scratch, address(claimed, 0), zeros)
+
+
+@numba.njit
+def pays(left, step, n_rows, n_columns, n_inner):
+    return skipping_pays(
+        left.dtype.type(0), address(left, 0), step, n_rows, n_columns, n_inner
+    )
+
+
+@numba.njit
+def product(a, a_row, a_step, b, bias, c, n_inner, floor, scratch):
+    multiply_nonzeros(
+        floor, address(a, 0), a_row, a_step, address(b, 0), b.shape[1],
+        address(bias, 0) if bias.size > 0 else 0,
+        address(c, 0), c.shape[0], c.shape[1], n_inner, address(scratch, 0), 0,
+    )  # fmt: skip
+
+
+def rectified(rng, shape, dtype, share=0.4):
+    """Return a matrix such as ReLU makes, with that share of nonzeros."""
+    values = rng.uniform(0.1, 1.0, shape).astype(dtype)
+    values[rng.random(shape) >= share] = 0
+    return values
+
+
+def scratch_for(dtype, gradient_size=0):
+    """Return the scratch of one worker, and a margin that nothing may be written to."""
+    size = SCRATCH_BYTES // np.dtype(dtype).itemsize + gradient_size
+    buffer = np.full(size + 64, np.nan, dtype)
+    return buffer[:-64], buffer[-64:]
+
+
+def guarded(dtype, *shape):
+    """Return a matrix to write to, in a buffer that shows what is written beside it."""
+    margin, size = 64, int(np.prod(shape))
+    buffer = np.full(margin + size + margin, np.nan, dtype)
+    return buffer[margin : margin + size].reshape(shape), buffer
+
+
+def columns_of(dtype):
+    """Return numbers of columns: panels of 6, 7 and 8 vectors, whole and overlapping."""
+    lanes = vector_lanes(np.dtype(dtype))
+    return [n * lanes - cut for n in (6, 7, 8, 14, 16, 23) for cut in (0, 1, lanes - 1)]
+
+
+# Steps: fewer than fill a panel, one more than a tile's, two panels, a short last one.
+STEPS = [33, 48, 104, 107, 111, 113, 250]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_inner", STEPS)
+@pytest.mark.parametrize("is_turned", [False, True])
+@pytest.mark.parametrize("n_rows", [28, 129, 263])
+def test_what_is_left_out_changes_no_bit(n_rows, is_turned, n_inner, dtype):
+    rng = np.random.default_rng(0)
+    a = rectified(rng, (n_rows, n_inner), dtype)
+    a[1], a[2, :-1], a[3] = 0, 0, 0.5  # nothing, the last step only, and everything
+    left = np.ascontiguousarray(a.T) if is_turned else a
+    strides = (1, n_rows) if is_turned else (n_inner, 1)
+    scratch, margin = scratch_for(dtype)
+    for n_columns in columns_of(dtype):
+        b = rng.uniform(-1.0, 1.0, (n_inner, n_columns)).astype(dtype)
+        bias = rng.uniform(-1.0, 1.0, n_columns).astype(dtype)
+        for floor, given in ((-np.inf, bias), (0.0, bias), (-np.inf, bias[:0])):
+            c, buffer = guarded(dtype, n_rows, n_columns)
+            expected = np.empty_like(c)
+            start = given if given.size > 0 else np.zeros_like(bias)
+            forward(a, b, start, expected, c.dtype.type(floor), scratch, False)
+            product(left, *strides, b, given, c, n_inner, c.dtype.type(floor), scratch)
+            np.testing.assert_array_equal(c, expected)
+            assert np.isnan(buffer).sum() == buffer.size - c.size
+    assert np.isnan(margin).all()
+
+
+LAYERS = [(104, 64, 100), (64, 128, 128), (200, 300, 260), (40, 96, 33)]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("layer", LAYERS, ids=str)
+def test_layers_with_zeros_equal_numpy(layer, dtype):
+    n_rows, n_in, n_out = layer
+    rng = np.random.default_rng(0)
+    A, D = rectified(rng, (n_rows, n_in), dtype), -rectified(rng, (n_rows, n_out), dtype)
+    W, b = rng.uniform(-1, 1, (n_in, n_out)).astype(dtype), np.ones(n_out, dtype)
+    scratch, margin = scratch_for(dtype, n_in * n_out)
+    exact = [x.astype(np.float64) for x in (A, W, D)]
+
+    def assert_close(out, exact, n_terms):
+        atol = (n_terms + 1) * np.finfo(dtype).eps
+        np.testing.assert_allclose(out, exact, rtol=0.0, atol=atol)
+
+    Z, D_prev = np.empty((n_rows, n_out), dtype), np.empty((n_rows, n_in), dtype)
+    forward(A, W, b, Z, Z.dtype.type(0), scratch, True)
+    assert_close(Z, np.maximum(exact[0] @ exact[1] + 1, 0), n_in)
+    delta(D, W, np.ascontiguousarray(W.T), D_prev, scratch, True)
+    assert_close(D_prev, exact[2] @ exact[1].T, n_out)
+    for first in (0, 24):
+        for zeros in ((True, False), (False, True), (True, True)):
+            dW, buffer = guarded(dtype, n_in - first, n_out)
+            gradient(A, first, D, dW, scratch, *zeros)
+            assert_close(dW, exact[0][:, first:].T @ exact[2], n_rows)
+            assert np.isnan(buffer).sum() == buffer.size - dW.size
+    assert np.isnan(margin).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("zeros", [(True, False), (False, True)], ids=["in A", "in D"])
+def test_a_gradient_with_zeros_is_the_same_and_keeps_what_it_claims(zeros, dtype):
+    n_rows, n_in, n_out = 120, 128, 128
+    rng = np.random.default_rng(0)
+    A, D = rectified(rng, (n_rows, n_in), dtype), rectified(rng, (n_rows, n_out), dtype)
+    expected, got = np.empty((n_in, n_out), dtype), np.empty((n_in, n_out), dtype)
+    claimed, buffer = guarded(dtype, n_in, n_out)
+    claimed[:] = np.arange(claimed.size).reshape(claimed.shape)
+    before = buffer.copy()
+    scratch, _ = scratch_for(dtype, n_in * n_out)
+    gradient(A, 0, D, expected, scratch, False, False)
+    gradient_and_claim(A, 0, D, got, scratch, claimed, *zeros)
+    np.testing.assert_array_equal(got, expected)
+    np.testing.assert_array_equal(buffer, before)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_skipping_pays_for_many_zeros_and_wide_rows_only(dtype):
+    rng = np.random.default_rng(0)
+    wide = MOST_VECTORS * vector_lanes(np.dtype(dtype))
+    half = rectified(rng, (104, 128), dtype, 0.5)
+    assert pays(half, 1, 104, wide, 128)
+    assert pays(half, 128, 128, wide, 104)  # the same matrix transposed
+    assert not pays(half, 1, 104, wide // 2, 128)
+    assert not pays(half, 1, 8, wide, 128)
+    assert not pays(half, 1, 104, wide, 16)
+    assert not pays(np.ones_like(half), 1, 104, wide, 128)
+    assert not pays(rectified(rng, half.shape, dtype, 0.8), 1, 104, wide, 128)
+
+
+@pytest.mark.parametrize("share", [0.3, 1.0])
+def test_nan_is_not_left_out(share):
+    rng = np.random.default_rng(0)
+    A = rectified(rng, (64, 128), np.float32, share)
+    W, b = np.ones((128, 128), np.float32), np.zeros(128, np.float32)
+    A[3, 70], Z = np.nan, np.empty((64, 128), np.float32)
+    forward(A, W, b, Z, np.float32(0), scratch_for(np.float32)[0], True)
+    assert np.isnan(Z[3]).all()
+    assert np.isfinite(np.delete(Z, 3, axis=0)).all()
