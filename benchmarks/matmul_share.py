@@ -6,9 +6,9 @@ For every case, on one thread: the rate at which training steps do the operation
 matrix products alone, as a share of the rate of SciPy's ``sgemm`` on large square matrices,
 which runs next to each fit. Gathering, bias, activation, loss, optimiser, shuffling and the
 Python of each epoch count as time but not as operations; what a fit costs once, such as the
-conversion of X, is left out by the difference of a long and a short fit. Multiplications by the
-zeros that ReLU makes count as operations, whether they are done or left out. Then the speed of
-two threads over one, of whole fits and of steps.
+conversion of X, is left out by the difference of a long and a short fit. Multiplications by
+the zeros that ReLU makes count as operations, whether they are done or left out. Then the
+speed of two threads over one, of whole fits and of steps.
 """
 
 import argparse
