@@ -53,6 +53,7 @@ def tile_rows() -> int:
     return rows_of_tile(cpu_target.target_context) if JIT_ENABLED else _MAX_TILE_ROWS
 
 
+@functools.cache
 def vector_lanes(dtype: np.dtype) -> int:
     """Return how many elements of `dtype` a vector of this processor has."""
     n_bytes = vector_bytes(cpu_target.target_context) if JIT_ENABLED else _VECTOR_BYTES
