@@ -150,7 +150,20 @@ tanh = by_precision(_tanh_single, _tanh_double)
 
 @strict_kernel
 def _sigmoid_single(x):
-    return f32(1.0) / (f32(1.0) + exp(-x))
+    # 1 / (1 + e^-x), with e^-x = 2**n * e^-r as in `exp`. Each operation waits for the one
+    # before it, and processors begin with so many elements only: so the polynomial is
+    # evaluated in three parts beside each other, and 2**n is added to the exponent.
+    clamped = min(max(x, f32(-88.0)), f32(87.3))
+    shifted = clamped * f32(-1.44269504088896341) + f32(12582912.0)
+    n = shifted - f32(12582912.0)
+    r = clamped + n * f32(0.693359375)
+    r = r + n * f32(-2.12194440e-4)
+    s = r * r
+    low = f32(0.5) - f32(1.6666520578e-1) * r
+    high = f32(4.1668388674e-2) - f32(8.3687233456e-3) * r + f32(1.3814585146e-3) * s
+    p = f32(1.0) + (s * (low + s * high) - r)
+    power = _float_of(np.int32(_bits_of(p) + (_bits_of(f32(shifted)) << np.int32(23))))
+    return f32(1.0) / (f32(1.0) + power)
 
 
 @strict_kernel

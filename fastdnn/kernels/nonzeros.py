@@ -48,6 +48,8 @@ _ROWS_TOGETHER = 128
 # a list, a list, a step to list where it lies and as part of a column.
 _TILE_STEP, _LISTED_STEP, _LIST = 0.55, 0.54, 50.0
 _STEP_TO_LIST, _STEP_TO_TURN = 0.35, 0.75
+# What is saved has to be more than the error of these estimates.
+_GAIN_THAT_PAYS = 0.95
 # Rows and inner steps without which lists and panels never pay. The zeros of so many rows
 # stand for all.
 _FEWEST_ROWS, _FEWEST_STEPS, _ROWS_TO_COUNT = 28, 32, 8
@@ -90,7 +92,8 @@ def skipping_pays(real, left, step, n_rows, n_columns, n_inner):  # needs jit
     # The element of the left operand and its position are loaded as well.
     listed = _LISTED_STEP * (n_vectors + 1.25 * n_panels) * n_nonzeros / size
     listed += _STEP_TO_LIST if step == 1 else _STEP_TO_TURN
-    return listed * n_inner + _LIST * n_lists < _TILE_STEP * n_vectors * n_inner
+    listed = listed * n_inner + _LIST * n_lists
+    return listed < _GAIN_THAT_PAYS * _TILE_STEP * n_vectors * n_inner
 
 
 @kernel
