@@ -31,7 +31,7 @@ def find_classes(y: Any) -> tuple[np.ndarray, bool]:
         If `y` is not made of classes, or has several multi-class outputs.
     """
     if isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biuUS":
-        classes = np.unique(y)
+        classes = _unique(y)
         if 2 * len(classes) <= len(y):
             # Labels beyond doubt: scikit-learn's checks take as long as an epoch.
             return classes, False
@@ -40,6 +40,49 @@ def find_classes(y: Any) -> tuple[np.ndarray, bool]:
     if target_type == "multiclass-multioutput":
         raise ValueError("Multioutput target data is not supported with label binarization")
     return unique_labels(y), target_type.startswith("multilabel")
+
+
+def _unique(y: np.ndarray) -> np.ndarray:
+    """Return the sorted values of `y`; integers are ticked off, many times as fast."""
+    if y.dtype.kind not in "iu" or y.size == 0:
+        return np.unique(y)
+    lowest, highest = int(y.min()), int(y.max())
+    if not _are_close(lowest, highest, y.size):
+        return np.unique(y)
+    occurs = np.zeros(highest - lowest + 1, dtype=bool)
+    occurs[_distances(y, lowest)] = True
+    return (np.flatnonzero(occurs) + lowest).astype(y.dtype)
+
+
+def positions_of(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Return the position of each label among the sorted `classes`, which has all of them.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Class labels.
+    classes : ndarray of shape (n_classes,)
+        As from `find_classes`.
+
+    Returns
+    -------
+    ndarray of int64 of shape (n_samples,)
+    """
+    are_integers = y.dtype.kind in "iu" and classes.dtype.kind in "iu"
+    if not are_integers or not _are_close(int(classes[0]), int(classes[-1]), y.size):
+        return np.searchsorted(classes, y)
+    positions = np.zeros(int(classes[-1]) - int(classes[0]) + 1, dtype=np.int64)
+    positions[_distances(classes, int(classes[0]))] = np.arange(classes.size)
+    return positions[_distances(y, int(classes[0]))]
+
+
+def _are_close(lowest: int, highest: int, most: int) -> bool:
+    """Whether there are at most so many integers between, and all have 64 bits."""
+    return highest - lowest < most and lowest >= -(2**63) and highest < 2**63
+
+
+def _distances(y: np.ndarray, lowest: int) -> np.ndarray:
+    return y.astype(np.int64, copy=False) - np.int64(lowest)
 
 
 def require_same_form(y: np.ndarray, n_labels: int | None) -> None:

@@ -14,6 +14,7 @@ from fastdnn._accuracy import AccuracyMixin
 from fastdnn._estimator import BaseDNN
 from fastdnn._labels import (
     find_classes,
+    positions_of,
     require_known_classes,
     require_same_classes,
     require_same_form,
@@ -332,7 +333,7 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
         if self._multilabel:
             return y
         # Positions in the sorted classes, one a row; the binary ones are also the target.
-        return np.searchsorted(self.classes_, y).reshape(-1, 1)
+        return positions_of(y, self.classes_).reshape(-1, 1)
 
     def _output_layer(self) -> tuple[str, str, int, float]:
         if self._multilabel:

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from fastdnn._labels import find_classes, require_known_classes, require_same_classes
+from fastdnn._labels import (
+    find_classes,
+    positions_of,
+    require_known_classes,
+    require_same_classes,
+)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +27,28 @@ def test_classes_are_sorted(y, classes):
     found, multilabel = find_classes(y)
     assert found.tolist() == classes
     assert not multilabel
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.array([-128, 127, 127, -128] * 100, dtype=np.int8),
+        np.array([3, 9, 3, 4] * 10, dtype=np.uint16),
+        np.array([2**64 - 1, 2**64 - 3, 2**64 - 1, 2**64 - 3], dtype=np.uint64),
+        np.array([-(2**63), 2**63 - 1, 2**63 - 1, -(2**63)]),
+        np.array([-(2**63), -(2**63) + 1] * 3),
+        np.array([2**63 - 1, 2**63 - 2] * 3),
+        np.array([5, 10**12, 5, 10**12]),
+        np.array([True, False, True, True]),
+        np.array(["b", "a", "b", "a"]),
+    ],
+    ids=str,
+)
+def test_classes_and_positions_are_those_of_numpy(y):
+    classes, positions = np.unique(y, return_inverse=True)
+    found, _ = find_classes(y)
+    np.testing.assert_array_equal(found, classes, strict=True)
+    np.testing.assert_array_equal(positions_of(y, found), positions)
 
 
 def test_a_matrix_of_labels_has_its_columns_as_classes():
