@@ -28,7 +28,7 @@ from fastdnn._samples import Samples
 from fastdnn._threads import threads_offered
 from fastdnn.kernels.barrier import team_size
 from fastdnn.kernels.losses import loss_code
-from fastdnn.kernels.nonzeros import MOST_VECTORS
+from fastdnn.kernels.nonzeros import MOST_VECTORS, ROWS_TOGETHER
 from fastdnn.kernels.processor import tile_rows, vector_lanes
 from fastdnn.kernels.settings import SETTINGS, Network, point_to
 from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS
@@ -51,6 +51,8 @@ _BYTES_TO_REREAD, _MAX_BLOCKS_OF_LARGE = 384 * 1024, 8
 # Elements of a block whose gradient has only to be added up from the shards: its parts stay
 # in the first-level cache, and it takes about a microsecond.
 _ELEMENTS_TO_STEP = 2048
+# So many blocks of a layer are left, at least, if they are made higher.
+_BLOCKS_TO_SHARE = 4
 # A block of a weight gradient is stepped while it is in the second-level cache.
 _MAX_BLOCK_BYTES = 256 * 1024
 # Prediction keeps the activations of one block of rows in the second-level cache.
@@ -104,26 +106,42 @@ def _cut_blocks(
 
     Returns the layer, the first row and the number of rows of each.
     """
-    itemsize = parameters.theta.itemsize
-    whole_panel = MOST_VECTORS * vector_lanes(parameters.theta.dtype)
     rows = []
     for l, W in enumerate(parameters.coefs):
         n_in, n_out = W.shape
         if by_shard:
             height = -(-n_in // -(-W.size // _ELEMENTS_TO_STEP))
         else:
-            is_large = batch_size * n_out * itemsize >= _BYTES_TO_REREAD
-            most = _MAX_BLOCKS_OF_LARGE if is_large else _MAX_BLOCKS
-            to_share = min(most, int(2.0 * batch_size * W.size / _FLOPS_PER_BLOCK))
-            for_cache = -(-W.size * itemsize // _MAX_BLOCK_BYTES)
-            height = max(_MIN_BLOCK_ROWS, _whole_tiles(n_in / max(1, to_share, for_cache)))
-            if activations[l] == "relu" and (l == 0 or activations[l - 1] != "relu"):
-                # Rows of the block are then columns of a product that skips zeros.
-                height = -(-height // whole_panel) * whole_panel
+            height = _block_rows(W, batch_size)
+            height = _rows_to_skip_zeros(height, W, l, activations)
         for first in range(0, n_in, height):
             rows.append((l, first, min(height, n_in - first), n_out))
     rows.sort(key=lambda row: -row[2] * row[3])
     return [row[:3] for row in rows]
+
+
+def _block_rows(W: np.ndarray, batch_size: int) -> int:
+    """Return how many rows the blocks of one layer have, for cache and workers."""
+    n_in, n_out = W.shape
+    is_large = batch_size * n_out * W.itemsize >= _BYTES_TO_REREAD
+    most = _MAX_BLOCKS_OF_LARGE if is_large else _MAX_BLOCKS
+    to_share = min(most, int(2.0 * batch_size * W.size / _FLOPS_PER_BLOCK))
+    for_cache = -(-W.nbytes // _MAX_BLOCK_BYTES)
+    return max(_MIN_BLOCK_ROWS, _whole_tiles(n_in / max(1, to_share, for_cache)))
+
+
+def _rows_to_skip_zeros(height: int, W: np.ndarray, l: int, activations: Sequence[str]) -> int:
+    """Return for how many rows of a block the product that skips zeros is faster."""
+    if l > 0 and activations[l - 1] == "relu":
+        # All of them are listed before panels are copied, which are then used more often.
+        is_small = ROWS_TOGETHER * W.shape[1] * W.itemsize <= _MAX_BLOCK_BYTES
+        many = W.shape[0] >= _BLOCKS_TO_SHARE * ROWS_TOGETHER
+        return max(height, ROWS_TOGETHER) if is_small and many else height
+    if activations[l] == "relu":
+        # Rows of the block are columns of that product.
+        whole_panel = MOST_VECTORS * vector_lanes(W.dtype)
+        return -(-height // whole_panel) * whole_panel
+    return height
 
 
 def _shard_rows(parameters: Parameters, batch_size: int) -> int:

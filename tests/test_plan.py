@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from fastdnn._parameters import Parameters
-from fastdnn._plan import _shard_rows, _shards_together
+from fastdnn._plan import _cut_blocks, _shard_rows, _shards_together
+from fastdnn.kernels.nonzeros import MOST_VECTORS, ROWS_TOGETHER
+from fastdnn.kernels.processor import vector_lanes
 
 
 @pytest.mark.parametrize("n_workers", [1, 2, 3, 4, 6, 8])
@@ -41,3 +43,27 @@ def test_rows_of_a_shard(batch_size, rows):
 def test_steps_too_small_to_share_are_one_shard():
     parameters = Parameters([64, 32, 10], np.dtype(np.float32))
     assert [_shard_rows(parameters, rows) for rows in (32, 104, 112)] == [32, 104, 56]
+
+
+def test_blocks_have_the_rows_for_which_skipping_zeros_is_fast():
+    dtype = np.dtype(np.float32)
+    parameters = Parameters([784, 512, 256, 10], dtype)
+
+    def heights(activation, layer):
+        activations = [activation, activation, "softmax"]
+        blocks = _cut_blocks(parameters, activations, batch_size=256, by_shard=False)
+        assert sum(rows for _, _, rows in blocks) == 784 + 512 + 256
+        return {rows for l, first, rows in blocks if l == layer and first == 0}.pop()
+
+    whole_panel = MOST_VECTORS * vector_lanes(dtype)
+    assert heights("relu", 0) % whole_panel == 0
+    assert 0 <= heights("relu", 0) - heights("tanh", 0) < whole_panel
+    assert heights("tanh", 1) < heights("relu", 1) == ROWS_TOGETHER
+    assert heights("relu", 2) == heights("tanh", 2)  # too few rows to leave several blocks
+
+
+def test_blocks_of_a_small_layer_stay_enough_to_share():
+    parameters = Parameters([200, 200, 200], np.dtype(np.float32))
+    for activation in ("relu", "tanh"):
+        blocks = _cut_blocks(parameters, [activation] * 2, batch_size=64, by_shard=False)
+        assert sum(l == 1 for l, _, _ in blocks) == 200 // 32 + 1

@@ -41,8 +41,8 @@ _MOST_STEPS = 104
 _STEPS_OF_LAST = _MOST_STEPS + TILE
 _LIST_BYTES = _STEPS_OF_LAST + TILE
 
-# Rows of the left operand that are listed before the panels pass by.
-_ROWS_TOGETHER = 128
+#: Rows of the left operand that are listed before the panels pass by.
+ROWS_TOGETHER = 128
 
 # What a product costs, in cycles as measured on AMD Zen 3: a step of a vector in a tile and in
 # a list, a list, a step to list where it lies and as part of a column.
@@ -54,9 +54,9 @@ _GAIN_THAT_PAYS = 0.95
 # stand for all.
 _FEWEST_ROWS, _FEWEST_STEPS, _ROWS_TO_COUNT = 28, 32, 8
 
-_COPY_BYTES, _COUNT_BYTES = _ROWS_TOGETHER * _STEPS_OF_LAST * 8, _ROWS_TOGETHER * 8
+_COPY_BYTES, _COUNT_BYTES = ROWS_TOGETHER * _STEPS_OF_LAST * 8, ROWS_TOGETHER * 8
 #: Size of the scratch: a panel, copied rows of float64, and lists with their lengths.
-SCRATCH_BYTES = _PANEL_BYTES + _COPY_BYTES + _COUNT_BYTES + _ROWS_TOGETHER * _LIST_BYTES
+SCRATCH_BYTES = _PANEL_BYTES + _COPY_BYTES + _COUNT_BYTES + ROWS_TOGETHER * _LIST_BYTES
 
 
 @kernel
@@ -190,10 +190,10 @@ def multiply_nonzeros(
     most_steps = _most_steps(floor, _parts(n_vectors, n_panels))
     steps_of_panel = _parts(n_inner, _parts(n_inner, most_steps))
     steps_of_panel = _parts(steps_of_panel, TILE) * TILE
-    together = _parts(n_rows, _parts(n_rows, _ROWS_TOGETHER))
+    together = _parts(n_rows, _parts(n_rows, ROWS_TOGETHER))
     panel, copy = scratch, scratch + _PANEL_BYTES
     lists = copy + _COPY_BYTES + _COUNT_BYTES
-    lengths = vector_at(np.int64(0), copy + _COPY_BYTES, 0, _ROWS_TOGETHER)
+    lengths = vector_at(np.int64(0), copy + _COPY_BYTES, 0, ROWS_TOGETHER)
     for first_row in range(0, n_rows, together):
         # A last group of fewer rows than a tile's has some of the group before it again.
         i = min(first_row, max(0, n_rows - TILE))
