@@ -71,7 +71,7 @@ def _matrix_product(A, W, b, Z, floor, scratch, has_zeros):  # needs jit
     left, right, out = address(A, 0), address(W, 0), address(Z, 0)
     bias = address(b, 0) if b.size > 0 else 0
     memory = _room(scratch, SCRATCH_BYTES)
-    if has_zeros and memory != 0 and skipping_pays(floor, left, 1, n_rows, n_out, n_in):
+    if has_zeros and memory != 0 and skipping_pays(floor, left, 1, n_rows, n_out, n_in, False):
         multiply_nonzeros(
             floor, left, n_in, 1, right, n_out, bias, out, n_rows, n_out, n_in, memory, 0
         )
@@ -97,14 +97,16 @@ def _transpose_product(A, first, D, dW, scratch, claimed, has_zeros):  # needs j
     left, right, out = address(A, first), address(D, 0), address(dW, 0)
     memory = _room(scratch, SCRATCH_BYTES)
     zeros_in_A, zeros_in_D = has_zeros
-    if memory != 0 and zeros_in_A and skipping_pays(real, left, n_in, n_of_dW, n_out, n_rows):
+    may_skip = memory != 0 and zeros_in_A
+    if may_skip and skipping_pays(real, left, n_in, n_of_dW, n_out, n_rows, False):
         multiply_nonzeros(
             real, left, 1, n_in, right, n_out, 0, out,
             n_of_dW, n_out, n_rows, memory, claimed,
         )  # fmt: skip
         return
     has_room = _room(scratch, SCRATCH_BYTES + dW.size * dW.itemsize) != 0
-    if has_room and zeros_in_D and skipping_pays(real, right, n_out, n_out, n_of_dW, n_rows):
+    may_skip = has_room and zeros_in_D
+    if may_skip and skipping_pays(real, right, n_out, n_out, n_of_dW, n_rows, True):
         # The zeros have to be on the left: the product is that of the transposes.
         turned = memory + SCRATCH_BYTES
         multiply_nonzeros(

@@ -44,10 +44,11 @@ _LIST_BYTES = _STEPS_OF_LAST + TILE
 #: Rows of the left operand that are listed before the panels pass by.
 ROWS_TOGETHER = 128
 
-# What a product costs, in cycles as measured on AMD Zen 3: a step of a vector in a tile and in
-# a list, a list, a step to list where it lies and as part of a column.
-_TILE_STEP, _LISTED_STEP, _LIST = 0.55, 0.54, 50.0
-_STEP_TO_LIST, _STEP_TO_TURN = 0.35, 0.75
+# What a product costs, in cycles as measured on AMD Zen 3: a vector of a step in a tile, in a
+# list, and to copy into a panel; a list; a step to list where it lies and as part of a column;
+# an element of the output to transpose.
+_TILE_STEP, _LISTED_STEP, _COPIED_STEP, _LIST = 0.55, 0.54, 1.0, 45.0
+_STEP_TO_LIST, _STEP_TO_TURN, _TRANSPOSED = 0.35, 0.75, 0.16
 # What is saved has to be more than the error of these estimates.
 _GAIN_THAT_PAYS = 0.95
 # Rows and inner steps without which lists and panels never pay. The zeros of so many rows
@@ -73,10 +74,11 @@ def _most_steps(real, width):  # needs jit
 
 
 @kernel
-def skipping_pays(real, left, step, n_rows, n_columns, n_inner):  # needs jit
+def skipping_pays(real, left, step, n_rows, n_columns, n_inner, is_turned):  # needs jit
     """Whether a product is faster without the zeros of the matrix at address `left`.
 
     That is the left operand, whose steps lie next to each other, or `step` elements apart.
+    `is_turned` says that the product will be transposed.
     """
     n_vectors = _parts(n_columns, lanes_here(real))
     n_panels = _parts(n_vectors, MOST_VECTORS)
@@ -92,7 +94,8 @@ def skipping_pays(real, left, step, n_rows, n_columns, n_inner):  # needs jit
     # The element of the left operand and its position are loaded as well.
     listed = _LISTED_STEP * (n_vectors + 1.25 * n_panels) * n_nonzeros / size
     listed += _STEP_TO_LIST if step == 1 else _STEP_TO_TURN
-    listed = listed * n_inner + _LIST * n_lists
+    listed += _COPIED_STEP * n_vectors / n_rows
+    listed = listed * n_inner + _LIST * n_lists + _TRANSPOSED * n_columns * is_turned
     return listed < _GAIN_THAT_PAYS * _TILE_STEP * n_vectors * n_inner
 
 

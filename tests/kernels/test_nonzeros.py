@@ -40,9 +40,8 @@ def gradient_and_claim(A, first, D, dW, scratch, claimed, zeros_in_A, zeros_in_D
 
 @numba.njit
 def pays(left, step, n_rows, n_columns, n_inner):
-    return skipping_pays(
-        left.dtype.type(0), address(left, 0), step, n_rows, n_columns, n_inner
-    )
+    real, at, is_turned = left.dtype.type(0), address(left, 0), step > 1
+    return skipping_pays(real, at, step, n_rows, n_columns, n_inner, is_turned)
 
 
 @numba.njit
