@@ -10,7 +10,7 @@ from fastdnn.kernels.linear import (
     linear_forward,
     linear_gradient,
 )
-from fastdnn.kernels.processor import tile_rows
+from fastdnn.kernels.processor import tile_rows, vector_lanes
 from fastdnn.kernels.views import address
 
 
@@ -174,6 +174,23 @@ def test_copies_of_a_transposed_operand_change_no_bit(n_rows, n_in, n_out, dtype
     is_large = tile_rows() <= 4 and min(n_rows, 128) * D.strides[0] >= 32 * 1024
     is_copied = A.strides[0] % 4096 == 0 or D.strides[0] >= 2048 or is_large
     assert np.isfinite(with_margin).any() == (is_copied and numba.config.DISABLE_JIT == 0)
+
+
+@pytest.mark.needs_jit
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_out", [8, 9, 10, 12, 17, 20])
+@pytest.mark.parametrize("n_in", [7, 64, 100, 131])
+def test_a_narrow_gradient_made_transposed_is_the_same(n_in, n_out, dtype):
+    (A, _, _, D), _ = operands(104, n_in, n_out, dtype)
+    expected, (dW, buffer) = np.empty((n_in, n_out), dtype), guarded(dtype, n_in, n_out)
+    gradient(A, 0, D, expected, scratch_for(dtype))
+    with_room = np.full(scratch_for(dtype).size + n_in * n_out + 64, np.nan, dtype)
+    gradient(A, 0, D, dW, with_room[:-64])
+    np.testing.assert_array_equal(dW, expected)
+    assert np.isnan(buffer).sum() == buffer.size - dW.size
+    assert np.isnan(with_room[-64:]).all()
+    if (n_in, n_out) == (100, 10) and vector_lanes(np.dtype(dtype)) == 8:
+        assert np.isfinite(with_room[-64 - n_in * n_out : -64]).all()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
