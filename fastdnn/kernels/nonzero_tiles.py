@@ -96,7 +96,7 @@ def _turn_and_list_tile(
     return types.void(real, *[types.intp] * 9), codegen
 
 
-def _copy_vector(typingctx, real, source, out):  # needs jit
+def _copy_one_vector(typingctx, real, source, out):  # needs jit
     """Define the copy of one vector between addresses."""
 
     def codegen(context, builder, signature, args):
@@ -206,10 +206,10 @@ class _ListedRowCodegen(TileCodegen):  # needs jit
 if JIT_ENABLED:  # needs jit
     list_eight = emitted(_list_eight)
     turn_and_list_tile = emitted(_turn_and_list_tile)
-    copy_vector = emitted(_copy_vector)
+    copy_one_vector = emitted(_copy_one_vector)
     eight_vectors_of_row = emitted(_listed_row(8))
     seven_vectors_of_row = emitted(_listed_row(7))
     six_vectors_of_row = emitted(_listed_row(6))
 else:
-    list_eight = turn_and_list_tile = copy_vector = None
+    list_eight = turn_and_list_tile = copy_one_vector = None
     eight_vectors_of_row = seven_vectors_of_row = six_vectors_of_row = None

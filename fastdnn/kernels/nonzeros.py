@@ -17,7 +17,7 @@ import numpy as np
 from fastdnn._jit import kernel
 from fastdnn.kernels.lines import LINE_BYTES, claim
 from fastdnn.kernels.nonzero_tiles import (
-    copy_vector,
+    copy_one_vector,
     eight_vectors_of_row,
     list_eight,
     seven_vectors_of_row,
@@ -147,7 +147,7 @@ def _copy_panel(real, b, b_row, n_steps, n_vectors, last, panel):  # needs jit
         row, out = b + k * b_row * itemsize, panel + k * n_vectors * lanes * itemsize
         for v in range(n_vectors):
             column = v * lanes if v < n_vectors - 1 else last
-            copy_vector(real, row + column * itemsize, out + v * lanes * itemsize)
+            copy_one_vector(real, row + column * itemsize, out + v * lanes * itemsize)
 
 
 @kernel

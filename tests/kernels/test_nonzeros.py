@@ -13,6 +13,7 @@ from fastdnn.kernels.linear import (
 from fastdnn.kernels.nonzeros import MOST_VECTORS, multiply_nonzeros, skipping_pays
 from fastdnn.kernels.processor import vector_lanes
 from fastdnn.kernels.views import address
+from tests.kernels.test_linear import guarded
 
 pytestmark = pytest.mark.needs_jit
 
@@ -65,13 +66,6 @@ def scratch_for(dtype, gradient_size=0):
     size = SCRATCH_BYTES // np.dtype(dtype).itemsize + gradient_size
     buffer = np.full(size + 64, np.nan, dtype)
     return buffer[:-64], buffer[-64:]
-
-
-def guarded(dtype, *shape):
-    """Return a matrix to write to, in a buffer that shows what is written beside it."""
-    margin, size = 64, int(np.prod(shape))
-    buffer = np.full(margin + size + margin, np.nan, dtype)
-    return buffer[margin : margin + size].reshape(shape), buffer
 
 
 def columns_of(dtype):
