@@ -1,4 +1,4 @@
-"""Cache lines: copies of them, and a core's wish to own one."""
+"""Cache lines: copies of them, and how a core asks for those that it is going to write."""
 
 from typing import Any
 
@@ -33,14 +33,31 @@ def _copy_lines(typingctx, like, source, source_step, out, out_step, n_lines):  
     return types.void(like, *[types.intp] * 5), codegen
 
 
+def emit_claim(builder, address):  # needs jit
+    """Write what is there already, by which this core owns the cache line."""
+    word = builder.inttoptr(address, ir.IntType(32).as_pointer())
+    # Atomic, so that LLVM does not remove it; a plain load and a plain store.
+    value = builder.load_atomic(word, "monotonic", 4)
+    builder.store_atomic(value, word, "monotonic", 4)
+
+
+def emit_prefetch_to_write(builder, address):  # needs jit
+    """Ask for a cache line that will be written soon; any address will do."""
+    byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+    function_type = ir.FunctionType(ir.VoidType(), [byte, *[number] * 3])
+    prefetch = cgutils.get_or_insert_function(
+        builder.module, function_type, "llvm.prefetch.p0"
+    )
+    to_write, to_nearest_cache, of_data = number(1), number(3), number(1)
+    pointer = builder.inttoptr(address, byte)
+    builder.call(prefetch, [pointer, to_write, to_nearest_cache, of_data])
+
+
 def _claim(typingctx, address):  # needs jit
-    """Define a write of what is there already, by which this core owns the cache line."""
+    """Define `emit_claim` as a function of compiled code."""
 
     def codegen(context, builder, signature, args):
-        word = builder.inttoptr(args[0], ir.IntType(32).as_pointer())
-        # Atomic, so that LLVM does not remove it; a plain load and a plain store.
-        value = builder.load_atomic(word, "monotonic", 4)
-        builder.store_atomic(value, word, "monotonic", 4)
+        emit_claim(builder, args[0])
         return context.get_dummy_value()
 
     return types.void(types.intp), codegen

@@ -15,7 +15,7 @@ wherever it lies: a row's result does not depend on the other rows of the batch.
 import numpy as np
 
 from fastdnn._jit import kernel
-from fastdnn.kernels.lines import LINE_BYTES, claim
+from fastdnn.kernels.lines import LINE_BYTES
 from fastdnn.kernels.processor import (
     half_lanes_here,
     itemsize_of,
@@ -43,14 +43,19 @@ _STEPS_OF_LINES = 128
 
 # Panels are copied for so many rows of the output at least, from a right operand with rows of
 # so many bytes. A tile of few rows is done with a row of the panel in fewer cycles than the
-# second-level cache takes to send the next: for those, panels are copied as soon as the rows
-# between two visits fill the first-level cache.
+# second-level cache takes to send the next: for those, panels are also copied where the rows
+# between two visits, more than the first-level cache, push each other out of it.
 _ROWS_THAT_PAY, _BYTES_OF_LONG_ROW, _BYTES_OF_CACHE, _FEW_ROWS = 28, 2048, 32 * 1024, 4
 
-# Inner steps of a transposed left operand that lie a multiple of so many bytes apart share
-# one set of the first-level cache. Where so many columns make up for it, its rows are copied,
-# tile by tile, so many at a time: a multiple of the rows of a tile.
-_BYTES_OF_CONFLICT, _COLUMNS_THAT_PAY, _ROWS_TO_COPY = 4096, 64, 64
+# Addresses this far apart share a set of the first-level cache, which has room for a line of
+# so many of them and one more. Rows that begin somewhere in a line span two lines sooner or
+# later: of those, fewer have room, as measured on AMD Zen 3.
+_BYTES_OF_SET, _LINES_OF_SET, _STEPS_ACROSS_LINES = 4096, 7, 104
+
+# Where the inner steps of a transposed left operand all share one set, and so many columns
+# make up for it, its rows are copied, tile by tile, so many at a time: a multiple of the rows
+# of a tile.
+_COLUMNS_THAT_PAY, _ROWS_TO_COPY = 64, 64
 
 #: Size of the scratch of a matrix product: a panel, and copied rows of float64.
 SCRATCH_BYTES = _PANEL_BYTES + _STEPS_OF_LINES * _ROWS_TO_COPY * 8
@@ -69,6 +74,20 @@ def _copy_left(like, a, a_step, out, n_rows, n_steps, tile_rows):  # needs jit
 
 
 @kernel
+def _pushes_itself_out(real, row_bytes, n_steps):  # needs jit
+    """Whether panels are copied from a right operand with so many bytes to a row."""
+    if row_bytes >= _BYTES_OF_LONG_ROW:
+        return True
+    if tile_rows_here() > _FEW_ROWS or n_steps * row_bytes < _BYTES_OF_CACHE:
+        return False
+    alignment = row_bytes & -row_bytes  # the largest power of two that divides it
+    if alignment >= LINE_BYTES:
+        return n_steps * alignment > _LINES_OF_SET * _BYTES_OF_SET
+    vector_bytes = lanes_here(real) * itemsize_of(real)
+    return alignment < vector_bytes and n_steps > _STEPS_ACROSS_LINES
+
+
+@kernel
 def multiply(
     floor, a, a_row, a_step, b, bias, c, n_rows, n_columns, n_inner, scratch, claimed
 ):  # needs jit
@@ -83,12 +102,7 @@ def multiply(
     """
     itemsize, tile_rows = itemsize_of(floor), tile_rows_here()
     may_copy = scratch != 0 and n_rows >= _ROWS_THAT_PAY
-    row_bytes = n_columns * itemsize
-    is_large = row_bytes >= _BYTES_OF_LONG_ROW or (
-        tile_rows <= _FEW_ROWS and min(n_inner, _STEPS_OF_LINES) * row_bytes >= _BYTES_OF_CACHE
-    )
-    panel = scratch if may_copy and is_large else 0
-    is_conflicting = a_row == 1 and a_step * itemsize % _BYTES_OF_CONFLICT == 0
+    is_conflicting = a_row == 1 and a_step * itemsize % _BYTES_OF_SET == 0
     copies_left = may_copy and is_conflicting and n_columns >= _COLUMNS_THAT_PAY
     n_together = _ROWS_TO_COPY if copies_left else n_rows
     most_steps = _PANEL_BYTES // (3 * lanes_here(floor) * itemsize)
@@ -98,6 +112,8 @@ def multiply(
     if n_inner > most_steps:
         n_visits = (n_inner + most_steps - 1) // most_steps
         inner_block = (n_inner + n_visits - 1) // n_visits
+    is_copied = may_copy and _pushes_itself_out(floor, n_columns * itemsize, inner_block)
+    panel = scratch if is_copied else 0
     for i in range(0, n_rows, n_together):
         rows = min(n_together, n_rows - i)
         out = c + i * n_columns * itemsize
@@ -154,41 +170,22 @@ def _multiply_block(
         if panel != 0:
             copy_panel(floor, right, n_columns, panel, n_steps, last)
             right, b_row = panel, 3 * lanes
-        for i in range(0, n_rows, tile_rows):
-            left = a + i // tile_rows * a_tile * itemsize
-            out = c + (i * n_columns + column) * itemsize
-            first = 0
-            if start_address != 0:
-                first = start_address + (i * start_row + column) * itemsize
-            rows = min(tile_rows, n_rows - i)
-            if claimed != 0:
-                for r in range(i, i + rows):
-                    end = min(n_columns, column + width * lanes)
-                    for j in range(column, end, LINE_BYTES // itemsize):
-                        claim(claimed + (r * n_columns + j) * itemsize)
-            if n_columns < lanes:
-                part_of_vector(
-                    floor, left, a_row, a_step, right, b_row,
-                    first, start_row, out, n_columns, last, rows, n_steps, n_columns,
-                )  # fmt: skip
-            elif are_halves:
-                three_half_vectors(
-                    floor, left, a_row, a_step, right, b_row,
-                    first, start_row, out, n_columns, last, rows, n_steps, 0,
-                )  # fmt: skip
-            elif width == 3:
-                three_vectors(
-                    floor, left, a_row, a_step, right, b_row,
-                    first, start_row, out, n_columns, last, rows, n_steps, 0,
-                )  # fmt: skip
-            elif width == 2:
-                two_vectors(
-                    floor, left, a_row, a_step, right, b_row,
-                    first, start_row, out, n_columns, last, rows, n_steps, 0,
-                )  # fmt: skip
-            else:
-                one_vector(
-                    floor, left, a_row, a_step, right, b_row,
-                    first, start_row, out, n_columns, last, rows, n_steps, 0,
-                )  # fmt: skip
+        out = c + column * itemsize
+        first = start_address + column * itemsize if start_address != 0 else 0
+        now = claimed + column * itemsize if claimed != 0 else 0
+        n_valid = n_columns
+        operands = (
+            floor, a, a_row, a_step, a_tile, right, b_row, first, start_row, out, n_columns,
+            last, n_rows, n_steps, n_valid, now,
+        )  # fmt: skip
+        if n_columns < lanes:
+            part_of_vector(*operands)
+        elif are_halves:
+            three_half_vectors(*operands)
+        elif width == 3:
+            three_vectors(*operands)
+        elif width == 2:
+            two_vectors(*operands)
+        else:
+            one_vector(*operands)
         vector += width

@@ -3,7 +3,9 @@
 A tile is a few rows of the output by up to three vectors. It is kept in registers while the
 inner dimension is walked through: for each step, the row of the right operand is loaded as
 vectors and each element of the left one is spread over a vector. The instructions are
-emitted for the vectors that the processor has; `fastdnn.kernels.matmul` calls them.
+emitted for the vectors that the processor has, with the loop over all tiles of the same
+columns around them: short products spend much of their time between two tiles.
+`fastdnn.kernels.matmul` calls them.
 """
 
 from typing import Any
@@ -12,96 +14,118 @@ from llvmlite import ir
 from numba.core import cgutils, types
 
 from fastdnn._jit import JIT_ENABLED, emitted
+from fastdnn.kernels.lines import LINE_BYTES, emit_claim, emit_prefetch_to_write
 from fastdnn.kernels.processor import rows_of_tile, splits_vectors, vector_bytes
 
 _INDEX = ir.IntType(64)
 
 
-def _tile(n_vectors, *, is_partial=False, of_halves=False):  # needs jit
-    """Define the product of one tile: ``c = max(start + a @ b, floor)``.
+def _tiles(n_vectors, *, is_partial=False, of_halves=False):  # needs jit
+    """Define the product for some columns: ``c = max(start + a @ b, floor)``.
 
     NaN stays NaN, and -0 is not below a floor of 0.
 
-    All operands come as addresses, and strides count elements. The last vector of a tile
-    lies at `last`, which may overlap the one before; with `is_partial` only its first
-    `n_valid` lanes exist. A tile has as many rows as registers allow; past `n_rows` it
-    works on the last row again. `start` is 0 for zeros. With `of_halves` vectors are half
-    as long; such a tile is there for processors that split their vectors only.
+    All operands come as addresses, and strides count elements; `a_tile` is that from the
+    rows of one tile to those of the next. The last vector of a row lies at `last`, which may
+    overlap the one before; with `is_partial` only its first `n_valid` lanes exist. A tile
+    has as many rows as registers allow; past `n_rows` the last one works on the last row
+    again. `start` is 0 for zeros. `claimed` is the address of memory as large as `c` whose
+    cache lines are claimed tile by tile, or 0. With `of_halves` vectors are half as long;
+    such tiles are there for processors that split their vectors only.
     """
 
     def definition(
-        typingctx,
-        floor,
-        a,
-        a_row,
-        a_step,
-        b,
-        b_row,
-        start,
-        start_row,
-        c,
-        c_row,
-        last,
-        n_rows,
-        n_inner,
-        n_valid,
-    ):
-        signature = types.void(floor, *[types.intp] * 13)
+        typingctx, floor, a, a_row, a_step, a_tile, b, b_row, start, start_row, c, c_row,
+        last, n_rows, n_inner, n_valid, claimed,
+    ):  # fmt: skip
+        signature = types.void(floor, *[types.intp] * 15)
         return signature, TileCodegen(n_vectors, is_partial, of_halves)
 
     return definition
 
 
 class TileCodegen:  # needs jit
-    """Emits one tile; see `_tile`."""
+    """Emits tiles; see `_tiles`."""
 
     def __init__(self, n_vectors, is_partial, of_halves):
         self._n_vectors, self._is_partial = n_vectors, is_partial
         self._of_halves = of_halves
 
     def __call__(self, context, builder, signature, args):
-        """Emit the tile for compiled `args`."""
-        floor, a, a_row, a_step, b, b_row, start, start_row, c, c_row, last, *rest = args
-        n_rows, n_inner, n_valid = rest
+        """Emit the tiles for compiled `args`."""
         if self._of_halves and not splits_vectors(context):
             return context.get_dummy_value()
         self._begin(context, builder, signature)
+        floor, a, a_row, a_step, a_tile, b, b_row, start, start_row, c, c_row, *rest = args
+        last, n_rows, n_inner, n_valid, claimed = rest
         self._mask: Any = self._valid_lanes(n_valid) if self._is_partial else None
-
         offsets = [_INDEX(j * self._n_lanes) for j in range(self._n_vectors)]
         offsets[-1] = last
+        height = rows_of_tile(context, self._n_vectors)
+        # How far it is from one tile to the next.
+        start_step, c_step = (
+            builder.mul(row, _INDEX(height * self._itemsize)) for row in (start_row, c_row)
+        )
+        steps = [_INDEX(-height), self._move(_INDEX(0), a_tile), start_step, c_step, c_step]
+
+        before = builder.block
+        tile = builder.append_basic_block("tile")
+        done = builder.append_basic_block("tiles.done")
+        builder.branch(tile)
+        builder.position_at_end(tile)
+        phis = [builder.phi(_INDEX) for _ in steps]
+        for phi, value in zip(phis, (n_rows, a, start, c, claimed), strict=True):
+            phi.add_incoming(value, before)
+        n_left, a, start, c, claimed_now = phis
+        with builder.if_then(builder.icmp_signed("!=", claimed, _INDEX(0))):
+            self._for_lines(claimed_now, self._rows(c_row, n_left, height), emit_claim)
+        # The lines of the next tile are on their way while this one is made.
+        rows = [builder.mul(c_row, _INDEX(r * self._itemsize)) for r in range(height)]
+        self._for_lines(builder.add(c, c_step), rows, emit_prefetch_to_write)
 
         def load_start():
-            rows = self._rows(start_row, n_rows)
+            rows = self._rows(start_row, n_left, height)
             return [self._load_row(builder.add(start, row), offsets) for row in rows]
 
         sums = self._load_unless_zero(start, load_start)
-        a_rows = self._rows(a_row, n_rows)
+        a_rows = self._rows(a_row, n_left, height)
         sums = self._accumulate(sums, a, a_rows, a_step, b, b_row, offsets, n_inner)
         sums = self._raise_to(floor, sums)
         # Not before: there are not registers for the addresses of all rows.
-        c_rows = self._rows(c_row, n_rows)
+        c_rows = self._rows(c_row, n_left, height)
         for c_offset, row in zip(c_rows, sums, strict=True):
             for j, value in enumerate(row):
                 self._store(value, self._move(builder.add(c, c_offset), offsets[j]), j)
+        following = [builder.add(phi, step) for phi, step in zip(phis, steps, strict=True)]
+        for phi, value in zip(phis, following, strict=True):
+            phi.add_incoming(value, builder.block)
+        builder.cbranch(builder.icmp_signed(">", following[0], _INDEX(0)), tile, done)
+        builder.position_at_end(done)
         return context.get_dummy_value()
 
     def _begin(self, context, builder, signature):
-        self._context, self._builder = context, builder
+        self._builder = builder
         self._real = context.get_data_type(signature.args[0])
         self._itemsize = signature.args[0].bitwidth // 8
         self._n_lanes = vector_bytes(context) // self._itemsize // (1 + self._of_halves)
         self._vector = ir.VectorType(self._real, self._n_lanes)
 
-    def _rows(self, distance, n_rows):
-        """Return how many bytes into its matrix each row of the tile begins.
+    def _for_lines(self, address, rows, emit):
+        """Emit something for each cache line of the rows of a tile."""
+        for row in rows:
+            for byte in range(0, self._n_vectors * self._n_lanes * self._itemsize, LINE_BYTES):
+                line = self._builder.add(address, row)
+                emit(self._builder, self._builder.add(line, _INDEX(byte)))
+
+    def _rows(self, distance, n_rows, height):
+        """Return how many bytes into its matrix each row of a tile begins.
 
         Past `n_rows` it is the last one again.
         """
         builder = self._builder
         distance = builder.mul(distance, _INDEX(self._itemsize))
         rows = [_INDEX(0)]
-        for r in range(1, rows_of_tile(self._context, self._n_vectors)):
+        for r in range(1, height):
             is_inside = builder.icmp_signed("<", _INDEX(r), n_rows)
             step = builder.select(is_inside, distance, _INDEX(0))
             rows.append(builder.add(rows[-1], step))
@@ -282,11 +306,11 @@ def _copy_panel(typingctx, real, source, source_row, out, n_rows, last):  # need
 
 
 if JIT_ENABLED:  # needs jit
-    three_vectors = emitted(_tile(3))
-    two_vectors = emitted(_tile(2))
-    one_vector = emitted(_tile(1))
-    part_of_vector = emitted(_tile(1, is_partial=True))
-    three_half_vectors = emitted(_tile(3, of_halves=True))
+    three_vectors = emitted(_tiles(3))
+    two_vectors = emitted(_tiles(2))
+    one_vector = emitted(_tiles(1))
+    part_of_vector = emitted(_tiles(1, is_partial=True))
+    three_half_vectors = emitted(_tiles(3, of_halves=True))
     copy_panel = emitted(_copy_panel)
 else:  # NumPy takes the place of products, see fastdnn.kernels.linear
     three_half_vectors = three_vectors = two_vectors = one_vector = part_of_vector = None

@@ -133,7 +133,7 @@ def test_what_a_product_claims_keeps_its_values(sizes, dtype):
 # Right operands whose rows are long enough to be copied, the shorter ones on some processors
 # and if there are many: whole panels, one and two vectors left over, a last vector that
 # overlaps the one before.
-LONG = [96, 100, 512, 544, 1000, 1025]
+LONG = [96, 100, 128, 512, 544, 1000, 1025]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -154,6 +154,30 @@ def test_copies_change_no_bit(n_rows, n_inner, n_long, dtype):
         np.testing.assert_array_equal(plain, copied)
 
 
+@pytest.mark.needs_jit
+@pytest.mark.skipif(tile_rows() > 4, reason="tall tiles leave the cache time for such rows")
+@pytest.mark.parametrize(
+    ("n_inner", "row_bytes", "is_copied"),
+    [
+        (128, 96 * 4, False),  # rows begin in 32 of 64 sets
+        (128, 128 * 4, True),  # in 8 of them
+        (56, 128 * 4, False),  # less than the cache
+        (104, 100 * 4, False),  # across lines
+        (105, 100 * 4, True),
+        (80, 100 * 4, False),  # less than the cache
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_that_push_each_other_out_of_the_cache_are_copied(
+    n_inner, row_bytes, is_copied, dtype
+):
+    n_out = row_bytes // np.dtype(dtype).itemsize
+    (A, W, b, _), _ = operands(32, n_inner, n_out, dtype)
+    scratch = scratch_for(dtype)
+    forward(A, W, b, np.empty((32, n_out), dtype), no_floor(dtype), scratch)
+    assert np.isfinite(scratch).any() == is_copied
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_out", [70, 530])  # the longer rows are copied as panels as well
 @pytest.mark.parametrize("n_in", [512, 1024])  # rows of 4 KiB, and twice or half of that
@@ -169,10 +193,8 @@ def test_copies_of_a_transposed_operand_change_no_bit(n_rows, n_in, n_out, dtype
         results.append(dW)
     np.testing.assert_array_equal(results[0], results[1])
     assert np.isnan(with_margin[-margin:]).all()
-    # Copied where the rows of A are a multiple of 4 KiB, or those of D are long or, for tiles
-    # of few rows, fill the first-level cache.
-    is_large = tile_rows() <= 4 and min(n_rows, 128) * D.strides[0] >= 32 * 1024
-    is_copied = A.strides[0] % 4096 == 0 or D.strides[0] >= 2048 or is_large
+    # Copied where the rows of A are a multiple of 4 KiB, or those of D are long.
+    is_copied = A.strides[0] % 4096 == 0 or D.strides[0] >= 2048
     assert np.isfinite(with_margin).any() == (is_copied and numba.config.DISABLE_JIT == 0)
 
 
