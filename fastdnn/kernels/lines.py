@@ -53,18 +53,7 @@ def emit_prefetch_to_write(builder, address):  # needs jit
     builder.call(prefetch, [pointer, to_write, to_nearest_cache, of_data])
 
 
-def _claim(typingctx, address):  # needs jit
-    """Define `emit_claim` as a function of compiled code."""
-
-    def codegen(context, builder, signature, args):
-        emit_claim(builder, args[0])
-        return context.get_dummy_value()
-
-    return types.void(types.intp), codegen
-
-
 if JIT_ENABLED:  # needs jit
     copy_lines: Any = emitted(_copy_lines)
-    claim: Any = emitted(_claim)
-else:  # teams of one exchange nothing, and write what they alone have read
-    copy_lines = claim = None
+else:  # teams of one exchange nothing
+    copy_lines = None

@@ -11,6 +11,7 @@ from llvmlite import ir
 from numba.core import types
 
 from fastdnn._jit import JIT_ENABLED, emitted
+from fastdnn.kernels.lines import emit_claim
 from fastdnn.kernels.processor import vector_bytes
 from fastdnn.kernels.tiles import TileCodegen, do_not_unroll, spread
 from fastdnn.kernels.transpose import TILE, load_turned
@@ -111,38 +112,59 @@ def _copy_one_vector(typingctx, real, source, out):  # needs jit
     return types.void(real, types.intp, types.intp), codegen
 
 
-def _listed_row(n_vectors):  # needs jit
-    """Define one row of a product: ``c = max(start + a @ b, floor)``, `n` steps of it.
+def _listed_rows(n_vectors):  # needs jit
+    """Define rows of a product: ``c = max(start + a @ b, floor)``, the listed steps of it.
 
-    `positions` is the address of the steps, each a byte. Rows of `b` are `b_row` elements
-    apart and whole vectors long; the last vector of `c` lies at `last`, which may overlap the
-    one before. Addresses, and strides in elements; `start` is 0 for zeros.
+    Row `i` has ``lengths[i]`` steps, each a byte from ``lists + i * list_bytes`` on. Rows of
+    `b` are `b_row` elements apart and whole vectors long; the last vector of a row of `c` lies
+    at `last`, which may overlap the one before. Addresses, and strides in elements; `start`
+    is 0 for zeros. `claimed` is the address of memory as large as `c` whose cache lines are
+    claimed row by row, or 0.
     """
 
-    def definition(typingctx, floor, a, positions, n, b, b_row, start, c, last):
-        return types.void(floor, *[types.intp] * 8), _ListedRowCodegen(n_vectors)
+    def definition(
+        typingctx, floor, a, a_row, lists, list_bytes, lengths, b, b_row, start, start_row,
+        c, c_row, last, n_rows, claimed,
+    ):  # fmt: skip
+        signature = types.void(floor, *[types.intp] * 14)
+        return signature, _ListedRowsCodegen(n_vectors)
 
     return definition
 
 
-class _ListedRowCodegen(TileCodegen):  # needs jit
-    """Emits one row; see `_listed_row`."""
+class _ListedRowsCodegen(TileCodegen):  # needs jit
+    """Emits rows; see `_listed_rows`."""
 
     def __init__(self, n_vectors):
         super().__init__(n_vectors, False, False)
 
     def __call__(self, context, builder, signature, args):
-        """Emit the row for compiled `args`."""
-        floor, a, positions, n, b, b_row, start, c, last = args
+        """Emit the rows for compiled `args`, at least one."""
+        floor, a, a_row, lists, list_bytes, lengths, b, b_row, start, start_row, *rest = args
+        c, c_row, last, n_rows, claimed = rest
         self._begin(context, builder, signature)
         self._mask: Any = None
         whole = [_INDEX(j * self._n_lanes) for j in range(self._n_vectors)]
         offsets = [*whole[:-1], last]
-        sums = self._load_unless_zero(start, lambda: [self._load_row(start, offsets)])
-        sums = [self._accumulate_listed(sums[0], a, positions, n, b, b_row, whole)]
-        (sums,) = self._raise_to(floor, sums)
-        for j, value in enumerate(sums):
-            self._store(value, self._move(c, offsets[j]), j)
+        a_step, start_step, c_step = (
+            self._move(_INDEX(0), row) for row in (a_row, start_row, c_row)
+        )
+
+        def row(phis):
+            _, a, positions, length_at, start, c, claimed_now = phis
+            is_claimed = builder.icmp_signed("!=", claimed, _INDEX(0))
+            with builder.if_then(is_claimed, likely=False):
+                self._for_lines(claimed_now, [_INDEX(0)], emit_claim)
+            n = builder.load(builder.inttoptr(length_at, _INDEX.as_pointer()))
+            sums = self._load_unless_zero(start, lambda: [self._load_row(start, offsets)])
+            sums = [self._accumulate_listed(sums[0], a, positions, n, b, b_row, whole)]
+            (sums,) = self._raise_to(floor, sums)
+            for j, value in enumerate(sums):
+                self._store(value, self._move(c, offsets[j]), j)
+
+        first = n_rows, a, lists, lengths, start, c, claimed
+        steps = _INDEX(-1), a_step, list_bytes, _INDEX(8), start_step, c_step, c_step
+        self._repeat(first, steps, row)
         return context.get_dummy_value()
 
     def _accumulate_listed(self, sums, a, positions, n, b, b_row, offsets):
@@ -173,7 +195,8 @@ class _ListedRowCodegen(TileCodegen):  # needs jit
         builder = self._builder
         left = builder.inttoptr(self._move(a, position), self._real.as_pointer())
         left = self._spread(builder.load(left))
-        right = self._load_row(self._move(b, builder.mul(position, b_row)), offsets)
+        row = self._move(b, builder.mul(position, b_row))
+        right = self._load_row(row, offsets)
         multiply_add = self._function(
             "fmuladd", ir.FunctionType(self._vector, [self._vector] * 3)
         )
@@ -207,9 +230,9 @@ if JIT_ENABLED:  # needs jit
     list_eight = emitted(_list_eight)
     turn_and_list_tile = emitted(_turn_and_list_tile)
     copy_one_vector = emitted(_copy_one_vector)
-    eight_vectors_of_row = emitted(_listed_row(8))
-    seven_vectors_of_row = emitted(_listed_row(7))
-    six_vectors_of_row = emitted(_listed_row(6))
+    eight_vectors_of_rows = emitted(_listed_rows(8))
+    seven_vectors_of_rows = emitted(_listed_rows(7))
+    six_vectors_of_rows = emitted(_listed_rows(6))
 else:
     list_eight = turn_and_list_tile = copy_one_vector = None
-    eight_vectors_of_row = seven_vectors_of_row = six_vectors_of_row = None
+    eight_vectors_of_rows = seven_vectors_of_rows = six_vectors_of_rows = None

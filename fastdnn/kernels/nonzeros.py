@@ -15,13 +15,12 @@ is the addition of zeros, so for finite numbers both products are equal.
 import numpy as np
 
 from fastdnn._jit import kernel
-from fastdnn.kernels.lines import LINE_BYTES, claim
 from fastdnn.kernels.nonzero_tiles import (
     copy_one_vector,
-    eight_vectors_of_row,
+    eight_vectors_of_rows,
     list_eight,
-    seven_vectors_of_row,
-    six_vectors_of_row,
+    seven_vectors_of_rows,
+    six_vectors_of_rows,
     turn_and_list_tile,
 )
 from fastdnn.kernels.processor import itemsize_of, lanes_here
@@ -151,30 +150,14 @@ def _copy_panel(real, b, b_row, n_steps, n_vectors, last, panel):  # needs jit
 
 
 @kernel
-def _multiply_panel(
-    floor, left, lists, lengths, right, n_vectors, last, start, out, n_rows, claimed
-):  # needs jit
-    """Write ``max(start + left @ right, floor)`` to `out` for one panel and listed rows.
-
-    `left`, `right`, `start` and `out` are addresses and the distance of the rows there; the
-    address of `start` is 0 for zeros. The last vector of a row of `out` lies at `last`.
-    """
-    itemsize, (b, b_row) = itemsize_of(floor), right
-    line_end = (last + lanes_here(floor)) * itemsize
-    for i in range(n_rows):
-        row, c = left[0] + i * left[1] * itemsize, out[0] + i * out[1] * itemsize
-        first = start[0] + i * start[1] * itemsize if start[0] != 0 else 0
-        positions, n = lists + i * _LIST_BYTES, lengths[i]
-        if claimed != 0:
-            line = claimed + i * out[1] * itemsize
-            for byte in range(0, line_end, LINE_BYTES):
-                claim(line + byte)
-        if n_vectors == 8:
-            eight_vectors_of_row(floor, row, positions, n, b, b_row, first, c, last)
-        elif n_vectors == 7:
-            seven_vectors_of_row(floor, row, positions, n, b, b_row, first, c, last)
-        else:
-            six_vectors_of_row(floor, row, positions, n, b, b_row, first, c, last)
+def _multiply_panel(n_vectors, *operands):  # needs jit
+    """Write ``max(start + a @ b, floor)`` to the columns of one panel, for listed rows."""
+    if n_vectors == MOST_VECTORS:
+        eight_vectors_of_rows(*operands)
+    elif n_vectors == MOST_VECTORS - 1:
+        seven_vectors_of_rows(*operands)
+    else:
+        six_vectors_of_rows(*operands)
 
 
 @kernel
@@ -195,8 +178,9 @@ def multiply_nonzeros(
     steps_of_panel = _parts(steps_of_panel, TILE) * TILE
     together = _parts(n_rows, _parts(n_rows, ROWS_TOGETHER))
     panel, copy = scratch, scratch + _PANEL_BYTES
-    lists = copy + _COPY_BYTES + _COUNT_BYTES
-    lengths = vector_at(np.int64(0), copy + _COPY_BYTES, 0, ROWS_TOGETHER)
+    lengths = copy + _COPY_BYTES
+    lists = lengths + _COUNT_BYTES
+    counts = vector_at(np.int64(0), lengths, 0, ROWS_TOGETHER)
     for first_row in range(0, n_rows, together):
         # A last group of fewer rows than a tile's has some of the group before it again.
         i = min(first_row, max(0, n_rows - TILE))
@@ -208,9 +192,9 @@ def multiply_nonzeros(
                 steps = n_inner - k
             left = a + (i * a_row + k * a_step) * itemsize, a_row
             if a_step == 1:
-                _list_rows(floor, left[0], a_row, rows, steps, lists, lengths)
+                _list_rows(floor, left[0], a_row, rows, steps, lists, counts)
             else:
-                _turn_and_list(floor, left[0], a_step, rows, steps, copy, lists, lengths)
+                _turn_and_list(floor, left[0], a_step, rows, steps, copy, lists, counts)
                 left = copy, steps
             # Sums that are not complete yet have no floor.
             lowest = floor if k + steps == n_inner else type(floor)(-np.inf)
@@ -230,7 +214,8 @@ def multiply_nonzeros(
                     start = bias + column * itemsize if bias != 0 else 0, 0
                     now = claimed + offset if claimed != 0 else 0
                 _multiply_panel(
-                    lowest, left, lists, lengths, right, width, last, start, out, rows, now
-                )
+                    width, lowest, *left, lists, _LIST_BYTES, lengths, *right, *start, *out,
+                    last, rows, now,
+                )  # fmt: skip
                 vector += width
             k += steps

@@ -68,40 +68,53 @@ class TileCodegen:  # needs jit
         )
         steps = [_INDEX(-height), self._move(_INDEX(0), a_tile), start_step, c_step, c_step]
 
-        before = builder.block
-        tile = builder.append_basic_block("tile")
-        done = builder.append_basic_block("tiles.done")
-        builder.branch(tile)
-        builder.position_at_end(tile)
-        phis = [builder.phi(_INDEX) for _ in steps]
-        for phi, value in zip(phis, (n_rows, a, start, c, claimed), strict=True):
-            phi.add_incoming(value, before)
-        n_left, a, start, c, claimed_now = phis
-        with builder.if_then(builder.icmp_signed("!=", claimed, _INDEX(0))):
-            self._for_lines(claimed_now, self._rows(c_row, n_left, height), emit_claim)
-        # The lines of the next tile are on their way while this one is made.
-        rows = [builder.mul(c_row, _INDEX(r * self._itemsize)) for r in range(height)]
-        self._for_lines(builder.add(c, c_step), rows, emit_prefetch_to_write)
+        def tile(phis):
+            n_left, a, start, c, claimed_now = phis
+            is_claimed = builder.icmp_signed("!=", claimed, _INDEX(0))
+            with builder.if_then(is_claimed, likely=False):
+                self._for_lines(claimed_now, self._rows(c_row, n_left, height), emit_claim)
+            # The lines of the next tile are on their way while this one is made.
+            to_next, rows = self._move(_INDEX(0), c_row), [c_step]
+            while len(rows) < height:
+                rows.append(builder.add(rows[-1], to_next))
+            self._for_lines(c, rows, emit_prefetch_to_write)
 
-        def load_start():
-            rows = self._rows(start_row, n_left, height)
-            return [self._load_row(builder.add(start, row), offsets) for row in rows]
+            def load_start():
+                rows = self._rows(start_row, n_left, height)
+                return [self._load_row(builder.add(start, row), offsets) for row in rows]
 
-        sums = self._load_unless_zero(start, load_start)
-        a_rows = self._rows(a_row, n_left, height)
-        sums = self._accumulate(sums, a, a_rows, a_step, b, b_row, offsets, n_inner)
-        sums = self._raise_to(floor, sums)
-        # Not before: there are not registers for the addresses of all rows.
-        c_rows = self._rows(c_row, n_left, height)
-        for c_offset, row in zip(c_rows, sums, strict=True):
-            for j, value in enumerate(row):
-                self._store(value, self._move(builder.add(c, c_offset), offsets[j]), j)
-        following = [builder.add(phi, step) for phi, step in zip(phis, steps, strict=True)]
-        for phi, value in zip(phis, following, strict=True):
-            phi.add_incoming(value, builder.block)
-        builder.cbranch(builder.icmp_signed(">", following[0], _INDEX(0)), tile, done)
-        builder.position_at_end(done)
+            sums = self._load_unless_zero(start, load_start)
+            a_rows = self._rows(a_row, n_left, height)
+            sums = self._accumulate(sums, a, a_rows, a_step, b, b_row, offsets, n_inner)
+            sums = self._raise_to(floor, sums)
+            # Not before: there are not registers for the addresses of all rows.
+            c_rows = self._rows(c_row, n_left, height)
+            for c_offset, row in zip(c_rows, sums, strict=True):
+                for j, value in enumerate(row):
+                    self._store(value, self._move(builder.add(c, c_offset), offsets[j]), j)
+
+        self._repeat((n_rows, a, start, c, claimed), steps, tile)
         return context.get_dummy_value()
+
+    def _repeat(self, first, steps, emit):
+        """Repeat what `emit` makes of numbers, each of which then grows by its step.
+
+        The first of them counts down: it ends the loop when it is not positive.
+        """
+        builder = self._builder
+        before = builder.block
+        body = builder.append_basic_block("tiles.body")
+        done = builder.append_basic_block("tiles.done")
+        builder.branch(body)
+        builder.position_at_end(body)
+        phis = [builder.phi(_INDEX) for _ in first]
+        emit(phis)
+        following = [builder.add(phi, step) for phi, step in zip(phis, steps, strict=True)]
+        for phi, value, after in zip(phis, first, following, strict=True):
+            phi.add_incoming(value, before)
+            phi.add_incoming(after, builder.block)
+        builder.cbranch(builder.icmp_signed(">", following[0], _INDEX(0)), body, done)
+        builder.position_at_end(done)
 
     def _begin(self, context, builder, signature):
         self._builder = builder
