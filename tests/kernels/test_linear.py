@@ -162,9 +162,9 @@ def test_copies_change_no_bit(n_rows, n_inner, n_long, dtype):
         (128, 96 * 4, False),  # rows begin in 32 of 64 sets
         (128, 128 * 4, True),  # in 8 of them
         (56, 128 * 4, False),  # less than the cache
-        (104, 100 * 4, False),  # across lines
-        (105, 100 * 4, True),
-        (80, 100 * 4, False),  # less than the cache
+        (104, 102 * 4, False),  # across lines
+        (105, 102 * 4, True),
+        (80, 102 * 4, False),  # less than the cache
     ],
 )
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
