@@ -47,9 +47,9 @@ _STEPS_OF_LINES = 128
 # between two visits, more than the first-level cache, push each other out of it.
 _ROWS_THAT_PAY, _BYTES_OF_LONG_ROW, _BYTES_OF_CACHE, _FEW_ROWS = 28, 2048, 32 * 1024, 4
 
-# Addresses this far apart share a set of the first-level cache, which has room for a line of
-# so many of them and one more. Rows that begin somewhere in a line span two lines sooner or
-# later: of those, fewer have room, as measured on AMD Zen 3.
+# Addresses this far apart share a set of the first-level cache, of whose eight lines a panel
+# may take so many. Rows that do not begin with a vector cut across lines: fewer of those have
+# room, as measured on AMD Zen 3.
 _BYTES_OF_SET, _LINES_OF_SET, _STEPS_ACROSS_LINES = 4096, 7, 104
 
 # Where the inner steps of a transposed left operand all share one set, and so many columns
@@ -74,8 +74,8 @@ def _copy_left(like, a, a_step, out, n_rows, n_steps, tile_rows):  # needs jit
 
 
 @kernel
-def _pushes_itself_out(real, row_bytes, n_steps):  # needs jit
-    """Whether panels are copied from a right operand with so many bytes to a row."""
+def _copies_panels(real, row_bytes, n_steps):  # needs jit
+    """Whether panels are copied from a right operand of so long rows and so many steps."""
     if row_bytes >= _BYTES_OF_LONG_ROW:
         return True
     if tile_rows_here() > _FEW_ROWS or n_steps * row_bytes < _BYTES_OF_CACHE:
@@ -112,7 +112,7 @@ def multiply(
     if n_inner > most_steps:
         n_visits = (n_inner + most_steps - 1) // most_steps
         inner_block = (n_inner + n_visits - 1) // n_visits
-    is_copied = may_copy and _pushes_itself_out(floor, n_columns * itemsize, inner_block)
+    is_copied = may_copy and _copies_panels(floor, n_columns * itemsize, inner_block)
     panel = scratch if is_copied else 0
     for i in range(0, n_rows, n_together):
         rows = min(n_together, n_rows - i)
