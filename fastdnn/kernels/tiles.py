@@ -28,10 +28,10 @@ def _tiles(n_vectors, *, is_partial=False, of_halves=False):  # needs jit
     All operands come as addresses, and strides count elements; `a_tile` is that from the
     rows of one tile to those of the next. The last vector of a row lies at `last`, which may
     overlap the one before; with `is_partial` only its first `n_valid` lanes exist. A tile
-    has as many rows as registers allow; past `n_rows` the last one works on the last row
-    again. `start` is 0 for zeros. `claimed` is the address of memory as large as `c` whose
-    cache lines are claimed tile by tile, or 0. With `of_halves` vectors are half as long;
-    such tiles are there for processors that split their vectors only.
+    has as many rows as registers allow; past `n_rows`, which is at least 1, the last one
+    works on the last row again. `start` is 0 for zeros. `claimed` is the address of memory as
+    large as `c` whose cache lines are claimed tile by tile, or 0. With `of_halves` vectors
+    are half as long; such tiles are there for processors that split their vectors only.
     """
 
     def definition(
@@ -73,11 +73,13 @@ class TileCodegen:  # needs jit
             is_claimed = builder.icmp_signed("!=", claimed, _INDEX(0))
             with builder.if_then(is_claimed, likely=False):
                 self._for_lines(claimed_now, self._rows(c_row, n_left, height), emit_claim)
-            # The lines of the next tile are on their way while this one is made.
-            to_next, rows = self._move(_INDEX(0), c_row), [c_step]
-            while len(rows) < height:
-                rows.append(builder.add(rows[-1], to_next))
-            self._for_lines(c, rows, emit_prefetch_to_write)
+            # The lines of the next tile are on their way while this one is made. Beyond the
+            # last one may be what another worker writes.
+            n_next = builder.sub(n_left, _INDEX(height))
+            is_last = builder.icmp_signed("<=", n_next, _INDEX(0))
+            following = builder.add(c, builder.select(is_last, _INDEX(0), c_step))
+            rows = self._rows(c_row, n_next, height)
+            self._for_lines(following, rows, emit_prefetch_to_write)
 
             def load_start():
                 rows = self._rows(start_row, n_left, height)
