@@ -145,13 +145,12 @@ def _multiply_block(
     is an address, 0 for zeros, and the distance of its rows. `panel` is scratch or 0,
     `claimed` a matrix as large as `c` or 0.
     """
-    itemsize, lanes, tile_rows = itemsize_of(floor), lanes_here(floor), tile_rows_here()
+    itemsize, lanes = itemsize_of(floor), lanes_here(floor)
     a_row, a_step, a_tile = layout
     start_address, start_row = start
     n_vectors = (n_columns + lanes - 1) // lanes
     if n_vectors == 1:  # otherwise no tile has only one
-        tile_rows = rows_of_one_vector_here()
-        a_tile = tile_rows * a_row  # for so few columns nothing is copied
+        a_tile = rows_of_one_vector_here() * a_row  # for so few columns nothing is copied
     vector = 0
     while vector < n_vectors:
         width = min(3, n_vectors - vector)

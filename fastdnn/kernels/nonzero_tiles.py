@@ -11,7 +11,6 @@ from llvmlite import ir
 from numba.core import types
 
 from fastdnn._jit import JIT_ENABLED, emitted
-from fastdnn.kernels.lines import emit_claim
 from fastdnn.kernels.processor import vector_bytes
 from fastdnn.kernels.tiles import TileCodegen, do_not_unroll, spread
 from fastdnn.kernels.transpose import TILE, load_turned
@@ -152,9 +151,7 @@ class _ListedRowsCodegen(TileCodegen):  # needs jit
 
         def row(phis):
             _, a, positions, length_at, start, c, claimed_now = phis
-            is_claimed = builder.icmp_signed("!=", claimed, _INDEX(0))
-            with builder.if_then(is_claimed, likely=False):
-                self._for_lines(claimed_now, [_INDEX(0)], emit_claim)
+            self._claim(claimed, claimed_now, lambda: [_INDEX(0)])
             n = builder.load(builder.inttoptr(length_at, _INDEX.as_pointer()))
             sums = self._load_unless_zero(start, lambda: [self._load_row(start, offsets)])
             sums = [self._accumulate_listed(sums[0], a, positions, n, b, b_row, whole)]

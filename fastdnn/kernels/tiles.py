@@ -70,9 +70,7 @@ class TileCodegen:  # needs jit
 
         def tile(phis):
             n_left, a, start, c, claimed_now = phis
-            is_claimed = builder.icmp_signed("!=", claimed, _INDEX(0))
-            with builder.if_then(is_claimed, likely=False):
-                self._for_lines(claimed_now, self._rows(c_row, n_left, height), emit_claim)
+            self._claim(claimed, claimed_now, lambda: self._rows(c_row, n_left, height))
             # The lines of the next tile are on their way while this one is made. Beyond the
             # last one may be what another worker writes.
             n_next = builder.sub(n_left, _INDEX(height))
@@ -131,6 +129,12 @@ class TileCodegen:  # needs jit
             for byte in range(0, self._n_vectors * self._n_lanes * self._itemsize, LINE_BYTES):
                 line = self._builder.add(address, row)
                 emit(self._builder, self._builder.add(line, _INDEX(byte)))
+
+    def _claim(self, claimed, address, rows):
+        """Claim the lines of what `rows` emits, unless `claimed` is 0."""
+        is_claimed = self._builder.icmp_signed("!=", claimed, _INDEX(0))
+        with self._builder.if_then(is_claimed, likely=False):
+            self._for_lines(address, rows(), emit_claim)
 
     def _rows(self, distance, n_rows, height):
         """Return how many bytes into its matrix each row of a tile begins.
