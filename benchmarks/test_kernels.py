@@ -83,10 +83,10 @@ def class_loss(Z, Y, w, D, db):
 
 
 @numba.njit(nogil=True)
-def step(code, settings, theta, state, grad):
+def step(code, settings, theta, state, grad, rest):
     s = settings_at(settings)
     for _ in range(CALLS):
-        update(code, s, 10, theta, state, 0, grad, 0.005, 1e-6)
+        update(code, s, 10, theta, state, 0, grad, rest, 0.005, 1e-6)
 
 
 def matrices(dtype, *shapes):
@@ -137,12 +137,12 @@ def test_log_loss(benchmark, n_outputs, dtype):
 @pytest.mark.parametrize("name", list(OPTIMIZERS))
 @pytest.mark.benchmark(group="update of one block, with L2 and the sum of squares")
 def test_update(benchmark, name, dtype):
-    theta, grad = matrices(dtype, 10_000, 10_000)
+    theta, grad, rest = matrices(dtype, 10_000, 10_000, 10_000)
     table = np.zeros(1, SETTINGS)
     table["learning_rate"], table["momentum"], table["epsilon"] = 1e-3, 0.9, 1e-8
     table["beta_1"], table["beta_2"] = 0.9, 0.999
     state = np.zeros(OPTIMIZERS[name].n_slots * theta.size, dtype)
-    benchmark(step, OPTIMIZER_CODES[name], table.ctypes.data, theta, state, grad)
+    benchmark(step, OPTIMIZER_CODES[name], table.ctypes.data, theta, state, grad, rest)
     report(benchmark, "ns_per_element", theta.size)
 
 

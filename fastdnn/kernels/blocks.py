@@ -69,29 +69,36 @@ def _part_of_gradient(s, real, task, shard, scratch):
 
 
 @kernel
-def _sum_of_shards(s, real, task, n_shards, scratch):
-    """Return the sum of all shards' gradients of one block, in their order.
+def _parts_of_gradient(s, real, task, n_shards, scratch):
+    """Return two parts of the gradient of one block, whose sum the update makes.
 
-    It is written to position `scratch` of the workspace, which has room for two parts beside
-    it; the gradient of a single shard is a part itself.
+    They are the sum of all shards but the last, in their order, and the last one; or a single
+    shard and nothing. What has to be added up or was sent is written to position `scratch` of
+    the workspace, which has room for three parts if there are shards that were sent.
     """
     size = block_table(s)[task, BLOCK_SIZE]
     first = _part_of_gradient(s, real, task, 0, scratch + size)
     if n_shards == 1:
-        return first
+        return first, work_vector(s, real, scratch, 0)
+    second = _part_of_gradient(s, real, task, 1, scratch + 2 * size)
+    if n_shards == 2:
+        return first, second
     total = work_vector(s, real, scratch, size)
-    _add(first, _part_of_gradient(s, real, task, 1, scratch + 2 * size), total)
-    for shard in range(2, n_shards):
+    _add(first, second, total)
+    for shard in range(2, n_shards - 1):
         _add_to(total, _part_of_gradient(s, real, task, shard, scratch + size))
-    return total
+    return total, _part_of_gradient(s, real, task, n_shards - 1, scratch + size)
 
 
 @kernel
-def _step(s, real, task, grad, t, scale, decay, worker):
-    """Step one block by its gradient and tell the other workers; return its squares."""
+def _step(s, real, task, gradient, t, scale, decay, worker):
+    """Step one block by both parts of its gradient and tell the other workers.
+
+    Returns the sum of the squares of the stepped block.
+    """
     start = block_table(s)[task, BLOCK_START]
     theta, state = worker_parameters(s, real, worker), optimizer_state(s, real)
-    squares = update(s.optimizer, s, t, theta, state, start, grad, scale, decay)
+    squares = update(s.optimizer, s, t, theta, state, start, *gradient, scale, decay)
     if exchanges(s):
         send_weights(s, real, task, worker)
     return squares
@@ -105,9 +112,9 @@ def step_block(s, real, position, task, n_rows, n_shards, t, scale, worker):
     size = block[BLOCK_SIZE]
     scratch = s.scratch_start + worker * s.scratch_size
     if s.gradient_by_shard:
-        grad = _sum_of_shards(s, real, task, n_shards, scratch)
+        gradient = _parts_of_gradient(s, real, task, n_shards, scratch)
     else:
-        grad = work_vector(s, real, scratch, size)
+        gradient = work_vector(s, real, scratch, size), work_vector(s, real, scratch, 0)
         dW = work_matrix(s, real, scratch, n_in, size // n_in)
         D = layer_rows(s, real, l, D_START, 0, n_rows)
         if l == 0 and s.sparse:
@@ -119,7 +126,7 @@ def step_block(s, real, position, task, n_rows, n_shards, t, scale, worker):
                 claimed = address(worker_parameters(s, real, worker), block[BLOCK_START])
             has_zeros = is_rectified(s, l - 1), is_rectified(s, l)
             linear_gradient(A, first, D, dW, product_memory, claimed, has_zeros)
-    squares = _step(s, real, task, grad, t, scale, scale * s.alpha, worker)
+    squares = _step(s, real, task, gradient, t, scale, scale * s.alpha, worker)
     partial_sums(s)[task, BLOCK_SQUARES] = squares
     if l > 0 and s.transposed_size == 0:
         W_transposed = layer_transposed(s, real, l, worker)
@@ -130,5 +137,5 @@ def step_block(s, real, position, task, n_rows, n_shards, t, scale, worker):
 def step_biases(s, real, n_shards, t, scale, worker):
     """Phase 2 for all biases."""
     scratch = s.scratch_start + worker * s.scratch_size
-    grad = _sum_of_shards(s, real, s.n_blocks, n_shards, scratch)
-    _step(s, real, s.n_blocks, grad, t, scale, 0.0, worker)
+    gradient = _parts_of_gradient(s, real, s.n_blocks, n_shards, scratch)
+    _step(s, real, s.n_blocks, gradient, t, scale, 0.0, worker)

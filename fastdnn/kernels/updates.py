@@ -2,8 +2,10 @@
 
 An optimiser is a row of `OPTIMIZERS`: how many numbers it remembers for each parameter, a
 function that turns the settings into the constants of this step, and the step itself. The
-pass around it scales the gradient, adds the L2 term, steps, and sums the squares of the
-new weights, which the loss of the next batch needs: one read and one write of theta.
+pass around it completes the gradient, scales it, adds the L2 term, steps, and sums the
+squares of the new weights, which the loss of the next batch needs: one read and one write of
+theta. The gradient comes as two parts, because their sum is free here: an Adam step waits
+for its root and its quotient.
 """
 
 import math
@@ -55,7 +57,7 @@ def adam_step(w, g, m, v, c):
 
 def _fused_pass(n_slots: int, constants: Callable, step: Callable) -> Any:
     # `n_slots` is a constant of the closure: numba drops the branches not taken.
-    def update(s, t, theta, state, start, grad, scale, decay):
+    def update(s, t, theta, state, start, grad, rest, scale, decay):
         real = theta.dtype.type
         c0, c1, c2, c3, c4, c5 = constants(s, t)
         c = (real(c0), real(c1), real(c2), real(c3), real(c4), real(c5))
@@ -64,8 +66,9 @@ def _fused_pass(n_slots: int, constants: Callable, step: Callable) -> Any:
         first = vector(state, start, grad.size if n_slots > 0 else 0)
         second = vector(state, theta.size + start, grad.size if n_slots > 1 else 0)
         squares = real(0)
+        has_rest = rest.size > 0  # LLVM makes two loops of the one below
         for i in range(grad.size):
-            g = grad[i] * scale + w[i] * decay
+            g = (grad[i] + rest[i] if has_rest else grad[i]) * scale + w[i] * decay
             if n_slots == 0:
                 new = step(w[i], g, c)
             elif n_slots == 1:
@@ -80,15 +83,16 @@ def _fused_pass(n_slots: int, constants: Callable, step: Callable) -> Any:
 
 
 @loop_kernel
-def store_gradient(s, t, theta, state, start, grad, scale, decay):
+def store_gradient(s, t, theta, state, start, grad, rest, scale, decay):
     """Add the gradient to the state instead of stepping: for solvers outside the engine."""
     real = theta.dtype.type
     scale, decay = real(scale), real(decay)
     w = vector(theta, start, grad.size)
     total = vector(state, start, grad.size)
     squares = real(0)
+    has_rest = rest.size > 0
     for i in range(grad.size):
-        total[i] += grad[i] * scale + w[i] * decay
+        total[i] += (grad[i] + rest[i] if has_rest else grad[i]) * scale + w[i] * decay
         squares += w[i] * w[i]
     return float(squares)
 
@@ -99,8 +103,9 @@ class Optimizer(NamedTuple):
     n_slots: int
     """How many vectors as long as theta the optimiser remembers."""
     update: Any
-    """Kernel ``(s, t, theta, state, start, grad, scale, decay)``: steps theta[start:...]
-    by ``grad * scale + theta * decay`` and returns the sum of squares of the result."""
+    """Kernel ``(s, t, theta, state, start, grad, rest, scale, decay)``: steps theta[start:...]
+    by ``(grad + rest) * scale + theta * decay``, where an empty `rest` counts as zeros, and
+    returns the sum of squares of the result."""
 
 
 def _optimizer(n_slots: int, constants: Callable, step: Callable) -> Optimizer:
@@ -118,5 +123,5 @@ OPTIMIZERS: dict[str, Optimizer] = {
 
 OPTIMIZER_CODES = {name: code for code, name in enumerate(OPTIMIZERS)}
 
-#: ``update(code, s, t, theta, state, start, grad, scale, decay)``.
+#: ``update(code, s, t, theta, state, start, grad, rest, scale, decay)``.
 update = select([row.update for row in OPTIMIZERS.values()])

@@ -1,5 +1,7 @@
 """Every optimiser of the table against scikit-learn's, and on two toy problems."""
 
+from itertools import pairwise
+
 import numba
 import numpy as np
 import pytest
@@ -34,8 +36,8 @@ STEPPING = [name for name in OPTIMIZERS if name != "gradient"]
 
 
 @numba.njit
-def compiled_update(code, s, t, theta, state, start, grad, scale, decay):
-    return update(code, s, t, theta, state, start, grad, scale, decay)
+def compiled_update(code, s, t, theta, state, start, grad, rest, scale, decay):
+    return update(code, s, t, theta, state, start, grad, rest, scale, decay)
 
 
 class Optimizer:
@@ -51,7 +53,7 @@ class Optimizer:
         self.settings.beta_1, self.settings.beta_2 = BETA_1, BETA_2
         self.settings.epsilon = EPSILON
 
-    def step(self, t, grad, *, start=0, scale=1.0, decay=0.0):
+    def step(self, t, grad, rest=None, *, start=0, scale=1.0, decay=0.0):
         """Step theta[start:...] and return the sum of squares."""
         return compiled_update(
             self.code,
@@ -61,6 +63,7 @@ class Optimizer:
             self.state,
             start,
             grad,
+            grad[:0] if rest is None else rest,
             scale,
             decay,
         )
@@ -141,6 +144,21 @@ def test_decay_counts_as_a_gradient_along_theta(name, dtype):
     for name in ("theta", "state"):
         got, expected = getattr(decayed, name), getattr(plain, name)
         np.testing.assert_allclose(got, expected, rtol=0.0, atol=atol)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_two_parts_of_a_gradient_count_as_their_sum(name, dtype):
+    theta, grads = parameters_and_gradients(dtype, size=37)
+    in_parts, whole = Optimizer(name, theta.copy()), Optimizer(name, theta.copy())
+    for t, (grad, rest) in enumerate(pairwise(grads), start=1):
+        squares = in_parts.step(t, grad, rest, scale=0.25, decay=0.125)
+        expected = whole.step(t, grad + rest, scale=0.25, decay=0.125)
+        # The compiler may fuse other multiplications with additions.
+        atol = rounding_of_theta(dtype, t)
+        np.testing.assert_allclose(squares, expected, rtol=0.0, atol=37 * 4 * atol)
+        np.testing.assert_allclose(in_parts.theta, whole.theta, rtol=0.0, atol=atol)
+        np.testing.assert_allclose(in_parts.state, whole.state, rtol=0.0, atol=atol)
 
 
 def parabola_gradient(x):
