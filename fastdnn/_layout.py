@@ -8,6 +8,7 @@ from fastdnn._parameters import Parameters
 from fastdnn.kernels.activations import ACTIVATION_CODES, ACTIVATIONS
 from fastdnn.kernels.linear import SCRATCH_BYTES
 from fastdnn.kernels.lines import LINE_BYTES
+from fastdnn.kernels.nonzeros import bytes_of_all_lists
 from fastdnn.kernels.workspace import N_IN, N_OUT, WT_START
 
 # Positions are rounded up to whole cache lines of 16 float32.
@@ -155,6 +156,14 @@ def lay_out_product_scratch(
     size = SCRATCH_BYTES // dtype.itemsize + aligned(largest_gradient)
     table["product_size"] = size
     table["product_start"] = workspace.take(n_workers * size)
+
+
+def lay_out_lists(
+    table: np.ndarray, workspace: Workspace, n_rows: int, n_units: int, dtype: np.dtype
+) -> None:
+    """Lay out lists of the deltas of one layer, of so many rows and units."""
+    table["lists_size"] = size = bytes_of_all_lists(n_units, n_rows, dtype) // dtype.itemsize
+    table["lists_start"] = workspace.take(size)
 
 
 def block_table(

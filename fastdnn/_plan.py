@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fastdnn._jit import JIT_ENABLED
 from fastdnn._layout import (
     Workspace,
     aligned_zeros,
@@ -16,6 +17,7 @@ from fastdnn._layout import (
     keep_shards_apart,
     lay_out_exchange,
     lay_out_gradients,
+    lay_out_lists,
     lay_out_product_scratch,
     lay_out_samples,
     lay_out_scratch,
@@ -257,6 +259,9 @@ def plan_training(
     lay_out_scratch(table, workspace, n_workers, largest_block * (3 if exchanges else 1))
     largest = max(W.size for W in parameters.coefs) if by_shard else largest_block
     lay_out_product_scratch(table, workspace, n_workers, dtype, largest)
+    if JIT_ENABLED and not by_shard and not samples.is_sparse and activations[0] == "relu":
+        n_units = parameters.layer_sizes[1]
+        lay_out_lists(table, workspace, batch_size, n_units, dtype)
     table["shards_together"] = (
         1 if exchanges else _shards_together(shard_rows, n_shards, n_workers)
     )

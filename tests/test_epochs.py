@@ -267,6 +267,56 @@ def test_shards_taken_together_change_no_bit(dtype):
 
 @pytest.mark.needs_jit
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_lists_of_deltas_change_no_bit(dtype):
+    rng = np.random.default_rng(0)
+    sizes = (300, 260, 3)
+    samples, rows = classification(rng, 700, sizes, dtype), rng.permutation(700)
+    parameters = random_parameters(rng, sizes).astype(dtype)
+    results = []
+    for n_threads, are_listed in ((1, False), (1, True), (2, True), (3, True)):
+        trained, activations = parameters.astype(dtype), ["relu", "softmax"]
+        made = plan(
+            trained, activations, "log_loss", "adam", samples,
+            gather=True, batch_size=260, n_threads=n_threads,
+        )  # fmt: skip
+        assert made.table["lists_size"][0] > 0
+        lists = made.network.work[int(made.table["lists_start"][0]) :][:1000]
+        if not are_listed:
+            made.table["lists_size"] = 0
+        with EpochRunner(made, samples, rows) as runner:
+            losses = runner.run() + runner.run()
+        assert lists.any() == are_listed
+        results.append((trained.theta, losses))
+    for theta, losses in results[1:]:
+        np.testing.assert_array_equal(theta, results[0][0])
+        assert losses == results[0][1]
+
+
+@pytest.mark.needs_jit
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("sizes", "activation", "is_sparse"),
+    [
+        ((300, 260, 3), "tanh", False),  # no zeros
+        ((300, 260, 3), "relu", True),  # another product
+        ((30, 40, 3), "relu", False),  # gradients by shards
+    ],
+)
+def test_deltas_are_listed_for_blocks_of_dense_products_only(
+    sizes, activation, is_sparse, dtype
+):
+    rng = np.random.default_rng(0)
+    samples = classification(rng, 100, sizes, dtype)
+    if is_sparse:
+        samples = Samples(scipy.sparse.csr_matrix(samples.X), samples.Y)
+    parameters = random_parameters(rng, sizes).astype(dtype)
+    activations = [activation, "softmax"]
+    made = plan(parameters, activations, "log_loss", "adam", samples, batch_size=64)
+    assert made.table["lists_size"][0] == 0
+
+
+@pytest.mark.needs_jit
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_fits_at_once_change_no_bit_of_each_other(dtype):
     parameters, samples, orders = heavy_workload(dtype)
     theta, losses = train(parameters, samples, orders, **HEAVY)

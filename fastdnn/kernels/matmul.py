@@ -35,7 +35,7 @@ from fastdnn.kernels.views import vector_at
 
 # A panel of the right operand, three vectors wide, has to stay in the first-level cache while
 # all rows of the left one pass by.
-_PANEL_BYTES = 24 * 1024
+_PANEL_BYTES = 26 * 1024
 
 # Steps of the inner dimension between visits to the output, where each of them is another
 # cache line of a transposed left operand, which has to stay there as well.

@@ -10,11 +10,14 @@ multiplication, which half as many of them more than make up for.
 
 The sums have the order of the inner dimension, as those of tiles have. All that is left out
 is the addition of zeros, so for finite numbers both products are equal.
+
+Lists are made for some rows and the steps of one panel, and used at once; or for a whole
+matrix, where it is the left operand of several products.
 """
 
 import numpy as np
 
-from fastdnn._jit import kernel
+from fastdnn._jit import JIT_ENABLED, kernel
 from fastdnn.kernels.nonzero_tiles import (
     copy_one_vector,
     eight_vectors_of_rows,
@@ -23,7 +26,7 @@ from fastdnn.kernels.nonzero_tiles import (
     six_vectors_of_rows,
     turn_and_list_tile,
 )
-from fastdnn.kernels.processor import itemsize_of, lanes_here
+from fastdnn.kernels.processor import itemsize_of, lanes_here, vector_lanes
 from fastdnn.kernels.transpose import TILE
 from fastdnn.kernels.views import address, vector_at
 
@@ -54,22 +57,81 @@ _GAIN_THAT_PAYS = 0.95
 # stand for all.
 _FEWEST_ROWS, _FEWEST_STEPS, _ROWS_TO_COUNT = 28, 32, 8
 
-_COPY_BYTES, _COUNT_BYTES = ROWS_TOGETHER * _STEPS_OF_LAST * 8, ROWS_TOGETHER * 8
-#: Size of the scratch: a panel, copied rows of float64, and lists with their lengths.
-SCRATCH_BYTES = _PANEL_BYTES + _COPY_BYTES + _COUNT_BYTES + ROWS_TOGETHER * _LIST_BYTES
+# Lists of some rows are so many lengths, then the positions, then copies of the rows.
+_COUNT_BYTES, _POSITION_BYTES = ROWS_TOGETHER * 8, ROWS_TOGETHER * _LIST_BYTES
 
 
-@kernel
-def _parts(n, most):  # needs jit
+def _bytes_of_lists(itemsize):
+    """Return the size of the lists of `ROWS_TOGETHER` rows for the steps of one panel."""
+    return _COUNT_BYTES + _POSITION_BYTES + ROWS_TOGETHER * _STEPS_OF_LAST * itemsize
+
+
+#: Size of the scratch: a panel, and the lists of some rows for its steps.
+SCRATCH_BYTES = _PANEL_BYTES + _bytes_of_lists(8)
+
+
+def _parts(n, most):
     """Return in how many parts none is longer than `most`; or the length of equal parts."""
     return (n + most - 1) // most
 
 
-@kernel
-def _most_steps(real, width):  # needs jit
-    """Return how many inner steps a panel of so many vectors may have."""
-    row_bytes = width * lanes_here(real) * itemsize_of(real)
+def _most_steps(row_bytes):
+    """Return how many inner steps a panel with rows of so many bytes may have."""
     return min(_MOST_STEPS, (_PANEL_BYTES // row_bytes - TILE + 1) // TILE * TILE)
+
+
+def bytes_of_all_lists(n_rows: int, n_inner: int, dtype: np.dtype) -> int:
+    """Return how much room the lists of a whole matrix take, see `list_columns`."""
+    most_steps = _most_steps(MOST_VECTORS * vector_lanes(dtype) * dtype.itemsize)
+    n_parts, n_panels = _parts(n_rows, ROWS_TOGETHER), _parts(n_inner, most_steps)
+    return n_parts * n_panels * _bytes_of_lists(dtype.itemsize)
+
+
+if JIT_ENABLED:  # needs jit
+    _parts_here, _most_steps_here = kernel(_parts), kernel(_most_steps)
+    _bytes_of_lists_here = kernel(_bytes_of_lists)
+else:
+    _parts_here, _most_steps_here = _parts, _most_steps
+    _bytes_of_lists_here = _bytes_of_lists
+
+
+@kernel
+def _steps_of_panel(real, width, n_inner):  # needs jit
+    """Return how many inner steps panels of so many vectors have, but for the last one."""
+    most = _most_steps_here(width * lanes_here(real) * itemsize_of(real))
+    steps = _parts_here(n_inner, _parts_here(n_inner, most))
+    return _parts_here(steps, TILE) * TILE
+
+
+@kernel
+def _steps_from(k, steps_of_panel, n_inner):  # needs jit
+    """Return how many inner steps the panel that begins at step `k` has."""
+    steps = min(steps_of_panel, n_inner - k)
+    return n_inner - k if n_inner - k - steps < TILE else steps
+
+
+@kernel
+def parts_to_list(n_rows):  # needs jit
+    """Return in how many parts so many rows are listed."""
+    return _parts_here(n_rows, ROWS_TOGETHER)
+
+
+@kernel
+def _rows_of_part(n_rows, part):  # needs jit
+    """Return the first and the number of rows that are listed together.
+
+    All parts have whole tiles, about as many, and the last one what is left.
+    """
+    n_parts, n_tiles = parts_to_list(n_rows), _parts_here(n_rows, TILE)
+    first = part * n_tiles // n_parts * TILE
+    return first, min(n_rows, (part + 1) * n_tiles // n_parts * TILE) - first
+
+
+@kernel
+def has_panels(real, n_columns):  # needs jit
+    """Whether so many columns are cut into panels of enough vectors."""
+    n_vectors = _parts_here(n_columns, lanes_here(real))
+    return n_vectors // _parts_here(n_vectors, MOST_VECTORS) >= _FEWEST_VECTORS
 
 
 @kernel
@@ -79,17 +141,18 @@ def skipping_pays(real, left, step, n_rows, n_columns, n_inner, is_turned):  # n
     That is the left operand, whose steps lie next to each other, or `step` elements apart.
     `is_turned` says that the product will be transposed.
     """
-    n_vectors = _parts(n_columns, lanes_here(real))
-    n_panels = _parts(n_vectors, MOST_VECTORS)
     is_large = n_rows >= _FEWEST_ROWS and n_inner >= _FEWEST_STEPS
-    if n_vectors // n_panels < _FEWEST_VECTORS or not is_large:
+    if not (is_large and has_panels(real, n_columns)):
         return False
+    n_vectors = _parts_here(n_columns, lanes_here(real))
+    n_panels = _parts_here(n_vectors, MOST_VECTORS)
     size = _ROWS_TO_COUNT * min(n_inner, n_rows)
     values = vector_at(real, left, 0, size)
     n_nonzeros = 0
     for i in range(size):
         n_nonzeros += values[i] != 0
-    n_lists = n_panels * _parts(n_inner, _most_steps(real, _parts(n_vectors, n_panels)))
+    steps_of_panel = _steps_of_panel(real, _parts_here(n_vectors, n_panels), n_inner)
+    n_lists = n_panels * _parts_here(n_inner, steps_of_panel)
     # The element of the left operand and its position are loaded as well.
     listed = _LISTED_STEP * (n_vectors + 1.25 * n_panels) * n_nonzeros / size
     listed += _STEP_TO_LIST if step == 1 else _STEP_TO_TURN
@@ -99,12 +162,25 @@ def skipping_pays(real, left, step, n_rows, n_columns, n_inner, is_turned):  # n
 
 
 @kernel
-def _list_rows(real, a, a_row, n_rows, n_steps, lists, lengths):  # needs jit
+def _positions_at(lists, i):  # needs jit
+    """Return the address of the positions of row `i`."""
+    return lists + _COUNT_BYTES + i * _LIST_BYTES
+
+
+@kernel
+def _copies_at(lists):  # needs jit
+    """Return the address of the copied rows."""
+    return lists + _COUNT_BYTES + _POSITION_BYTES
+
+
+@kernel
+def _list_rows(real, a, a_row, n_rows, n_steps, lists):  # needs jit
     """List the nonzero steps of rows that lie in one piece each."""
     itemsize = itemsize_of(real)
+    lengths = vector_at(np.int64(0), lists, 0, n_rows)
     whole = n_steps - n_steps % TILE
     for i in range(n_rows):
-        row, positions = a + i * a_row * itemsize, lists + i * _LIST_BYTES
+        row, positions = a + i * a_row * itemsize, _positions_at(lists, i)
         n = 0
         for k in range(0, whole, TILE):
             n += list_eight(real, row + k * itemsize, 0, k, positions + n)
@@ -115,15 +191,16 @@ def _list_rows(real, a, a_row, n_rows, n_steps, lists, lengths):  # needs jit
 
 
 @kernel
-def _turn_and_list(real, a, a_step, n_rows, n_steps, copy, lists, lengths):  # needs jit
+def _turn_and_list(real, a, a_step, n_rows, n_steps, lists):  # needs jit
     """Copy rows that lie as columns into one piece each, and list their nonzero steps."""
     itemsize = itemsize_of(real)
+    lengths = vector_at(np.int64(0), lists, 0, n_rows)
     for row in range(0, n_rows, TILE):
         i = min(row, n_rows - TILE)  # the last ones may be listed again
         for r in range(i, i + TILE):
             lengths[r] = 0
-        source, out = a + i * itemsize, copy + i * n_steps * itemsize
-        positions, numbers = lists + i * _LIST_BYTES, address(lengths, i)
+        source, out = a + i * itemsize, _copies_at(lists) + i * n_steps * itemsize
+        positions, numbers = _positions_at(lists, i), address(lengths, i)
         whole = n_steps - n_steps % TILE
         for k in range(0, whole, TILE):
             turn_and_list_tile(
@@ -161,6 +238,49 @@ def _multiply_panel(n_vectors, *operands):  # needs jit
 
 
 @kernel
+def _multiply_panels(
+    floor, left, lists, parts, inner, b, b_row, bias, c, n_rows, n_columns, n_inner, panel,
+    claimed,
+):  # needs jit  # fmt: skip
+    """Add what the inner steps of one panel make of the listed rows of some parts.
+
+    `inner` are the first of those steps and their number, `parts` the first part and the one
+    after the last. The lists of all parts follow each other. So do the rows themselves, of
+    which `left` is the address for the first part, and the distance from one to the next.
+    """
+    k, steps = inner
+    itemsize, lanes = itemsize_of(floor), lanes_here(floor)
+    n_vectors = _parts_here(n_columns, lanes)
+    n_panels = _parts_here(n_vectors, MOST_VECTORS)
+    # Sums that are not complete yet have no floor.
+    lowest = floor if k + steps == n_inner else type(floor)(-np.inf)
+    vector = 0
+    for p in range(n_panels):
+        width = _parts_here(n_vectors - vector, n_panels - p)
+        column = vector * lanes
+        last = min(n_columns, column + width * lanes) - lanes - column
+        right = b + (k * b_row + column) * itemsize, b_row
+        if b_row != width * lanes:
+            _copy_panel(floor, right[0], b_row, steps, width, last, panel)
+            right = panel, width * lanes
+        for part in range(parts[0], parts[1]):
+            i, rows = _rows_of_part(n_rows, part)
+            ahead = (part - parts[0]) * _bytes_of_lists_here(itemsize)
+            a, at = (left[0] + ahead, left[1]), lists + ahead
+            offset = (i * n_columns + column) * itemsize
+            out = c + offset, n_columns
+            start, now = out, 0
+            if k == 0:
+                start = bias + column * itemsize if bias != 0 else 0, 0
+                now = claimed + offset if claimed != 0 else 0
+            _multiply_panel(
+                width, lowest, *a, _positions_at(at, 0), _LIST_BYTES, at, *right, *start, *out,
+                last, rows, now,
+            )  # fmt: skip
+        vector += width
+
+
+@kernel
 def multiply_nonzeros(
     floor, a, a_row, a_step, b, b_row, bias, c, n_rows, n_columns, n_inner, scratch, claimed
 ):  # needs jit
@@ -170,52 +290,64 @@ def multiply_nonzeros(
     `b_row` elements apart; `scratch` is needed, and there are a tile's rows and inner steps
     at least; and `claimed` may be any memory as large as `c`.
     """
-    itemsize, lanes = itemsize_of(floor), lanes_here(floor)
-    n_vectors = _parts(n_columns, lanes)
-    n_panels = _parts(n_vectors, MOST_VECTORS)
-    most_steps = _most_steps(floor, _parts(n_vectors, n_panels))
-    steps_of_panel = _parts(n_inner, _parts(n_inner, most_steps))
-    steps_of_panel = _parts(steps_of_panel, TILE) * TILE
-    together = _parts(n_rows, _parts(n_rows, ROWS_TOGETHER))
-    panel, copy = scratch, scratch + _PANEL_BYTES
-    lengths = copy + _COPY_BYTES
-    lists = lengths + _COUNT_BYTES
-    counts = vector_at(np.int64(0), lengths, 0, ROWS_TOGETHER)
-    for first_row in range(0, n_rows, together):
-        # A last group of fewer rows than a tile's has some of the group before it again.
-        i = min(first_row, max(0, n_rows - TILE))
-        rows = min(together, n_rows - i)
+    itemsize = itemsize_of(floor)
+    n_vectors = _parts_here(n_columns, lanes_here(floor))
+    width = _parts_here(n_vectors, _parts_here(n_vectors, MOST_VECTORS))
+    steps_of_panel = _steps_of_panel(floor, width, n_inner)
+    panel, lists = scratch, scratch + _PANEL_BYTES
+    for part in range(parts_to_list(n_rows)):
+        i, rows = _rows_of_part(n_rows, part)
         k = 0
         while k < n_inner:
-            steps = min(steps_of_panel, n_inner - k)
-            if n_inner - k - steps < TILE:
-                steps = n_inner - k
+            steps = _steps_from(k, steps_of_panel, n_inner)
             left = a + (i * a_row + k * a_step) * itemsize, a_row
             if a_step == 1:
-                _list_rows(floor, left[0], a_row, rows, steps, lists, counts)
+                _list_rows(floor, left[0], a_row, rows, steps, lists)
             else:
-                _turn_and_list(floor, left[0], a_step, rows, steps, copy, lists, counts)
-                left = copy, steps
-            # Sums that are not complete yet have no floor.
-            lowest = floor if k + steps == n_inner else type(floor)(-np.inf)
-            vector = 0
-            for p in range(n_panels):
-                width = _parts(n_vectors - vector, n_panels - p)
-                column = vector * lanes
-                last = min(n_columns, column + width * lanes) - lanes - column
-                right = b + (k * b_row + column) * itemsize, b_row
-                if b_row != width * lanes:
-                    _copy_panel(floor, right[0], b_row, steps, width, last, panel)
-                    right = panel, width * lanes
-                offset = (i * n_columns + column) * itemsize
-                out = c + offset, n_columns
-                start, now = out, 0
-                if k == 0:
-                    start = bias + column * itemsize if bias != 0 else 0, 0
-                    now = claimed + offset if claimed != 0 else 0
-                _multiply_panel(
-                    width, lowest, *left, lists, _LIST_BYTES, lengths, *right, *start, *out,
-                    last, rows, now,
-                )  # fmt: skip
-                vector += width
+                _turn_and_list(floor, left[0], a_step, rows, steps, lists)
+                left = _copies_at(lists), steps
+            _multiply_panels(
+                floor, left, lists, (part, part + 1), (k, steps), b, b_row, bias, c, n_rows,
+                n_columns, n_inner, panel, claimed,
+            )  # fmt: skip
             k += steps
+
+
+@kernel
+def list_columns(real, a, n_rows, n_inner, part, lists):  # needs jit
+    """List one part of the `n_rows` columns of a matrix at address `a`, for all panels.
+
+    `lists` has room for the lists of all parts, see `bytes_of_all_lists`.
+    """
+    itemsize, steps_of_panel = itemsize_of(real), _steps_of_panel(real, MOST_VECTORS, n_inner)
+    i, rows = _rows_of_part(n_rows, part)
+    at = lists + part * _bytes_of_lists_here(itemsize)
+    k = 0
+    while k < n_inner:
+        steps = _steps_from(k, steps_of_panel, n_inner)
+        source = a + (i + k * n_rows) * itemsize
+        _turn_and_list(real, source, n_rows, rows, steps, at)
+        at += parts_to_list(n_rows) * _bytes_of_lists_here(itemsize)
+        k += steps
+
+
+@kernel
+def multiply_listed(
+    real, lists, b, b_row, c, n_rows, n_columns, n_inner, scratch, claimed
+):  # needs jit
+    """Write ``a.T @ b`` to address `c`, where all columns of `a` are listed.
+
+    Arguments are as those of `multiply_nonzeros`, for which `n_columns` has panels.
+    """
+    no_floor, n_parts = type(real)(-np.inf), parts_to_list(n_rows)
+    steps_of_panel = _steps_of_panel(real, MOST_VECTORS, n_inner)
+    k = 0
+    while k < n_inner:
+        steps = _steps_from(k, steps_of_panel, n_inner)
+        left = _copies_at(lists), steps
+        _multiply_panels(
+            no_floor, left, lists, (0, n_parts), (k, steps), b, b_row, 0, c, n_rows, n_columns,
+            n_inner, scratch, claimed,
+        )  # fmt: skip
+        lists += n_parts * _bytes_of_lists_here(itemsize_of(real))
+        k += steps

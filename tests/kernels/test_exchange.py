@@ -67,7 +67,7 @@ def step_by_one(settings, real, stepper, sizes, out):
             n_sent += is_sent(s, shard, task)
     scale = 1.0 / n_rows
     for task in range(s.n_blocks):
-        step_block(s, real, 0, task, n_rows, n_shards, 1, scale, stepper)
+        step_block(s, real, 0, task, n_rows, n_shards, 1, scale, False, stepper)
     step_biases(s, real, n_shards, 1, scale, stepper)
     for worker in range(2):
         take_weights(s, real, worker)

@@ -10,7 +10,15 @@ from fastdnn.kernels.linear import (
     linear_forward,
     linear_gradient,
 )
-from fastdnn.kernels.nonzeros import MOST_VECTORS, multiply_nonzeros, skipping_pays
+from fastdnn.kernels.nonzeros import (
+    MOST_VECTORS,
+    bytes_of_all_lists,
+    list_columns,
+    multiply_listed,
+    multiply_nonzeros,
+    parts_to_list,
+    skipping_pays,
+)
 from fastdnn.kernels.processor import vector_lanes
 from fastdnn.kernels.views import address
 from tests.kernels.test_linear import guarded
@@ -51,6 +59,17 @@ def product(a, a_row, a_step, b, bias, c, n_inner, floor, scratch):
         floor, address(a, 0), a_row, a_step, address(b, 0), b.shape[1],
         address(bias, 0) if bias.size > 0 else 0,
         address(c, 0), c.shape[0], c.shape[1], n_inner, address(scratch, 0), 0,
+    )  # fmt: skip
+
+
+@numba.njit
+def product_of_lists(a, b, c, lists, scratch, claimed):
+    real, at = a.dtype.type(0), address(lists, 0)
+    for part in range(parts_to_list(a.shape[1])):
+        list_columns(real, address(a, 0), a.shape[1], a.shape[0], part, at)
+    multiply_listed(
+        real, at, address(b, 0), b.shape[1], address(c, 0), c.shape[0], c.shape[1],
+        a.shape[0], address(scratch, 0), address(claimed, 0),
     )  # fmt: skip
 
 
@@ -101,6 +120,30 @@ def test_what_is_left_out_changes_no_bit(n_rows, is_turned, n_inner, dtype):
             np.testing.assert_array_equal(c, expected)
             assert np.isnan(buffer).sum() == buffer.size - c.size
     assert np.isnan(margin).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_inner", STEPS)
+@pytest.mark.parametrize("n_rows", [28, 128, 129, 263, 393])
+def test_lists_of_a_whole_matrix_give_the_same_product(n_rows, n_inner, dtype):
+    rng = np.random.default_rng(0)
+    a = rectified(rng, (n_inner, n_rows), dtype)
+    a[:, 1], a[:-1, 2], a[:, 3] = 0, 0, 0.5
+    size = bytes_of_all_lists(n_rows, n_inner, np.dtype(dtype)) // a.itemsize
+    lists = np.full(size + 64, np.nan, dtype)
+    scratch, margin = scratch_for(dtype)
+    for n_columns in columns_of(dtype):
+        b = rng.uniform(-1.0, 1.0, (n_inner, n_columns)).astype(dtype)
+        (c, buffer), (claimed, around) = (guarded(dtype, n_rows, n_columns) for _ in range(2))
+        claimed[:] = np.arange(claimed.size).reshape(claimed.shape)
+        before, expected = around.copy(), np.empty_like(c)
+        gradient(a, 0, b, expected, scratch, False, False)
+        product_of_lists(a, b, c, lists, scratch, claimed)
+        np.testing.assert_array_equal(c, expected)
+        assert np.isnan(buffer).sum() == buffer.size - c.size
+        np.testing.assert_array_equal(around, before)
+    assert np.isnan(margin).all()
+    assert np.isnan(lists[size:]).all()
 
 
 LAYERS = [(104, 64, 100), (64, 128, 128), (200, 300, 260), (40, 96, 33)]
