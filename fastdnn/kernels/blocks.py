@@ -1,7 +1,7 @@
 """Phase 2 of a batch: complete the gradient of one block of theta and step that block."""
 
 from fastdnn._jit import kernel, loop_kernel
-from fastdnn.kernels.delta_lists import has_listed_gradient, listed_gradient
+from fastdnn.kernels.delta_lists import listed_gradient
 from fastdnn.kernels.exchange import (
     exchanges,
     is_sent,
@@ -9,6 +9,7 @@ from fastdnn.kernels.exchange import (
     take_gradient,
 )
 from fastdnn.kernels.linear import linear_gradient
+from fastdnn.kernels.nonzeros import has_panels
 from fastdnn.kernels.sparse import csr_weight_gradient
 from fastdnn.kernels.transpose import transpose_rows
 from fastdnn.kernels.updates import update
@@ -125,7 +126,7 @@ def step_block(s, real, position, task, n_rows, n_shards, t, scale, is_listed, w
             product_memory, claimed = product_scratch(s, real, worker), 0
             if s.n_workers > 1:  # all of them have read the weights
                 claimed = address(worker_parameters(s, real, worker), block[BLOCK_START])
-            if l == 0 and is_listed and has_listed_gradient(s, real, dW):
+            if l == 0 and is_listed and has_panels(real, n_in):
                 listed_gradient(s, real, A, first, dW, claimed, worker)
             else:
                 has_zeros = is_rectified(s, l - 1), is_rectified(s, l)

@@ -10,7 +10,6 @@ from fastdnn._jit import kernel
 from fastdnn.kernels.barrier import next_task
 from fastdnn.kernels.linear import SCRATCH_BYTES
 from fastdnn.kernels.nonzeros import (
-    has_panels,
     list_columns,
     multiply_listed,
     parts_to_list,
@@ -53,12 +52,6 @@ def list_deltas(s, real, n_rows, worker):
     while part < n_parts:
         list_columns(real, address(D, 0), D.shape[1], n_rows, part, _lists(s, real))
         part = next_task(team, worker, s.n_workers, n_parts)
-
-
-@kernel
-def has_listed_gradient(s, real, dW):
-    """Whether one block of the gradient, of the shape of `dW`, can be made from the lists."""
-    return has_panels(real, dW.shape[0])
 
 
 @kernel

@@ -239,33 +239,32 @@ def _multiply_panel(n_vectors, *operands):  # needs jit
 
 @kernel
 def _multiply_panels(
-    floor, left, lists, parts, inner, b, b_row, bias, c, n_rows, n_columns, n_inner, panel,
-    claimed,
+    floor, left, lists, part, last_part, k, steps, b, b_row, bias, c, n_rows, n_columns,
+    n_inner, panel, claimed,
 ):  # needs jit  # fmt: skip
-    """Add what the inner steps of one panel make of the listed rows of some parts.
+    """Add what `steps` inner steps from `k` on make of the listed rows of some parts.
 
-    `inner` are the first of those steps and their number, `parts` the first part and the one
-    after the last. The lists of all parts follow each other. So do the rows themselves, of
-    which `left` is the address for the first part, and the distance from one to the next.
+    These are `part` to before `last_part`. Their lists follow each other, and so do the rows
+    themselves, of which `left` is the address for the first part, and their distance. Numbers
+    come one by one: pairs with a constant would be another type, and compiled again.
     """
-    k, steps = inner
     itemsize, lanes = itemsize_of(floor), lanes_here(floor)
     n_vectors = _parts_here(n_columns, lanes)
     n_panels = _parts_here(n_vectors, MOST_VECTORS)
     # Sums that are not complete yet have no floor.
     lowest = floor if k + steps == n_inner else type(floor)(-np.inf)
     vector = 0
-    for p in range(n_panels):
-        width = _parts_here(n_vectors - vector, n_panels - p)
+    while vector < n_vectors:
+        width = _parts_here(n_vectors - vector, n_panels)
         column = vector * lanes
         last = min(n_columns, column + width * lanes) - lanes - column
         right = b + (k * b_row + column) * itemsize, b_row
         if b_row != width * lanes:
             _copy_panel(floor, right[0], b_row, steps, width, last, panel)
             right = panel, width * lanes
-        for part in range(parts[0], parts[1]):
-            i, rows = _rows_of_part(n_rows, part)
-            ahead = (part - parts[0]) * _bytes_of_lists_here(itemsize)
+        for p in range(part, last_part):
+            i, rows = _rows_of_part(n_rows, p)
+            ahead = (p - part) * _bytes_of_lists_here(itemsize)
             a, at = (left[0] + ahead, left[1]), lists + ahead
             offset = (i * n_columns + column) * itemsize
             out = c + offset, n_columns
@@ -278,6 +277,7 @@ def _multiply_panels(
                 last, rows, now,
             )  # fmt: skip
         vector += width
+        n_panels -= 1
 
 
 @kernel
@@ -307,7 +307,7 @@ def multiply_nonzeros(
                 _turn_and_list(floor, left[0], a_step, rows, steps, lists)
                 left = _copies_at(lists), steps
             _multiply_panels(
-                floor, left, lists, (part, part + 1), (k, steps), b, b_row, bias, c, n_rows,
+                floor, left, lists, part, part + 1, k, steps, b, b_row, bias, c, n_rows,
                 n_columns, n_inner, panel, claimed,
             )  # fmt: skip
             k += steps
@@ -346,7 +346,7 @@ def multiply_listed(
         steps = _steps_from(k, steps_of_panel, n_inner)
         left = _copies_at(lists), steps
         _multiply_panels(
-            no_floor, left, lists, (0, n_parts), (k, steps), b, b_row, 0, c, n_rows, n_columns,
+            no_floor, left, lists, 0, n_parts, k, steps, b, b_row, 0, c, n_rows, n_columns,
             n_inner, scratch, claimed,
         )  # fmt: skip
         lists += n_parts * _bytes_of_lists_here(itemsize_of(real))
