@@ -259,9 +259,10 @@ def plan_training(
     lay_out_scratch(table, workspace, n_workers, largest_block * (3 if exchanges else 1))
     largest = max(W.size for W in parameters.coefs) if by_shard else largest_block
     lay_out_product_scratch(table, workspace, n_workers, dtype, largest)
+    # Blocks share a factor with zeros where the first layer's deltas have some; without JIT,
+    # or on a sparse X, nobody skips them.
     if JIT_ENABLED and not by_shard and not samples.is_sparse and activations[0] == "relu":
-        n_units = parameters.layer_sizes[1]
-        lay_out_lists(table, workspace, batch_size, n_units, dtype)
+        lay_out_lists(table, workspace, batch_size, parameters.layer_sizes[1], dtype)
     table["shards_together"] = (
         1 if exchanges else _shards_together(shard_rows, n_shards, n_workers)
     )
