@@ -1,9 +1,11 @@
 """From float64, as tables come, to the float32 of the network, with the check for NaN.
 
 scikit-learn's validation converts all of X, then reads the copy once more for NaN and
-infinity, on one thread. For large matrices that is up to a third of a prediction. Here a
-piece is converted and checked while it is in cache, by the worker that then predicts it.
-Fits gain nothing: they keep the copy, and most of the time goes into fresh memory for it.
+infinity, on one thread. For large matrices that is up to a third of a prediction, and in
+short fits what several steps take. Here a piece is converted and checked while it is in
+cache: by the worker that then predicts it, or by all workers for a fit, which keeps the copy.
+Half of its time is the system's, which clears fresh memory for the copy; where a virtual
+machine has given free memory back to its host, most of it. Workers share that as well.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,10 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from fastdnn._threads import run_side_by_side
+from fastdnn._threads import run_side_by_side, threads_offered
 
 # Bytes of a converted piece: it stays in the second-level cache.
 _PIECE_BYTES = 512 * 1024
+# So many neighbouring pieces go to one worker: two that write to the same page of fresh
+# memory, of up to 2 MiB, would both clear it.
+_PIECES_TOGETHER = 16
 
 
 class NotFiniteError(ValueError):
@@ -39,17 +44,56 @@ def rows_of_piece(X: np.ndarray, multiple: int = 1) -> int:
 
 
 def convert_piece(X: np.ndarray, out: np.ndarray) -> None:
-    """Write the rows `X` into `out`.
+    """Write the rows `X` into `out`, which may be `X` itself.
 
     Raises
     ------
     NotFiniteError
         If one of the converted numbers is not finite.
     """
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        np.copyto(out, X, casting="same_kind")
+    if out is not X:
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            np.copyto(out, X, casting="same_kind")
     if not np.isfinite(out).all():
         raise NotFiniteError
+
+
+def convert_all(
+    X: np.ndarray, dtype: np.typing.DTypeLike, n_threads: int | None
+) -> np.ndarray:
+    """Return a matrix in `dtype`, itself if it has that already; shared out to threads.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        C-contiguous, of floating-point numbers.
+    dtype : dtype
+        Of the result.
+    n_threads : int or None
+        Threads that the user allows; None for as many as there are.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features)
+
+    Raises
+    ------
+    NotFiniteError
+        If one of the converted numbers is not finite.
+    """
+    converted = X if X.dtype == dtype else np.empty(X.shape, dtype)
+    piece_rows = rows_of_piece(X)
+    rows_together = _PIECES_TOGETHER * piece_rows
+    n_workers = min(threads_offered(n_threads, pays=True), -(-len(X) // rows_together))
+
+    def work(first: int, last: int) -> None:
+        for start in range(first, last, piece_rows):
+            rows = slice(start, min(start + piece_rows, last))
+            source = X[rows]
+            convert_piece(source, source if converted is X else converted[rows])
+
+    for_pieces(len(X), rows_together, n_workers, lambda worker: work)
+    return converted
 
 
 def for_pieces(

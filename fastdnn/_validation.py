@@ -5,6 +5,7 @@ thousand numbers that takes as long as an epoch. The functions here know one kin
 everything else on; also what is wrong, so that scikit-learn's message is the one to see.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,18 +13,21 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from fastdnn._conversion import is_to_convert
+from fastdnn._conversion import NotFiniteError, convert_all, is_to_convert
 from fastdnn._hyperparameters import require_valid
 from fastdnn._samples import Samples
 
-# Up to so many numbers, scikit-learn's validation takes longer than predicting them, or than
-# an epoch on them.
-_NUMBERS_TO_PREDICT, _NUMBERS_TO_FIT = 100_000, 1_000_000
+# Up to so many numbers, scikit-learn's validation takes longer than predicting them.
+_NUMBERS_TO_PREDICT = 100_000
+# Up to so many, threads take longer to start than one of them to convert all.
+_NUMBERS_FOR_ONE_THREAD = 1_000_000
 
 _SPARSE_FORMATS = ["csr", "csc"]
 
 
-def plain_matrix(X: Any, dtypes: tuple, most_numbers: int) -> np.ndarray | None:
+def plain_matrix(
+    X: Any, dtypes: tuple, most_numbers: float = math.inf, n_threads: int | None = 1
+) -> np.ndarray | None:
     """Return a matrix of finite floating-point numbers as the engine takes it.
 
     Parameters
@@ -32,8 +36,10 @@ def plain_matrix(X: Any, dtypes: tuple, most_numbers: int) -> np.ndarray | None:
         What the user gave.
     dtypes : tuple of dtype
         Those that are acceptable; with a single one, others are converted to it.
-    most_numbers : int
+    most_numbers : float, default=inf
         Larger matrices are left to others.
+    n_threads : int or None, default=1
+        Threads that the user allows, for many numbers; None for as many as there are.
 
     Returns
     -------
@@ -44,8 +50,14 @@ def plain_matrix(X: Any, dtypes: tuple, most_numbers: int) -> np.ndarray | None:
         return None
     if X.dtype not in dtypes and (len(dtypes) > 1 or X.dtype.kind != "f"):
         return None
+    dtype = dtypes[0] if len(dtypes) == 1 else X.dtype
+    if X.size > _NUMBERS_FOR_ONE_THREAD:
+        try:
+            return convert_all(X, dtype, n_threads) if X.flags.c_contiguous else None
+        except NotFiniteError:
+            return None
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        converted = np.ascontiguousarray(X, dtype=dtypes[0] if len(dtypes) == 1 else X.dtype)
+        converted = np.ascontiguousarray(X, dtype=dtype)
     return converted if np.isfinite(converted).all() else None
 
 
@@ -109,12 +121,13 @@ class ValidatingEstimator(BaseEstimator):
         it has to agree with them.
         """
         dtypes = self._acceptable_dtypes(first_pass)
-        plain = plain_matrix(X, dtypes, _NUMBERS_TO_FIT)
-        if plain is not None and is_plain_target(y, len(plain)):
-            if first_pass:
-                self.__dict__.pop("feature_names_in_", None)
-                self.n_features_in_ = plain.shape[1]
-            if self._has_my_features(plain):
+        is_plain = type(X) is np.ndarray and X.ndim == 2 and is_plain_target(y, len(X))
+        if is_plain and (first_pass or self._has_my_features(X)):
+            plain = plain_matrix(X, dtypes, n_threads=self.n_threads)
+            if plain is not None:
+                if first_pass:
+                    self.__dict__.pop("feature_names_in_", None)
+                    self.n_features_in_ = plain.shape[1]
                 return plain, y
         X, y = self._validated(
             X,

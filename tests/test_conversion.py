@@ -1,12 +1,13 @@
-"""Predictions of float64 rows by a float32 network: same bits, same errors."""
+"""Float64 rows for a float32 network, to predict and to fit: same bits, same errors."""
 
 import numpy as np
 import pytest
 from sklearn.utils import check_array
 
-from fastdnn import DNNClassifier, DNNRegressor
+from fastdnn import DNNClassifier, DNNRegressor, _validation
 from fastdnn._conversion import (
     NotFiniteError,
+    convert_all,
     convert_piece,
     for_pieces,
     is_to_convert,
@@ -88,3 +89,61 @@ def test_conversion_rounds_and_reports():
     np.testing.assert_array_equal(out, exact.astype(np.float32))
     with pytest.raises(NotFiniteError):
         convert_piece(np.array([[1.0, 1e39], [0.0, 0.0]]), out)
+
+
+MANY = np.random.default_rng(0).standard_normal((1_200_000, 2))  # more than pieces together
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3, None])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_threads_convert_all(dtype, n_threads):
+    converted = convert_all(MANY, dtype, n_threads)
+    assert (converted is MANY) == (dtype == np.float64)
+    np.testing.assert_array_equal(converted, MANY.astype(dtype))
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("row", [0, 600_000, 1_199_999])
+def test_all_are_checked(row, dtype, n_threads):
+    bad = MANY.copy()
+    bad[row, 1] = np.nan
+    with pytest.raises(NotFiniteError):
+        convert_all(bad, dtype, n_threads)
+
+
+@pytest.fixture
+def many_threads(monkeypatch):
+    """Let fits share out few numbers, too."""
+    monkeypatch.setattr(_validation, "_NUMBERS_FOR_ONE_THREAD", 0)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, None])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "auto"])
+def test_fits_on_shared_out_rows_have_the_same_bits(n_threads, dtype, many_threads):
+    options = dict(hidden_layer_sizes=(6,), max_iter=2, random_state=0, dtype=dtype)
+    model = DNNRegressor(n_threads=n_threads, **options).fit(X, X[:, 0])
+    # Columns that do not lie as rows are left to scikit-learn.
+    same = DNNRegressor(**options).fit(np.asfortranarray(X), X[:, 0])
+    for a, b in zip(model.coefs_, same.coefs_, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("value", [np.nan, -np.inf, 1e300])
+def test_fits_report_numbers_as_scikit_learn_does(value, n_threads, many_threads):
+    bad = X.copy()
+    bad[7, 2] = value
+    with np.errstate(over="ignore"), pytest.raises(ValueError) as theirs:
+        check_array(bad, dtype=np.float32, estimator=MODEL, input_name="X")
+    with pytest.raises(ValueError) as ours:
+        DNNRegressor(n_threads=n_threads).fit(bad, X[:, 0])
+    assert str(ours.value).splitlines()[0] == str(theirs.value).splitlines()[0]
+
+
+def test_a_fit_goes_on_with_the_features_that_it_began_with(many_threads):
+    model = DNNRegressor(hidden_layer_sizes=(3,)).partial_fit(X, X[:, 0])
+    with pytest.raises(ValueError, match="4 features, but DNNRegressor is expecting 5"):
+        model.partial_fit(X[:, :4].copy(), X[:, 0])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.partial_fit(X, X[:-1, 0])

@@ -35,7 +35,7 @@ def data():
 SETTINGS = {"hidden_layer_sizes": (16,), "max_iter": 2, "batch_size": 200}
 
 
-# The fewer rows are checked by fastdnn, the others by scikit-learn.
+# The fewer rows are checked by one thread, the others by all.
 @pytest.mark.slow_without_jit
 @pytest.mark.parametrize("n_rows", [N_ROWS // 2, N_ROWS])
 @pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])

@@ -106,7 +106,7 @@ def test_plain_arrays_train_like_those_that_scikit_learn_validates(
     with monkeypatch.context() as patch:
         patch.setattr(_validation, "validate_data", None)  # is not called
         quick = Estimator(**options).fit(X, y)
-    monkeypatch.setattr(_validation, "plain_matrix", lambda *args: None)
+    monkeypatch.setattr(_validation, "plain_matrix", lambda *args, **options: None)
     thorough = Estimator(**options).fit(X, y)
     for a, b in zip(quick.coefs_, thorough.coefs_, strict=True):
         np.testing.assert_array_equal(a, b)
