@@ -5,8 +5,9 @@
 Prints medians of one variant (``--activation``, ``--dtype``, ``--one-thread``) or of
 ``--all`` that the README shows, and with ``--json`` stores each under its name for
 ``scripts/benchmark_tables.py``. All contenders have the same hyperparameters, epochs, data
-and float64 input; each has run once, and all have reached the same loss, before any is
-timed. scikit-learn computes in float64 throughout; ``--dtype`` is that of the others.
+and float64 input, and have reached the same loss before any is timed; each timed run comes
+right after the same one untimed. scikit-learn computes in float64 throughout; ``--dtype``
+is that of the others.
 """
 
 import argparse
@@ -68,7 +69,7 @@ def compare(case: Case, variant: Variant, turns: int) -> dict[str, dict[str, flo
     with _threads(variant):
         losses = {who: fit() for who, fit in fits.items()}
         require_close(losses, "scikit-learn", 0.02)
-        seconds = interleaved(fits, turns)
+        seconds = interleaved(fits, turns, warm_up=True)
     result = {}
     for who, fit in fits.items():
         microseconds = 1e6 * statistics.median(seconds[who]) / case.steps()

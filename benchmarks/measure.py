@@ -24,13 +24,17 @@ _REST_SECONDS = 0.25
 
 
 def interleaved(
-    runs: Mapping[str, Callable[[], object]], turns: int, *, rest: float = _REST_SECONDS
+    runs: Mapping[str, Callable[[], object]],
+    turns: int,
+    *,
+    rest: float = _REST_SECONDS,
+    warm_up: bool = False,
 ) -> dict[str, list[float]]:
     """Return the wall seconds of each turn by name; all run once in every turn.
 
     On a shared machine the clock drifts by tens of percent; the ratio of two runs next to
     each other does not. Each turn starts with another run, so that none always follows
-    the same one. Nothing is warmed up here.
+    the same one.
 
     Parameters
     ----------
@@ -40,6 +44,11 @@ def interleaved(
         How often each of them runs.
     rest : float, default=0.25
         Seconds to wait before each run.
+    warm_up : bool, default=False
+        Whether it then runs once without being timed. After a rest, processors take some
+        milliseconds to come to speed and to take a second thread, and memory that a virtual
+        machine has given back to its host up to a millisecond a MiB to return: what short
+        runs take themselves, and others hardly notice.
 
     Returns
     -------
@@ -51,6 +60,8 @@ def interleaved(
         first = turn % len(names)
         for name in names[first:] + names[:first]:
             time.sleep(rest)
+            if warm_up:
+                runs[name]()
             start = time.perf_counter()
             runs[name]()
             seconds[name].append(time.perf_counter() - start)

@@ -59,9 +59,7 @@ def estimators(case: Case, n_rows: int, turns: int, loops: int) -> dict[str, dic
             who: repeated(lambda model=model, rows=rows: model.predict_proba(rows), n_calls)
             for who, model in (("fastdnn", ours), ("scikit-learn", theirs))
         }
-        for run in runs.values():
-            run()
-        seconds = interleaved(runs, turns)
+        seconds = interleaved(runs, turns, warm_up=True)
         result[what] = {"rows": len(rows)} | {
             who: statistics.median(seconds[who]) / n_calls for who in runs
         }

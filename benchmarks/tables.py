@@ -132,7 +132,8 @@ def speed_table() -> str:
             table(["case", "fastdnn, µs a step", *(f"over {who}" for who in others)], rows),
             "",
             f"Median of {main['turns']} interleaved turns, lowest and highest in brackets;",
-            "same hyperparameters, epochs, float64 input and loss, everything warmed up.",
+            "same hyperparameters, epochs, float64 input and loss. Each timed run comes right",
+            "after the same one untimed.",
             *([f"PyTorch on its best number of threads: {threads}."] if threads else []),
             described(main["environment"]),
         ]
