@@ -12,6 +12,7 @@ import numpy as np
 from fastdnn._jit import JIT_ENABLED
 from fastdnn._layout import (
     Workspace,
+    aligned_scratch,
     aligned_zeros,
     block_table,
     keep_shards_apart,
@@ -252,8 +253,11 @@ def plan_training(
     blocks, mailbox = block_table(parameters, cuts)
     transposed_size = lay_out_transposed(layers, workspace, n_workers if by_shard else 1)
     table["transposed_size"] = transposed_size if by_shard else 0  # 0: one copy for all
+    state_size = OPTIMIZERS[optimizer].n_slots * parameters.theta.size
     if exchanges:
-        lay_out_exchange(table, workspace, parameters, n_shards, n_workers, mailbox)
+        lay_out_exchange(
+            table, workspace, parameters, n_shards, n_workers, mailbox, state_size
+        )
     largest_block = int(blocks[:, BLOCK_SIZE].max())
     # A sum, and beside it the first two parts, which may be taken from mailboxes.
     lay_out_scratch(table, workspace, n_workers, largest_block * (3 if exchanges else 1))
@@ -267,14 +271,13 @@ def plan_training(
         1 if exchanges else _shards_together(shard_rows, n_shards, n_workers)
     )
     if state is None:
-        n_slots = OPTIMIZERS[optimizer].n_slots
-        state = aligned_zeros(n_slots * parameters.theta.size, dtype)
+        state = aligned_zeros(state_size, dtype)
     network = Network(
         layers=np.array(layers, dtype=np.int64),
         blocks=blocks,
         theta=parameters.theta,
         state=state,
-        work=aligned_zeros(workspace.size, dtype),
+        work=aligned_scratch(workspace.size, dtype),
         partial=partial_table(max(n_shards, len(blocks))),
         team=aligned_zeros(team_size(n_workers), np.dtype(np.int64)),
     )
@@ -324,7 +327,7 @@ def plan_prediction(
         blocks=np.zeros((1, 6), dtype=np.int64),
         theta=parameters.theta,
         state=np.zeros(0, dtype=dtype),
-        work=aligned_zeros(workspace.size, dtype),
+        work=aligned_scratch(workspace.size, dtype),
         partial=partial_table(1),
         team=aligned_zeros(team_size(1), np.dtype(np.int64)),
     )

@@ -6,6 +6,7 @@ from fastdnn.kernels.exchange import (
     exchanges,
     is_sent,
     send_weights,
+    state_of_block,
     take_gradient,
 )
 from fastdnn.kernels.linear import linear_gradient
@@ -29,7 +30,6 @@ from fastdnn.kernels.workspace import (
     layer_rows,
     layer_transposed,
     layer_weights,
-    optimizer_state,
     ordered_rows,
     partial_sums,
     product_scratch,
@@ -99,7 +99,7 @@ def _step(s, real, task, gradient, t, scale, decay, worker):
     Returns the sum of the squares of the stepped block.
     """
     start = block_table(s)[task, BLOCK_START]
-    theta, state = worker_parameters(s, real, worker), optimizer_state(s, real)
+    theta, state = worker_parameters(s, real, worker), state_of_block(s, real, task)
     squares = update(s.optimizer, s, t, theta, state, start, *gradient, scale, decay)
     if exchanges(s):
         send_weights(s, real, task, worker)

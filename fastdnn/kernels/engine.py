@@ -28,7 +28,12 @@ from fastdnn._jit import entry_point, kernel
 from fastdnn.kernels.barrier import announce_run, join_run, meet, next_task
 from fastdnn.kernels.blocks import step_biases, step_block
 from fastdnn.kernels.delta_lists import list_deltas, listing_pays
-from fastdnn.kernels.exchange import copy_parameters, exchanges, take_weights
+from fastdnn.kernels.exchange import (
+    begin_exchange,
+    end_exchange,
+    exchanges,
+    take_weights,
+)
 from fastdnn.kernels.settings import settings_at
 from fastdnn.kernels.shards import forward, train_shards
 from fastdnn.kernels.subnormals import flush_subnormals, restore_mode
@@ -61,7 +66,7 @@ def _run(s, real, worker):
     n_workers, n_blocks = s.n_workers, s.n_blocks
     t = s.t
     if exchanges(s):
-        copy_parameters(s, real, worker)
+        begin_exchange(s, real, worker)
     if s.transposed_size == 0:
         layer = 1 + next_task(team, worker, n_workers, s.n_layers - 1)
         while layer < s.n_layers:
@@ -134,8 +139,9 @@ def _run(s, real, worker):
         position += n_rows
     if worker == 0:
         s.t = t
-        if exchanges(s):
-            take_weights(s, real, worker)
+    if exchanges(s):
+        end_exchange(s, real, worker)
+        meet(team, worker, n_workers)
 
 
 @entry_point

@@ -7,6 +7,8 @@ complex and for 35 ns between two, where a line that another core has written ta
 reads them, step after step. So nobody reads what another worker will go on to write:
 
 - Every worker has a copy of theta that it alone reads and writes. Worker 0's is the network's.
+- So it has of the optimiser's state, in which the blocks of its own queue are up to date: in
+  common, every block that is read would bring along lines of the next one, another worker's.
 - What another worker needs is put into a mailbox. Its lines have an element to spare. The
   reader writes to that before it reads the line, which so becomes the reader's own, and at
   the next step the writer's again: at the pace of writing both times.
@@ -27,6 +29,7 @@ from fastdnn.kernels.workspace import (
     BLOCK_STEPPER,
     SHARD_MAKER,
     block_table,
+    optimizer_state,
     partial_sums,
     shard_gradient,
     work_vector,
@@ -83,22 +86,28 @@ def _slot(s, real, mailboxes, number, task):
 
 
 @kernel
-def _is_home(s, task, worker):
-    """Whether a block is in the queue of `worker`, see `fastdnn.kernels.barrier`."""
-    return task % s.n_workers == worker
-
-
-@kernel
 def exchanges(s):
     """Whether the workers of this run have copies of theta."""
     return s.replica_size > 0 and s.n_workers > 1
 
 
 @kernel
+def _home(s, task):
+    """Return the worker in whose queue a block is, see `fastdnn.kernels.barrier`."""
+    return task % s.n_workers
+
+
+@kernel
+def state_of_block(s, real, task):
+    """View the optimiser's state where that of one block is up to date."""
+    return optimizer_state(s, real, _home(s, task) if exchanges(s) else 0)
+
+
+@kernel
 def send_gradient(s, real, shard, worker):
     """Send the gradient that `worker` has made of a shard to those who step its blocks."""
     for task in range(s.n_blocks + 1):
-        if not _is_home(s, task, worker):
+        if _home(s, task) != worker:
             block = block_table(s)[task]
             values = shard_gradient(s, real, shard, block[BLOCK_START], block[BLOCK_SIZE])
             put(real, values, _slot(s, real, s.gradient_mail_start, shard, task))
@@ -108,7 +117,7 @@ def send_gradient(s, real, shard, worker):
 @kernel
 def is_sent(s, shard, task):
     """Whether a shard's gradient of one block was sent; otherwise it is where it was made."""
-    return exchanges(s) and not _is_home(s, task, int(partial_sums(s)[shard, SHARD_MAKER]))
+    return exchanges(s) and _home(s, task) != int(partial_sums(s)[shard, SHARD_MAKER])
 
 
 @kernel
@@ -141,7 +150,28 @@ def take_weights(s, real, worker):
 
 
 @kernel
-def copy_parameters(s, real, worker):
-    """Begin a run: give a worker its copy of theta."""
+def _copy_state(s, real, worker, source, out):
+    """Copy the state of a worker's own blocks from the copy of one worker to another's."""
+    source, out = optimizer_state(s, real, source), optimizer_state(s, real, out)
+    for slot in range(0, s.state_size, s.theta_size):
+        for task in range(worker, s.n_blocks + 1, s.n_workers):
+            block = block_table(s)[task]
+            start, size = slot + block[BLOCK_START], block[BLOCK_SIZE]
+            copy_vector(vector(source, start, size), vector(out, start, size))
+
+
+@kernel
+def begin_exchange(s, real, worker):
+    """Begin a run: give a worker its copies."""
     if worker > 0:
         copy_vector(worker_parameters(s, real, 0), worker_parameters(s, real, worker))
+        _copy_state(s, real, worker, 0, worker)
+
+
+@kernel
+def end_exchange(s, real, worker):
+    """End a run: bring theta and the state of the network up to date, before a meeting."""
+    if worker > 0:
+        _copy_state(s, real, worker, worker, 0)
+    else:
+        take_weights(s, real, worker)

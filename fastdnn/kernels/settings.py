@@ -69,7 +69,7 @@ SETTINGS = np.dtype(
             # How the work is cut.
             ("n_workers", np.int64),
             ("shard_rows", np.int64),  # at most
-            ("shard_gap", np.int64),  # elements left free between the rows of two shards
+            ("shard_gap", np.int64),  # rows left free between those of two shards
             ("tile_rows", np.int64),  # shards have whole tiles of the matrix product
             ("shards_together", np.int64),  # neighbours that are one task
             ("gradient_by_shard", np.int64),  # whether shards make weight gradients
@@ -97,8 +97,9 @@ SETTINGS = np.dtype(
             ("mail_size", np.int64),  # from one mailbox to the next
             ("gradient_mail_start", np.int64),  # of the first shard
             ("weight_mail_start", np.int64),  # of the first worker
-            ("replica_start", np.int64),  # of worker 1's copy of theta
-            ("replica_size", np.int64),  # from one worker's copy to the next's
+            ("replica_start", np.int64),  # of worker 1's copies of theta and state
+            ("replica_state", np.int64),  # from the one to the other
+            ("replica_size", np.int64),  # from one worker's copies to the next's
             # Addresses.
             *[(name, np.int64) for name in ARRAYS],
             *[(f"{name}_size", np.int64) for name in ARRAYS],

@@ -17,6 +17,9 @@ BLOCK_LAYER, BLOCK_FIRST, BLOCK_ROWS, BLOCK_START, BLOCK_SIZE, BLOCK_SLOT = rang
 # Columns of the table of partial results; every shard and block has a cache line of it.
 SHARD_LOSS, SHARD_WEIGHT, SHARD_MAKER, BLOCK_SQUARES, BLOCK_STEPPER = range(5)
 
+# Rows that are left free between shards are so much longer: those of one column are short.
+COLUMNS_OF_GAP = 8
+
 _RELU = ACTIVATION_CODES["relu"]
 
 
@@ -46,8 +49,12 @@ def epoch_losses(s):
 
 
 @kernel
-def optimizer_state(s, real):
-    return vector_at(real, s.state, 0, s.state_size)
+def optimizer_state(s, real, owner):
+    """View the optimiser's state, or the copy of it that belongs to the worker `owner`."""
+    if owner == 0 or s.replica_size == 0:
+        return vector_at(real, s.state, 0, s.state_size)
+    start = s.replica_start + (owner - 1) * s.replica_size + s.replica_state
+    return work_vector(s, real, start, s.state_size)
 
 
 @kernel
@@ -128,9 +135,10 @@ def layer_bias(s, real, l, worker):
 
 
 @kernel
-def _gaps(s, first):
-    """Return how many elements are left free before row `first` of a batch."""
-    return first // s.shard_rows * s.shard_gap
+def _start_of_row(s, first, n_columns):
+    """Return how far row `first` of a batch is from row 0."""
+    gaps = first // s.shard_rows * s.shard_gap
+    return first * n_columns + gaps * (n_columns + COLUMNS_OF_GAP)
 
 
 @kernel
@@ -138,7 +146,7 @@ def layer_rows(s, real, l, column, first, n_rows):
     """View rows of A, Z or D (`column` of the layer table) of layer `l`."""
     layer = layer_table(s)[l]
     n_out = layer[N_OUT]
-    start = layer[column] + first * n_out + _gaps(s, first)
+    start = layer[column] + _start_of_row(s, first, n_out)
     return work_matrix(s, real, start, n_rows, n_out)
 
 
@@ -169,7 +177,7 @@ def input_rows(s, real, position, first, n_rows):
     """View rows of the batch that starts at `position`: gathered, or X's own."""
     n_features = s.n_features
     if s.gather:
-        start = s.x_start + first * n_features + _gaps(s, first)
+        start = s.x_start + _start_of_row(s, first, n_features)
         return work_matrix(s, real, start, n_rows, n_features)
     start = (position + first) * n_features
     require_within(start, n_rows * n_features, s.X_size)
@@ -188,7 +196,7 @@ def layer_input(s, real, position, l, first, n_rows):
 def target_rows(s, real, position, first, n_rows):
     n_targets = s.n_targets
     if s.gather:
-        start = s.y_start + first * n_targets + _gaps(s, first)
+        start = s.y_start + _start_of_row(s, first, n_targets)
         return work_matrix(s, real, start, n_rows, n_targets)
     start = (position + first) * n_targets
     require_within(start, n_rows * n_targets, s.Y_size)

@@ -8,7 +8,8 @@ from fastdnn._epochs import EpochRunner
 from fastdnn._samples import Samples
 from fastdnn.kernels.blocks import step_biases, step_block
 from fastdnn.kernels.exchange import (
-    copy_parameters,
+    begin_exchange,
+    end_exchange,
     is_sent,
     put,
     take,
@@ -55,7 +56,7 @@ def step_by_one(settings, real, stepper, sizes, out):
     s = settings_at(settings)
     n_rows, n_shards, shard_rows = sizes
     for worker in range(2):
-        copy_parameters(s, real, worker)
+        begin_exchange(s, real, worker)
         for l in range(1, s.n_layers):
             W = layer_weights(s, real, l, worker)
             transpose_rows(W, 0, W.shape[0], layer_transposed(s, real, l, worker))
@@ -69,8 +70,9 @@ def step_by_one(settings, real, stepper, sizes, out):
     for task in range(s.n_blocks):
         step_block(s, real, 0, task, n_rows, n_shards, 1, scale, False, stepper)
     step_biases(s, real, n_shards, 1, scale, stepper)
+    take_weights(s, real, 1)
     for worker in range(2):
-        take_weights(s, real, worker)
+        end_exchange(s, real, worker)
         theta = worker_parameters(s, real, worker)
         for i in range(theta.size):
             out[worker, i] = theta[i]
@@ -79,13 +81,13 @@ def step_by_one(settings, real, stepper, sizes, out):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("stepper", [0, 1])
-def test_whoever_steps_a_block_all_copies_of_theta_get_the_same_bits(stepper, dtype):
+def test_whoever_steps_a_block_theta_and_state_get_the_same_bits(stepper, dtype):
     rng = np.random.default_rng(0)
     sizes, n_rows = (50, 64, 40, 3), 256
     X = rng.standard_normal((n_rows, sizes[0])).astype(dtype)
     Y = rng.integers(0, sizes[-1], (n_rows, 1)).astype(dtype)
     samples = Samples(X, Y)
-    thetas = []
+    thetas, states = [], []
     for n_threads in (1, 2):
         parameters = random_parameters(rng=np.random.default_rng(1), sizes=sizes).astype(dtype)
         activations = ["tanh", "tanh", "softmax"]
@@ -96,6 +98,7 @@ def test_whoever_steps_a_block_all_copies_of_theta_get_the_same_bits(stepper, dt
             with runner:
                 runner.run()
             thetas.append(parameters.theta)
+            states.append(made.network.state)
             continue
         shard_rows = int(made.table["shard_rows"][0])
         n_shards = n_rows // shard_rows
@@ -107,5 +110,7 @@ def test_whoever_steps_a_block_all_copies_of_theta_get_the_same_bits(stepper, dt
         n_sent = step_by_one(made.address, dtype(0), stepper, batch, both)
         assert n_sent == (n_blocks + 1) * n_shards // 2  # by those who are not at home
         thetas += [parameters.theta, *both]
+        states.append(made.network.state)
     for theta in thetas[1:]:
         np.testing.assert_array_equal(theta, thetas[0])
+    np.testing.assert_array_equal(*states)
