@@ -16,6 +16,12 @@ import numpy as np
 
 from fastdnn._jit import kernel
 from fastdnn.kernels.lines import LINE_BYTES
+from fastdnn.kernels.pair_tiles import (
+    EIGHT,
+    PAIR,
+    eight_and_a_pair,
+    rows_of_pair_tile_here,
+)
 from fastdnn.kernels.processor import (
     half_lanes_here,
     itemsize_of,
@@ -148,6 +154,14 @@ def _multiply_block(
     itemsize, lanes = itemsize_of(floor), lanes_here(floor)
     a_row, a_step, a_tile = layout
     start_address, start_row = start
+    if rows_of_pair_tile_here(floor) > 0 and EIGHT < n_columns <= EIGHT + PAIR:
+        # For so few columns nothing is copied.
+        eight_and_a_pair(
+            floor, a, a_row, a_step, rows_of_pair_tile_here(floor) * a_row, b, n_columns,
+            start_address, start_row, c, n_columns, n_columns - PAIR, n_rows, n_steps,
+            n_columns, claimed,
+        )  # fmt: skip
+        return
     n_vectors = (n_columns + lanes - 1) // lanes
     if n_vectors == 1:  # otherwise no tile has only one
         a_tile = rows_of_one_vector_here() * a_row  # for so few columns nothing is copied

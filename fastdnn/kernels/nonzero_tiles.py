@@ -180,25 +180,15 @@ class _ListedRowsCodegen(TileCodegen):  # needs jit
         def steps(n_steps):
             def emit(i, sums):
                 for position in load_positions(i, n_steps):
-                    sums = self._add_step(sums, a, position, b, b_row, offsets)
+                    left = self._load_spread(self._move(a, position))
+                    row = self._move(b, builder.mul(position, b_row))
+                    sums = self._add_products(sums, left, self._load_row(row, offsets))
                 return sums
 
             return emit
 
         sums = self._loop(sums, _INDEX(0), whole, _STEPS_AT_ONCE, steps(_STEPS_AT_ONCE))
         return self._loop(sums, whole, n, 1, steps(1))
-
-    def _add_step(self, sums, a, position, b, b_row, offsets):
-        builder = self._builder
-        left = builder.inttoptr(self._move(a, position), self._real.as_pointer())
-        left = self._spread(builder.load(left))
-        row = self._move(b, builder.mul(position, b_row))
-        right = self._load_row(row, offsets)
-        multiply_add = self._function(
-            "fmuladd", ir.FunctionType(self._vector, [self._vector] * 3)
-        )
-        pairs = zip(right, sums, strict=True)
-        return [builder.call(multiply_add, [left, x, y]) for x, y in pairs]
 
     def _loop(self, sums, first, last, by, emit):
         """Repeat what `emit` makes of a number and `sums`; return the last sums."""

@@ -59,8 +59,7 @@ class TileCodegen:  # needs jit
         floor, a, a_row, a_step, a_tile, b, b_row, start, start_row, c, c_row, *rest = args
         last, n_rows, n_inner, n_valid, claimed = rest
         self._mask: Any = self._valid_lanes(n_valid) if self._is_partial else None
-        offsets = [_INDEX(j * self._n_lanes) for j in range(self._n_vectors)]
-        offsets[-1] = last
+        offsets = self._offsets(last)
         height = rows_of_tile(context, self._n_vectors)
         # How far it is from one tile to the next.
         start_step, c_step = (
@@ -81,7 +80,7 @@ class TileCodegen:  # needs jit
 
             def load_start():
                 rows = self._rows(start_row, n_left, height)
-                return [self._load_row(builder.add(start, row), offsets) for row in rows]
+                return self._load_rows([builder.add(start, row) for row in rows], offsets)
 
             sums = self._load_unless_zero(start, load_start)
             a_rows = self._rows(a_row, n_left, height)
@@ -89,12 +88,14 @@ class TileCodegen:  # needs jit
             sums = self._raise_to(floor, sums)
             # Not before: there are not registers for the addresses of all rows.
             c_rows = self._rows(c_row, n_left, height)
-            for c_offset, row in zip(c_rows, sums, strict=True):
-                for j, value in enumerate(row):
-                    self._store(value, self._move(builder.add(c, c_offset), offsets[j]), j)
+            self._store_rows(sums, [builder.add(c, row) for row in c_rows], offsets)
 
         self._repeat((n_rows, a, start, c, claimed), steps, tile)
         return context.get_dummy_value()
+
+    def _offsets(self, last):
+        """Return where each vector of a row begins."""
+        return [_INDEX(j * self._n_lanes) for j in range(self._n_vectors - 1)] + [last]
 
     def _repeat(self, first, steps, emit):
         """Repeat what `emit` makes of numbers, each of which then grows by its step.
@@ -160,17 +161,9 @@ class TileCodegen:  # needs jit
         builder.position_at_end(body)
         step, a_offset, b_offset = (builder.phi(_INDEX) for _ in range(3))
         phis = [[builder.phi(self._vector) for _ in row] for row in sums]
-        multiply_add = self._function(
-            "fmuladd", ir.FunctionType(self._vector, [self._vector] * 3)
-        )
-        right = self._load_row(self._move(b, b_offset), offsets)
-        results = []
-        a_now = self._move(a, a_offset)
-        for a_row, row in zip(a_rows, phis, strict=True):
-            pointer = builder.inttoptr(builder.add(a_now, a_row), self._real.as_pointer())
-            left = self._spread(builder.load(pointer))
-            pairs = zip(right, row, strict=True)
-            results.append([builder.call(multiply_add, [left, x, y]) for x, y in pairs])
+        a_now = self._move_left(a, a_offset)
+        left = [builder.add(a_now, row) for row in a_rows]
+        results = self._add_step(phis, left, self._move(b, b_offset), offsets)
         next_step = builder.add(step, _INDEX(1))
         for phi, increment in [(step, _INDEX(1)), (a_offset, a_step), (b_offset, b_row)]:
             phi.add_incoming(_INDEX(0), before)
@@ -183,6 +176,33 @@ class TileCodegen:  # needs jit
         do_not_unroll(builder.module, builder.cbranch(is_more, body, after))
         builder.position_at_end(after)
         return results
+
+    def _add_step(self, sums, left, b, offsets):
+        """Return the sums after one inner step of the elements at the addresses `left`."""
+        right = self._load_row(b, offsets)
+        return [
+            self._add_products(row, self._load_spread(a), right)
+            for a, row in zip(left, sums, strict=True)
+        ]
+
+    def _load_spread(self, address):
+        pointer = self._builder.inttoptr(address, self._real.as_pointer())
+        return self._spread(self._builder.load(pointer))
+
+    def _add_products(self, sums, left, right):
+        """Return `sums` with the products of one vector and each of others added to them."""
+        function_type = ir.FunctionType(self._vector, [self._vector] * 3)
+        multiply_add = self._function("fmuladd", function_type)
+        pairs = zip(right, sums, strict=True)
+        return [self._builder.call(multiply_add, [left, x, y]) for x, y in pairs]
+
+    def _load_rows(self, addresses, offsets):
+        return [self._load_row(address, offsets) for address in addresses]
+
+    def _store_rows(self, rows, addresses, offsets):
+        for row, address in zip(rows, addresses, strict=True):
+            for j, value in enumerate(row):
+                self._store(value, self._move(address, offsets[j]), j)
 
     def _load_unless_zero(self, address, load):
         """Return what `load` emits, or zeros of the same shape where `address` is 0."""
@@ -231,6 +251,9 @@ class TileCodegen:  # needs jit
     def _move(self, address, n_elements):
         builder = self._builder
         return builder.add(address, builder.mul(n_elements, _INDEX(self._itemsize)))
+
+    def _move_left(self, a, n_elements):
+        return self._move(a, n_elements)
 
     def _load_row(self, address, offsets):
         return [self._load(self._move(address, x), j) for j, x in enumerate(offsets)]

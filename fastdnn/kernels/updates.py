@@ -42,6 +42,7 @@ def nesterov_step(w, g, v, c):
 
 @kernel
 def adam_constants(s, t):
+    t = float(t)  # as in Python; a power of integers is another function, to be compiled
     correction = math.sqrt(1.0 - s.beta_2**t) / (1.0 - s.beta_1**t)
     # 1 - beta is taken in float64: the float32 next to 0.999 is off by 1e-5 of it.
     rate = s.learning_rate * correction
