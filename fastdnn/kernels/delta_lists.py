@@ -38,12 +38,12 @@ def listing_pays(s, real, n_rows):
 
 
 @kernel
-def _lists(s, real):
+def _lists(s, real):  # needs jit
     return address(work_vector(s, real, s.lists_start, s.lists_size), 0)
 
 
 @kernel
-def list_deltas(s, real, n_rows, worker):
+def list_deltas(s, real, n_rows, worker):  # needs jit
     """List the deltas, as one of the team, which meets afterwards."""
     team = team_counters(s)
     D = layer_rows(s, real, 0, D_START, 0, n_rows)
@@ -55,7 +55,7 @@ def list_deltas(s, real, n_rows, worker):
 
 
 @kernel
-def listed_gradient(s, real, A, first, dW, claimed, worker):
+def listed_gradient(s, real, A, first, dW, claimed, worker):  # needs jit
     """Write rows `first`... of the first layer's gradient into `dW`, from the lists.
 
     Arguments are as those of `fastdnn.kernels.linear.linear_gradient`.

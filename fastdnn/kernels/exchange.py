@@ -38,20 +38,20 @@ from fastdnn.kernels.workspace import (
 
 
 @loop_kernel
-def copy_vector(source, out):
+def copy_vector(source, out):  # needs jit
     """Copy one vector into another."""
     for i in range(out.size):
         out[i] = source[i]
 
 
 @kernel
-def _per_line(real):
+def _per_line(real):  # needs jit
     """Return how many elements a line of a mailbox carries."""
     return LINE_BYTES // itemsize_of(real) - 1
 
 
 @kernel
-def put(real, values, lines):
+def put(real, values, lines):  # needs jit
     """Write `values` into the lines of a mailbox."""
     per_line = _per_line(real)
     n_whole = (values.size - 1) // per_line
@@ -63,7 +63,7 @@ def put(real, values, lines):
 
 
 @kernel
-def take(real, lines, out):
+def take(real, lines, out):  # needs jit
     """Read what `put` has written, and make the lines the reader's own before."""
     per_line = _per_line(real)
     n_whole = (out.size - 1) // per_line
@@ -77,7 +77,7 @@ def take(real, lines, out):
 
 
 @kernel
-def _slot(s, real, mailboxes, number, task):
+def _slot(s, real, mailboxes, number, task):  # needs jit
     """View the lines of one block in a mailbox of those that start at `mailboxes`."""
     block, per_line = block_table(s)[task], _per_line(real)
     n_lines = (block[BLOCK_SIZE] + per_line - 1) // per_line
@@ -92,7 +92,7 @@ def exchanges(s):
 
 
 @kernel
-def _home(s, task):
+def _home(s, task):  # needs jit
     """Return the worker in whose queue a block is, see `fastdnn.kernels.barrier`."""
     return task % s.n_workers
 
@@ -104,7 +104,7 @@ def state_of_block(s, real, task):
 
 
 @kernel
-def send_gradient(s, real, shard, worker):
+def send_gradient(s, real, shard, worker):  # needs jit
     """Send the gradient that `worker` has made of a shard to those who step its blocks."""
     for task in range(s.n_blocks + 1):
         if _home(s, task) != worker:
@@ -121,13 +121,13 @@ def is_sent(s, shard, task):
 
 
 @kernel
-def take_gradient(s, real, shard, task, out):
+def take_gradient(s, real, shard, task, out):  # needs jit
     """Write a shard's gradient of one block, which was sent, into `out`."""
     take(real, _slot(s, real, s.gradient_mail_start, shard, task), out)
 
 
 @kernel
-def send_weights(s, real, task, worker):
+def send_weights(s, real, task, worker):  # needs jit
     """Send the block that `worker` has stepped to all others."""
     block = block_table(s)[task]
     theta = worker_parameters(s, real, worker)
@@ -139,7 +139,7 @@ def send_weights(s, real, task, worker):
 
 
 @kernel
-def take_weights(s, real, worker):
+def take_weights(s, real, worker):  # needs jit
     """Bring a worker's copy of theta up to date with what the others have stepped."""
     theta = worker_parameters(s, real, worker)
     for task in range(s.n_blocks + 1):
@@ -150,7 +150,7 @@ def take_weights(s, real, worker):
 
 
 @kernel
-def _copy_state(s, real, worker, source, out):
+def _copy_state(s, real, worker, source, out):  # needs jit
     """Copy the state of a worker's own blocks from the copy of one worker to another's."""
     source, out = optimizer_state(s, real, source), optimizer_state(s, real, out)
     for slot in range(0, s.state_size, s.theta_size):
@@ -161,7 +161,7 @@ def _copy_state(s, real, worker, source, out):
 
 
 @kernel
-def begin_exchange(s, real, worker):
+def begin_exchange(s, real, worker):  # needs jit
     """Begin a run: give a worker its copies."""
     if worker > 0:
         copy_vector(worker_parameters(s, real, 0), worker_parameters(s, real, worker))
@@ -169,7 +169,7 @@ def begin_exchange(s, real, worker):
 
 
 @kernel
-def end_exchange(s, real, worker):
+def end_exchange(s, real, worker):  # needs jit
     """End a run: bring theta and the state of the network up to date, before a meeting."""
     if worker > 0:
         _copy_state(s, real, worker, worker, 0)

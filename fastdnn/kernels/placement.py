@@ -75,7 +75,7 @@ def note_processor(team, place):
 
 
 @kernel
-def move_apart(team, places, worker, n_workers, run):
+def move_apart(team, places, worker, n_workers, run):  # needs jit
     """Move this worker to a processor where no other one of its team was seen last.
 
     Only if it shares its own with a worker before it (two that give way to each other would
