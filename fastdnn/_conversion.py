@@ -44,17 +44,20 @@ def rows_of_piece(X: np.ndarray, multiple: int = 1) -> int:
 
 
 def convert_piece(X: np.ndarray, out: np.ndarray) -> None:
-    """Write the rows `X` into `out`, which may be `X` itself.
+    """Write the rows `X` into `out`.
 
     Raises
     ------
     NotFiniteError
         If one of the converted numbers is not finite.
     """
-    if out is not X:
-        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            np.copyto(out, X, casting="same_kind")
-    if not np.isfinite(out).all():
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        np.copyto(out, X, casting="same_kind")
+    _require_finite(out)
+
+
+def _require_finite(X: np.ndarray) -> None:
+    if not np.isfinite(X).all():
         raise NotFiniteError
 
 
@@ -89,8 +92,10 @@ def convert_all(
     def work(first: int, last: int) -> None:
         for start in range(first, last, piece_rows):
             rows = slice(start, min(start + piece_rows, last))
-            source = X[rows]
-            convert_piece(source, source if converted is X else converted[rows])
+            if converted is X:
+                _require_finite(X[rows])
+            else:
+                convert_piece(X[rows], converted[rows])
 
     for_pieces(len(X), rows_together, n_workers, lambda worker: work)
     return converted

@@ -28,6 +28,13 @@ class Workspace:
     ----------
     is_shared : bool, default=False
         Whether several workers write to it, each to its own arrays or rows.
+
+    Attributes
+    ----------
+    size : int
+        Elements that have been handed out.
+    apart : int
+        Elements to leave free between what belongs to different workers.
     """
 
     def __init__(self, is_shared: bool = False) -> None:
@@ -214,6 +221,5 @@ def lay_out_exchange(
     table["gradient_mail_start"] = workspace.take(n_shards * mailbox)
     table["weight_mail_start"] = workspace.take(n_workers * mailbox)
     table["replica_state"] = theta_size = aligned(parameters.theta.size)
-    size = theta_size + aligned(state_size)
-    table["replica_size"] = size = size + workspace.apart
+    table["replica_size"] = size = theta_size + aligned(state_size) + workspace.apart
     table["replica_start"] = workspace.take((n_workers - 1) * size)

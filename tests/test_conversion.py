@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.utils import check_array
 
-from fastdnn import DNNClassifier, DNNRegressor, _validation
+from fastdnn import DNNClassifier, DNNRegressor, _conversion, _validation
 from fastdnn._conversion import (
     NotFiniteError,
     convert_all,
@@ -91,7 +91,7 @@ def test_conversion_rounds_and_reports():
         convert_piece(np.array([[1.0, 1e39], [0.0, 0.0]]), out)
 
 
-MANY = np.random.default_rng(0).standard_normal((1_200_000, 2))  # more than pieces together
+MANY = np.random.default_rng(0).standard_normal((1_200_000, 2))  # more than goes to one worker
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 3, None])
@@ -114,8 +114,9 @@ def test_all_are_checked(row, dtype, n_threads):
 
 @pytest.fixture
 def many_threads(monkeypatch):
-    """Let fits share out few numbers, too."""
+    """Let fits share out few rows, too: pieces of three, sixteen of them together."""
     monkeypatch.setattr(_validation, "_NUMBERS_FOR_ONE_THREAD", 0)
+    monkeypatch.setattr(_conversion, "_PIECE_BYTES", 64)
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, None])

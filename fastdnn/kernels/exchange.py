@@ -7,8 +7,9 @@ complex and for 35 ns between two, where a line that another core has written ta
 reads them, step after step. So nobody reads what another worker will go on to write:
 
 - Every worker has a copy of theta that it alone reads and writes. Worker 0's is the network's.
-- So it has of the optimiser's state, in which the blocks of its own queue are up to date: in
-  common, every block that is read would bring along lines of the next one, another worker's.
+- Every worker also has a copy of the optimiser's state, in which the blocks of its own queue
+  are up to date. If there were one for all, each block that is read would bring along lines of
+  the next one, which is another worker's.
 - What another worker needs is put into a mailbox. Its lines have an element to spare. The
   reader writes to that before it reads the line, which so becomes the reader's own, and at
   the next step the writer's again: at the pace of writing both times.

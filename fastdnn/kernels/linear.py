@@ -14,7 +14,7 @@ from fastdnn._jit import BOUNDS_CHECKED, JIT_ENABLED, kernel, loop_kernel, stric
 from fastdnn.kernels import matmul, nonzeros
 from fastdnn.kernels.matmul import multiply
 from fastdnn.kernels.nonzeros import multiply_nonzeros, skipping_pays
-from fastdnn.kernels.pair_tiles import EIGHT, PAIR, rows_of_pair_tile_here
+from fastdnn.kernels.pair_tiles import has_pair_tiles
 from fastdnn.kernels.processor import lanes_here, tile_rows_here
 from fastdnn.kernels.transpose import TILE, transpose_rows
 from fastdnn.kernels.views import address, matrix_at, vector
@@ -131,9 +131,9 @@ def _is_less_work_transposed(real, n_in, n_out):  # needs jit
     Twelve columns of float32 take two vectors of eight as long as sixteen do. Nine and ten
     have tiles of their own, see `fastdnn.kernels.pair_tiles`.
     """
-    lanes, tile = lanes_here(real), tile_rows_here()
-    if rows_of_pair_tile_here(real) > 0 and EIGHT < n_out <= EIGHT + PAIR:
+    if has_pair_tiles(real, n_out):
         return False
+    lanes, tile = lanes_here(real), tile_rows_here()
     columns, rows = (n_out + lanes - 1) // lanes, (n_out + tile - 1) // tile * tile
     turned = rows * ((n_in + lanes - 1) // lanes)
     return n_out >= TILE and 1.2 * turned < n_in * columns

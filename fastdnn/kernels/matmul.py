@@ -17,9 +17,9 @@ import numpy as np
 from fastdnn._jit import kernel
 from fastdnn.kernels.lines import LINE_BYTES
 from fastdnn.kernels.pair_tiles import (
-    EIGHT,
     PAIR,
     eight_and_a_pair,
+    has_pair_tiles,
     rows_of_pair_tile_here,
 )
 from fastdnn.kernels.processor import (
@@ -154,7 +154,7 @@ def _multiply_block(
     itemsize, lanes = itemsize_of(floor), lanes_here(floor)
     a_row, a_step, a_tile = layout
     start_address, start_row = start
-    if rows_of_pair_tile_here(floor) > 0 and EIGHT < n_columns <= EIGHT + PAIR:
+    if has_pair_tiles(floor, n_columns):
         # For so few columns nothing is copied.
         eight_and_a_pair(
             floor, a, a_row, a_step, rows_of_pair_tile_here(floor) * a_row, b, n_columns,

@@ -8,20 +8,22 @@ pass and weight gradient a fifth is saved.
 from llvmlite import ir
 from numba.core import types
 
-from fastdnn._jit import JIT_ENABLED, emitted
+from fastdnn._jit import JIT_ENABLED, emitted, kernel
 from fastdnn.kernels.processor import rows_of_tile, vector_bytes
 from fastdnn.kernels.tiles import TileCodegen
 
 _INDEX = ir.IntType(64)
 
-#: Columns of the whole vectors, and of a pair.
-EIGHT, PAIR = 8, 2
+# Columns of the whole vectors, and of a pair.
+_EIGHT = 8
+#: How many columns rows share a vector for.
+PAIR = 2
 
 
 def _vectors_of_eight(context, real):  # needs jit
     """Return how many vectors eight columns are, or 0 where they are not one or two."""
     lanes = vector_bytes(context) // (real.bitwidth // 8)
-    return EIGHT // lanes if lanes in (EIGHT, EIGHT // 2) else 0
+    return _EIGHT // lanes if lanes in (_EIGHT, _EIGHT // 2) else 0
 
 
 def _rows_of_pair_tile(typingctx, real):  # needs jit
@@ -140,6 +142,12 @@ class _PairTileCodegen(TileCodegen):  # needs jit
     def _lanes(self, first, second, lanes):
         indices = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes)
         return self._builder.shuffle_vector(first, second, indices)
+
+
+@kernel
+def has_pair_tiles(real, n_columns):  # needs jit
+    """Whether there are such tiles for so many columns."""
+    return rows_of_pair_tile_here(real) > 0 and _EIGHT < n_columns <= _EIGHT + PAIR
 
 
 if JIT_ENABLED:  # needs jit

@@ -253,6 +253,7 @@ class TileCodegen:  # needs jit
         return builder.add(address, builder.mul(n_elements, _INDEX(self._itemsize)))
 
     def _move_left(self, a, n_elements):
+        """Return where the elements of the left operand for one inner step begin."""
         return self._move(a, n_elements)
 
     def _load_row(self, address, offsets):
