@@ -8,7 +8,7 @@ from fastdnn._parameters import Parameters
 from fastdnn.kernels.activations import ACTIVATION_CODES, ACTIVATIONS
 from fastdnn.kernels.linear import SCRATCH_BYTES
 from fastdnn.kernels.lines import LINE_BYTES
-from fastdnn.kernels.nonzeros import bytes_of_all_lists
+from fastdnn.kernels.nonzeros import bytes_of_masked_columns
 from fastdnn.kernels.workspace import COLUMNS_OF_GAP, N_IN, N_OUT, WT_START
 
 # Positions are rounded up to whole cache lines of 16 float32.
@@ -179,12 +179,14 @@ def lay_out_product_scratch(
     table["product_start"] = workspace.take(n_workers * size)
 
 
-def lay_out_lists(
+def lay_out_masks(
     table: np.ndarray, workspace: Workspace, n_rows: int, n_units: int, dtype: np.dtype
 ) -> None:
-    """Lay out lists of the deltas of one layer, of so many rows and units."""
-    table["lists_size"] = size = bytes_of_all_lists(n_units, n_rows, dtype) // dtype.itemsize
-    table["lists_start"] = workspace.take(size)
+    """Lay out masks and copies of the deltas of one layer, of so many rows and units."""
+    table["masks_size"] = size = (
+        bytes_of_masked_columns(n_units, n_rows, dtype) // dtype.itemsize
+    )
+    table["masks_start"] = workspace.take(size)
 
 
 def block_table(

@@ -18,7 +18,7 @@ from fastdnn._layout import (
     keep_shards_apart,
     lay_out_exchange,
     lay_out_gradients,
-    lay_out_lists,
+    lay_out_masks,
     lay_out_product_scratch,
     lay_out_samples,
     lay_out_scratch,
@@ -136,7 +136,7 @@ def _block_rows(W: np.ndarray, batch_size: int) -> int:
 def _rows_to_skip_zeros(height: int, W: np.ndarray, l: int, activations: Sequence[str]) -> int:
     """Return for how many rows of a block the product that skips zeros is faster."""
     if l > 0 and activations[l - 1] == "relu":
-        # All of them are listed before panels are copied, which are then used more often.
+        # All of them have masks before panels are copied, which are then used more often.
         is_small = ROWS_TOGETHER * W.shape[1] * W.itemsize <= _MAX_BLOCK_BYTES
         many = W.shape[0] >= _BLOCKS_TO_SHARE * ROWS_TOGETHER
         return max(height, ROWS_TOGETHER) if is_small and many else height
@@ -266,7 +266,7 @@ def plan_training(
     # Blocks share a factor with zeros where the first layer's deltas have some; without JIT,
     # or on a sparse X, nobody skips them.
     if JIT_ENABLED and not by_shard and not samples.is_sparse and activations[0] == "relu":
-        lay_out_lists(table, workspace, batch_size, parameters.layer_sizes[1], dtype)
+        lay_out_masks(table, workspace, batch_size, parameters.layer_sizes[1], dtype)
     table["shards_together"] = (
         1 if exchanges else _shards_together(shard_rows, n_shards, n_workers)
     )

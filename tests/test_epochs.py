@@ -267,26 +267,26 @@ def test_shards_taken_together_change_no_bit(dtype):
 
 @pytest.mark.needs_jit
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_lists_of_deltas_change_no_bit(dtype):
+def test_masks_of_deltas_change_no_bit(dtype):
     rng = np.random.default_rng(0)
     sizes = (300, 260, 3)
     samples, rows = classification(rng, 700, sizes, dtype), rng.permutation(700)
     parameters = random_parameters(rng, sizes).astype(dtype)
     results = []
-    for n_threads, are_listed in ((1, False), (1, True), (2, True), (3, True)):
+    for n_threads, are_masked in ((1, False), (1, True), (2, True), (3, True)):
         trained, activations = parameters.astype(dtype), ["relu", "softmax"]
         made = plan(
             trained, activations, "log_loss", "adam", samples,
             gather=True, batch_size=260, n_threads=n_threads,
         )  # fmt: skip
-        assert made.table["lists_size"][0] > 0
-        lists = made.network.work[int(made.table["lists_start"][0]) :][:1000]
-        lists[:] = 0
-        if not are_listed:
-            made.table["lists_size"] = 0
+        assert made.table["masks_size"][0] > 0
+        masks = made.network.work[int(made.table["masks_start"][0]) :][:1000].view(np.uint8)
+        masks[:] = 0
+        if not are_masked:
+            made.table["masks_size"] = 0
         with EpochRunner(made, samples, rows) as runner:
             losses = runner.run() + runner.run()
-        assert lists.any() == are_listed
+        assert masks.any() == are_masked
         results.append((trained.theta, losses))
     for theta, losses in results[1:]:
         np.testing.assert_array_equal(theta, results[0][0])
@@ -303,7 +303,7 @@ def test_lists_of_deltas_change_no_bit(dtype):
         ((30, 40, 3), "relu", False),  # gradients by shards
     ],
 )
-def test_deltas_are_listed_for_blocks_of_dense_products_only(
+def test_deltas_are_masked_for_blocks_of_dense_products_only(
     sizes, activation, is_sparse, dtype
 ):
     rng = np.random.default_rng(0)
@@ -313,7 +313,7 @@ def test_deltas_are_listed_for_blocks_of_dense_products_only(
     parameters = random_parameters(rng, sizes).astype(dtype)
     activations = [activation, "softmax"]
     made = plan(parameters, activations, "log_loss", "adam", samples, batch_size=64)
-    assert made.table["lists_size"][0] == 0
+    assert made.table["masks_size"][0] == 0
 
 
 @pytest.mark.needs_jit

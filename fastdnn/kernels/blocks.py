@@ -1,7 +1,7 @@
 """Phase 2 of a batch: complete the gradient of one block of theta and step that block."""
 
 from fastdnn._jit import kernel, loop_kernel
-from fastdnn.kernels.delta_lists import listed_gradient
+from fastdnn.kernels.delta_masks import masked_gradient
 from fastdnn.kernels.exchange import (
     exchanges,
     is_sent,
@@ -107,8 +107,8 @@ def _step(s, real, task, gradient, t, scale, decay, worker):
 
 
 @kernel
-def step_block(s, real, position, task, n_rows, n_shards, t, scale, is_listed, worker):
-    """Phase 2 for one block of weights; `is_listed` says that of the first layer's deltas."""
+def step_block(s, real, position, task, n_rows, n_shards, t, scale, are_masked, worker):
+    """Phase 2 for one block of weights; `are_masked` says that of the first layer's deltas."""
     block = block_table(s)[task]
     l, first, n_in = block[BLOCK_LAYER], block[BLOCK_FIRST], block[BLOCK_ROWS]
     size = block[BLOCK_SIZE]
@@ -126,8 +126,8 @@ def step_block(s, real, position, task, n_rows, n_shards, t, scale, is_listed, w
             product_memory, claimed = product_scratch(s, real, worker), 0
             if s.n_workers > 1:  # all of them have read the weights
                 claimed = address(worker_parameters(s, real, worker), block[BLOCK_START])
-            if l == 0 and is_listed and has_panels(real, n_in):
-                listed_gradient(s, real, A, first, dW, claimed, worker)
+            if l == 0 and are_masked and has_panels(real, n_in):
+                masked_gradient(s, real, A, first, dW, claimed, worker)
             else:
                 has_zeros = is_rectified(s, l - 1), is_rectified(s, l)
                 linear_gradient(A, first, D, dW, product_memory, claimed, has_zeros)

@@ -7,8 +7,8 @@ Every batch has two phases, each ended by a meeting of all workers:
 2. *Blocks of theta* (`fastdnn.kernels.blocks`): complete the gradient of one block of
    weights and step that block while it is in cache. Biases are one more such task.
 
-Between them, all zeros of the first layer's deltas may be listed, with one more meeting
-(`fastdnn.kernels.delta_lists`).
+Between them, the first layer's deltas may get masks of their zeros, with one more meeting
+(`fastdnn.kernels.delta_masks`).
 
 Weight gradients are made in one of two ways, whichever moves less between processors.
 Small networks: every shard makes those of its own rows, which are still in its cache, and
@@ -27,7 +27,7 @@ import numpy as np
 from fastdnn._jit import entry_point, kernel
 from fastdnn.kernels.barrier import announce_run, join_run, meet, next_task
 from fastdnn.kernels.blocks import step_biases, step_block
-from fastdnn.kernels.delta_lists import list_deltas, listing_pays
+from fastdnn.kernels.delta_masks import mask_deltas, masks_pay
 from fastdnn.kernels.exchange import (
     begin_exchange,
     end_exchange,
@@ -116,15 +116,17 @@ def _run(s, real, worker):
             penalty = 0.5 * s.alpha * s.weight_squares
             losses[epoch] += (loss * s.loss_scale + penalty) * scale * count
 
-        is_listed = listing_pays(s, real, n_rows)
-        if is_listed:
-            list_deltas(s, real, n_rows, worker)
+        are_masked = masks_pay(s, real, n_rows)
+        if are_masked:
+            mask_deltas(s, real, n_rows, worker)
             if not meet(team, worker, n_workers):
                 return
         task = next_task(team, worker, n_workers, n_blocks + 1)
         while task <= n_blocks:
             if task < n_blocks:
-                step_block(s, real, start, task, n_rows, n_shards, t, scale, is_listed, worker)
+                step_block(
+                    s, real, start, task, n_rows, n_shards, t, scale, are_masked, worker
+                )
             else:
                 step_biases(s, real, n_shards, t, scale, worker)
             task = next_task(team, worker, n_workers, n_blocks + 1)

@@ -57,6 +57,16 @@ def linear_gradient(A, first, D, dW, scratch, claimed, has_zeros):
         _transpose_product(A, first, D, dW, scratch, claimed, has_zeros)
 
 
+@kernel
+def rectified_gradient(X, A, D, dW, db, scratch):
+    """Write ``X.T @ D`` into `dW` and add the column sums of `D` to `db`, behind ReLU.
+
+    `D` counts only where `A`, the output of ReLU, is not zero; it is left as it is. Returns
+    False, and does nothing, where that is no faster than to complete `D` first.
+    """
+    return _rectified_product(X, A, D, dW, db, scratch)
+
+
 def _room(scratch, n_bytes):  # needs jit
     """Return the address of the scratch, or 0 where it has not room for so many bytes."""
     return address(scratch, 0) if scratch.size * scratch.itemsize >= n_bytes else 0
@@ -75,8 +85,9 @@ def _matrix_product(A, W, b, Z, floor, scratch, has_zeros):  # needs jit
     memory = _room(scratch, SCRATCH_BYTES)
     if has_zeros and memory != 0 and skipping_pays(floor, left, 1, n_rows, n_out, n_in, False):
         multiply_nonzeros(
-            floor, left, n_in, 1, right, n_out, bias, out, n_rows, n_out, n_in, memory, 0
-        )
+            floor, left, left, n_in, 1, right, n_out, bias, out, n_rows, n_out, n_in, memory,
+            0, 0,
+        )  # fmt: skip
     else:
         multiply(floor, left, n_in, 1, right, bias, out, n_rows, n_out, n_in, memory, 0)
 
@@ -102,8 +113,8 @@ def _transpose_product(A, first, D, dW, scratch, claimed, has_zeros):  # needs j
     may_skip = memory != 0 and zeros_in_A
     if may_skip and skipping_pays(real, left, n_in, n_of_dW, n_out, n_rows, False):
         multiply_nonzeros(
-            real, left, 1, n_in, right, n_out, 0, out,
-            n_of_dW, n_out, n_rows, memory, claimed,
+            real, left, left, 1, n_in, right, n_out, 0, out,
+            n_of_dW, n_out, n_rows, memory, claimed, 0,
         )  # fmt: skip
         return
     has_room = _room(scratch, SCRATCH_BYTES + dW.size * dW.itemsize) != 0
@@ -112,8 +123,8 @@ def _transpose_product(A, first, D, dW, scratch, claimed, has_zeros):  # needs j
         # The zeros have to be on the left: the product is that of the transposes.
         turned = memory + SCRATCH_BYTES
         multiply_nonzeros(
-            real, right, 1, n_out, left, n_in, 0, turned,
-            n_out, n_of_dW, n_rows, memory, claimed,
+            real, right, right, 1, n_out, left, n_in, 0, turned,
+            n_out, n_of_dW, n_rows, memory, claimed, 0,
         )  # fmt: skip
         transpose_rows(matrix_at(real, turned, 0, n_out, n_of_dW), 0, n_out, dW)
         return
@@ -123,6 +134,30 @@ def _transpose_product(A, first, D, dW, scratch, claimed, has_zeros):  # needs j
         transpose_rows(matrix_at(real, turned, 0, n_out, n_in), 0, n_out, dW)
         return
     multiply(real, left, 1, n_in, right, 0, out, n_of_dW, n_out, n_rows, memory, claimed)
+
+
+def _rectified_product(X, A, D, dW, db, scratch):  # needs jit
+    n_rows, n_in = X.shape
+    n_out = D.shape[1]
+    if BOUNDS_CHECKED and not (
+        A.shape == D.shape and D.shape[0] == n_rows and dW.shape == (n_in, n_out)
+    ):
+        raise IndexError("a weight gradient reaches outside its matrices")
+    real, memory = D.dtype.type(-np.inf), _room(scratch, SCRATCH_BYTES + dW.size * dW.itemsize)
+    left, masked_by = address(D, 0), address(A, 0)
+    if memory == 0 or not skipping_pays(real, masked_by, n_out, n_out, n_in, n_rows, True):
+        return False
+    turned = memory + SCRATCH_BYTES
+    multiply_nonzeros(
+        real, left, masked_by, 1, n_out, address(X, 0), n_in, 0, turned,
+        n_out, n_in, n_rows, memory, 0, address(db, 0),
+    )  # fmt: skip
+    transpose_rows(matrix_at(real, turned, 0, n_out, n_in), 0, n_out, dW)
+    return True
+
+
+def _rectified_product_by_numpy(X, A, D, dW, db, scratch):
+    return False  # NumPy skips no zeros
 
 
 def _is_less_work_transposed(real, n_in, n_out):  # needs jit
@@ -147,7 +182,9 @@ def _transpose_product_by_numpy(A, first, D, dW, scratch, claimed, has_zeros):
 if JIT_ENABLED:  # needs jit
     _room, _is_less_work_transposed = kernel(_room), kernel(_is_less_work_transposed)
     _matrix_product, _transpose_product = kernel(_matrix_product), kernel(_transpose_product)
+    _rectified_product = kernel(_rectified_product)
 else:
+    _rectified_product = _rectified_product_by_numpy
     _matrix_product, _transpose_product = _matrix_product_by_numpy, _transpose_product_by_numpy
 
 

@@ -55,8 +55,9 @@ _ROWS_THAT_PAY, _BYTES_OF_LONG_ROW, _BYTES_OF_CACHE, _FEW_ROWS = 28, 2048, 32 * 
 
 # Addresses this far apart share a set of the first-level cache, of whose eight lines a panel
 # may take so many. Rows that do not begin with a vector cut across lines: fewer of those have
-# room, as measured on AMD Zen 3.
-_BYTES_OF_SET, _LINES_OF_SET, _STEPS_ACROSS_LINES = 4096, 7, 104
+# room, and fewer still beside lines of a transposed left operand, as measured on AMD Zen 3.
+_BYTES_OF_SET, _LINES_OF_SET = 4096, 7
+_STEPS_ACROSS_LINES, _STEPS_BESIDE_TRANSPOSED = 104, 90
 
 # Where the inner steps of a transposed left operand all share one set, and so many columns
 # make up for it, its rows are copied, tile by tile, so many at a time: a multiple of the rows
@@ -80,8 +81,11 @@ def _copy_left(like, a, a_step, out, n_rows, n_steps, tile_rows):  # needs jit
 
 
 @kernel
-def _copies_panels(real, row_bytes, n_steps):  # needs jit
-    """Whether panels are copied from a right operand of so long rows and so many steps."""
+def _copies_panels(real, row_bytes, n_steps, is_transposed):  # needs jit
+    """Whether panels are copied from a right operand of so long rows and so many steps.
+
+    `is_transposed` says that of the left operand.
+    """
     if row_bytes >= _BYTES_OF_LONG_ROW:
         return True
     if tile_rows_here() > _FEW_ROWS or n_steps * row_bytes < _BYTES_OF_CACHE:
@@ -90,7 +94,8 @@ def _copies_panels(real, row_bytes, n_steps):  # needs jit
     if alignment >= LINE_BYTES:
         return n_steps * alignment > _LINES_OF_SET * _BYTES_OF_SET
     vector_bytes = lanes_here(real) * itemsize_of(real)
-    return alignment < vector_bytes and n_steps > _STEPS_ACROSS_LINES
+    most_steps = _STEPS_BESIDE_TRANSPOSED if is_transposed else _STEPS_ACROSS_LINES
+    return alignment < vector_bytes and n_steps > most_steps
 
 
 @kernel
@@ -118,7 +123,8 @@ def multiply(
     if n_inner > most_steps:
         n_visits = (n_inner + most_steps - 1) // most_steps
         inner_block = (n_inner + n_visits - 1) // n_visits
-    is_copied = may_copy and _copies_panels(floor, n_columns * itemsize, inner_block)
+    row_bytes = n_columns * itemsize
+    is_copied = may_copy and _copies_panels(floor, row_bytes, inner_block, a_step != 1)
     panel = scratch if is_copied else 0
     for i in range(0, n_rows, n_together):
         rows = min(n_together, n_rows - i)

@@ -2,33 +2,40 @@
 
 ReLU makes about half of the activations of a layer zero, and of its deltas. The tiles of
 `fastdnn.kernels.matmul` multiply by them as by any number. Here every row of the left operand
-has a list of the steps of the inner dimension where it is not zero, and the sums of one row
-of the output stay in registers while that list is walked through. A tile reads a row of the
-right operand once for all of its own rows, a list for one; so the right operand has to lie
-in the first-level cache, as a panel of few steps and columns. That takes longer for every
-multiplication, which half as many of them more than make up for.
+has a mask of the steps of the inner dimension where it is not zero, and the sums of one row
+of the output stay in registers while the bits of that mask are walked through. A tile reads a
+row of the right operand once for all of its own rows, a mask for one; so the right operand
+has to lie in the first-level cache, as a panel of few steps and columns. That takes longer
+for every multiplication, which half as many of them more than make up for.
 
 The sums have the order of the inner dimension, as those of tiles have. All that is left out
 is the addition of zeros, so for finite numbers both products are equal.
 
-Lists are made for some rows and the steps of one panel, and used at once; or for a whole
-matrix, where it is the left operand of several products.
+Masks are made for some rows and the steps of one panel, and used at once; or for a whole
+matrix, where it is the left operand of several products. They may as well be those of another
+matrix: deltas behind ReLU count where its output is not zero.
 """
 
 import numpy as np
 
 from fastdnn._jit import JIT_ENABLED, kernel
+from fastdnn.kernels.masks import (
+    MASK_BYTES,
+    MOST_STEPS,
+    columns_conflict,
+    copy_columns,
+    mask_columns,
+    mask_rows,
+)
 from fastdnn.kernels.nonzero_tiles import (
     copy_one_vector,
     eight_vectors_of_rows,
-    list_eight,
     seven_vectors_of_rows,
     six_vectors_of_rows,
-    turn_and_list_tile,
 )
 from fastdnn.kernels.processor import itemsize_of, lanes_here, vector_lanes
 from fastdnn.kernels.transpose import TILE
-from fastdnn.kernels.views import address, vector_at
+from fastdnn.kernels.views import vector_at
 
 #: Vectors of one row of the output: fewer sums would wait for each other, more would need a
 #: panel of fewer steps.
@@ -41,33 +48,34 @@ _PANEL_BYTES = 28 * 1024
 # Inner steps of a panel; a last panel of fewer than a tile's joins the one before it.
 _MOST_STEPS = 104
 _STEPS_OF_LAST = _MOST_STEPS + TILE
-_LIST_BYTES = _STEPS_OF_LAST + TILE
+assert _STEPS_OF_LAST <= MOST_STEPS
 
-#: Rows of the left operand that are listed before the panels pass by.
+#: Rows of the left operand whose masks are made before the panels pass by.
 ROWS_TOGETHER = 128
 
-# What a product costs, in cycles as measured on AMD Zen 3: a vector of a step in a tile, in a
-# list, and to copy into a panel; a list; a step to list where it lies and as part of a column;
-# an element of the output to transpose.
-_TILE_STEP, _LISTED_STEP, _COPIED_STEP, _LIST = 0.55, 0.54, 1.0, 45.0
-_STEP_TO_LIST, _STEP_TO_TURN, _TRANSPOSED = 0.35, 0.75, 0.16
+# What a product costs, in cycles as measured on AMD Zen 3: a vector of a step in a tile, of
+# one that a mask has, and to copy into a panel; a row and panel; a step to compare, and to
+# copy out of a column; an element of the output to transpose.
+_TILE_STEP, _MASKED_STEP, _COPIED_STEP, _ROW = 0.55, 0.56, 1.0, 35.0
+_STEP_TO_MASK, _STEP_TO_COPY, _TRANSPOSED = 0.2, 0.5, 0.16
 # What is saved has to be more than the error of these estimates.
 _GAIN_THAT_PAYS = 0.95
-# Rows and inner steps without which lists and panels never pay. The zeros of so many rows
+# Rows and inner steps without which masks and panels never pay. The zeros of so many rows
 # stand for all.
 _FEWEST_ROWS, _FEWEST_STEPS, _ROWS_TO_COUNT = 28, 32, 8
 
-# Lists of some rows are so many lengths, then the positions, then copies of the rows.
-_COUNT_BYTES, _POSITION_BYTES = ROWS_TOGETHER * 8, ROWS_TOGETHER * _LIST_BYTES
+# For some rows there are their masks, and copies of the rows if they lie as columns.
+_BYTES_OF_MASKS = ROWS_TOGETHER * MASK_BYTES
 
 
-def _bytes_of_lists(itemsize):
-    """Return the size of the lists of `ROWS_TOGETHER` rows for the steps of one panel."""
-    return _COUNT_BYTES + _POSITION_BYTES + ROWS_TOGETHER * _STEPS_OF_LAST * itemsize
+def _bytes_of_part(itemsize):
+    """Return the size of masks and copies of `ROWS_TOGETHER` rows for the steps of a panel."""
+    return _BYTES_OF_MASKS + ROWS_TOGETHER * _STEPS_OF_LAST * itemsize
 
 
-#: Size of the scratch: a panel, and the lists of some rows for its steps.
-SCRATCH_BYTES = _PANEL_BYTES + _bytes_of_lists(8)
+#: Size of the scratch: a panel, and masks and copies of some rows for its steps.
+
+SCRATCH_BYTES = _PANEL_BYTES + _bytes_of_part(8)
 
 
 def _parts(n, most):
@@ -80,19 +88,19 @@ def _most_steps(row_bytes):
     return min(_MOST_STEPS, (_PANEL_BYTES // row_bytes - TILE + 1) // TILE * TILE)
 
 
-def bytes_of_all_lists(n_rows: int, n_inner: int, dtype: np.dtype) -> int:
-    """Return how much room the lists of a whole matrix take, see `list_columns`."""
+def bytes_of_masked_columns(n_rows: int, n_inner: int, dtype: np.dtype) -> int:
+    """Return how much room the masks of a whole matrix take, see `mask_part_of_columns`."""
     most_steps = _most_steps(MOST_VECTORS * vector_lanes(dtype) * dtype.itemsize)
     n_parts, n_panels = _parts(n_rows, ROWS_TOGETHER), _parts(n_inner, most_steps)
-    return n_parts * n_panels * _bytes_of_lists(dtype.itemsize)
+    return n_parts * n_panels * _bytes_of_part(dtype.itemsize)
 
 
 if JIT_ENABLED:  # needs jit
     _parts_here, _most_steps_here = kernel(_parts), kernel(_most_steps)
-    _bytes_of_lists_here = kernel(_bytes_of_lists)
+    _bytes_of_part_here = kernel(_bytes_of_part)
 else:
     _parts_here, _most_steps_here = _parts, _most_steps
-    _bytes_of_lists_here = _bytes_of_lists
+    _bytes_of_part_here = _bytes_of_part
 
 
 @kernel
@@ -111,18 +119,18 @@ def _steps_from(k, steps_of_panel, n_inner):  # needs jit
 
 
 @kernel
-def parts_to_list(n_rows):  # needs jit
-    """Return in how many parts so many rows are listed."""
+def parts_to_mask(n_rows):  # needs jit
+    """Return in how many parts the masks of so many rows are made."""
     return _parts_here(n_rows, ROWS_TOGETHER)
 
 
 @kernel
 def _rows_of_part(n_rows, part):  # needs jit
-    """Return the first and the number of rows that are listed together.
+    """Return the first and the number of rows whose masks are made together.
 
     All parts have whole tiles, about as many, and the last one what is left.
     """
-    n_parts, n_tiles = parts_to_list(n_rows), _parts_here(n_rows, TILE)
+    n_parts, n_tiles = parts_to_mask(n_rows), _parts_here(n_rows, TILE)
     first = part * n_tiles // n_parts * TILE
     return first, min(n_rows, (part + 1) * n_tiles // n_parts * TILE) - first
 
@@ -152,67 +160,14 @@ def skipping_pays(real, left, step, n_rows, n_columns, n_inner, is_turned):  # n
     for i in range(size):
         n_nonzeros += values[i] != 0
     steps_of_panel = _steps_of_panel(real, _parts_here(n_vectors, n_panels), n_inner)
-    n_lists = n_panels * _parts_here(n_inner, steps_of_panel)
-    # The element of the left operand and its position are loaded as well.
-    listed = _LISTED_STEP * (n_vectors + 1.25 * n_panels) * n_nonzeros / size
-    listed += _STEP_TO_LIST if step == 1 else _STEP_TO_TURN
-    listed += _COPIED_STEP * n_vectors / n_rows
-    listed = listed * n_inner + _LIST * n_lists + _TRANSPOSED * n_columns * is_turned
-    return listed < _GAIN_THAT_PAYS * _TILE_STEP * n_vectors * n_inner
-
-
-@kernel
-def _positions_at(lists, i):  # needs jit
-    """Return the address of the positions of row `i`."""
-    return lists + _COUNT_BYTES + i * _LIST_BYTES
-
-
-@kernel
-def _copies_at(lists):  # needs jit
-    """Return the address of the copied rows."""
-    return lists + _COUNT_BYTES + _POSITION_BYTES
-
-
-@kernel
-def _list_rows(real, a, a_row, n_rows, n_steps, lists):  # needs jit
-    """List the nonzero steps of rows that lie in one piece each."""
-    itemsize = itemsize_of(real)
-    lengths = vector_at(np.int64(0), lists, 0, n_rows)
-    whole = n_steps - n_steps % TILE
-    for i in range(n_rows):
-        row, positions = a + i * a_row * itemsize, _positions_at(lists, i)
-        n = 0
-        for k in range(0, whole, TILE):
-            n += list_eight(real, row + k * itemsize, 0, k, positions + n)
-        if whole < n_steps:
-            k = n_steps - TILE
-            n += list_eight(real, row + k * itemsize, whole - k, k, positions + n)
-        lengths[i] = n
-
-
-@kernel
-def _turn_and_list(real, a, a_step, n_rows, n_steps, lists):  # needs jit
-    """Copy rows that lie as columns into one piece each, and list their nonzero steps."""
-    itemsize = itemsize_of(real)
-    lengths = vector_at(np.int64(0), lists, 0, n_rows)
-    for row in range(0, n_rows, TILE):
-        i = min(row, n_rows - TILE)  # the last ones may be listed again
-        for r in range(i, i + TILE):
-            lengths[r] = 0
-        source, out = a + i * itemsize, _copies_at(lists) + i * n_steps * itemsize
-        positions, numbers = _positions_at(lists, i), address(lengths, i)
-        whole = n_steps - n_steps % TILE
-        for k in range(0, whole, TILE):
-            turn_and_list_tile(
-                real, source + k * a_step * itemsize, a_step, 0, k,
-                out + k * itemsize, n_steps, positions, _LIST_BYTES, numbers,
-            )  # fmt: skip
-        if whole < n_steps:
-            k = n_steps - TILE
-            turn_and_list_tile(
-                real, source + k * a_step * itemsize, a_step, whole - k, k,
-                out + k * itemsize, n_steps, positions, _LIST_BYTES, numbers,
-            )  # fmt: skip
+    n_rows_of_panels = n_panels * _parts_here(n_inner, steps_of_panel)
+    # The element of the left operand is loaded as well.
+    masked = _MASKED_STEP * (n_vectors + 0.6 * n_panels) * n_nonzeros / size + _STEP_TO_MASK
+    if step != 1 and columns_conflict(step * itemsize_of(real), steps_of_panel):
+        masked += _STEP_TO_COPY
+    masked += _COPIED_STEP * n_vectors / n_rows
+    masked = masked * n_inner + _ROW * n_rows_of_panels + _TRANSPOSED * n_columns * is_turned
+    return masked < _GAIN_THAT_PAYS * _TILE_STEP * n_vectors * n_inner
 
 
 @kernel
@@ -228,7 +183,7 @@ def _copy_panel(real, b, b_row, n_steps, n_vectors, last, panel):  # needs jit
 
 @kernel
 def _multiply_panel(n_vectors, *operands):  # needs jit
-    """Write ``max(start + a @ b, floor)`` to the columns of one panel, for listed rows."""
+    """Write ``max(start + a @ b, floor)`` to the columns of one panel, for masked rows."""
     if n_vectors == MOST_VECTORS:
         eight_vectors_of_rows(*operands)
     elif n_vectors == MOST_VECTORS - 1:
@@ -239,14 +194,14 @@ def _multiply_panel(n_vectors, *operands):  # needs jit
 
 @kernel
 def _multiply_panels(
-    floor, left, lists, part, last_part, k, steps, b, b_row, bias, c, n_rows, n_columns,
-    n_inner, panel, claimed,
+    floor, left, a_row, a_step, masks, part, last_part, k, steps, b, b_row, bias, c, n_rows,
+    n_columns, n_inner, panel, claimed, totals,
 ):  # needs jit  # fmt: skip
-    """Add what `steps` inner steps from `k` on make of the listed rows of some parts.
+    """Add what `steps` inner steps from `k` on make of the masked rows of some parts.
 
-    These are `part` to before `last_part`. Their lists follow each other, and so do the rows
-    themselves, of which `left` is the address for the first part, and their distance. Numbers
-    come one by one: pairs with a constant would be another type, and compiled again.
+    These are `part` to before `last_part`. Their masks and the rows themselves, of which
+    `left` is the address for the first part, are as far apart as `_bytes_of_part` says.
+    Numbers come one by one: pairs with a constant would be another type, and compiled again.
     """
     itemsize, lanes = itemsize_of(floor), lanes_here(floor)
     n_vectors = _parts_here(n_columns, lanes)
@@ -258,23 +213,23 @@ def _multiply_panels(
         width = _parts_here(n_vectors - vector, n_panels)
         column = vector * lanes
         last = min(n_columns, column + width * lanes) - lanes - column
-        right = b + (k * b_row + column) * itemsize, b_row
+        right = b + (k * b_row + column) * itemsize
         if b_row != width * lanes:
-            _copy_panel(floor, right[0], b_row, steps, width, last, panel)
-            right = panel, width * lanes
+            _copy_panel(floor, right, b_row, steps, width, last, panel)
+            right = panel
         for p in range(part, last_part):
             i, rows = _rows_of_part(n_rows, p)
-            ahead = (p - part) * _bytes_of_lists_here(itemsize)
-            a, at = (left[0] + ahead, left[1]), lists + ahead
+            ahead = (p - part) * _bytes_of_part_here(itemsize)
             offset = (i * n_columns + column) * itemsize
             out = c + offset, n_columns
             start, now = out, 0
             if k == 0:
                 start = bias + column * itemsize if bias != 0 else 0, 0
                 now = claimed + offset if claimed != 0 else 0
+            total = totals + i * itemsize if totals != 0 and vector == 0 else 0
             _multiply_panel(
-                width, lowest, *a, _positions_at(at, 0), _LIST_BYTES, at, *right, *start, *out,
-                last, rows, now,
+                width, lowest, left + ahead, a_row, a_step, masks + ahead, MASK_BYTES, steps,
+                right, *start, *out, last, rows, now, total,
             )  # fmt: skip
         vector += width
         n_panels -= 1
@@ -282,72 +237,79 @@ def _multiply_panels(
 
 @kernel
 def multiply_nonzeros(
-    floor, a, a_row, a_step, b, b_row, bias, c, n_rows, n_columns, n_inner, scratch, claimed
-):  # needs jit
-    """Write ``max(a @ b + bias, floor)`` to address `c`, skipping the zeros of `a`.
+    floor, a, masked_by, a_row, a_step, b, b_row, bias, c, n_rows, n_columns, n_inner, scratch,
+    claimed, totals,
+):  # needs jit  # fmt: skip
+    """Write ``max(a @ b + bias, floor)`` to address `c`, skipping zeros.
 
-    Arguments are as those of `fastdnn.kernels.matmul.multiply`. Beside them, rows of `b` are
-    `b_row` elements apart; `scratch` is needed, and there are a tile's rows and inner steps
-    at least; and `claimed` may be any memory as large as `c`.
+    Arguments are as those of `fastdnn.kernels.matmul.multiply`. Beside them, elements of `a`
+    count where the matrix at address `masked_by`, which lies like `a` and may be the same, is
+    not zero; rows of `b` are `b_row` elements apart; `scratch` is needed, and there are a
+    tile's rows and inner steps at least; `claimed` may be any memory as large as `c`; and the
+    sum of every row of `a` is added to the numbers at address `totals`, if that is not 0.
     """
     itemsize = itemsize_of(floor)
     n_vectors = _parts_here(n_columns, lanes_here(floor))
     width = _parts_here(n_vectors, _parts_here(n_vectors, MOST_VECTORS))
     steps_of_panel = _steps_of_panel(floor, width, n_inner)
-    panel, lists = scratch, scratch + _PANEL_BYTES
-    for part in range(parts_to_list(n_rows)):
+    panel, masks = scratch, scratch + _PANEL_BYTES
+    for part in range(parts_to_mask(n_rows)):
         i, rows = _rows_of_part(n_rows, part)
         k = 0
         while k < n_inner:
             steps = _steps_from(k, steps_of_panel, n_inner)
-            left = a + (i * a_row + k * a_step) * itemsize, a_row
+            offset = (i * a_row + k * a_step) * itemsize
+            left, row, step = a + offset, a_row, a_step
             if a_step == 1:
-                _list_rows(floor, left[0], a_row, rows, steps, lists)
+                mask_rows(floor, masked_by + offset, a_row, rows, steps, masks)
             else:
-                _turn_and_list(floor, left[0], a_step, rows, steps, lists)
-                left = _copies_at(lists), steps
+                mask_columns(floor, masked_by + offset, a_step, rows, steps, masks)
+                if columns_conflict(a_step * itemsize, steps):
+                    copies = masks + _BYTES_OF_MASKS
+                    copy_columns(floor, left, a_step, rows, steps, copies)
+                    left, row, step = copies, steps, 1
             _multiply_panels(
-                floor, left, lists, part, part + 1, k, steps, b, b_row, bias, c, n_rows,
-                n_columns, n_inner, panel, claimed,
+                floor, left, row, step, masks, part, part + 1, k, steps, b, b_row, bias, c,
+                n_rows, n_columns, n_inner, panel, claimed, totals,
             )  # fmt: skip
             k += steps
 
 
 @kernel
-def list_columns(real, a, n_rows, n_inner, part, lists):  # needs jit
-    """List one part of the `n_rows` columns of a matrix at address `a`, for all panels.
+def mask_part_of_columns(real, a, n_rows, n_inner, part, masks):  # needs jit
+    """Make masks and copies of a part of the `n_rows` columns of a matrix at address `a`.
 
-    `lists` has room for the lists of all parts, see `bytes_of_all_lists`.
+    `masks` has room for those of all parts, see `bytes_of_masked_columns`.
     """
     itemsize, steps_of_panel = itemsize_of(real), _steps_of_panel(real, MOST_VECTORS, n_inner)
     i, rows = _rows_of_part(n_rows, part)
-    at = lists + part * _bytes_of_lists_here(itemsize)
+    at = masks + part * _bytes_of_part_here(itemsize)
     k = 0
     while k < n_inner:
         steps = _steps_from(k, steps_of_panel, n_inner)
         source = a + (i + k * n_rows) * itemsize
-        _turn_and_list(real, source, n_rows, rows, steps, at)
-        at += parts_to_list(n_rows) * _bytes_of_lists_here(itemsize)
+        mask_columns(real, source, n_rows, rows, steps, at)
+        copy_columns(real, source, n_rows, rows, steps, at + _BYTES_OF_MASKS)
+        at += parts_to_mask(n_rows) * _bytes_of_part_here(itemsize)
         k += steps
 
 
 @kernel
-def multiply_listed(
-    real, lists, b, b_row, c, n_rows, n_columns, n_inner, scratch, claimed
+def multiply_masked(
+    real, masks, b, b_row, c, n_rows, n_columns, n_inner, scratch, claimed
 ):  # needs jit
-    """Write ``a.T @ b`` to address `c`, where all columns of `a` are listed.
+    """Write ``a.T @ b`` to address `c`, where all columns of `a` have masks.
 
     Arguments are as those of `multiply_nonzeros`, for which `n_columns` has panels.
     """
-    no_floor, n_parts = type(real)(-np.inf), parts_to_list(n_rows)
+    no_floor, n_parts = type(real)(-np.inf), parts_to_mask(n_rows)
     steps_of_panel = _steps_of_panel(real, MOST_VECTORS, n_inner)
     k = 0
     while k < n_inner:
         steps = _steps_from(k, steps_of_panel, n_inner)
-        left = _copies_at(lists), steps
         _multiply_panels(
-            no_floor, left, lists, 0, n_parts, k, steps, b, b_row, 0, c, n_rows, n_columns,
-            n_inner, scratch, claimed,
+            no_floor, masks + _BYTES_OF_MASKS, steps, 1, masks, 0, n_parts, k, steps, b, b_row,
+            0, c, n_rows, n_columns, n_inner, scratch, claimed, 0,
         )  # fmt: skip
-        lists += n_parts * _bytes_of_lists_here(itemsize_of(real))
+        masks += n_parts * _bytes_of_part_here(itemsize_of(real))
         k += steps

@@ -91,8 +91,8 @@ SETTINGS = np.dtype(
             ("product_start", np.int64),  # scratch of the first worker's matrix products
             ("product_size", np.int64),
             ("transposed_size", np.int64),  # from one worker's copies to the next's, or 0
-            ("lists_start", np.int64),  # of fastdnn.kernels.delta_lists
-            ("lists_size", np.int64),  # 0: deltas are not listed for all blocks
+            ("masks_start", np.int64),  # of fastdnn.kernels.delta_masks
+            ("masks_size", np.int64),  # 0: deltas have no masks for all blocks
             # Where workers exchange weights, see fastdnn.kernels.exchange; otherwise 0.
             ("mail_size", np.int64),  # from one mailbox to the next
             ("gradient_mail_start", np.int64),  # of the first shard

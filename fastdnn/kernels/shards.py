@@ -9,7 +9,12 @@ import numpy as np
 from fastdnn._jit import kernel, loop_kernel
 from fastdnn.kernels.activations import activation_backward, activation_forward
 from fastdnn.kernels.exchange import exchanges, send_gradient
-from fastdnn.kernels.linear import linear_delta, linear_forward, linear_gradient
+from fastdnn.kernels.linear import (
+    linear_delta,
+    linear_forward,
+    linear_gradient,
+    rectified_gradient,
+)
 from fastdnn.kernels.losses import canonical_loss, output_loss
 from fastdnn.kernels.sparse import csr_forward
 from fastdnn.kernels.views import matrix_at
@@ -153,13 +158,18 @@ def _output_delta(s, real, position, shard, first, n_rows, worker):
 def _hidden_delta(s, real, position, shard, l, first, n_rows, worker):
     """Complete the delta of layer `l` in one shard, whose ``dA`` is there."""
     D = layer_rows(s, real, l, D_START, first, n_rows)
-    activation_backward(
-        layer_table(s)[l, ACTIVATION],
-        layer_rows(s, real, l, Z_START, first, n_rows),
-        layer_rows(s, real, l, A_START, first, n_rows),
-        D,
-        bias_gradient(s, real, l, shard),
-    )
+    A = layer_rows(s, real, l, A_START, first, n_rows)
+    db = bias_gradient(s, real, l, shard)
+    if l == 0 and s.gradient_by_shard and is_rectified(s, 0):
+        # Nothing else reads this delta. If many are zero, they are left out, not written.
+        X, dW = (
+            layer_input(s, real, position, 0, first, n_rows),
+            weight_gradient(s, real, 0, shard),
+        )
+        if rectified_gradient(X, A, D, dW, db, product_scratch(s, real, worker)):
+            return
+    Z = layer_rows(s, real, l, Z_START, first, n_rows)
+    activation_backward(layer_table(s)[l, ACTIVATION], Z, A, D, db)
     _make_weight_gradient(s, real, position, shard, l, first, D, worker)
 
 

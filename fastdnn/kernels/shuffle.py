@@ -62,23 +62,18 @@ def _shuffle(memory, order, draws):
         _temper(memory, position, vector(draws, 0, n_draws))
         k = 0
         while k < n_draws and i > 0:
-            # Accepted draws are put one after the other, in the place of those already seen;
-            # a rejected one is overwritten by the next: no branch to mispredict. Positions
-            # are unsigned, so that numba does not look for negative ones.
-            first, n_accepted, half = i, 0, mask >> 1
+            half = mask >> 1
             while k < n_draws and i > half:
                 j = draws[np.uint64(k)] & mask
-                draws[np.uint64(n_accepted)] = j
                 is_accepted = int(j <= i)
-                n_accepted += is_accepted
+                # A rejected draw swaps an element with itself: no branch to mispredict.
+                j = j if j <= i else i
+                a, b = np.uint64(i), np.uint64(j)
+                order[a], order[b] = order[b], order[a]
                 i -= is_accepted
                 k += 1
             if i == half:
                 mask = half
-            # Swapped in a loop of its own, where no read waits for the decision above.
-            for r in range(n_accepted):
-                a, b = np.uint64(first - r), np.uint64(draws[r])
-                order[a], order[b] = order[b], order[a]
         position += k
     memory[N_KEYS] = np.uint32(position)
 

@@ -83,7 +83,9 @@ def _shuffle(builder, first, second, lanes):  # needs jit
 
 
 if JIT_ENABLED:  # needs jit
-    _tile = emitted(_transpose_tile)
+    transpose_tile = emitted(_transpose_tile)
+else:
+    transpose_tile = None
 
 
 def _transpose_rows(W, first, n_rows, W_transposed):  # needs jit
@@ -106,11 +108,11 @@ def _transpose_rows(W, first, n_rows, W_transposed):  # needs jit
             j = min(tile_column, n_columns - TILE)
             source = address(W, i * n_columns + j)
             out = address(W_transposed, j * total_rows + i)
-            _tile(real, source, n_columns, out, total_rows)
+            transpose_tile(real, source, n_columns, out, total_rows)
             if below > i:
                 source = address(W, below * n_columns + j)
                 out = address(W_transposed, j * total_rows + below)
-                _tile(real, source, n_columns, out, total_rows)
+                transpose_tile(real, source, n_columns, out, total_rows)
 
 
 def _transpose_rows_by_numpy(W, first, n_rows, W_transposed):

@@ -4,19 +4,21 @@ import numba
 import numpy as np
 import pytest
 
+from fastdnn.kernels.activations import ACTIVATION_CODES, activation_backward
 from fastdnn.kernels.linear import (
     SCRATCH_BYTES,
     linear_delta,
     linear_forward,
     linear_gradient,
+    rectified_gradient,
 )
 from fastdnn.kernels.nonzeros import (
     MOST_VECTORS,
-    bytes_of_all_lists,
-    list_columns,
-    multiply_listed,
+    bytes_of_masked_columns,
+    mask_part_of_columns,
+    multiply_masked,
     multiply_nonzeros,
-    parts_to_list,
+    parts_to_mask,
     skipping_pays,
 )
 from fastdnn.kernels.processor import vector_lanes
@@ -48,6 +50,16 @@ def gradient_and_claim(A, first, D, dW, scratch, claimed, zeros_in_A, zeros_in_D
 
 
 @numba.njit
+def gradient_behind_relu(X, A, D, dW, db, scratch):
+    return rectified_gradient(X, A, D, dW, db, scratch)
+
+
+@numba.njit
+def backward(code, A, D, db):
+    activation_backward(code, A, A, D, db)
+
+
+@numba.njit
 def pays(left, step, n_rows, n_columns, n_inner):
     real, at, is_turned = left.dtype.type(0), address(left, 0), step > 1
     return skipping_pays(real, at, step, n_rows, n_columns, n_inner, is_turned)
@@ -56,18 +68,18 @@ def pays(left, step, n_rows, n_columns, n_inner):
 @numba.njit
 def product(a, a_row, a_step, b, bias, c, n_inner, floor, scratch):
     multiply_nonzeros(
-        floor, address(a, 0), a_row, a_step, address(b, 0), b.shape[1],
+        floor, address(a, 0), address(a, 0), a_row, a_step, address(b, 0), b.shape[1],
         address(bias, 0) if bias.size > 0 else 0,
-        address(c, 0), c.shape[0], c.shape[1], n_inner, address(scratch, 0), 0,
+        address(c, 0), c.shape[0], c.shape[1], n_inner, address(scratch, 0), 0, 0,
     )  # fmt: skip
 
 
 @numba.njit
-def product_of_lists(a, b, c, lists, scratch, claimed):
-    real, at = a.dtype.type(0), address(lists, 0)
-    for part in range(parts_to_list(a.shape[1])):
-        list_columns(real, address(a, 0), a.shape[1], a.shape[0], part, at)
-    multiply_listed(
+def product_of_masks(a, b, c, masks, scratch, claimed):
+    real, at = a.dtype.type(0), address(masks, 0)
+    for part in range(parts_to_mask(a.shape[1])):
+        mask_part_of_columns(real, address(a, 0), a.shape[1], a.shape[0], part, at)
+    multiply_masked(
         real, at, address(b, 0), b.shape[1], address(c, 0), c.shape[0], c.shape[1],
         a.shape[0], address(scratch, 0), address(claimed, 0),
     )  # fmt: skip
@@ -125,12 +137,12 @@ def test_what_is_left_out_changes_no_bit(n_rows, is_turned, n_inner, dtype):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_inner", STEPS)
 @pytest.mark.parametrize("n_rows", [28, 128, 129, 263, 393])
-def test_lists_of_a_whole_matrix_give_the_same_product(n_rows, n_inner, dtype):
+def test_masks_of_a_whole_matrix_give_the_same_product(n_rows, n_inner, dtype):
     rng = np.random.default_rng(0)
     a = rectified(rng, (n_inner, n_rows), dtype)
     a[:, 1], a[:-1, 2], a[:, 3] = 0, 0, 0.5
-    size = bytes_of_all_lists(n_rows, n_inner, np.dtype(dtype)) // a.itemsize
-    lists = np.full(size + 64, np.nan, dtype)
+    size = bytes_of_masked_columns(n_rows, n_inner, np.dtype(dtype)) // a.itemsize
+    masks = np.full(size + 64, np.nan, dtype)
     scratch, margin = scratch_for(dtype)
     for n_columns in columns_of(dtype):
         b = rng.uniform(-1.0, 1.0, (n_inner, n_columns)).astype(dtype)
@@ -138,12 +150,12 @@ def test_lists_of_a_whole_matrix_give_the_same_product(n_rows, n_inner, dtype):
         claimed[:] = np.arange(claimed.size).reshape(claimed.shape)
         before, expected = around.copy(), np.empty_like(c)
         gradient(a, 0, b, expected, scratch, False, False)
-        product_of_lists(a, b, c, lists, scratch, claimed)
+        product_of_masks(a, b, c, masks, scratch, claimed)
         np.testing.assert_array_equal(c, expected)
         assert np.isnan(buffer).sum() == buffer.size - c.size
         np.testing.assert_array_equal(around, before)
     assert np.isnan(margin).all()
-    assert np.isnan(lists[size:]).all()
+    assert np.isnan(masks[size:]).all()
 
 
 LAYERS = [(104, 64, 100), (64, 128, 128), (200, 300, 260), (40, 96, 33)]
@@ -217,3 +229,41 @@ def test_nan_is_not_left_out(share):
     forward(A, W, b, Z, np.float32(0), scratch_for(np.float32)[0], True)
     assert np.isnan(Z[3]).all()
     assert np.isfinite(np.delete(Z, 3, axis=0)).all()
+
+
+# Rows, features, units: one panel and several, two words of a mask and two panels of steps,
+# columns that lie badly for the cache; a narrow layer has no panels.
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("layer", [(100, 64, 100), (64, 50, 128), (130, 200, 300)], ids=str)
+def test_deltas_behind_relu_are_not_needed_for_their_gradients(layer, dtype):
+    n_rows, n_in, n_out = layer
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n_rows, n_in)).astype(dtype)
+    A = rectified(rng, (n_rows, n_out), dtype)
+    dA = rng.standard_normal((n_rows, n_out)).astype(dtype)
+    scratch, margin = scratch_for(dtype, n_in * n_out)
+    db = rng.standard_normal(n_out).astype(dtype)
+    D, expected_db, expected = dA.copy(), db.copy(), np.empty((n_in, n_out), dtype)
+    backward(ACTIVATION_CODES["relu"], A, D, expected_db)
+    gradient(X, 0, D, expected, scratch, False, False)
+
+    before = dA.copy()
+    dW, buffer = guarded(dtype, n_in, n_out)
+    assert gradient_behind_relu(X, A, dA, dW, db, scratch)
+    np.testing.assert_array_equal(dW, expected)
+    np.testing.assert_array_equal(db, expected_db)
+    np.testing.assert_array_equal(dA, before)
+    assert np.isnan(buffer).sum() == buffer.size - dW.size
+    assert np.isnan(margin).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("n_in", "share"), [(64, 1.0), (3, 0.4)], ids=["no zeros", "narrow"])
+def test_deltas_behind_relu_are_completed_where_that_is_faster(n_in, share, dtype):
+    rng = np.random.default_rng(0)
+    X, A = np.ones((100, n_in), dtype), rectified(rng, (100, 100), dtype, share)
+    D, db, dW = np.ones_like(A), np.zeros(100, dtype), np.zeros((n_in, 100), dtype)
+    scratch, _ = scratch_for(dtype, dW.size)
+    assert not gradient_behind_relu(X, A, D, dW, db, scratch)
+    assert not db.any()
+    assert not dW.any()

@@ -1,18 +1,18 @@
-"""Lists of the first layer's nonzero deltas, for all blocks of its weight gradient.
+"""Masks of the first layer's deltas, for all blocks of its weight gradient.
 
 In large networks the gradient of a layer is made block by block. Behind ReLU the left
-operand of that product is activations, and each block lists zeros of its own columns. The
-first layer's zeros are in its deltas, which every block multiplies by: so they are listed
-once for a batch, between its two phases. See `fastdnn.kernels.nonzeros`.
+operand of that product is activations, and each block makes masks of its own columns. The
+first layer's zeros are in its deltas, which every block multiplies by: so their masks are
+made once for a batch, between its two phases. See `fastdnn.kernels.nonzeros`.
 """
 
 from fastdnn._jit import kernel
 from fastdnn.kernels.barrier import next_task
 from fastdnn.kernels.linear import SCRATCH_BYTES
 from fastdnn.kernels.nonzeros import (
-    list_columns,
-    multiply_listed,
-    parts_to_list,
+    mask_part_of_columns,
+    multiply_masked,
+    parts_to_mask,
     skipping_pays,
 )
 from fastdnn.kernels.transpose import transpose_rows
@@ -28,9 +28,9 @@ from fastdnn.kernels.workspace import (
 
 
 @kernel
-def listing_pays(s, real, n_rows):
+def masks_pay(s, real, n_rows):
     """Whether the deltas of this batch have zeros enough; all workers find the same."""
-    if s.lists_size == 0:
+    if s.masks_size == 0:
         return False
     D = layer_rows(s, real, 0, D_START, 0, n_rows)
     n_in, n_out = layer_weights(s, real, 0, 0).shape
@@ -38,25 +38,25 @@ def listing_pays(s, real, n_rows):
 
 
 @kernel
-def _lists(s, real):  # needs jit
-    return address(work_vector(s, real, s.lists_start, s.lists_size), 0)
+def _masks(s, real):  # needs jit
+    return address(work_vector(s, real, s.masks_start, s.masks_size), 0)
 
 
 @kernel
-def list_deltas(s, real, n_rows, worker):  # needs jit
-    """List the deltas, as one of the team, which meets afterwards."""
+def mask_deltas(s, real, n_rows, worker):  # needs jit
+    """Make the masks of the deltas, as one of the team, which meets afterwards."""
     team = team_counters(s)
     D = layer_rows(s, real, 0, D_START, 0, n_rows)
-    n_parts = parts_to_list(D.shape[1])
+    n_parts = parts_to_mask(D.shape[1])
     part = next_task(team, worker, s.n_workers, n_parts)
     while part < n_parts:
-        list_columns(real, address(D, 0), D.shape[1], n_rows, part, _lists(s, real))
+        mask_part_of_columns(real, address(D, 0), D.shape[1], n_rows, part, _masks(s, real))
         part = next_task(team, worker, s.n_workers, n_parts)
 
 
 @kernel
-def listed_gradient(s, real, A, first, dW, claimed, worker):  # needs jit
-    """Write rows `first`... of the first layer's gradient into `dW`, from the lists.
+def masked_gradient(s, real, A, first, dW, claimed, worker):  # needs jit
+    """Write rows `first`... of the first layer's gradient into `dW`, from the masks.
 
     Arguments are as those of `fastdnn.kernels.linear.linear_gradient`.
     """
@@ -64,8 +64,8 @@ def listed_gradient(s, real, A, first, dW, claimed, worker):  # needs jit
     n_of_dW, n_out = dW.shape
     scratch = address(product_scratch(s, real, worker), 0)
     turned = scratch + SCRATCH_BYTES
-    multiply_listed(
-        real, _lists(s, real), address(A, first), n_in, turned, n_out, n_of_dW, n_rows,
+    multiply_masked(
+        real, _masks(s, real), address(A, first), n_in, turned, n_out, n_of_dW, n_rows,
         scratch, claimed,
     )  # fmt: skip
     transpose_rows(matrix_at(real, turned, 0, n_out, n_of_dW), 0, n_out, dW)
