@@ -17,7 +17,7 @@ from fastdnn.kernels.linear import (
 )
 from fastdnn.kernels.losses import canonical_loss, output_loss
 from fastdnn.kernels.sparse import csr_forward
-from fastdnn.kernels.views import matrix_at
+from fastdnn.kernels.views import matrix_at, vector, vector_at
 from fastdnn.kernels.workspace import (
     A_START,
     ACTIVATION,
@@ -42,7 +42,7 @@ from fastdnn.kernels.workspace import (
     target_rows,
     weight_gradient,
     weight_rows,
-    work_matrix,
+    work_vector,
 )
 
 
@@ -52,6 +52,13 @@ def _copy_rows(source, rows, out):
     for i in range(rows.size):
         for j in range(out.shape[1]):
             out[i, j] = source[rows[i], j]
+
+
+@loop_kernel
+def _copy_elements(source, rows, out):
+    """Copy the elements of `source` that `rows` names into `out`."""
+    for i in range(rows.size):
+        out[i] = source[np.uint64(rows[i])]
 
 
 @kernel
@@ -65,12 +72,16 @@ def _gather(s, real, position, first, n_rows):
 @kernel
 def _gather_targets(s, real, position, first, n_rows):
     """Copy the targets and weights that the order names into the workspace."""
-    Y = matrix_at(real, s.Y, 0, s.Y_size // s.n_targets, s.n_targets)
     rows = ordered_rows(s, position + first, n_rows)
-    _copy_rows(Y, rows, target_rows(s, real, position, first, n_rows))
+    targets = target_rows(s, real, position, first, n_rows)
+    if s.n_targets == 1:
+        _copy_elements(vector_at(real, s.Y, 0, s.Y_size), rows, vector(targets, 0, n_rows))
+    else:
+        Y = matrix_at(real, s.Y, 0, s.Y_size // s.n_targets, s.n_targets)
+        _copy_rows(Y, rows, targets)
     if s.weighted:
-        weight = matrix_at(real, s.weight, 0, s.weight_size, 1)
-        _copy_rows(weight, rows, work_matrix(s, real, s.w_start + first, n_rows, 1))
+        weight = vector_at(real, s.weight, 0, s.weight_size)
+        _copy_elements(weight, rows, work_vector(s, real, s.w_start + first, n_rows))
 
 
 @kernel
