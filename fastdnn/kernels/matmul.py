@@ -15,6 +15,7 @@ wherever it lies: a row's result does not depend on the other rows of the batch.
 import numpy as np
 
 from fastdnn._jit import kernel
+from fastdnn.kernels.copies import copy_left, copy_panel
 from fastdnn.kernels.lines import LINE_BYTES
 from fastdnn.kernels.pair_tiles import (
     PAIR,
@@ -30,14 +31,12 @@ from fastdnn.kernels.processor import (
     tile_rows_here,
 )
 from fastdnn.kernels.tiles import (
-    copy_panel,
     one_vector,
     part_of_vector,
     three_half_vectors,
     three_vectors,
     two_vectors,
 )
-from fastdnn.kernels.views import vector_at
 
 # A panel of the right operand, three vectors wide, has to stay in the first-level cache while
 # all rows of the left one pass by.
@@ -59,25 +58,13 @@ _ROWS_THAT_PAY, _BYTES_OF_LONG_ROW, _BYTES_OF_CACHE, _FEW_ROWS = 28, 2048, 32 * 
 _BYTES_OF_SET, _LINES_OF_SET = 4096, 7
 _STEPS_ACROSS_LINES, _STEPS_BESIDE_TRANSPOSED = 104, 90
 
-# Where the inner steps of a transposed left operand all share one set, and so many columns
-# make up for it, its rows are copied, tile by tile, so many at a time: a multiple of the rows
-# of a tile.
-_COLUMNS_THAT_PAY, _ROWS_TO_COPY = 64, 64
+# Rows of a transposed left operand are copied, tile by tile, where so many columns make up for
+# it and its inner steps all share one set, or are more than a visit can have lines of: so many
+# bytes of them, which stay in the second-level cache while the panels pass by.
+_COLUMNS_THAT_PAY, _LEFT_BYTES = 64, 128 * 1024
 
-#: Size of the scratch of a matrix product: a panel, and copied rows of float64.
-SCRATCH_BYTES = _PANEL_BYTES + _STEPS_OF_LINES * _ROWS_TO_COPY * 8
-
-
-@kernel
-def _copy_left(like, a, a_step, out, n_rows, n_steps, tile_rows):  # needs jit
-    """Copy rows of a transposed left operand to address `out`, step after step of a tile."""
-    source = vector_at(like, a, 0, (n_steps - 1) * a_step + n_rows)
-    for i in range(0, n_rows, tile_rows):
-        copy = vector_at(like, out, i * n_steps, n_steps * tile_rows)
-        rows = min(tile_rows, n_rows - i)
-        for k in range(n_steps):
-            for r in range(rows):
-                copy[k * tile_rows + r] = source[k * a_step + i + r]
+#: Size of the scratch of a matrix product: a panel, and copied rows.
+SCRATCH_BYTES = _PANEL_BYTES + _LEFT_BYTES
 
 
 @kernel
@@ -114,15 +101,23 @@ def multiply(
     itemsize, tile_rows = itemsize_of(floor), tile_rows_here()
     may_copy = scratch != 0 and n_rows >= _ROWS_THAT_PAY
     is_conflicting = a_row == 1 and a_step * itemsize % _BYTES_OF_SET == 0
-    copies_left = may_copy and is_conflicting and n_columns >= _COLUMNS_THAT_PAY
-    n_together = _ROWS_TO_COPY if copies_left else n_rows
+    has_many_steps = a_row == 1 and n_inner > _STEPS_OF_LINES
+    copies_left = (
+        may_copy and (is_conflicting or has_many_steps) and n_columns >= _COLUMNS_THAT_PAY
+    )
     most_steps = _PANEL_BYTES // (3 * lanes_here(floor) * itemsize)
-    if a_step != 1:
+    if a_step != 1 and not copies_left:
         most_steps = min(most_steps, _STEPS_OF_LINES)
     inner_block = n_inner
     if n_inner > most_steps:
         n_visits = (n_inner + most_steps - 1) // most_steps
         inner_block = (n_inner + n_visits - 1) // n_visits
+    n_together = n_rows
+    if copies_left:
+        most_tiles = _LEFT_BYTES // (inner_block * itemsize * tile_rows)
+        n_tiles = (n_rows + tile_rows - 1) // tile_rows
+        n_parts = (n_tiles + most_tiles - 1) // most_tiles
+        n_together = (n_tiles + n_parts - 1) // n_parts * tile_rows
     row_bytes = n_columns * itemsize
     is_copied = may_copy and _copies_panels(floor, row_bytes, inner_block, a_step != 1)
     panel = scratch if is_copied else 0
@@ -135,7 +130,7 @@ def multiply(
             layout = a_row, a_step, tile_rows * a_row
             if copies_left:
                 copied = scratch + _PANEL_BYTES
-                _copy_left(floor, left, a_step, copied, rows, steps, tile_rows)
+                copy_left(floor, left, a_step, copied, rows, steps)
                 left, layout = copied, (1, tile_rows, tile_rows * steps)
             start = (bias, 0) if k == 0 else (out, n_columns)
             now = claimed + i * n_columns * itemsize if claimed != 0 and k == 0 else 0

@@ -318,43 +318,11 @@ def do_not_unroll(module, branch):  # needs jit
     branch.set_metadata("llvm.loop", loop)
 
 
-def _copy_panel(typingctx, real, source, source_row, out, n_rows, last):  # needs jit
-    """Define the copy of a panel: rows of up to three vectors, put one after the other.
-
-    Addresses, and strides in elements; the last vector of a row lies at `last`.
-    """
-
-    def codegen(context, builder, signature, args):
-        _, source, source_row, out, n_rows, last = args
-        itemsize = signature.args[0].bitwidth // 8
-        length = vector_bytes(context)
-        vector = ir.VectorType(context.get_data_type(signature.args[0]), length // itemsize)
-        last = builder.mul(last, _INDEX(itemsize))
-        is_second = builder.icmp_signed("<", last, _INDEX(length))
-        second = builder.select(is_second, last, _INDEX(length))
-        with cgutils.for_range(builder, n_rows) as loop:
-            row = builder.mul(loop.index, builder.mul(source_row, _INDEX(itemsize)))
-            row = builder.add(source, row)
-            copy = builder.add(out, builder.mul(loop.index, _INDEX(3 * length)))
-            for offset in (_INDEX(0), second, last):
-                pointers = [
-                    builder.inttoptr(builder.add(start, offset), vector.as_pointer())
-                    for start in (row, copy)
-                ]
-                value = builder.load(pointers[0], align=itemsize)
-                builder.store(value, pointers[1], align=itemsize)
-        return context.get_dummy_value()
-
-    return types.void(real, *[types.intp] * 5), codegen
-
-
 if JIT_ENABLED:  # needs jit
     three_vectors = emitted(_tiles(3))
     two_vectors = emitted(_tiles(2))
     one_vector = emitted(_tiles(1))
     part_of_vector = emitted(_tiles(1, is_partial=True))
     three_half_vectors = emitted(_tiles(3, of_halves=True))
-    copy_panel = emitted(_copy_panel)
 else:  # NumPy takes the place of products, see fastdnn.kernels.linear
     three_half_vectors = three_vectors = two_vectors = one_vector = part_of_vector = None
-    copy_panel = None
