@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from fastdnn._places import Places
 from fastdnn._threads import run_side_by_side, threads_offered
 
 # Bytes of a converted piece: it stays in the second-level cache.
@@ -116,10 +117,13 @@ def for_pieces(
         ``make_work(worker)`` returns that worker's ``work(first, last)``.
     """
     pieces: Iterator[int] = iter(range(0, n_rows, piece_rows))  # one for all workers
+    places = Places(n_workers)
 
     def take_pieces(worker: int) -> None:
         work = make_work(worker)
         for first in pieces:
+            # Each time: who has waited for the interpreter may wake up somewhere else.
+            places.keep_apart(worker)
             work(first, min(first + piece_rows, n_rows))
 
     run_side_by_side(n_workers, take_pieces)

@@ -7,6 +7,7 @@ import numpy as np
 
 from fastdnn._conversion import convert_piece, for_pieces, is_to_convert, rows_of_piece
 from fastdnn._parameters import Parameters
+from fastdnn._places import Places
 from fastdnn._plan import Plan, plan_prediction
 from fastdnn._samples import AS_THEY_LIE, Samples
 from fastdnn._threads import PREDICTION_THAT_PAYS, run_side_by_side, threads_offered
@@ -87,9 +88,13 @@ class Predictor:
         if len(plans) == 1:
             predict(first.address, self._real, out)
         else:
-            run_side_by_side(
-                len(plans), lambda worker: predict(plans[worker].address, self._real, out)
-            )
+            places = Places(len(plans))
+
+            def work(worker: int) -> None:
+                places.keep_apart(worker)
+                predict(plans[worker].address, self._real, out)
+
+            run_side_by_side(len(plans), work)
         idle.extend(plans)
         return out
 
