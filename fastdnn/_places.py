@@ -50,6 +50,8 @@ class Places:
         if _current_processor is None or len(self._processors) == 1:
             return
         mine = self._processors[worker] = _current_processor()
+        if mine < 0:
+            return
         if mine not in self._processors[:worker] or self._moves[worker] == _MOST_MOVES:
             return
         self._moves[worker] += 1

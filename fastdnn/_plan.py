@@ -49,7 +49,7 @@ _ROWS_TOGETHER = 256
 # shard has a gradient of its own to be added up.
 _MAX_SHARDS, _MAX_BLOCKS = 8, 16
 # Deltas of a batch of so many bytes leave the second-level cache between two blocks that are
-# made from them, and each block copies them: then a layer has fewer blocks.
+# made from them, and each block may copy them: then a layer has fewer blocks.
 _BYTES_TO_REREAD, _MAX_BLOCKS_OF_LARGE = 192 * 1024, 8
 # Elements of a block whose gradient has only to be added up from the shards: its parts stay
 # in the first-level cache, and it takes about a microsecond.

@@ -10,6 +10,7 @@ from fastdnn import _epochs
 from fastdnn._epochs import EpochRunner
 from fastdnn._samples import Samples
 from fastdnn._threads import Team
+from fastdnn.kernels.workspace import A_START, D_START
 from tests.kernels.test_activations import DTYPES
 from tests.kernels.test_engine import IN_ORDER, plan, problem, random_parameters
 
@@ -260,6 +261,41 @@ def test_shards_taken_together_change_no_bit(dtype):
         together.append(int(made.table["shards_together"][0]))
         results.append(train(parameters, samples, orders, **options))
     assert together[0] > together[1] > together[2] == 1
+    for theta, losses in results[1:]:
+        np.testing.assert_array_equal(theta, results[0][0])
+        assert losses == results[0][1]
+
+
+@pytest.mark.needs_jit
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("sizes", [(64, 100, 10), (50, 128, 128, 3)], ids=str)
+def test_deltas_that_are_not_completed_change_no_bit(sizes, dtype):
+    rng = np.random.default_rng(0)
+    samples, rows = classification(rng, 450, sizes, dtype), rng.permutation(450)
+    samples = Samples(samples.X, samples.Y, rng.uniform(0.5, 2.0, 450).astype(dtype))
+    parameters = random_parameters(rng, sizes).astype(dtype)
+    activations = ["relu"] * (len(sizes) - 2) + ["softmax"]
+    results = []
+    for n_threads, has_scratch in ((1, False), (1, True), (2, True), (3, True)):
+        trained = parameters.astype(dtype)
+        made = plan(
+            trained, activations, "log_loss", "adam", samples,
+            gather=True, batch_size=200, n_threads=n_threads,
+        )  # fmt: skip
+        assert made.table["gradient_by_shard"][0]
+        if not has_scratch:  # then no zeros are left out anywhere
+            made.table["product_size"] = 0
+        with EpochRunner(made, samples, rows) as runner:
+            losses = runner.run() + runner.run()
+        results.append((trained.theta, losses))
+        if n_threads == 1:
+            # The last batch, of 50 rows: they have a delta behind zeros if it is as it was.
+            network, size = made.network, 50 * sizes[1]
+            A, D = (
+                network.work[start : start + size]
+                for start in network.layers[0][[A_START, D_START]]
+            )
+            assert D[A == 0].any() == has_scratch
     for theta, losses in results[1:]:
         np.testing.assert_array_equal(theta, results[0][0])
         assert losses == results[0][1]

@@ -3,10 +3,15 @@
 import os
 import threading
 
+import numpy as np
 import pytest
 
-from fastdnn import _places
+from fastdnn import _conversion, _places, _prediction
+from fastdnn._conversion import for_pieces
 from fastdnn._places import Places
+from fastdnn._prediction import Predictor
+from fastdnn._samples import Samples
+from tests.kernels.test_engine import random_parameters
 
 
 class Machine:
@@ -100,6 +105,14 @@ def test_where_processors_are_not_known_nothing_happens(machine, monkeypatch):
     assert not machine.sets
 
 
+def test_an_unknown_processor_is_not_shared(machine):
+    machine.processor = -1
+    places = Places(3)
+    places.keep_apart(1)
+    places.keep_apart(2)
+    assert not machine.sets
+
+
 def test_a_team_of_one_asks_nothing(machine, monkeypatch):
     monkeypatch.setattr(_places, "_current_processor", lambda: pytest.fail("was asked"))
     Places(1).keep_apart(0)
@@ -121,3 +134,40 @@ def test_threads_may_use_the_same_processors_afterwards():
     for thread in threads:
         thread.join()
     assert seen == [True, True]
+
+
+@pytest.fixture
+def kept_apart(monkeypatch):
+    """Record the size of teams and who was kept apart, instead of moving anybody."""
+    calls = []
+
+    class Recorder:
+        def __init__(self, n_workers):
+            self.n_workers = n_workers
+
+        def keep_apart(self, worker):
+            calls.append((self.n_workers, worker))
+
+    monkeypatch.setattr(_conversion, "Places", Recorder)
+    monkeypatch.setattr(_prediction, "Places", Recorder)
+    return calls
+
+
+def test_workers_are_kept_apart_before_every_piece(kept_apart):
+    worked = []
+
+    def make_work(worker):
+        return lambda first, last: worked.append((2, worker))
+
+    for_pieces(20, 3, 2, make_work)
+    assert len(worked) == 7
+    assert sorted(kept_apart) == sorted(worked)
+
+
+@pytest.mark.needs_jit
+def test_workers_of_a_prediction_are_kept_apart(kept_apart):
+    rng = np.random.default_rng(0)
+    parameters = random_parameters(rng, (5, 6, 3)).astype(np.float32)
+    X = rng.standard_normal((2000, 5)).astype(np.float32)
+    Predictor(parameters, ["relu", "softmax"])(Samples(X), n_threads=2)
+    assert sorted(kept_apart) == [(2, 0), (2, 1)]

@@ -61,8 +61,10 @@ def linear_gradient(A, first, D, dW, scratch, claimed, has_zeros):
 def rectified_gradient(X, A, D, dW, db, scratch):
     """Write ``X.T @ D`` into `dW` and add the column sums of `D` to `db`, behind ReLU.
 
-    `D` counts only where `A`, the output of ReLU, is not zero; it is left as it is. Returns
-    False, and does nothing, where that is no faster than to complete `D` first.
+    `D` counts only where `A`, the output of ReLU, is not zero; it is left as it is. For finite
+    numbers the sums are those of a completed `D`; a NaN of `D` counts where `A` is not zero or
+    NaN only. Returns False, and does nothing, where that is no faster than to complete `D`
+    first, or where there is not scratch enough.
     """
     return _rectified_product(X, A, D, dW, db, scratch)
 
@@ -140,7 +142,10 @@ def _rectified_product(X, A, D, dW, db, scratch):  # needs jit
     n_rows, n_in = X.shape
     n_out = D.shape[1]
     if BOUNDS_CHECKED and not (
-        A.shape == D.shape and D.shape[0] == n_rows and dW.shape == (n_in, n_out)
+        A.shape == D.shape
+        and D.shape[0] == n_rows
+        and dW.shape == (n_in, n_out)
+        and db.size == n_out
     ):
         raise IndexError("a weight gradient reaches outside its matrices")
     real, memory = D.dtype.type(-np.inf), _room(scratch, SCRATCH_BYTES + dW.size * dW.itemsize)

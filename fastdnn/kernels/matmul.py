@@ -6,7 +6,8 @@ operands where they lie, by the tiles of `fastdnn.kernels.tiles`. Both the left 
 its transpose are read like that, at two strides. Only where the right operand is large, and
 its panels therefore scattered over many pages and few sets of the caches, is each panel
 copied into one piece before all rows of the left operand pass by. So are the tiles of a
-transposed left operand whose inner steps share one set of the first-level cache.
+transposed left operand whose inner steps share one set of the first-level cache, or are more
+than have room there.
 
 Every element of the output is the sum of its products in the order of the inner dimension,
 wherever it lies: a row's result does not depend on the other rows of the batch.

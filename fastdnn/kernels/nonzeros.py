@@ -64,7 +64,7 @@ _GAIN_THAT_PAYS = 0.95
 # stand for all.
 _FEWEST_ROWS, _FEWEST_STEPS, _ROWS_TO_COUNT = 28, 32, 8
 
-# For some rows there are their masks, and copies of the rows if they lie as columns.
+# For some rows there are their masks, and room for copies of rows that lie as columns.
 _BYTES_OF_MASKS = ROWS_TOGETHER * MASK_BYTES
 
 
@@ -74,7 +74,6 @@ def _bytes_of_part(itemsize):
 
 
 #: Size of the scratch: a panel, and masks and copies of some rows for its steps.
-
 SCRATCH_BYTES = _PANEL_BYTES + _bytes_of_part(8)
 
 
@@ -214,7 +213,8 @@ def _multiply_panels(
         column = vector * lanes
         last = min(n_columns, column + width * lanes) - lanes - column
         right = b + (k * b_row + column) * itemsize
-        if b_row != width * lanes:
+        # Read where it lies, a panel is as wide as the rows of both `b` and `c`.
+        if b_row != width * lanes or b_row != n_columns:
             _copy_panel(floor, right, b_row, steps, width, last, panel)
             right = panel
         for p in range(part, last_part):
@@ -246,7 +246,8 @@ def multiply_nonzeros(
     count where the matrix at address `masked_by`, which lies like `a` and may be the same, is
     not zero; rows of `b` are `b_row` elements apart; `scratch` is needed, and there are a
     tile's rows and inner steps at least; `claimed` may be any memory as large as `c`; and the
-    sum of every row of `a` is added to the numbers at address `totals`, if that is not 0.
+    sum of what counts of every row of `a` is added to the numbers at address `totals`, if that
+    is not 0.
     """
     itemsize = itemsize_of(floor)
     n_vectors = _parts_here(n_columns, lanes_here(floor))

@@ -167,16 +167,17 @@ def _output_delta(s, real, position, shard, first, n_rows, worker):
 
 @kernel
 def _hidden_delta(s, real, position, shard, l, first, n_rows, worker):
-    """Complete the delta of layer `l` in one shard, whose ``dA`` is there."""
+    """Make the gradients of layer `l` in one shard from its ``dA``, which lies in `D`.
+
+    The delta is completed there where something else reads it.
+    """
     D = layer_rows(s, real, l, D_START, first, n_rows)
     A = layer_rows(s, real, l, A_START, first, n_rows)
     db = bias_gradient(s, real, l, shard)
     if l == 0 and s.gradient_by_shard and is_rectified(s, 0):
         # Nothing else reads this delta. If many are zero, they are left out, not written.
-        X, dW = (
-            layer_input(s, real, position, 0, first, n_rows),
-            weight_gradient(s, real, 0, shard),
-        )
+        X = layer_input(s, real, position, 0, first, n_rows)
+        dW = weight_gradient(s, real, 0, shard)
         if rectified_gradient(X, A, D, dW, db, product_scratch(s, real, worker)):
             return
     Z = layer_rows(s, real, l, Z_START, first, n_rows)

@@ -1,4 +1,4 @@
-"""Tiles of the matrix product, and the copy of a panel, as vector instructions.
+"""Tiles of the matrix product, as vector instructions.
 
 A tile is a few rows of the output by up to three vectors. It is kept in registers while the
 inner dimension is walked through: for each step, the row of the right operand is loaded as

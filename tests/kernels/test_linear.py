@@ -211,7 +211,8 @@ def test_a_narrow_gradient_made_transposed_is_the_same(n_in, n_out, dtype):
     np.testing.assert_array_equal(dW, expected)
     assert np.isnan(buffer).sum() == buffer.size - dW.size
     assert np.isnan(with_room[-64:]).all()
-    if (n_in, n_out) == (100, 12) and vector_lanes(np.dtype(dtype)) == 8:
+    eight_lanes = vector_lanes(np.dtype(dtype)) == 8
+    if (n_in, n_out) == (100, 12) and eight_lanes and tile_rows() == 4:
         assert np.isfinite(with_room[-64 - n_in * n_out : -64]).all()
 
 

@@ -231,12 +231,16 @@ def test_nan_is_not_left_out(share):
     assert np.isfinite(np.delete(Z, 3, axis=0)).all()
 
 
-# Rows, features, units: one panel and several, two words of a mask and two panels of steps,
-# columns that lie badly for the cache; a narrow layer has no panels.
+# Rows, vectors of features, units: one panel and several, two words of a mask and two panels
+# of steps; columns whose steps share few sets of the cache, and are copied.
+LAYERS_BEHIND = [(100, 8, 100), (64, 7, 128), (130, 20, 300), (100, 8, 256), (104, 14, 1024)]
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("layer", [(100, 64, 100), (64, 50, 128), (130, 200, 300)], ids=str)
+@pytest.mark.parametrize("layer", LAYERS_BEHIND, ids=str)
 def test_deltas_behind_relu_are_not_needed_for_their_gradients(layer, dtype):
-    n_rows, n_in, n_out = layer
+    n_rows, n_vectors, n_out = layer
+    n_in = n_vectors * vector_lanes(np.dtype(dtype)) - 1
     rng = np.random.default_rng(0)
     X = rng.standard_normal((n_rows, n_in)).astype(dtype)
     A = rectified(rng, (n_rows, n_out), dtype)
@@ -267,3 +271,35 @@ def test_deltas_behind_relu_are_completed_where_that_is_faster(n_in, share, dtyp
     assert not gradient_behind_relu(X, A, D, dW, db, scratch)
     assert not db.any()
     assert not dW.any()
+
+
+def test_nan_counts_where_relu_is_not_zero():
+    rng = np.random.default_rng(0)
+    n_in = 8 * vector_lanes(np.dtype(np.float32))
+    X, A = np.ones((100, n_in), np.float32), rectified(rng, (100, 100), np.float32)
+    D, db, dW = np.ones_like(A), np.zeros(100, np.float32), np.zeros((n_in, 100), np.float32)
+    A[3, 5], A[4, 6], A[5, 7] = np.nan, 0, 0.5
+    D[4, 6] = D[5, 7] = np.nan
+    A[:, 5] = np.where(np.isnan(A[:, 5]), A[:, 5], 0)
+    D[3, 5] = np.nan  # as behind a NaN of A it is
+    assert gradient_behind_relu(X, A, D, dW, db, scratch_for(np.float32, dW.size)[0])
+    expected = np.zeros(100, bool)
+    expected[[5, 7]] = True
+    np.testing.assert_array_equal(np.isnan(db), expected)
+    np.testing.assert_array_equal(np.isnan(dW), np.broadcast_to(expected, dW.shape))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("left_out", [1, 3, 7])
+def test_a_block_of_a_gradient_may_end_before_the_last_column(left_out, dtype):
+    # As many features as a panel is wide: rows of X are read where they lie, but for blocks.
+    n_in = 8 * vector_lanes(np.dtype(dtype))
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((100, n_in)).astype(dtype)
+    D = rectified(rng, (100, 100), dtype)
+    dW, buffer = guarded(dtype, n_in - left_out, 100)
+    expected, scratch = np.empty_like(dW), scratch_for(dtype, n_in * 100)[0]
+    gradient(A, left_out, D, expected, scratch, False, False)
+    gradient(A, left_out, D, dW, scratch, False, True)
+    np.testing.assert_array_equal(dW, expected)
+    assert np.isnan(buffer).sum() == buffer.size - dW.size
