@@ -1,6 +1,6 @@
-"""Copies of parts of the operands of a matrix product, in the order in which tiles read them.
+"""Copies of parts of the operands of a matrix product, in the order in which it reads them.
 
-`fastdnn.kernels.matmul` says when they pay.
+`fastdnn.kernels.matmul` and `fastdnn.kernels.nonzeros` say when they pay.
 """
 
 from llvmlite import ir
@@ -8,10 +8,15 @@ from numba.core import cgutils, types
 
 from fastdnn._jit import JIT_ENABLED, emitted, kernel
 from fastdnn.kernels.processor import itemsize_of, rows_of_tile, tile_rows_here, vector_bytes
+from fastdnn.kernels.transpose import TILE, transpose_tile
 from fastdnn.kernels.views import vector_at
 
 # Tiles that are copied at once: of four rows of float32 a cache line.
 _TILES_TOGETHER = 4
+
+# Addresses this far apart share a set of the first-level cache. Columns are read where they
+# lie up to so many lines in a set, more than it has: measured on AMD Zen 3, copies cost more.
+_BYTES_OF_SET, _LINES_OF_SET = 4096, 16
 
 _INDEX = ir.IntType(64)
 
@@ -109,3 +114,22 @@ def copy_left(like, a, a_step, out, n_rows, n_steps):  # needs jit
         for k in range(n_steps):
             for r in range(n_rows - i):
                 copy[k * tile_rows + r] = source[k * a_step + r]
+
+
+@kernel
+def columns_conflict(step_bytes, n_steps):  # needs jit
+    """Whether steps so far apart push each other out of the first-level cache."""
+    alignment = step_bytes & -step_bytes  # the largest power of two that divides it
+    return n_steps * alignment > _LINES_OF_SET * _BYTES_OF_SET
+
+
+@kernel
+def copy_columns(real, a, a_step, n_rows, n_steps, out):  # needs jit
+    """Copy rows that lie as columns, one after the other, to address `out`."""
+    itemsize = itemsize_of(real)
+    for row in range(0, n_rows, TILE):
+        i = min(row, n_rows - TILE)
+        for step in range(0, n_steps, TILE):
+            k = min(step, n_steps - TILE)
+            source = a + (i + k * a_step) * itemsize
+            transpose_tile(real, source, a_step, out + (i * n_steps + k) * itemsize, n_steps)

@@ -13,7 +13,7 @@ from numba.core import types
 from fastdnn._jit import JIT_ENABLED, emitted, kernel
 from fastdnn.kernels.nonzero_tiles import STEPS_OF_WORD, repeat_while
 from fastdnn.kernels.processor import itemsize_of
-from fastdnn.kernels.transpose import TILE, transpose_tile
+from fastdnn.kernels.transpose import TILE
 from fastdnn.kernels.views import vector_at
 
 #: Inner steps that a mask has room for, and its size.
@@ -22,10 +22,6 @@ MASK_BYTES = MOST_STEPS // 8
 
 # Steps of eight columns that are compared before their bits are written.
 _STEPS_OF_COLUMNS = 32
-
-# Addresses this far apart share a set of the first-level cache. Columns are read where they
-# lie up to so many lines in a set, more than it has: measured on AMD Zen 3, copies cost more.
-_BYTES_OF_SET, _LINES_OF_SET = 4096, 16
 
 _INDEX, _BYTE, _WORD32 = ir.IntType(64), ir.IntType(8), ir.IntType(32)
 
@@ -96,13 +92,6 @@ else:
 
 
 @kernel
-def columns_conflict(step_bytes, n_steps):  # needs jit
-    """Whether steps so far apart push each other out of the first-level cache."""
-    alignment = step_bytes & -step_bytes  # the largest power of two that divides it
-    return n_steps * alignment > _LINES_OF_SET * _BYTES_OF_SET
-
-
-@kernel
 def mask_rows(real, a, a_row, n_rows, n_steps, masks):  # needs jit
     """Make the masks of rows of the matrix at address `a` that lie in one piece each.
 
@@ -132,15 +121,3 @@ def mask_columns(real, a, a_step, n_rows, n_steps, masks):  # needs jit
                 steps = max(0, min(n_steps - k, _STEPS_OF_COLUMNS))
                 source, out = a + (i + k * a_step) * itemsize, masks + i * MASK_BYTES + k // 8
                 _eight_columns(real, source, a_step, steps, out)
-
-
-@kernel
-def copy_columns(real, a, a_step, n_rows, n_steps, out):  # needs jit
-    """Copy rows that lie as columns, one after the other, to address `out`."""
-    itemsize = itemsize_of(real)
-    for row in range(0, n_rows, TILE):
-        i = min(row, n_rows - TILE)
-        for step in range(0, n_steps, TILE):
-            k = min(step, n_steps - TILE)
-            source = a + (i + k * a_step) * itemsize
-            transpose_tile(real, source, a_step, out + (i * n_steps + k) * itemsize, n_steps)

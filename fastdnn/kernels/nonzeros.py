@@ -19,14 +19,8 @@ matrix: deltas behind ReLU count where its output is not zero.
 import numpy as np
 
 from fastdnn._jit import JIT_ENABLED, kernel
-from fastdnn.kernels.masks import (
-    MASK_BYTES,
-    MOST_STEPS,
-    columns_conflict,
-    copy_columns,
-    mask_columns,
-    mask_rows,
-)
+from fastdnn.kernels.copies import columns_conflict, copy_columns
+from fastdnn.kernels.masks import MASK_BYTES, MOST_STEPS, mask_columns, mask_rows
 from fastdnn.kernels.nonzero_tiles import (
     copy_one_vector,
     eight_vectors_of_rows,

@@ -4,14 +4,7 @@ import numba
 import numpy as np
 import pytest
 
-from fastdnn.kernels.masks import (
-    MASK_BYTES,
-    MOST_STEPS,
-    columns_conflict,
-    copy_columns,
-    mask_columns,
-    mask_rows,
-)
+from fastdnn.kernels.masks import MASK_BYTES, MOST_STEPS, mask_columns, mask_rows
 from fastdnn.kernels.views import address
 
 pytestmark = pytest.mark.needs_jit
@@ -27,17 +20,6 @@ def make_masks_of_rows(a, first, n_steps, masks):
 def make_masks_of_columns(a, first, n_rows, masks):
     at = address(a, first)
     mask_columns(a.dtype.type(0), at, a.shape[1], n_rows, a.shape[0], address(masks, 0))
-
-
-@numba.njit
-def copy(a, first, n_rows, out):
-    at = address(a, first)
-    copy_columns(a.dtype.type(0), at, a.shape[1], n_rows, a.shape[0], address(out, 0))
-
-
-@numba.njit
-def conflict(step_bytes, n_steps):
-    return columns_conflict(step_bytes, n_steps)
 
 
 def values(rng, shape, dtype):
@@ -88,14 +70,3 @@ def test_rows_that_lie_as_columns(n_rows, n_steps, dtype):
     make_masks_of_columns(a, 3, n_rows, masks)
     columns = a[:, 3 : 3 + n_rows].T
     np.testing.assert_array_equal(made(masks, n_rows, n_steps), expected_words(columns))
-    copies = np.full((n_rows + 1, n_steps), 7, dtype)
-    copy(a, 3, n_rows, copies)
-    np.testing.assert_array_equal(copies[:-1], columns)
-    assert (copies[-1] == 7).all()
-
-
-def test_columns_conflict_where_they_share_few_sets_of_the_cache():
-    assert conflict(4096, 17)
-    assert conflict(2048, 64)
-    assert not conflict(400, 100)  # cut across all sets
-    assert not conflict(2048, 8)
