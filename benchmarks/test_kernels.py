@@ -24,6 +24,7 @@ from fastdnn.kernels.linear import (
 )
 from fastdnn.kernels.losses import sigmoid_log_loss, softmax_log_loss
 from fastdnn.kernels.settings import SETTINGS, settings_at
+from fastdnn.kernels.switches import ZEROS_ON_LEFT, ZEROS_ON_RIGHT
 from fastdnn.kernels.transpose import transpose_rows
 from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS, update
 
@@ -59,9 +60,10 @@ def delta_product(D, W, W_transposed, D_prev, scratch, has_zeros):
 
 
 @numba.njit(nogil=True)
-def gradient_product(A, D, dW, scratch, has_zeros):
+def gradient_product(A, D, dW, scratch, zeros_in_A, zeros_in_D):
     for _ in range(CALLS):
-        linear_gradient(A, 0, D, dW, scratch, 0, has_zeros)
+        flags = zeros_in_A * ZEROS_ON_LEFT + zeros_in_D * ZEROS_ON_RIGHT
+        linear_gradient(A, 0, D, dW, scratch, 0, flags)
 
 
 @numba.njit(nogil=True)
@@ -71,15 +73,15 @@ def transpose(W, W_transposed):
 
 
 @numba.njit(nogil=True)
-def binary_loss(Z, Y, w, D, db):
+def binary_loss(Z, Y, w, D, db, losses):
     for _ in range(CALLS):
-        sigmoid_log_loss(Z, Y, w, np.inf, D, db)
+        sigmoid_log_loss(Z, Y, w, np.inf, D, db, losses)
 
 
 @numba.njit(nogil=True)
-def class_loss(Z, Y, w, D, db):
+def class_loss(Z, Y, w, D, db, losses):
     for _ in range(CALLS):
-        softmax_log_loss(Z, Y, w, np.inf, D, db)
+        softmax_log_loss(Z, Y, w, np.inf, D, db, losses)
 
 
 @numba.njit(nogil=True)
@@ -129,7 +131,7 @@ def test_log_loss(benchmark, n_outputs, dtype):
     Z, D, db = matrices(dtype, shape, shape, n_outputs)
     Y = np.zeros((ROWS, 1), dtype)
     kernel = binary_loss if n_outputs == 1 else class_loss
-    benchmark(kernel, Z, Y, np.zeros(0, dtype), D, db)
+    benchmark(kernel, Z, Y, np.zeros(0, dtype), D, db, np.empty(ROWS, dtype))
     report(benchmark, "ns_per_element", Z.size)
 
 
@@ -166,7 +168,7 @@ def time_product(benchmark, which, A, W, b, D, zeros):
         W_transposed, D_prev = np.ascontiguousarray(W.T), np.empty_like(A)
         benchmark(delta_product, D, W, W_transposed, D_prev, scratch, zeros[1])
     else:
-        benchmark(gradient_product, A, D, np.empty_like(W), scratch, zeros)
+        benchmark(gradient_product, A, D, np.empty_like(W), scratch, *zeros)
     report(benchmark, "gflops", 2 * A.shape[0] * W.size)
 
 

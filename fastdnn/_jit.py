@@ -1,12 +1,17 @@
 """The one place that knows numba's options, and whether it is on.
 
-Four decorators make every compiled function of the package:
+Three decorators make every compiled function of the package:
 
 - `kernel`: called from other compiled code only; never cached alone, because the entry
   point that calls it carries its machine code;
 - `loop_kernel`: a `kernel` that loops over arrays which do not overlap;
-- `entry_point`: called from Python, so cached on disk, see `fastdnn._cache`;
-- `strict_kernel`: a `kernel` whose floating-point expressions keep their order.
+- `entry_point`: called from Python, so cached on disk, see `fastdnn._cache`.
+
+No operation on floating-point numbers is left to the compiler to change: their order is that
+of the source, a product and a sum are rounded once only where the source says so
+(`fastdnn.kernels.arithmetic`), and sums of many terms have the order that
+`fastdnn.kernels.sums` gives them. So the bits of a result do not depend on what LLVM
+thinks is fast on a processor, nor on its version.
 """
 
 import functools
@@ -27,14 +32,7 @@ JIT_ENABLED = not config.DISABLE_JIT
 #: True under ``NUMBA_BOUNDSCHECK=1``: every array access is then checked.
 BOUNDS_CHECKED = bool(config.BOUNDSCHECK)
 
-# "nnan" and "ninf" are left out on purpose: they would let LLVM delete NaN checks.
-_OPTIONS = {
-    "nogil": True,
-    "error_model": "numpy",
-    "fastmath": {"contract", "reassoc", "nsz", "arcp"},
-}
-# Reassociation would cancel the compensated steps of the elementary functions.
-_STRICT_OPTIONS = _OPTIONS | {"fastmath": {"contract", "nsz"}}
+_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": False}
 
 
 def _compile(function: Callable, options: dict) -> Any:
@@ -60,11 +58,6 @@ def loop_kernel(function: Callable) -> Any:
     that other threads write to in between.
     """
     return _compile(function, _OPTIONS | LOOP_OPTIONS)
-
-
-def strict_kernel(function: Callable) -> Any:
-    """Compile `function` like `kernel`, keeping the order of its operations."""
-    return _compile(function, _STRICT_OPTIONS | KERNEL_OPTIONS)
 
 
 def entry_point(function: Callable) -> Any:
@@ -108,7 +101,7 @@ def by_precision(single: Any, double: Any) -> Any:
 
     if JIT_ENABLED:  # needs jit
 
-        @overload(choose, jit_options=_STRICT_OPTIONS | KERNEL_OPTIONS)
+        @overload(choose, jit_options=_OPTIONS | KERNEL_OPTIONS)
         def _choose(x):
             return single.py_func if x == types.float32 else double.py_func
 

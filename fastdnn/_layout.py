@@ -171,10 +171,14 @@ def lay_out_product_scratch(
     n_workers: int,
     dtype: np.dtype,
     largest_gradient: int,
+    shard_rows: int,
 ) -> None:
-    """Lay out what matrix products copy operands and a transposed gradient into."""
+    """Lay out what matrix products copy operands and a transposed gradient into.
+
+    Between two products the losses of the rows of a shard lie there.
+    """
     size = SCRATCH_BYTES // dtype.itemsize + aligned(largest_gradient)
-    size += workspace.apart
+    size = max(size, aligned(shard_rows)) + workspace.apart
     table["product_size"] = size
     table["product_start"] = workspace.take(n_workers * size)
 

@@ -87,8 +87,21 @@ def glorot_uniform_like_sklearn(
         n_together = max(1, _DRAWS_AT_ONCE // max(1, W.shape[1]))
         for first in range(0, len(W), n_together):
             rows = W[first : first + n_together]
-            rows[:] = random_state.uniform(-bound, bound, rows.shape)
-        b[:] = random_state.uniform(-bound, bound, b.shape)
+            rows[:] = draw_uniform(random_state, bound, rows.shape)
+        b[:] = draw_uniform(random_state, bound, b.shape)
+
+
+def draw_uniform(
+    random_state: np.random.RandomState, bound: float, shape: tuple[int, ...]
+) -> np.ndarray:
+    """Return what ``random_state.uniform(-bound, bound, shape)`` does on x86-64.
+
+    NumPy's own is one expression of C, which compilers for AArch64 round once less.
+    """
+    numbers = np.asarray(random_state.random_sample(shape))
+    numbers *= bound - -bound
+    numbers += -bound
+    return numbers
 
 
 Draw = Callable[[np.random.RandomState, int, int], np.ndarray]
@@ -104,7 +117,7 @@ def _normal(standard_deviation: Callable[[int, int], float]) -> Draw:
 def _uniform(bound: Callable[[int, int], float]) -> Draw:
     def draw(random_state: np.random.RandomState, n_in: int, n_out: int) -> np.ndarray:
         limit = bound(n_in, n_out)
-        return random_state.uniform(-limit, limit, (n_in, n_out))
+        return draw_uniform(random_state, limit, (n_in, n_out))
 
     return draw
 

@@ -1,7 +1,7 @@
 """How a batch is cut into tasks.
 
-Shards and blocks depend on the workload and the kind of processor only, never on the number of
-threads: that is what makes results equal to the last bit for any `n_threads`.
+Shards and blocks depend on the workload only, never on the number of threads nor on the kind
+of processor: that is what makes results equal to the last bit for any `n_threads`, anywhere.
 """
 
 import math
@@ -28,17 +28,25 @@ from fastdnn._layout import (
 )
 from fastdnn._parameters import Parameters
 from fastdnn._samples import Samples
+from fastdnn._switches import switched_off
 from fastdnn._threads import threads_offered
 from fastdnn.kernels.barrier import team_size
 from fastdnn.kernels.losses import loss_code
 from fastdnn.kernels.nonzeros import MOST_VECTORS, ROWS_TOGETHER
-from fastdnn.kernels.processor import tile_rows, vector_lanes
 from fastdnn.kernels.settings import SETTINGS, Network, point_to
+from fastdnn.kernels.switches import NO_EXCHANGE, NO_TOGETHER, NO_ZERO_SKIPPING
 from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS
 from fastdnn.kernels.workspace import BLOCK_SIZE
 
 # Tasks below this many floating-point operations cost more to hand out than they gain.
 _FLOPS_PER_SHARD, _FLOPS_PER_BLOCK = 1e6, 2e5
+# Shards and blocks have whole multiples of so many rows: a matrix product takes as long for a
+# part of a tile as for the whole. On processors whose tiles have eight rows a last half of one
+# costs less than shards that differ by eight.
+_UNIT_ROWS = 4
+# Bytes of a row of a right operand that a panel of whole vectors of 64 bytes takes, or two
+# panels where vectors are half as long.
+_PANEL_ROW_BYTES = MOST_VECTORS * 64
 # Rows of a shard; rows of a block, for each of which the deltas of the whole batch are read.
 _MIN_SHARD_ROWS, _MAX_SHARD_ROWS, _MIN_BLOCK_ROWS = 64, 256, 32
 # Operations and rows of a half batch: a step is shared by two threads sooner than by more.
@@ -130,7 +138,7 @@ def _block_rows(W: np.ndarray, batch_size: int) -> int:
     most = _MAX_BLOCKS_OF_LARGE if is_large else _MAX_BLOCKS
     to_share = min(most, int(2.0 * batch_size * W.size / _FLOPS_PER_BLOCK))
     for_cache = -(-W.nbytes // _MAX_BLOCK_BYTES)
-    return max(_MIN_BLOCK_ROWS, _whole_tiles(n_in / max(1, to_share, for_cache)))
+    return max(_MIN_BLOCK_ROWS, _whole_units(n_in / max(1, to_share, for_cache)))
 
 
 def _rows_to_skip_zeros(height: int, W: np.ndarray, l: int, activations: Sequence[str]) -> int:
@@ -142,7 +150,7 @@ def _rows_to_skip_zeros(height: int, W: np.ndarray, l: int, activations: Sequenc
         return max(height, ROWS_TOGETHER) if is_small and many else height
     if activations[l] == "relu":
         # Rows of the block are columns of that product.
-        whole_panel = MOST_VECTORS * vector_lanes(W.dtype)
+        whole_panel = _PANEL_ROW_BYTES // W.itemsize
         return -(-height // whole_panel) * whole_panel
     return height
 
@@ -155,7 +163,7 @@ def _shard_rows(parameters: Parameters, batch_size: int) -> int:
         most = max(most, 2)
     # A power of two divides evenly among two, four, eight threads.
     n_shards = 1 << max(0, most.bit_length() - 1)
-    return min(batch_size, _whole_tiles(batch_size / n_shards))
+    return min(batch_size, _whole_units(batch_size / n_shards))
 
 
 def _shards_together(shard_rows: int, n_shards: int, n_workers: int) -> int:
@@ -170,9 +178,9 @@ def _shards_together(shard_rows: int, n_shards: int, n_workers: int) -> int:
     return max(1, together)
 
 
-def _whole_tiles(n_rows: float) -> int:
-    """Round up: a matrix product takes as long for a part of a tile as for the whole."""
-    return math.ceil(n_rows / tile_rows()) * tile_rows()
+def _whole_units(n_rows: float) -> int:
+    """Round up, see `_UNIT_ROWS`."""
+    return math.ceil(n_rows / _UNIT_ROWS) * _UNIT_ROWS
 
 
 def plan_training(
@@ -226,13 +234,14 @@ def plan_training(
     table["loss_scale"] = 1.0
     table["loss_cap"] = np.inf
     table["shard_rows"] = shard_rows = _shard_rows(parameters, batch_size)
-    table["tile_rows"] = tile_rows()
+    table["unit_rows"] = _UNIT_ROWS
     n_shards = -(-batch_size // shard_rows)
     offered = threads_offered(n_threads, pays=n_shards > 1)
     table["n_workers"] = n_workers = max(1, min(offered, n_shards))
     by_shard = not samples.is_sparse and _moves_less_by_shard(parameters, batch_size, n_shards)
     table["gradient_by_shard"] = by_shard
-    exchanges = by_shard and n_workers > 1
+    table["switched_off"] = off = switched_off()
+    exchanges = by_shard and n_workers > 1 and not off & NO_EXCHANGE
     if exchanges:
         keep_shards_apart(table)
 
@@ -262,13 +271,15 @@ def plan_training(
     # A sum, and beside it the first two parts, which may be taken from mailboxes.
     lay_out_scratch(table, workspace, n_workers, largest_block * (3 if exchanges else 1))
     largest = max(W.size for W in parameters.coefs) if by_shard else largest_block
-    lay_out_product_scratch(table, workspace, n_workers, dtype, largest)
+    lay_out_product_scratch(table, workspace, n_workers, dtype, largest, shard_rows)
     # Blocks share a factor with zeros where the first layer's deltas have some; without JIT,
     # or on a sparse X, nobody skips them.
-    if JIT_ENABLED and not by_shard and not samples.is_sparse and activations[0] == "relu":
+    may_skip = JIT_ENABLED and not off & NO_ZERO_SKIPPING
+    if may_skip and not by_shard and not samples.is_sparse and activations[0] == "relu":
         lay_out_masks(table, workspace, batch_size, parameters.layer_sizes[1], dtype)
+    one_by_one = exchanges or off & NO_TOGETHER
     table["shards_together"] = (
-        1 if exchanges else _shards_together(shard_rows, n_shards, n_workers)
+        1 if one_by_one else _shards_together(shard_rows, n_shards, n_workers)
     )
     if state is None:
         state = aligned_zeros(state_size, dtype)
@@ -313,15 +324,16 @@ def plan_prediction(
     table["n_weights"] = parameters.n_weights
     table["n_features"] = parameters.layer_sizes[0]
     table["sparse"], table["gather"] = is_sparse, gather
+    table["switched_off"] = switched_off()
     widest = max(parameters.layer_sizes[1:] if is_sparse else parameters.layer_sizes)
     by_cache = _PREDICTION_BYTES // (widest * dtype.itemsize)
     n_rows = max(_MIN_SHARD_ROWS, min(_MAX_SHARD_ROWS, by_cache))
-    table["shard_rows"] = n_rows = _whole_tiles(n_rows)
+    table["shard_rows"] = n_rows = _whole_units(n_rows)
     workspace = Workspace()
     if gather and not is_sparse:
         lay_out_samples(table, workspace, n_rows, parameters.layer_sizes[0], 0, 0)
     layers = layer_table(table, parameters, activations, n_rows, workspace, with_deltas=False)
-    lay_out_product_scratch(table, workspace, 1, dtype, 0)
+    lay_out_product_scratch(table, workspace, 1, dtype, 0, 0)
     network = Network(
         layers=np.array(layers, dtype=np.int64),
         blocks=np.zeros((1, 6), dtype=np.int64),

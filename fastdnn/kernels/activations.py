@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from fastdnn._jit import kernel, loop_kernel, select
 from fastdnn.kernels import elementary
-from fastdnn.kernels.rows import multiply_by, subtract_largest, sum_of
+from fastdnn.kernels.arithmetic import multiply_add
+from fastdnn.kernels.rows import multiply_by, subtract_largest
+from fastdnn.kernels.sums import sum_of
 from fastdnn.kernels.views import vector
 
 # A prime takes the activation's output ``a = g(z)`` where that is enough, since then the
@@ -43,7 +45,7 @@ def tanh(z):
 
 @kernel
 def tanh_prime(a):
-    return type(a)(1) - a * a
+    return multiply_add(-a, a, type(a)(1))
 
 
 @kernel
@@ -74,7 +76,7 @@ def silu(z):
 @kernel
 def silu_prime(z):
     s = elementary.sigmoid(z)
-    return s * (type(z)(1) + z * (type(z)(1) - s))
+    return s * multiply_add(z, type(z)(1) - s, type(z)(1))
 
 
 def _forward_in_place(g: Callable) -> Any:
@@ -142,7 +144,7 @@ def softmax_backward(Z, A, D, db):
     for i in range(A.shape[0]):
         inner = A.dtype.type(0)
         for j in range(n_classes):
-            inner += A[i, j] * D[i, j]
+            inner = multiply_add(A[i, j], D[i, j], inner)
         for j in range(n_classes):
             d = A[i, j] * (D[i, j] - inner)
             D[i, j] = d

@@ -25,13 +25,13 @@ from fastdnn.kernels.workspace import (
     D_START,
     block_table,
     csr_arrays,
-    is_rectified,
     layer_input,
     layer_rows,
     layer_transposed,
     layer_weights,
     ordered_rows,
     partial_sums,
+    product_flags,
     product_scratch,
     shard_gradient,
     work_matrix,
@@ -129,8 +129,8 @@ def step_block(s, real, position, task, n_rows, n_shards, t, scale, are_masked, 
             if l == 0 and are_masked and has_panels(real, n_in):
                 masked_gradient(s, real, A, first, dW, claimed, worker)
             else:
-                has_zeros = is_rectified(s, l - 1), is_rectified(s, l)
-                linear_gradient(A, first, D, dW, product_memory, claimed, has_zeros)
+                flags = product_flags(s, l - 1, l)
+                linear_gradient(A, first, D, dW, product_memory, claimed, flags)
     squares = _step(s, real, task, gradient, t, scale, scale * s.alpha, worker)
     partial_sums(s)[task, BLOCK_SQUARES] = squares
     if l > 0 and s.transposed_size == 0:

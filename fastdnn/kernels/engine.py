@@ -86,7 +86,7 @@ def _run(s, real, worker):
         n_shards = (n_rows + s.shard_rows - 1) // s.shard_rows
         # The last batch may be shorter; its shards are about as long as each other, too.
         even_rows = (n_rows + n_shards - 1) // n_shards
-        shard_rows = (even_rows + s.tile_rows - 1) // s.tile_rows * s.tile_rows
+        shard_rows = (even_rows + s.unit_rows - 1) // s.unit_rows * s.unit_rows
         t += 1
         if exchanges(s) and position > first:
             take_weights(s, real, worker)

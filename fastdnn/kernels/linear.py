@@ -1,8 +1,8 @@
 """The three products of a dense layer; a single row or column does without matrix tiles.
 
 `scratch` has room for copies of large operands, see `fastdnn.kernels.matmul`, or is empty.
-`has_zeros` says that a left operand is made by ReLU, so that it may be faster to leave its
-zeros out, see `fastdnn.kernels.nonzeros`.
+`flags` are those of `fastdnn.kernels.switches`: zeros that ReLU has made may be left out, see
+`fastdnn.kernels.nonzeros`.
 
 For a single column, the output of a binary or a one-target network, and for a single row to
 predict, plain loops are faster than tiles of many rows that are a vector wide.
@@ -10,12 +10,15 @@ predict, plain loops are faster than tiles of many rows that are a vector wide.
 
 import numpy as np
 
-from fastdnn._jit import BOUNDS_CHECKED, JIT_ENABLED, kernel, loop_kernel, strict_kernel
+from fastdnn._jit import BOUNDS_CHECKED, JIT_ENABLED, kernel, loop_kernel
 from fastdnn.kernels import matmul, nonzeros
+from fastdnn.kernels.arithmetic import multiply_add
 from fastdnn.kernels.matmul import multiply
 from fastdnn.kernels.nonzeros import multiply_nonzeros, skipping_pays
 from fastdnn.kernels.pair_tiles import has_pair_tiles
 from fastdnn.kernels.processor import lanes_here, tile_rows_here
+from fastdnn.kernels.sums import sum_of_products
+from fastdnn.kernels.switches import NO_TRANSPOSED, ZEROS_ON_LEFT, ZEROS_ON_RIGHT
 from fastdnn.kernels.transpose import TILE, transpose_rows
 from fastdnn.kernels.views import address, matrix_at, vector
 
@@ -24,37 +27,34 @@ SCRATCH_BYTES = max(matmul.SCRATCH_BYTES, nonzeros.SCRATCH_BYTES)
 
 
 @kernel
-def linear_forward(A, W, b, Z, floor, scratch, has_zeros):
+def linear_forward(A, W, b, Z, floor, scratch, flags):
     """Write ``A @ W + b`` into `Z`, or `floor` where that is lower."""
     if Z.shape[1] == 1:
         _matrix_times_column(A, W, b, Z, floor)
     elif A.shape[0] == 1:
         _row_times_matrix(A, W, b, Z, floor)
     else:
-        _matrix_product(A, W, b, Z, floor, scratch, has_zeros)
+        _matrix_product(A, W, b, Z, floor, scratch, flags)
 
 
 @kernel
-def linear_delta(D, W, W_transposed, D_prev, scratch, has_zeros):
+def linear_delta(D, W, W_transposed, D_prev, scratch, flags):
     """Write ``D @ W.T`` into `D_prev`."""
     if D.shape[1] == 1:
         _column_times_row(D, W, D_prev)
     else:
         no_floor = D.dtype.type(-np.inf)
         nothing = vector(D, 0, 0)
-        _matrix_product(D, W_transposed, nothing, D_prev, no_floor, scratch, has_zeros)
+        _matrix_product(D, W_transposed, nothing, D_prev, no_floor, scratch, flags)
 
 
 @kernel
-def linear_gradient(A, first, D, dW, scratch, claimed, has_zeros):
-    """Write rows `first`... of ``A.T @ D`` into `dW`; `claimed` as in `matmul.multiply`.
-
-    `has_zeros` says so of `A` and of `D`.
-    """
+def linear_gradient(A, first, D, dW, scratch, claimed, flags):
+    """Write rows `first`... of ``A.T @ D`` into `dW`; `claimed` as in `matmul.multiply`."""
     if D.shape[1] == 1:
         _transpose_times_column(A, first, D, dW)
     else:
-        _transpose_product(A, first, D, dW, scratch, claimed, has_zeros)
+        _transpose_product(A, first, D, dW, scratch, claimed, flags)
 
 
 @kernel
@@ -74,7 +74,7 @@ def _room(scratch, n_bytes):  # needs jit
     return address(scratch, 0) if scratch.size * scratch.itemsize >= n_bytes else 0
 
 
-def _matrix_product(A, W, b, Z, floor, scratch, has_zeros):  # needs jit
+def _matrix_product(A, W, b, Z, floor, scratch, flags):  # needs jit
     """Write ``max(A @ W + b, floor)`` into `Z`; an empty `b` counts as zeros."""
     n_rows, n_in = A.shape
     n_out = W.shape[1]
@@ -85,24 +85,25 @@ def _matrix_product(A, W, b, Z, floor, scratch, has_zeros):  # needs jit
     left, right, out = address(A, 0), address(W, 0), address(Z, 0)
     bias = address(b, 0) if b.size > 0 else 0
     memory = _room(scratch, SCRATCH_BYTES)
-    if has_zeros and memory != 0 and skipping_pays(floor, left, 1, n_rows, n_out, n_in, False):
+    may_skip = flags & ZEROS_ON_LEFT and memory != 0
+    if may_skip and skipping_pays(floor, left, 1, n_rows, n_out, n_in, False):
         multiply_nonzeros(
             floor, left, left, n_in, 1, right, n_out, bias, out, n_rows, n_out, n_in, memory,
             0, 0,
         )  # fmt: skip
     else:
-        multiply(floor, left, n_in, 1, right, bias, out, n_rows, n_out, n_in, memory, 0)
+        multiply(floor, left, n_in, 1, right, bias, out, n_rows, n_out, n_in, memory, 0, flags)
 
 
 @np.errstate(invalid="ignore", over="ignore")  # as silent as compiled code
-def _matrix_product_by_numpy(A, W, b, Z, floor, scratch, has_zeros):
+def _matrix_product_by_numpy(A, W, b, Z, floor, scratch, flags):
     Z[:] = A @ W
     if b.size > 0:
         Z += b
     Z[floor >= Z] = floor  # not where Z is NaN
 
 
-def _transpose_product(A, first, D, dW, scratch, claimed, has_zeros):  # needs jit
+def _transpose_product(A, first, D, dW, scratch, claimed, flags):  # needs jit
     """Write rows `first`... of ``A.T @ D`` into `dW`."""
     n_rows, n_in = A.shape
     n_of_dW, n_out = dW.shape
@@ -111,8 +112,7 @@ def _transpose_product(A, first, D, dW, scratch, claimed, has_zeros):  # needs j
     real = D.dtype.type(-np.inf)
     left, right, out = address(A, first), address(D, 0), address(dW, 0)
     memory = _room(scratch, SCRATCH_BYTES)
-    zeros_in_A, zeros_in_D = has_zeros
-    may_skip = memory != 0 and zeros_in_A
+    may_skip = memory != 0 and flags & ZEROS_ON_LEFT
     if may_skip and skipping_pays(real, left, n_in, n_of_dW, n_out, n_rows, False):
         multiply_nonzeros(
             real, left, left, 1, n_in, right, n_out, 0, out,
@@ -120,7 +120,7 @@ def _transpose_product(A, first, D, dW, scratch, claimed, has_zeros):  # needs j
         )  # fmt: skip
         return
     has_room = _room(scratch, SCRATCH_BYTES + dW.size * dW.itemsize) != 0
-    may_skip = has_room and zeros_in_D
+    may_skip = has_room and flags & ZEROS_ON_RIGHT
     if may_skip and skipping_pays(real, right, n_out, n_out, n_of_dW, n_rows, True):
         # The zeros have to be on the left: the product is that of the transposes.
         turned = memory + SCRATCH_BYTES
@@ -130,12 +130,17 @@ def _transpose_product(A, first, D, dW, scratch, claimed, has_zeros):  # needs j
         )  # fmt: skip
         transpose_rows(matrix_at(real, turned, 0, n_out, n_of_dW), 0, n_out, dW)
         return
-    if has_room and n_of_dW == n_in and _is_less_work_transposed(real, n_in, n_out):
+    may_turn = has_room and n_of_dW == n_in and flags & NO_TRANSPOSED == 0
+    if may_turn and _is_less_work_transposed(real, n_in, n_out, flags):
         turned = memory + SCRATCH_BYTES
-        multiply(real, right, 1, n_out, left, 0, turned, n_out, n_in, n_rows, memory, claimed)
+        multiply(
+            real, right, 1, n_out, left, 0, turned, n_out, n_in, n_rows, memory, claimed, flags
+        )
         transpose_rows(matrix_at(real, turned, 0, n_out, n_in), 0, n_out, dW)
         return
-    multiply(real, left, 1, n_in, right, 0, out, n_of_dW, n_out, n_rows, memory, claimed)
+    multiply(
+        real, left, 1, n_in, right, 0, out, n_of_dW, n_out, n_rows, memory, claimed, flags
+    )
 
 
 def _rectified_product(X, A, D, dW, db, scratch):  # needs jit
@@ -165,13 +170,13 @@ def _rectified_product_by_numpy(X, A, D, dW, db, scratch):
     return False  # NumPy skips no zeros
 
 
-def _is_less_work_transposed(real, n_in, n_out):  # needs jit
+def _is_less_work_transposed(real, n_in, n_out, flags):  # needs jit
     """Whether the transpose of a gradient, made instead, has fewer vectors to make.
 
     Twelve columns of float32 take two vectors of eight as long as sixteen do. Nine and ten
     have tiles of their own, see `fastdnn.kernels.pair_tiles`.
     """
-    if has_pair_tiles(real, n_out):
+    if has_pair_tiles(real, n_out, flags):
         return False
     lanes, tile = lanes_here(real), tile_rows_here()
     columns, rows = (n_out + lanes - 1) // lanes, (n_out + tile - 1) // tile * tile
@@ -180,7 +185,7 @@ def _is_less_work_transposed(real, n_in, n_out):  # needs jit
 
 
 @np.errstate(invalid="ignore", over="ignore")
-def _transpose_product_by_numpy(A, first, D, dW, scratch, claimed, has_zeros):
+def _transpose_product_by_numpy(A, first, D, dW, scratch, claimed, flags):
     dW[:] = A[:, first : first + dW.shape[0]].T @ D
 
 
@@ -195,14 +200,13 @@ else:
 
 @loop_kernel
 def _matrix_times_column(A, W, b, Z, floor):
+    n_in = A.shape[1]
     for i in range(A.shape[0]):
-        total = b[0]
-        for k in range(A.shape[1]):
-            total += A[i, k] * W[k, 0]
+        total = sum_of_products(vector(A, i * n_in, n_in), vector(W, 0, n_in)) + b[0]
         Z[i, 0] = max(total, floor)  # NaN stays
 
 
-@strict_kernel
+@kernel
 def _row_times_matrix(A, W, b, Z, floor):
     # The sums of the tiles, in the same order: a row alone gives the same bits. But W,
     # which a single row reads only once, is read as it lies.
@@ -213,13 +217,13 @@ def _row_times_matrix(A, W, b, Z, floor):
     for k in range(0, whole, 4):
         a0, a1, a2, a3 = A[0, k], A[0, k + 1], A[0, k + 2], A[0, k + 3]
         for j in range(n_out):
-            z = Z[0, j] + a0 * W[k, j]
-            z = z + a1 * W[k + 1, j]
-            z = z + a2 * W[k + 2, j]
-            Z[0, j] = z + a3 * W[k + 3, j]
+            z = multiply_add(a0, W[k, j], Z[0, j])
+            z = multiply_add(a1, W[k + 1, j], z)
+            z = multiply_add(a2, W[k + 2, j], z)
+            Z[0, j] = multiply_add(a3, W[k + 3, j], z)
     for k in range(whole, n_in):
         for j in range(n_out):
-            Z[0, j] += A[0, k] * W[k, j]
+            Z[0, j] = multiply_add(A[0, k], W[k, j], Z[0, j])
     for j in range(n_out):
         Z[0, j] = max(Z[0, j], floor)
 
@@ -244,11 +248,14 @@ def _transpose_times_column(A, first, D, dW):
         a0, a1 = _row_from(A, i, first, n_in), _row_from(A, i + 1, first, n_in)
         a2, a3 = _row_from(A, i + 2, first, n_in), _row_from(A, i + 3, first, n_in)
         for k in range(n_in):
-            dW[k, 0] += d0 * a0[k] + d1 * a1[k] + (d2 * a2[k] + d3 * a3[k])
+            total = multiply_add(d0, a0[k], dW[k, 0])
+            total = multiply_add(d1, a1[k], total)
+            total = multiply_add(d2, a2[k], total)
+            dW[k, 0] = multiply_add(d3, a3[k], total)
     for i in range(whole, n_rows):
         row = _row_from(A, i, first, n_in)
         for k in range(n_in):
-            dW[k, 0] += D[i, 0] * row[k]
+            dW[k, 0] = multiply_add(D[i, 0], row[k], dW[k, 0])
 
 
 @kernel

@@ -31,6 +31,7 @@ from fastdnn.kernels.processor import (
     rows_of_one_vector_here,
     tile_rows_here,
 )
+from fastdnn.kernels.switches import NO_COPIES
 from fastdnn.kernels.tiles import (
     one_vector,
     part_of_vector,
@@ -88,7 +89,7 @@ def _copies_panels(real, row_bytes, n_steps, is_transposed):  # needs jit
 
 @kernel
 def multiply(
-    floor, a, a_row, a_step, b, bias, c, n_rows, n_columns, n_inner, scratch, claimed
+    floor, a, a_row, a_step, b, bias, c, n_rows, n_columns, n_inner, scratch, claimed, flags
 ):  # needs jit
     """Write ``max(a @ b + bias, floor)`` to address `c`, row after row.
 
@@ -97,10 +98,11 @@ def multiply(
     apart; the right one lies row after row. `scratch` is the address of `SCRATCH_BYTES`, or
     0 for none. `claimed` is that of a matrix as large as `c` which this core is going to
     write and others have read, or 0 for none: its cache lines are asked for tile by tile, so
-    that the product does not wait for them, and the writes then do not either.
+    that the product does not wait for them, and the writes then do not either. `flags` are
+    those of `fastdnn.kernels.switches`.
     """
     itemsize, tile_rows = itemsize_of(floor), tile_rows_here()
-    may_copy = scratch != 0 and n_rows >= _ROWS_THAT_PAY
+    may_copy = scratch != 0 and n_rows >= _ROWS_THAT_PAY and flags & NO_COPIES == 0
     is_conflicting = a_row == 1 and a_step * itemsize % _BYTES_OF_SET == 0
     has_many_steps = a_row == 1 and n_inner > _STEPS_OF_LINES
     copies_left = (
@@ -139,13 +141,24 @@ def multiply(
             lowest = floor if k + steps == n_inner else type(floor)(-np.inf)
             right = b + k * n_columns * itemsize
             _multiply_block(
-                lowest, left, layout, right, start, out, rows, n_columns, steps, panel, now
+                lowest,
+                left,
+                layout,
+                right,
+                start,
+                out,
+                rows,
+                n_columns,
+                steps,
+                panel,
+                now,
+                flags,
             )
 
 
 @kernel
 def _multiply_block(
-    floor, a, layout, b, start, c, n_rows, n_columns, n_steps, panel, claimed
+    floor, a, layout, b, start, c, n_rows, n_columns, n_steps, panel, claimed, flags
 ):  # needs jit
     """Write ``max(start + a @ b, floor)`` to address `c`, for an inner dimension of one block.
 
@@ -156,7 +169,7 @@ def _multiply_block(
     itemsize, lanes = itemsize_of(floor), lanes_here(floor)
     a_row, a_step, a_tile = layout
     start_address, start_row = start
-    if has_pair_tiles(floor, n_columns):
+    if has_pair_tiles(floor, n_columns, flags):
         # For so few columns nothing is copied.
         eight_and_a_pair(
             floor, a, a_row, a_step, rows_of_pair_tile_here(floor) * a_row, b, n_columns,

@@ -10,6 +10,7 @@ from numba.core import types
 
 from fastdnn._jit import JIT_ENABLED, emitted, kernel
 from fastdnn.kernels.processor import rows_of_tile, vector_bytes
+from fastdnn.kernels.switches import NO_PAIR_TILES
 from fastdnn.kernels.tiles import TileCodegen
 
 _INDEX = ir.IntType(64)
@@ -145,9 +146,10 @@ class _PairTileCodegen(TileCodegen):  # needs jit
 
 
 @kernel
-def has_pair_tiles(real, n_columns):  # needs jit
-    """Whether there are such tiles for so many columns."""
-    return rows_of_pair_tile_here(real) > 0 and _EIGHT < n_columns <= _EIGHT + PAIR
+def has_pair_tiles(real, n_columns, flags):  # needs jit
+    """Whether there are such tiles for so many columns; `flags` may turn them off."""
+    fits = _EIGHT < n_columns <= _EIGHT + PAIR and flags & NO_PAIR_TILES == 0
+    return fits and rows_of_pair_tile_here(real) > 0
 
 
 if JIT_ENABLED:  # needs jit

@@ -24,6 +24,14 @@ _SPLITTING_PROCESSORS = ("znver1", "znver4")
 _INDEX = ir.IntType(64)
 
 
+def fuses_multiply_add() -> bool:
+    """Whether this processor adds a product to a number in one instruction, rounding once."""
+    if not JIT_ENABLED:
+        return False
+    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
+    return "+fma," in f"{features}," or triple.startswith(("aarch64", "arm64"))
+
+
 def vector_bytes(context):  # needs jit
     _, _, features = context.codegen().magic_tuple()
     if "+avx512f" in features:

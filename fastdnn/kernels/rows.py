@@ -53,17 +53,6 @@ class _Row:  # needs jit
         """Return the last vector."""
         return self._load(self._last)
 
-    def new_in_last(self):
-        """Return the last vector with zeros where it overlaps the one before."""
-        builder, n_lanes = self._builder, self._n_lanes
-        # As many as there are beyond whole vectors, or all.
-        beyond = builder.and_(builder.sub(self._size, _INDEX(1)), _INDEX(n_lanes - 1))
-        first_new = builder.sub(_INDEX(n_lanes - 1), beyond)
-        first_new = self.spread(builder.trunc(first_new, _LANE))
-        lanes = ir.Constant(first_new.type, list(range(n_lanes)))
-        is_new = builder.icmp_signed(">=", lanes, first_new)
-        return builder.select(is_new, self.last(), ir.Constant(self._vector, None))
-
     def fold(self, last, operation: Callable):
         """Combine `last` with all vectors before it, then the lanes of the result."""
         builder, n_lanes = self._builder, self._n_lanes
@@ -111,17 +100,6 @@ def _subtract_largest(n_lanes):  # needs jit
     return definition
 
 
-def _sum(n_lanes):  # needs jit
-    def definition(typingctx, real, start, size):
-        def codegen(context, builder, signature, args):
-            row = _Row(context, builder, signature, args, n_lanes)
-            return row.fold(row.new_in_last(), builder.fadd)
-
-        return real(real, types.intp, types.intp), codegen
-
-    return definition
-
-
 def _multiply(n_lanes):  # needs jit
     def definition(typingctx, factor, start, size):
         def codegen(context, builder, signature, args):
@@ -138,7 +116,6 @@ def _multiply(n_lanes):  # needs jit
 if JIT_ENABLED:  # needs jit
     _subtract_largest_of_8 = emitted(_subtract_largest(8))
     _subtract_largest_of_4 = emitted(_subtract_largest(4))
-    _sum_of_8, _sum_of_4 = emitted(_sum(8)), emitted(_sum(4))
     _multiply_8, _multiply_4 = emitted(_multiply(8)), emitted(_multiply(4))
 
 
@@ -156,19 +133,6 @@ def subtract_largest(row):
             largest = max(largest, row[j])
         for j in range(row.size):
             row[j] -= largest
-
-
-@kernel
-def sum_of(row):
-    """Return the sum of the elements."""
-    total = row.dtype.type(0)
-    if JIT_ENABLED and row.size >= 8:
-        return _sum_of_8(total, address(row, 0), row.size)
-    if JIT_ENABLED and row.size >= 4:
-        return _sum_of_4(total, address(row, 0), row.size)
-    for j in range(row.size):
-        total += row[j]
-    return total
 
 
 @kernel

@@ -70,9 +70,10 @@ SETTINGS = np.dtype(
             ("n_workers", np.int64),
             ("shard_rows", np.int64),  # at most
             ("shard_gap", np.int64),  # rows left free between those of two shards
-            ("tile_rows", np.int64),  # shards have whole tiles of the matrix product
+            ("unit_rows", np.int64),  # shards of a batch are whole multiples of it
             ("shards_together", np.int64),  # neighbours that are one task
             ("gradient_by_shard", np.int64),  # whether shards make weight gradients
+            ("switched_off", np.int64),  # optimisations: fastdnn.kernels.switches
             # Sizes.
             ("n_features", np.int64),
             ("n_targets", np.int64),

@@ -17,6 +17,8 @@ from fastdnn.kernels.linear import (
 )
 from fastdnn.kernels.losses import canonical_loss, output_loss
 from fastdnn.kernels.sparse import csr_forward
+from fastdnn.kernels.sums import sum_of
+from fastdnn.kernels.switches import ZEROS_ON_RIGHT
 from fastdnn.kernels.views import matrix_at, vector, vector_at
 from fastdnn.kernels.workspace import (
     A_START,
@@ -37,6 +39,7 @@ from fastdnn.kernels.workspace import (
     layer_weights,
     ordered_rows,
     partial_sums,
+    product_flags,
     product_scratch,
     shard_gradient,
     target_rows,
@@ -114,7 +117,7 @@ def forward(s, real, position, first, n_rows, n_activated, worker):
             if is_rectified(s, l) and not is_activated:
                 floor, is_activated = type(real)(0), True
             W, b = layer_weights(s, real, l, worker), layer_bias(s, real, l, worker)
-            linear_forward(A, W, b, Z, floor, scratch, is_rectified(s, l - 1))
+            linear_forward(A, W, b, Z, floor, scratch, product_flags(s, l - 1, -1))
         A = layer_rows(s, real, l, A_START, first, n_rows)
         if not is_activated:
             activation_forward(activation, Z, A)
@@ -126,8 +129,8 @@ def _make_weight_gradient(s, real, position, shard, l, first, D, worker):
     if s.gradient_by_shard:
         A = layer_input(s, real, position, l, first, D.shape[0])
         dW = weight_gradient(s, real, l, shard)
-        has_zeros = is_rectified(s, l - 1), is_rectified(s, l)
-        linear_gradient(A, 0, D, dW, product_scratch(s, real, worker), 0, has_zeros)
+        flags = product_flags(s, l - 1, l)
+        linear_gradient(A, 0, D, dW, product_scratch(s, real, worker), 0, flags)
 
 
 @kernel
@@ -146,13 +149,16 @@ def _output_delta(s, real, position, shard, first, n_rows, worker):
     Z = layer_rows(s, real, last, Z_START, first, n_rows)
     D = layer_rows(s, real, last, D_START, first, n_rows)
     db = bias_gradient(s, real, last, shard)
+    losses = vector(product_scratch(s, real, worker), 0, n_rows)
     if s.canonical:
-        loss = canonical_loss(s.loss, Z, Y, weight, s.loss_cap, D, db)
+        canonical_loss(s.loss, Z, Y, weight, s.loss_cap, D, db, losses)
     else:
         A = layer_rows(s, real, last, A_START, first, n_rows)
         activation_forward(activation, Z, A)
-        loss = output_loss(s.loss, A, Y, weight, D)
+        output_loss(s.loss, A, Y, weight, D, losses)
         activation_backward(activation, Z, A, D, db)
+    partial = partial_sums(s)
+    partial[shard, SHARD_LOSS] = sum_of(losses)
     _make_weight_gradient(s, real, position, shard, last, first, D, worker)
 
     weight_sum = float(n_rows)
@@ -160,8 +166,6 @@ def _output_delta(s, real, position, shard, first, n_rows, worker):
         weight_sum = 0.0
         for i in range(n_rows):
             weight_sum += weight[i]
-    partial = partial_sums(s)
-    partial[shard, SHARD_LOSS] = loss
     partial[shard, SHARD_WEIGHT] = weight_sum
 
 
@@ -174,7 +178,7 @@ def _hidden_delta(s, real, position, shard, l, first, n_rows, worker):
     D = layer_rows(s, real, l, D_START, first, n_rows)
     A = layer_rows(s, real, l, A_START, first, n_rows)
     db = bias_gradient(s, real, l, shard)
-    if l == 0 and s.gradient_by_shard and is_rectified(s, 0):
+    if l == 0 and s.gradient_by_shard and product_flags(s, -1, 0) & ZEROS_ON_RIGHT:
         # Nothing else reads this delta. If many are zero, they are left out, not written.
         X = layer_input(s, real, position, 0, first, n_rows)
         dW = weight_gradient(s, real, 0, shard)
@@ -208,7 +212,7 @@ def train_shards(s, real, position, shards, shard_rows, n_rows, worker):
         W = layer_weights(s, real, l + 1, worker)
         W_transposed = layer_transposed(s, real, l + 1, worker)
         scratch = product_scratch(s, real, worker)
-        linear_delta(D, W, W_transposed, D_prev, scratch, is_rectified(s, l + 1))
+        linear_delta(D, W, W_transposed, D_prev, scratch, product_flags(s, l + 1, -1))
         for shard in range(first_shard, last_shard):
             start = shard * shard_rows
             rows = min(shard_rows, n_rows - start)

@@ -1,6 +1,7 @@
 """The first layer on a sparse matrix in CSR form: never densified, forward or backward."""
 
 from fastdnn._jit import loop_kernel
+from fastdnn.kernels.arithmetic import multiply_add
 
 
 @loop_kernel
@@ -13,7 +14,7 @@ def csr_forward(values, indices, indptr, rows, first, W, b, Z):
         for entry in range(indptr[row], indptr[row + 1]):
             value, k = values[entry], indices[entry]
             for j in range(Z.shape[1]):
-                Z[i, j] += value * W[k, j]
+                Z[i, j] = multiply_add(value, W[k, j], Z[i, j])
 
 
 @loop_kernel
@@ -30,4 +31,4 @@ def csr_weight_gradient(values, indices, indptr, rows, first_row, D, first, dW):
             if 0 <= k < n_in:
                 value = values[entry]
                 for j in range(dW.shape[1]):
-                    dW[k, j] += value * D[i, j]
+                    dW[k, j] = multiply_add(value, D[i, j], dW[k, j])

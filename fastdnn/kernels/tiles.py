@@ -14,6 +14,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 
 from fastdnn._jit import JIT_ENABLED, emitted
+from fastdnn.kernels.arithmetic import emit_multiply_add
 from fastdnn.kernels.lines import LINE_BYTES, emit_claim, emit_prefetch_to_write
 from fastdnn.kernels.processor import rows_of_tile, splits_vectors, vector_bytes
 
@@ -191,10 +192,8 @@ class TileCodegen:  # needs jit
 
     def _add_products(self, sums, left, right):
         """Return `sums` with the products of one vector and each of others added to them."""
-        function_type = ir.FunctionType(self._vector, [self._vector] * 3)
-        multiply_add = self._function("fmuladd", function_type)
         pairs = zip(right, sums, strict=True)
-        return [self._builder.call(multiply_add, [left, x, y]) for x, y in pairs]
+        return [emit_multiply_add(self._builder, left, x, y) for x, y in pairs]
 
     def _load_rows(self, addresses, offsets):
         return [self._load_row(address, offsets) for address in addresses]

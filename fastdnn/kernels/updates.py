@@ -2,10 +2,11 @@
 
 An optimiser is a row of `OPTIMIZERS`: how many numbers it remembers for each parameter, a
 function that turns the settings into the constants of this step, and the step itself. The
-pass around it completes the gradient, scales it, adds the L2 term, steps, and sums the
-squares of the new weights, which the loss of the next batch needs: one read and one write of
-theta. The gradient comes as two parts, because their sum is free here: an Adam step waits
-for its root and its quotient.
+pass around it completes the gradient, scales it, adds the L2 term and steps: one read and one
+write of theta. The gradient comes as two parts, because their sum is free here: an Adam step
+waits for its root and its quotient. The squares of the new weights, which the loss of the next
+batch needs, are summed afterwards, while they are in cache: in the loop that steps, the order
+of that sum would be the compiler's.
 """
 
 import math
@@ -13,6 +14,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from fastdnn._jit import kernel, loop_kernel, select
+from fastdnn.kernels.arithmetic import integer_power, multiply_add
+from fastdnn.kernels.sums import sum_of_squares
 from fastdnn.kernels.views import vector
 
 # Constants come as a 6-tuple in theta's dtype, so that they live in registers.
@@ -25,25 +28,26 @@ def sgd_constants(s, t):
 
 @kernel
 def sgd_step(w, g, c):
-    return w - c[0] * g
+    return multiply_add(-c[0], g, w)
 
 
 @kernel
 def momentum_step(w, g, v, c):
-    v = c[1] * v - c[0] * g
+    v = multiply_add(c[1], v, -(c[0] * g))
     return w + v, v
 
 
 @kernel
 def nesterov_step(w, g, v, c):
-    v = c[1] * v - c[0] * g
-    return w + (c[1] * v - c[0] * g), v
+    step = c[0] * g
+    v = multiply_add(c[1], v, -step)
+    return w + multiply_add(c[1], v, -step), v
 
 
 @kernel
 def adam_constants(s, t):
-    t = float(t)  # as in Python; a power of integers is another function, to be compiled
-    correction = math.sqrt(1.0 - s.beta_2**t) / (1.0 - s.beta_1**t)
+    beta_1_to_t, beta_2_to_t = integer_power(s.beta_1, t), integer_power(s.beta_2, t)
+    correction = math.sqrt(1.0 - beta_2_to_t) / (1.0 - beta_1_to_t)
     # 1 - beta is taken in float64: the float32 next to 0.999 is off by 1e-5 of it.
     rate = s.learning_rate * correction
     return rate, s.beta_1, 1.0 - s.beta_1, s.beta_2, 1.0 - s.beta_2, s.epsilon
@@ -51,8 +55,8 @@ def adam_constants(s, t):
 
 @kernel
 def adam_step(w, g, m, v, c):
-    m = c[1] * m + c[2] * g
-    v = c[3] * v + c[4] * (g * g)
+    m = multiply_add(c[1], m, c[2] * g)
+    v = multiply_add(c[3], v, c[4] * (g * g))
     return w - c[0] * m / (type(w)(math.sqrt(v)) + c[5]), m, v
 
 
@@ -66,10 +70,10 @@ def _fused_pass(n_slots: int, constants: Callable, step: Callable) -> Any:
         w = vector(theta, start, grad.size)
         first = vector(state, start, grad.size if n_slots > 0 else 0)
         second = vector(state, theta.size + start, grad.size if n_slots > 1 else 0)
-        squares = real(0)
         has_rest = rest.size > 0  # LLVM makes two loops of the one below
         for i in range(grad.size):
-            g = (grad[i] + rest[i] if has_rest else grad[i]) * scale + w[i] * decay
+            g = grad[i] + rest[i] if has_rest else grad[i]
+            g = multiply_add(g, scale, w[i] * decay)
             if n_slots == 0:
                 new = step(w[i], g, c)
             elif n_slots == 1:
@@ -77,8 +81,7 @@ def _fused_pass(n_slots: int, constants: Callable, step: Callable) -> Any:
             else:
                 new, first[i], second[i] = step(w[i], g, first[i], second[i], c)
             w[i] = new
-            squares += new * new
-        return float(squares)
+        return sum_of_squares(w) if decay > 0 else 0.0
 
     return loop_kernel(update)
 
@@ -90,12 +93,11 @@ def store_gradient(s, t, theta, state, start, grad, rest, scale, decay):
     scale, decay = real(scale), real(decay)
     w = vector(theta, start, grad.size)
     total = vector(state, start, grad.size)
-    squares = real(0)
     has_rest = rest.size > 0
     for i in range(grad.size):
-        total[i] += (grad[i] + rest[i] if has_rest else grad[i]) * scale + w[i] * decay
-        squares += w[i] * w[i]
-    return float(squares)
+        g = grad[i] + rest[i] if has_rest else grad[i]
+        total[i] += multiply_add(g, scale, w[i] * decay)
+    return sum_of_squares(w) if decay > 0 else 0.0
 
 
 class Optimizer(NamedTuple):
@@ -106,7 +108,7 @@ class Optimizer(NamedTuple):
     update: Any
     """Kernel ``(s, t, theta, state, start, grad, rest, scale, decay)``: steps theta[start:...]
     by ``(grad + rest) * scale + theta * decay``, where an empty `rest` counts as zeros, and
-    returns the sum of squares of the result."""
+    returns the sum of squares of the result, or 0 without decay: nobody needs it then."""
 
 
 def _optimizer(n_slots: int, constants: Callable, step: Callable) -> Optimizer:

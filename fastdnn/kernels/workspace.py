@@ -7,6 +7,7 @@ import numpy as np
 
 from fastdnn._jit import kernel
 from fastdnn.kernels.activations import ACTIVATION_CODES
+from fastdnn.kernels.switches import NO_ZERO_SKIPPING, ZEROS_ON_LEFT, ZEROS_ON_RIGHT
 from fastdnn.kernels.views import matrix_at, require_within, vector, vector_at
 
 # Columns of the layer table: sizes, positions in theta, positions in the workspace.
@@ -118,6 +119,20 @@ def layer_weights(s, real, l, worker):
 def is_rectified(s, l):
     """Whether layer `l` makes zeros: of its activations, and of its deltas."""
     return l >= 0 and layer_table(s)[l, ACTIVATION] == _RELU
+
+
+@kernel
+def product_flags(s, left, right):
+    """Return what a product is told, whose operands are outputs or deltas of two layers.
+
+    A layer of -1 is none: the input, or an operand that is not looked at.
+    """
+    flags = s.switched_off
+    if flags & NO_ZERO_SKIPPING == 0:
+        flags += (
+            is_rectified(s, left) * ZEROS_ON_LEFT + is_rectified(s, right) * ZEROS_ON_RIGHT
+        )
+    return flags
 
 
 @kernel

@@ -7,22 +7,13 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 import pytest
-from numba.core.registry import cpu_target
 from scipy import special
 
 from fastdnn._jit import JIT_ENABLED
 from fastdnn.kernels import elementary
+from fastdnn.kernels.processor import fuses_multiply_add
 
-
-def fuses_multiply_and_add():
-    """Whether the processor has the instruction, which rounds once instead of twice."""
-    if not JIT_ENABLED:
-        return False
-    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
-    return "+fma" in features or triple.startswith(("aarch64", "arm64"))
-
-
-FUSED = fuses_multiply_and_add()
+FUSED = fuses_multiply_add()
 N_POINTS = 500_000 if JIT_ENABLED else 10_000
 
 

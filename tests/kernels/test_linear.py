@@ -26,13 +26,12 @@ def delta(D, W, W_transposed, D_prev, scratch):
 
 @numba.njit
 def gradient(A, first, D, dW, scratch):
-    linear_gradient(A, first, D, dW, scratch, 0, (False, False))
+    linear_gradient(A, first, D, dW, scratch, 0, 0)
 
 
 @numba.njit
 def gradient_and_claim(A, first, D, dW, scratch, claimed):
-    no_zeros = False, False
-    linear_gradient(A, first, D, dW, scratch, address(claimed, 0), no_zeros)
+    linear_gradient(A, first, D, dW, scratch, address(claimed, 0), 0)
 
 
 def scratch_for(dtype):

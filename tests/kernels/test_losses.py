@@ -35,29 +35,35 @@ N_ROWS, N_OUTPUTS = 5, 3
 
 
 @numba.njit
-def compiled_canonical(code, Z, Y, w, cap, D, db):
-    return canonical_loss(code, Z, Y, w, cap, D, db)
+def compiled_canonical(code, Z, Y, w, cap, D, db, losses):
+    canonical_loss(code, Z, Y, w, cap, D, db, losses)
 
 
 @numba.njit
-def compiled_output(code, A, Y, w, D):
-    return output_loss(code, A, Y, w, D)
+def compiled_output(code, A, Y, w, D, losses):
+    output_loss(code, A, Y, w, D, losses)
 
 
 def canonical(pair, Z, b, Y, w, cap=np.inf):
     """Return the loss, dL/dZ, and its column sums."""
     is_canonical, code = loss_code(*pair)
     assert is_canonical
-    D, db = np.full_like(Z, np.nan), np.zeros_like(b)
-    return compiled_canonical(code, Z + b, Y, w, cap, D, db), D, db
+    D, db, losses = (
+        np.full_like(Z, np.nan),
+        np.zeros_like(b),
+        np.full_like(Z, np.nan, shape=len(Z)),
+    )
+    compiled_canonical(code, Z + b, Y, w, cap, D, db, losses)
+    return losses.sum(dtype=np.float64), D, db
 
 
 def of_output(loss, A, Y, w):
     """Return the loss and dL/dA."""
     is_canonical, code = loss_code(loss, "identity")
     assert not is_canonical
-    D = np.full_like(A, np.nan)
-    return compiled_output(code, A.copy(), Y, w, D), D
+    D, losses = np.full_like(A, np.nan), np.full_like(A, np.nan, shape=len(A))
+    compiled_output(code, A.copy(), Y, w, D, losses)
+    return losses.sum(dtype=np.float64), D
 
 
 def no_weights(dtype):

@@ -40,13 +40,13 @@ def delta(D, W, W_transposed, D_prev, scratch, has_zeros):
 
 @numba.njit
 def gradient(A, first, D, dW, scratch, zeros_in_A, zeros_in_D):
-    linear_gradient(A, first, D, dW, scratch, 0, (zeros_in_A, zeros_in_D))
+    linear_gradient(A, first, D, dW, scratch, 0, zeros_in_A + 2 * zeros_in_D)
 
 
 @numba.njit
 def gradient_and_claim(A, first, D, dW, scratch, claimed, zeros_in_A, zeros_in_D):
-    zeros = zeros_in_A, zeros_in_D
-    linear_gradient(A, first, D, dW, scratch, address(claimed, 0), zeros)
+    flags = zeros_in_A + 2 * zeros_in_D
+    linear_gradient(A, first, D, dW, scratch, address(claimed, 0), flags)
 
 
 @numba.njit

@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import pytest
 
-from fastdnn.kernels.rows import multiply_by, subtract_largest, sum_of
+from fastdnn.kernels.rows import multiply_by, subtract_largest
 
 DTYPES = [np.float32, np.float64]
 SIZES = [1, 2, 3, 4, 5, 7, 8, 9, 10, 15, 16, 17, 24, 31, 100]
@@ -14,11 +14,6 @@ MARGIN = 16
 @numba.njit
 def subtract(row):
     subtract_largest(row)
-
-
-@numba.njit
-def total(row):
-    return sum_of(row)
 
 
 @numba.njit
@@ -52,14 +47,6 @@ def test_the_largest_is_subtracted_wherever_it_is(size, dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("size", SIZES)
-def test_every_element_is_in_the_sum_once(size, dtype):
-    row, _ = row_in_buffer(size, dtype)
-    row[:] = 2.0 ** (np.arange(size) % 20)
-    assert total(row) == row.sum()
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("size", SIZES)
 def test_every_element_is_multiplied_once(size, dtype):
     row, buffer = row_in_buffer(size, dtype)
     expected = row * dtype(3.0)
@@ -75,7 +62,6 @@ def test_nan_and_infinity_reach_the_result(size, dtype):
         for position in range(size):
             row, _ = row_in_buffer(size, dtype)
             row[position] = value
-            assert np.array_equal(total(row), row.sum(), equal_nan=True)
             with np.errstate(invalid="ignore"):
                 subtract(row)
             assert np.isnan(row[position])  # inf - inf as well

@@ -1,0 +1,139 @@
+"""Sums of many terms, in an order that depends on their number only.
+
+Left to LLVM, a sum is cut into as many partial sums as the vectors of the processor suggest,
+or is not cut at all. Here its terms go, one after the other, to a fixed number of partial
+sums: lanes of vectors, which are as long as that whatever the processor has; LLVM makes as
+many of its own vectors of them. The last terms, if they do not fill all lanes, go to the last
+lanes. Then the upper half of the lanes is added to the lower one until one is left. A row of
+fewer terms than the shortest vector has a plain loop.
+"""
+
+from collections.abc import Callable
+
+from llvmlite import ir
+from numba.core import cgutils, types
+
+from fastdnn._jit import JIT_ENABLED, emitted, kernel
+from fastdnn.kernels.arithmetic import emit_multiply_add, multiply_add
+from fastdnn.kernels.tiles import spread
+from fastdnn.kernels.views import address
+
+_INDEX, _LANE = ir.IntType(64), ir.IntType(32)
+
+
+def _ordered_sum(n_lanes: int, n_rows: int, add: Callable):  # needs jit
+    """Define the sum of what ``add(builder, sums, *vectors)`` makes of the rows' elements.
+
+    There are `n_rows` of them, at addresses, of `n_lanes` elements at least.
+    """
+
+    def emit(context, builder, signature, args):
+        _, *starts, size = args
+        itemsize = signature.args[0].bitwidth // 8
+        vector = ir.VectorType(context.get_data_type(signature.args[0]), n_lanes)
+        zeros = ir.Constant(vector, None)
+
+        def load(position):
+            offset = builder.mul(position, _INDEX(itemsize))
+            pointers = [
+                builder.inttoptr(builder.add(start, offset), vector.as_pointer())
+                for start in starts
+            ]
+            return [builder.load(pointer, align=itemsize) for pointer in pointers]
+
+        last = builder.sub(size, _INDEX(n_lanes))
+        sums = cgutils.alloca_once_value(builder, zeros)
+        step = _INDEX(n_lanes)
+        with cgutils.for_range_slice(builder, _INDEX(0), last, step, _INDEX) as (position, _):
+            builder.store(add(builder, builder.load(sums), *load(position)), sums)
+        # The last vector, with zeros where it overlaps the one before.
+        beyond = builder.and_(builder.sub(size, _INDEX(1)), _INDEX(n_lanes - 1))
+        first_new = builder.trunc(builder.sub(_INDEX(n_lanes - 1), beyond), _LANE)
+        lanes = ir.Constant(ir.VectorType(_LANE, n_lanes), list(range(n_lanes)))
+        is_new = builder.icmp_signed(">=", lanes, spread(builder, first_new, n_lanes))
+        values = [builder.select(is_new, value, zeros) for value in load(last)]
+        return _add_lanes(builder, add(builder, builder.load(sums), *values), n_lanes)
+
+    def definition_of_one(typingctx, real, start, size):
+        return real(real, *[types.intp] * 2), emit
+
+    def definition_of_two(typingctx, real, start, other, size):
+        return real(real, *[types.intp] * 3), emit
+
+    return definition_of_one if n_rows == 1 else definition_of_two
+
+
+def _add_lanes(builder, sums, n_lanes):  # needs jit
+    while n_lanes > 1:
+        n_lanes //= 2
+        halves = [
+            ir.Constant(ir.VectorType(_LANE, n_lanes), list(range(first, first + n_lanes)))
+            for first in (0, n_lanes)
+        ]
+        nothing = ir.Constant(sums.type, None)
+        low, high = (builder.shuffle_vector(sums, nothing, half) for half in halves)
+        sums = builder.fadd(low, high)
+    return builder.extract_element(sums, _LANE(0))
+
+
+def _add_elements(builder, sums, x):  # needs jit
+    return builder.fadd(sums, x)
+
+
+def _add_squares(builder, sums, x):  # needs jit
+    return emit_multiply_add(builder, x, x, sums)
+
+
+def _add_products(builder, sums, x, y):  # needs jit
+    return emit_multiply_add(builder, x, y, sums)
+
+
+# The more lanes, the fewer additions wait for each other; the fewer, the shorter a row that
+# has some.
+if JIT_ENABLED:  # needs jit
+    _sum_of_32, _sum_of_8, _sum_of_4 = (
+        emitted(_ordered_sum(n_lanes, 1, _add_elements)) for n_lanes in (32, 8, 4)
+    )
+    _squares_of_32 = emitted(_ordered_sum(32, 1, _add_squares))
+    _products_of_32, _products_of_8 = (
+        emitted(_ordered_sum(n_lanes, 2, _add_products)) for n_lanes in (32, 8)
+    )
+
+
+@kernel
+def sum_of(x):
+    """Return the sum of the elements of a vector."""
+    total = x.dtype.type(0)
+    if JIT_ENABLED and x.size >= 32:
+        return _sum_of_32(total, address(x, 0), x.size)
+    if JIT_ENABLED and x.size >= 8:
+        return _sum_of_8(total, address(x, 0), x.size)
+    if JIT_ENABLED and x.size >= 4:
+        return _sum_of_4(total, address(x, 0), x.size)
+    for i in range(x.size):
+        total += x[i]
+    return total
+
+
+@kernel
+def sum_of_squares(x):
+    """Return the sum of the squares of the elements of a vector."""
+    total = x.dtype.type(0)
+    if JIT_ENABLED and x.size >= 32:
+        return _squares_of_32(total, address(x, 0), x.size)
+    for i in range(x.size):
+        total = multiply_add(x[i], x[i], total)
+    return total
+
+
+@kernel
+def sum_of_products(x, y):
+    """Return the sum of the products of the elements of two vectors of one length."""
+    total = x.dtype.type(0)
+    if JIT_ENABLED and x.size >= 32:
+        return _products_of_32(total, address(x, 0), address(y, 0), x.size)
+    if JIT_ENABLED and x.size >= 8:
+        return _products_of_8(total, address(x, 0), address(y, 0), x.size)
+    for i in range(x.size):
+        total = multiply_add(x[i], y[i], total)
+    return total
