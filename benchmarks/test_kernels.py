@@ -26,7 +26,7 @@ from fastdnn.kernels.losses import sigmoid_log_loss, softmax_log_loss
 from fastdnn.kernels.settings import SETTINGS, settings_at
 from fastdnn.kernels.switches import ZEROS_ON_LEFT, ZEROS_ON_RIGHT
 from fastdnn.kernels.transpose import transpose_rows
-from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS, update
+from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS, step_constants, update
 
 ROWS, COLUMNS = 200, 100
 CALLS = 20
@@ -88,7 +88,8 @@ def class_loss(Z, Y, w, D, db, losses):
 def step(code, settings, theta, state, grad, rest):
     s = settings_at(settings)
     for _ in range(CALLS):
-        update(code, s, 10, theta, state, 0, grad, rest, 0.005, 1e-6)
+        constants = step_constants(code, s, 10)
+        update(code, constants, theta, state, 0, grad, rest, 0.005, 1e-6)
 
 
 def matrices(dtype, *shapes):

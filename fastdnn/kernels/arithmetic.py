@@ -46,14 +46,13 @@ else:
 
 @kernel
 def integer_power(base, exponent):
-    """Return `base`, a float64, to a power of 1 or more.
+    """Return `base`, a float64, to a power of 0 or more.
 
     By squaring: the power function of the C library differs from one system to another.
     """
     power, factor = 1.0, base
-    while exponent > 1:
-        if exponent % 2 == 1:
-            power *= factor
+    while exponent > 0:
+        power *= factor if exponent & 1 else 1.0  # without a branch that nobody can predict
         factor *= factor
-        exponent //= 2
-    return power * factor
+        exponent >>= 1
+    return power

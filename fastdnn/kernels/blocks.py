@@ -93,22 +93,28 @@ def _parts_of_gradient(s, real, task, n_shards, scratch):
 
 
 @kernel
-def _step(s, real, task, gradient, t, scale, decay, worker):
+def _step(s, real, task, gradient, constants, scale, decay, worker):
     """Step one block by both parts of its gradient and tell the other workers.
 
     Returns the sum of the squares of the stepped block.
     """
     start = block_table(s)[task, BLOCK_START]
     theta, state = worker_parameters(s, real, worker), state_of_block(s, real, task)
-    squares = update(s.optimizer, s, t, theta, state, start, *gradient, scale, decay)
+    squares = update(s.optimizer, constants, theta, state, start, *gradient, scale, decay)
     if exchanges(s):
         send_weights(s, real, task, worker)
     return squares
 
 
 @kernel
-def step_block(s, real, position, task, n_rows, n_shards, t, scale, are_masked, worker):
-    """Phase 2 for one block of weights; `are_masked` says that of the first layer's deltas."""
+def step_block(
+    s, real, position, task, n_rows, n_shards, constants, scale, are_masked, worker
+):
+    """Phase 2 for one block of weights.
+
+    `constants` are those of `fastdnn.kernels.updates`; `are_masked` says that of the first
+    layer's deltas.
+    """
     block = block_table(s)[task]
     l, first, n_in = block[BLOCK_LAYER], block[BLOCK_FIRST], block[BLOCK_ROWS]
     size = block[BLOCK_SIZE]
@@ -131,7 +137,7 @@ def step_block(s, real, position, task, n_rows, n_shards, t, scale, are_masked, 
             else:
                 flags = product_flags(s, l - 1, l)
                 linear_gradient(A, first, D, dW, product_memory, claimed, flags)
-    squares = _step(s, real, task, gradient, t, scale, scale * s.alpha, worker)
+    squares = _step(s, real, task, gradient, constants, scale, scale * s.alpha, worker)
     partial_sums(s)[task, BLOCK_SQUARES] = squares
     if l > 0 and s.transposed_size == 0:
         W_transposed = layer_transposed(s, real, l, worker)
@@ -139,8 +145,8 @@ def step_block(s, real, position, task, n_rows, n_shards, t, scale, are_masked, 
 
 
 @kernel
-def step_biases(s, real, n_shards, t, scale, worker):
+def step_biases(s, real, n_shards, constants, scale, worker):
     """Phase 2 for all biases."""
     scratch = s.scratch_start + worker * s.scratch_size
     gradient = _parts_of_gradient(s, real, s.n_blocks, n_shards, scratch)
-    _step(s, real, s.n_blocks, gradient, t, scale, 0.0, worker)
+    _step(s, real, s.n_blocks, gradient, constants, scale, 0.0, worker)

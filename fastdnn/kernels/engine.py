@@ -38,6 +38,7 @@ from fastdnn.kernels.settings import settings_at
 from fastdnn.kernels.shards import forward, train_shards
 from fastdnn.kernels.subnormals import flush_subnormals, restore_mode
 from fastdnn.kernels.transpose import transpose_rows
+from fastdnn.kernels.updates import step_constants
 from fastdnn.kernels.workspace import (
     A_START,
     BLOCK_SQUARES,
@@ -121,14 +122,24 @@ def _run(s, real, worker):
             mask_deltas(s, real, n_rows, worker)
             if not meet(team, worker, n_workers):
                 return
+        constants = step_constants(s.optimizer, s, t)
         task = next_task(team, worker, n_workers, n_blocks + 1)
         while task <= n_blocks:
             if task < n_blocks:
                 step_block(
-                    s, real, start, task, n_rows, n_shards, t, scale, are_masked, worker
+                    s,
+                    real,
+                    start,
+                    task,
+                    n_rows,
+                    n_shards,
+                    constants,
+                    scale,
+                    are_masked,
+                    worker,
                 )
             else:
-                step_biases(s, real, n_shards, t, scale, worker)
+                step_biases(s, real, n_shards, constants, scale, worker)
             task = next_task(team, worker, n_workers, n_blocks + 1)
         if not meet(team, worker, n_workers):
             return

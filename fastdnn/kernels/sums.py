@@ -15,21 +15,23 @@ from numba.core import cgutils, types
 
 from fastdnn._jit import JIT_ENABLED, emitted, kernel
 from fastdnn.kernels.arithmetic import emit_multiply_add, multiply_add
+from fastdnn.kernels.processor import itemsize_of
 from fastdnn.kernels.tiles import spread
 from fastdnn.kernels.views import address
 
 _INDEX, _LANE = ir.IntType(64), ir.IntType(32)
 
 
-def _ordered_sum(n_lanes: int, n_rows: int, add: Callable):  # needs jit
+def _ordered_sum(n_bytes: int, n_rows: int, add: Callable):  # needs jit
     """Define the sum of what ``add(builder, sums, *vectors)`` makes of the rows' elements.
 
-    There are `n_rows` of them, at addresses, of `n_lanes` elements at least.
+    There are `n_rows` of them, at addresses, of `n_bytes` each at least: a vector.
     """
 
     def emit(context, builder, signature, args):
         _, *starts, size = args
         itemsize = signature.args[0].bitwidth // 8
+        n_lanes = n_bytes // itemsize
         vector = ir.VectorType(context.get_data_type(signature.args[0]), n_lanes)
         zeros = ir.Constant(vector, None)
 
@@ -88,15 +90,18 @@ def _add_products(builder, sums, x, y):  # needs jit
     return emit_multiply_add(builder, x, y, sums)
 
 
-# The more lanes, the fewer additions wait for each other; the fewer, the shorter a row that
-# has some.
+# The longer a vector, the fewer additions wait for each other; the shorter, the shorter may a
+# row be.
+_LONGEST, _LONG, _SHORT, _SHORTEST = 256, 128, 32, 16
+
 if JIT_ENABLED:  # needs jit
-    _sum_of_32, _sum_of_8, _sum_of_4 = (
-        emitted(_ordered_sum(n_lanes, 1, _add_elements)) for n_lanes in (32, 8, 4)
+    _long_sum, _short_sum, _shortest_sum = (
+        emitted(_ordered_sum(n_bytes, 1, _add_elements))
+        for n_bytes in (_LONG, _SHORT, _SHORTEST)
     )
-    _squares_of_32 = emitted(_ordered_sum(32, 1, _add_squares))
-    _products_of_32, _products_of_8 = (
-        emitted(_ordered_sum(n_lanes, 2, _add_products)) for n_lanes in (32, 8)
+    _longest_squares = emitted(_ordered_sum(_LONGEST, 1, _add_squares))
+    _long_products, _short_products = (
+        emitted(_ordered_sum(n_bytes, 2, _add_products)) for n_bytes in (_LONG, _SHORT)
     )
 
 
@@ -104,12 +109,14 @@ if JIT_ENABLED:  # needs jit
 def sum_of(x):
     """Return the sum of the elements of a vector."""
     total = x.dtype.type(0)
-    if JIT_ENABLED and x.size >= 32:
-        return _sum_of_32(total, address(x, 0), x.size)
-    if JIT_ENABLED and x.size >= 8:
-        return _sum_of_8(total, address(x, 0), x.size)
-    if JIT_ENABLED and x.size >= 4:
-        return _sum_of_4(total, address(x, 0), x.size)
+    if JIT_ENABLED:
+        n_bytes = x.size * itemsize_of(total)
+        if n_bytes >= _LONG:
+            return _long_sum(total, address(x, 0), x.size)
+        if n_bytes >= _SHORT:
+            return _short_sum(total, address(x, 0), x.size)
+        if n_bytes >= _SHORTEST:
+            return _shortest_sum(total, address(x, 0), x.size)
     for i in range(x.size):
         total += x[i]
     return total
@@ -119,8 +126,8 @@ def sum_of(x):
 def sum_of_squares(x):
     """Return the sum of the squares of the elements of a vector."""
     total = x.dtype.type(0)
-    if JIT_ENABLED and x.size >= 32:
-        return _squares_of_32(total, address(x, 0), x.size)
+    if JIT_ENABLED and x.size * itemsize_of(total) >= _LONGEST:
+        return _longest_squares(total, address(x, 0), x.size)
     for i in range(x.size):
         total = multiply_add(x[i], x[i], total)
     return total
@@ -130,10 +137,12 @@ def sum_of_squares(x):
 def sum_of_products(x, y):
     """Return the sum of the products of the elements of two vectors of one length."""
     total = x.dtype.type(0)
-    if JIT_ENABLED and x.size >= 32:
-        return _products_of_32(total, address(x, 0), address(y, 0), x.size)
-    if JIT_ENABLED and x.size >= 8:
-        return _products_of_8(total, address(x, 0), address(y, 0), x.size)
+    if JIT_ENABLED:
+        n_bytes = x.size * itemsize_of(total)
+        if n_bytes >= _LONG:
+            return _long_products(total, address(x, 0), address(y, 0), x.size)
+        if n_bytes >= _SHORT:
+            return _short_products(total, address(x, 0), address(y, 0), x.size)
     for i in range(x.size):
         total = multiply_add(x[i], y[i], total)
     return total

@@ -18,7 +18,7 @@ from fastdnn.kernels.arithmetic import integer_power, multiply_add
 from fastdnn.kernels.sums import sum_of_squares
 from fastdnn.kernels.views import vector
 
-# Constants come as a 6-tuple in theta's dtype, so that they live in registers.
+# Constants are a 6-tuple, so that they live in registers; a step has them in theta's dtype.
 
 
 @kernel
@@ -60,11 +60,11 @@ def adam_step(w, g, m, v, c):
     return w - c[0] * m / (type(w)(math.sqrt(v)) + c[5]), m, v
 
 
-def _fused_pass(n_slots: int, constants: Callable, step: Callable) -> Any:
+def _fused_pass(n_slots: int, step: Callable) -> Any:
     # `n_slots` is a constant of the closure: numba drops the branches not taken.
-    def update(s, t, theta, state, start, grad, rest, scale, decay):
+    def update(constants, theta, state, start, grad, rest, scale, decay):
         real = theta.dtype.type
-        c0, c1, c2, c3, c4, c5 = constants(s, t)
+        c0, c1, c2, c3, c4, c5 = constants
         c = (real(c0), real(c1), real(c2), real(c3), real(c4), real(c5))
         scale, decay = real(scale), real(decay)
         w = vector(theta, start, grad.size)
@@ -87,7 +87,7 @@ def _fused_pass(n_slots: int, constants: Callable, step: Callable) -> Any:
 
 
 @loop_kernel
-def store_gradient(s, t, theta, state, start, grad, rest, scale, decay):
+def store_gradient(constants, theta, state, start, grad, rest, scale, decay):
     """Add the gradient to the state instead of stepping: for solvers outside the engine."""
     real = theta.dtype.type
     scale, decay = real(scale), real(decay)
@@ -105,19 +105,22 @@ class Optimizer(NamedTuple):
 
     n_slots: int
     """How many vectors as long as theta the optimiser remembers."""
+    constants: Any
+    """Kernel ``(s, t)``: returns the six constants of step `t`, in float64."""
     update: Any
-    """Kernel ``(s, t, theta, state, start, grad, rest, scale, decay)``: steps theta[start:...]
-    by ``(grad + rest) * scale + theta * decay``, where an empty `rest` counts as zeros, and
-    returns the sum of squares of the result, or 0 without decay: nobody needs it then."""
+    """Kernel ``(constants, theta, state, start, grad, rest, scale, decay)``: steps
+    theta[start:...] by ``(grad + rest) * scale + theta * decay``, where an empty `rest` counts
+    as zeros, and returns the sum of squares of the result, or 0 without decay: nobody needs it
+    then."""
 
 
 def _optimizer(n_slots: int, constants: Callable, step: Callable) -> Optimizer:
-    return Optimizer(n_slots, _fused_pass(n_slots, constants, step))
+    return Optimizer(n_slots, constants, _fused_pass(n_slots, step))
 
 
 #: The optimisers by name; the position of a row is its code in compiled code.
 OPTIMIZERS: dict[str, Optimizer] = {
-    "gradient": Optimizer(1, store_gradient),
+    "gradient": Optimizer(1, sgd_constants, store_gradient),
     "sgd": _optimizer(0, sgd_constants, sgd_step),
     "momentum": _optimizer(1, sgd_constants, momentum_step),
     "nesterov": _optimizer(1, sgd_constants, nesterov_step),
@@ -126,5 +129,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
 
 OPTIMIZER_CODES = {name: code for code, name in enumerate(OPTIMIZERS)}
 
-#: ``update(code, s, t, theta, state, start, grad, rest, scale, decay)``.
+#: ``step_constants(code, s, t)``, once a batch: they take as long as a small block.
+step_constants = select([row.constants for row in OPTIMIZERS.values()])
+#: ``update(code, constants, theta, state, start, grad, rest, scale, decay)``.
 update = select([row.update for row in OPTIMIZERS.values()])

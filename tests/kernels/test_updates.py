@@ -8,7 +8,7 @@ import pytest
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from fastdnn.kernels.settings import SETTINGS
-from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS, update
+from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS, step_constants, update
 
 DTYPES = [np.float32, np.float64]
 RATE, MOMENTUM, BETA_1, BETA_2, EPSILON = 0.01, 0.9, 0.9, 0.999, 1e-8
@@ -37,7 +37,8 @@ STEPPING = [name for name in OPTIMIZERS if name != "gradient"]
 
 @numba.njit
 def compiled_update(code, s, t, theta, state, start, grad, rest, scale, decay):
-    return update(code, s, t, theta, state, start, grad, rest, scale, decay)
+    constants = step_constants(code, s, t)
+    return update(code, constants, theta, state, start, grad, rest, scale, decay)
 
 
 class Optimizer:
