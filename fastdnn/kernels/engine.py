@@ -127,17 +127,9 @@ def _run(s, real, worker):
         while task <= n_blocks:
             if task < n_blocks:
                 step_block(
-                    s,
-                    real,
-                    start,
-                    task,
-                    n_rows,
-                    n_shards,
-                    constants,
-                    scale,
-                    are_masked,
+                    s, real, start, task, n_rows, n_shards, constants, scale, are_masked,
                     worker,
-                )
+                )  # fmt: skip
             else:
                 step_biases(s, real, n_shards, constants, scale, worker)
             task = next_task(team, worker, n_workers, n_blocks + 1)
