@@ -1,9 +1,13 @@
-"""The same bits for any number of threads, alone and beside other fits."""
+"""The same bits for any number of threads, in any process, alone and beside other fits."""
 
+import multiprocessing
+import os
 from concurrent.futures import ThreadPoolExecutor
 
+import joblib
 import numpy as np
 import pytest
+import scipy.sparse
 from numpy.testing import assert_array_equal
 
 from fastdnn import DNNClassifier, DNNRegressor
@@ -81,3 +85,56 @@ def test_eight_fits_at_once_change_no_bit(Estimator, dtype, solver):
         ]
         for fit in fits:
             assert_same_bits(fit.result()[0], expected, X)
+
+
+def fit_and_predict(dtype):
+    """Fit in whichever process this is, and return the bits."""
+    model, X = shared_out(DNNClassifier, "adam", dtype)
+    results = [*model.coefs_, *model.intercepts_, model.predict_proba(X)]
+    return [result.tobytes() for result in results]
+
+
+def in_new_process(method):
+    def run(dtype):
+        with multiprocessing.get_context(method).Pool(1) as pool:
+            return pool.apply(fit_and_predict, (dtype,))
+
+    return run
+
+
+def in_joblib_worker(dtype):
+    return joblib.Parallel(2)(joblib.delayed(fit_and_predict)(dtype) for _ in range(2))[1]
+
+
+PROCESSES = {
+    "spawn": in_new_process("spawn"),
+    "fork": in_new_process("fork"),
+    "joblib": in_joblib_worker,
+}
+
+
+# Python warns of a fork beside other threads: that it works is what is tested.
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", PROCESSES)
+def test_other_processes_have_the_same_bits(kind, dtype):
+    if kind == "fork" and not hasattr(os, "fork"):
+        pytest.skip("this system has no fork")
+    expected = fit_and_predict(dtype)
+    assert PROCESSES[kind](dtype) == expected
+
+
+@BOTH
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("hidden", [(100,), (130, 9)], ids=str)
+@pytest.mark.parametrize("kind", [np.asarray, scipy.sparse.csr_matrix])
+def test_predictions_in_chunks_have_the_same_bits(kind, hidden, dtype, Estimator):
+    generator = np.random.default_rng(0)
+    X = kind(generator.standard_normal((700, 37)).round(1))
+    model = Estimator(hidden_layer_sizes=hidden, random_state=0, max_iter=1, dtype=dtype)
+    model.fit(X, np.arange(700) % 2)
+    predict = getattr(model, "predict_proba", model.predict)
+    expected = predict(X)
+    for length in (1, 2, 3, 7, 64, 255, 256, 699):
+        chunks = [predict(X[first : first + length]) for first in range(0, 700, length)]
+        assert_array_equal(np.concatenate(chunks), expected)
