@@ -1,9 +1,11 @@
-"""Where compiled code is kept between processes: private, checked, named by its source.
+"""Where compiled code is kept between processes: each entry names what it is the code of.
 
-numba's own cache looks only at the file that holds the function, so an edit in another
-kernel file would run stale code. Here the cache folder is named after a hash of every
-kernel source; it belongs to the user alone (the files are pickles); a damaged entry is
-compiled again with a warning; and where no safe folder exists there is no cache.
+numba's own cache looks only at the file that holds the function, so an edit in another kernel
+file would run stale code; it unpickles an index before anything is checked; and two processes
+that store at the same time may leave an entry that holds the other's code. Here every entry
+is a file of its own, named by the digest of all that it depends on, which is also written in
+it and compared, behind a digest of the whole. A damaged entry is compiled again with a
+warning; where no safe folder exists there is no cache.
 """
 
 import functools
@@ -11,88 +13,72 @@ import hashlib
 import logging
 import os
 import pickle
-import stat
+import re
 import sys
 import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
+import llvmlite
 import numba
 import numpy as np
-from numba.core import caching, config
+from numba.core import compiler, config, serialize
 from numba.core.runtime import rtsys
+
+from fastdnn._cache_folder import Folder
+from fastdnn._source_digest import code_digest, source_digest
 
 logger = logging.getLogger("fastdnn")
 
+# A file is the mark, a digest of what follows, the length of the key, the key, the code.
+_MARK, _DIGEST_BYTES, _LENGTH_BYTES = b"fastdnn code 2\n", 32, 4
 
-class _SourceHashLocator(caching._CacheLocator):  # needs jit
-    """Places the cache files of all entry points in one folder."""
-
-    def __init__(self, py_func: Callable, py_file: str) -> None:
-        self._py_file = py_file
-        self._module = py_func.__module__
-
-    @classmethod
-    def from_function(cls, py_func: Callable, py_file: str) -> "_SourceHashLocator":
-        return cls(py_func, py_file)
-
-    def get_cache_path(self) -> str:
-        return str(_cache_location())
-
-    def get_source_stamp(self) -> str:
-        return _source_hash()
-
-    def get_disambiguator(self) -> str:
-        return self._module
+# What of numba's settings its code depends on; not all versions have all of them.
+_SETTINGS = ("BOUNDSCHECK", "OPT", "DEBUGINFO_DEFAULT", "LOOP_VECTORIZE", "SLP_VECTORIZE")
 
 
-class _CacheImpl(caching.CompileResultCacheImpl):
-    _locator_classes: ClassVar[list] = [_SourceHashLocator]
-
-
-class _CheckedCacheFile(caching.IndexDataCacheFile):  # needs jit
-    """Stores machine code behind its digest: a flipped bit must not run."""
-
-    def _save_data(self, name: str, data: Any) -> None:
-        content = self._dump(data)
-        with self._open_for_write(self._data_path(name)) as file:
-            file.write(hashlib.sha256(content).digest() + content)
-
-    def _load_data(self, name: str) -> Any:
-        stored = Path(self._data_path(name)).read_bytes()
-        digest, content = stored[:32], stored[32:]
-        if hashlib.sha256(content).digest() != digest:
-            raise ValueError("the stored code does not match its digest")
-        return pickle.loads(content)
-
-
-class KernelCache(caching.FunctionCache):  # needs jit
-    """numba's function cache, safe against other users, damage and full disks."""
-
-    _impl_class = _CacheImpl
+class KernelCache:  # needs jit
+    """The cache of one entry point, in the form in which numba's dispatchers use it."""
 
     def __init__(self, py_func: Callable) -> None:
-        super().__init__(py_func)
-        self._cache_file = _CheckedCacheFile(
-            cache_path=self._cache_path,
-            filename_base=self._impl.filename_base,
-            source_stamp=self._impl.locator.get_source_stamp(),
-        )
+        self._function, self._is_enabled = py_func, True
+        module = py_func.__module__.rpartition(".")[2]
+        self._prefix = re.sub(r"[^\w.]", "_", f"{module}.{py_func.__qualname__}.")
+
+    @property
+    def cache_path(self) -> str:
+        """Where entries are kept, or would be."""
+        folder = _open_folder()
+        return str(folder.path) if folder is not None else ""
+
+    def enable(self) -> None:
+        """Load and store from now on."""
+        self._is_enabled = True
+
+    def disable(self) -> None:
+        """Neither load nor store from now on."""
+        self._is_enabled = False
+
+    def flush(self) -> None:
+        """Remove the entries of this function."""
+        folder = _open_folder()
+        if folder is not None:
+            folder.remove(self._prefix)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        loaded = None
-        if cache_directory() is not None:
+        """Return the compiled function for the types `sig`, or None."""
+        folder, loaded = _open_folder(), None
+        if folder is not None and self._is_enabled:
+            key = self._key(sig, target_context.codegen())
             try:
-                # numba would first load the tables that it compiles by, a third of the
-                # time of a first fit. Machine code needs its runtime functions only.
-                rtsys.initialize(target_context)
-                loaded = self._load_overload(sig, target_context)
+                stored = folder.read(self._name(key))
+                if stored is not None:
+                    loaded = _rebuild(_code_in(stored, key), target_context)
             except Exception as error:  # a damaged pickle can raise anything
-                self._drop_index()
                 warnings.warn(
-                    f"fastdnn's compile cache in {self.cache_path} holds a damaged entry "
+                    f"fastdnn's compile cache in {folder.path} holds a damaged entry "
                     f"({type(error).__name__}: {error}); it is compiled again.",
                     RuntimeWarning,
                     stacklevel=2,
@@ -102,78 +88,124 @@ class KernelCache(caching.FunctionCache):  # needs jit
         return loaded
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        if cache_directory() is None:
+        """Store what was compiled for the types `sig`, where that is possible."""
+        folder = _open_folder()
+        if folder is None or not self._is_enabled:
             return
+        if data.library.has_dynamic_globals or any(not x.can_cache for x in data.lifted):
+            return
+        key = self._key(sig, data.codegen)
+        code = serialize.dumps(data._reduce())
         try:
-            super().save_overload(sig, data)
-        except OSError as error:
-            logger.warning("fastdnn could not store compiled code: %s", error)
+            folder.write(self._name(key), _entry(key, code))
+        except OSError as error:  # read-only, or full
+            _report_unstored(folder, error)
 
-    def _drop_index(self) -> None:
-        try:
-            os.unlink(self._cache_file._index_path)
-        except OSError:
-            pass
+    def _key(self, sig: Any, codegen: Any) -> bytes:
+        """Return in words all that the code of this function for these types depends on."""
+        function = self._function
+        of_function = code_digest(function.__code__).hex()
+        cells = [cell.cell_contents for cell in function.__closure__ or ()]
+        parts = [
+            f"{function.__module__}.{function.__qualname__} {of_function}",
+            hashlib.sha256(serialize.dumps(cells)).hexdigest() if cells else "",
+            repr(sig),
+            repr(codegen.magic_tuple()),
+            source_digest(),
+            _versions(),
+        ]
+        return "\n".join(parts).encode("utf-8", "surrogatepass")
+
+    def _name(self, key: bytes) -> str:
+        return f"{self._prefix}{hashlib.sha256(key).hexdigest()[:32]}.code"
+
+
+def _entry(key: bytes, code: bytes) -> bytes:  # needs jit
+    content = len(key).to_bytes(_LENGTH_BYTES, "big") + key + code
+    return _MARK + hashlib.sha256(content).digest() + content
+
+
+def _code_in(stored: bytes, key: bytes) -> bytes | None:  # needs jit
+    """Return the code of an entry, or None if it is that of another key.
+
+    Raises
+    ------
+    ValueError
+        If the entry is damaged.
+    """
+    mark, rest = stored[: len(_MARK)], stored[len(_MARK) :]
+    digest, content = rest[:_DIGEST_BYTES], rest[_DIGEST_BYTES:]
+    if mark != _MARK or hashlib.sha256(content).digest() != digest:
+        raise ValueError("the stored code does not match its digest")
+    start = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "big")
+    return content[start:] if content[_LENGTH_BYTES:start] == key else None
+
+
+def _rebuild(code: bytes | None, target_context: Any) -> Any:  # needs jit
+    if code is None:
+        return None
+    # numba would first load the tables that it compiles by, a third of the time of a first
+    # fit. Machine code needs its runtime functions only.
+    rtsys.initialize(target_context)
+    return compiler.CompileResult._rebuild(target_context, *pickle.loads(code))
 
 
 @functools.cache
-def _source_hash() -> str:  # needs jit
-    """Digest of all that the compiled code depends on besides the processor."""
-    package = Path(__file__).parent
-    digest = hashlib.sha256()
-    for path in [
-        package / "_jit.py",
-        package / "_kernel_compiler.py",
-        Path(__file__),
-        *sorted((package / "kernels").glob("*.py")),
-    ]:
-        digest.update(path.name.encode())
-        digest.update(path.read_bytes())
-    settings = (numba.__version__, np.__version__, sys.version_info[:3], config.BOUNDSCHECK)
-    digest.update(repr(settings).encode())
-    return digest.hexdigest()[:24]
+def _versions() -> str:  # needs jit
+    python = sys.implementation.cache_tag, sys.version_info[:3], getattr(sys, "abiflags", "")
+    packages = numba.__version__, llvmlite.__version__, np.__version__
+    settings = [getattr(config, name, None) for name in _SETTINGS]
+    return repr((python, packages, settings))
 
 
-def _cache_location() -> Path:  # needs jit
-    """Return the folder for compiled code of this source; it may not exist yet."""
+def _location() -> tuple[Path, bool]:  # needs jit
+    """Return the folder below which code is kept, and whether the user has named it."""
     chosen = os.environ.get("FASTDNN_CACHE_DIR") or os.environ.get("NUMBA_CACHE_DIR")
     if chosen:
-        base = Path(chosen)
-    elif sys.platform == "win32":
+        return Path(chosen).absolute(), True
+    if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     elif sys.platform == "darwin":
         base = Path.home() / "Library" / "Caches"
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "fastdnn" / _source_hash()
+    return base.absolute(), False
 
 
 @functools.cache
-def cache_directory() -> Path | None:  # needs jit
-    """Make the cache folder and return it, or None where there is no safe one."""
+def _open_folder() -> Folder | None:  # needs jit
+    """Return the folder of this source's code, made at the first call; None if unsafe."""
     try:
-        directory = _cache_location()
-        directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        directory.mkdir(mode=0o700, exist_ok=True)
-        for folder in (directory.parent, directory):
-            if not _belongs_to_user_alone(folder):
-                raise PermissionError(
-                    f"{folder} can be written by other users; set FASTDNN_CACHE_DIR "
-                    "to a folder of your own"
-                )
-        if not os.access(directory, os.W_OK | os.X_OK):
-            raise PermissionError(f"{directory} is not writable")
-    except (OSError, RuntimeError) as error:  # RuntimeError: no home folder
-        logger.warning("fastdnn compiles without a cache: %s", error)
+        base, is_chosen = _location()
+        return Folder(base, ("fastdnn", source_digest()), is_chosen=is_chosen)
+    # RuntimeError: no home folder. ImportError: a frozen application that hides its modules.
+    except (OSError, RuntimeError, ImportError) as error:
+        logger.warning(
+            "fastdnn compiles without a cache: %s. Set FASTDNN_CACHE_DIR to a folder that "
+            "you alone can write to.",
+            error,
+        )
         return None
-    return directory
 
 
-def _belongs_to_user_alone(folder: Path) -> bool:  # needs jit
-    if os.name != "posix":
-        return True
-    status = folder.stat()
-    return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+def cache_directory() -> Path | None:  # needs jit
+    """Return the folder that holds compiled code, or None where there is no safe one."""
+    folder = _open_folder()
+    return None if folder is None else folder.path
+
+
+_unstored: list[OSError] = []
+
+
+def why_not_stored() -> OSError | None:  # needs jit
+    """Return why the code compiled last in this process could not be stored, if so."""
+    return _unstored[-1] if _unstored else None
+
+
+def _report_unstored(folder: Folder, error: OSError) -> None:  # needs jit
+    if not _unstored:
+        logger.warning("fastdnn cannot store compiled code in %s: %s", folder.path, error)
+    _unstored.append(error)
 
 
 _announced = threading.Event()

@@ -18,10 +18,11 @@ _N_ROWS = 512
 def warmup(dtype: str = "float32") -> Path | None:
     """Compile all that training and predicting in one precision can call.
 
-    Later processes of the same user on the same kind of processor load the compiled code
-    and wait for nothing. Set ``FASTDNN_CACHE_DIR`` to keep it with an image or on a disk
-    that a cluster shares. With ``dtype='float32'`` training in float64 is compiled as
-    well, which L-BFGS and data sets of a few rows are computed in.
+    Later processes on the same kind of processor load the compiled code and wait for
+    nothing: those of the same user, and of any other if the folder belongs to root, as in an
+    image, or may be written by a group and is named by ``FASTDNN_CACHE_DIR``. With
+    ``dtype='float32'`` training in float64 is compiled as well, which L-BFGS and data sets of
+    a few rows are computed in.
 
     Parameters
     ----------
@@ -38,7 +39,8 @@ def warmup(dtype: str = "float32") -> Path | None:
     ValueError
         If `dtype` is neither of the two.
     RuntimeError
-        If there is no folder to keep compiled code in; the log says why.
+        If there is no folder to keep compiled code in, or something had to be compiled that
+        could not be stored there.
 
     Examples
     --------
@@ -59,6 +61,7 @@ def _compile_all(dtype: str) -> Path:  # needs jit
             "fastdnn.warmup() found no folder to keep compiled code in. Set "
             "FASTDNN_CACHE_DIR to a folder that you alone can write to."
         )
+    before = _cache.why_not_stored()
     X = np.linspace(-1.0, 1.0, 2 * _N_ROWS).reshape(_N_ROWS, 2)
     y = np.arange(_N_ROWS) % 2
     with warnings.catch_warnings():
@@ -74,4 +77,10 @@ def _compile_all(dtype: str) -> Path:  # needs jit
     network.cost(AL, y, l2=0.1)
     gradients = network.backward(AL, y, caches)
     network.update_parameters(gradients, learning_rate=0.0, l2=0.1)
+    error = _cache.why_not_stored()
+    if error is not before:
+        raise RuntimeError(
+            f"fastdnn.warmup() could not store compiled code in {folder} ({error}). Set "
+            "FASTDNN_CACHE_DIR to a folder that you alone can write to."
+        )
     return folder

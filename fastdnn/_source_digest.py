@@ -1,0 +1,74 @@
+"""A digest of the source that compiled code is made from, wherever Python has it.
+
+The package may lie in files, in a zip archive, or be a frozen application that has no source
+at all: so modules are asked of the import system, and where it has no text, what Python
+compiled from it stands for it.
+"""
+
+import functools
+import hashlib
+import importlib.util
+import pkgutil
+import types
+from typing import Any
+
+_PACKAGE = __name__.rpartition(".")[0]
+# The modules that compiled code depends on beside all of `fastdnn.kernels`.
+_COMPILER = ("_jit", "_kernel_compiler")
+
+
+@functools.cache
+def source_digest() -> str:  # needs jit
+    """Return the digest, as 24 hexadecimal digits.
+
+    Raises
+    ------
+    ImportError
+        If the import system does not find a module that it has imported.
+    """
+    digest = hashlib.sha256()
+    names = [f"{_PACKAGE}.{name}" for name in _COMPILER]
+    kernels = importlib.util.find_spec(f"{_PACKAGE}.kernels")
+    places = getattr(kernels, "submodule_search_locations", None) or []
+    names += sorted(info.name for info in pkgutil.iter_modules(places, f"{_PACKAGE}.kernels."))
+    for name in [f"{_PACKAGE}.kernels", *names]:
+        digest.update(f"{name}\n".encode())
+        digest.update(_content_of(name))
+    return digest.hexdigest()[:24]
+
+
+def _content_of(name: str) -> bytes:  # needs jit
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"the module {name} is not found")
+    loader: Any = spec.loader
+    try:
+        source = loader.get_source(name)
+    except (OSError, ImportError, AttributeError):
+        source = None
+    if source is not None:
+        return source.encode("utf-8", "surrogatepass")
+    return code_digest(loader.get_code(name))
+
+
+def code_digest(code: types.CodeType) -> bytes:  # needs jit
+    """Return a digest of a code object, the same in every process.
+
+    What `marshal` makes of it depends on how often objects are referred to.
+    """
+    digest = hashlib.sha256(code.co_code)
+    names = (code.co_name, code.co_names, code.co_varnames, code.co_freevars)
+    digest.update(repr((*names, code.co_flags, code.co_argcount)).encode())
+    for constant in code.co_consts:
+        digest.update(_constant_digest(constant))
+    return digest.digest()
+
+
+def _constant_digest(constant: Any) -> bytes:  # needs jit
+    if isinstance(constant, types.CodeType):
+        return code_digest(constant)
+    if isinstance(constant, tuple):
+        return b"(" + b",".join(map(_constant_digest, constant)) + b")"
+    if isinstance(constant, frozenset):  # whose order differs from process to process
+        return b"{" + b",".join(sorted(map(_constant_digest, constant))) + b"}"
+    return f"{type(constant).__name__} {constant!r};".encode("utf-8", "surrogatepass")

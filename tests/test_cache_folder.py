@@ -1,0 +1,192 @@
+"""Whom the cache folder trusts, and that what was opened counts, not its name."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from fastdnn import _cache_folder
+from fastdnn._cache_folder import Folder
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes and owners are POSIX's")
+AS_ROOT = pytest.mark.skipif(
+    getattr(os, "geteuid", lambda: 1)() != 0, reason="only root can give files away"
+)
+OTHER_USER = 54321
+
+
+@pytest.fixture(autouse=True)
+def no_private_group(monkeypatch):
+    """Let no group be a user's own, as on systems without such groups."""
+    monkeypatch.setattr(_cache_folder, "_is_private", lambda group: False)
+
+
+@pytest.fixture
+def base(tmp_path):
+    """Return a folder whose parents are trusted wherever tests keep theirs."""
+    base = tmp_path / "base"
+    base.mkdir(mode=0o755)
+    return base
+
+
+def open_below(base, is_chosen=True):
+    return Folder(base, ("fastdnn", "digest"), is_chosen=is_chosen)
+
+
+def filled(base, is_chosen=True):
+    folder = open_below(base, is_chosen)
+    folder.write("entry", b"code")
+    return folder
+
+
+def test_what_is_written_is_read_and_leaves_nothing_else(base):
+    folder = filled(base)
+    assert folder.read("entry") == open_below(base).read("entry") == b"code"
+    folder.write("entry", b"other")
+    assert folder.read("entry") == b"other"
+    assert [path.name for path in folder.path.iterdir()] == ["entry"]
+    assert folder.read("missing") is None
+    folder.write("entry.2", b"")
+    folder.write("other", b"")
+    folder.remove("entry")
+    assert [path.name for path in folder.path.iterdir()] == ["other"]
+
+
+@pytest.mark.parametrize("name", ["", "fastdnn", "fastdnn/digest"])
+@pytest.mark.parametrize("is_chosen", [False, True])
+def test_a_folder_that_all_can_write_to_is_refused(name, is_chosen, base):
+    filled(base)
+    (base / name).chmod(0o777)
+    with pytest.raises(PermissionError, match=r"can be written by other users$"):
+        open_below(base, is_chosen)
+
+
+@pytest.mark.parametrize("name", ["", "fastdnn", "fastdnn/digest"])
+def test_a_folder_that_a_group_can_write_to_has_to_be_chosen(name, base):
+    filled(base)
+    (base / name).chmod(0o775)
+    assert open_below(base, is_chosen=True).read("entry") == b"code"
+    with pytest.raises(PermissionError, match="other users of its group"):
+        open_below(base, is_chosen=False)
+
+
+def test_the_group_that_a_user_has_alone_is_trusted(base, monkeypatch):
+    filled(base)
+    (base / "fastdnn").chmod(0o775)
+    monkeypatch.setattr(_cache_folder, "_is_private", lambda group: group == os.getgid())
+    assert open_below(base, is_chosen=False).read("entry") == b"code"
+
+
+def test_folders_in_one_of_a_group_can_be_written_by_it(base):
+    base.chmod(0o2775)
+    folder = filled(base)
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (folder.path.parent, folder.path)]
+    assert all(mode & 0o777 == 0o775 for mode in modes)
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777])
+@pytest.mark.parametrize("is_chosen", [False, True])
+def test_parents_may_be_written_by_all_if_they_are_sticky(mode, is_chosen, base):
+    filled(base)
+    base.parent.chmod(mode)
+    if mode == 0o1777:
+        assert open_below(base, is_chosen).read("entry") == b"code"
+        return
+    with pytest.raises(PermissionError, match=r"can be written by other users$"):
+        open_below(base, is_chosen)
+
+
+@AS_ROOT
+@pytest.mark.parametrize("name", ["..", ".", "fastdnn", "fastdnn/digest"])
+def test_a_folder_of_another_user_is_refused(name, base):
+    filled(base)
+    os.chown(base / name, OTHER_USER, OTHER_USER)
+    with pytest.raises(
+        PermissionError, match=rf"belongs to another user \(uid {OTHER_USER}\)"
+    ):
+        open_below(base)
+
+
+@AS_ROOT
+def test_a_folder_of_root_is_trusted_by_others(base, monkeypatch):
+    filled(base)
+    monkeypatch.setattr(os, "geteuid", lambda: OTHER_USER)
+    assert open_below(base, is_chosen=False).read("entry") == b"code"
+
+
+@AS_ROOT
+def test_a_file_of_another_user_is_refused_unless_a_group_shares_the_folder(base):
+    folder = filled(base)
+    os.chown(folder.path / "entry", OTHER_USER, -1)
+    with pytest.raises(PermissionError, match="belongs to another user"):
+        folder.read("entry")
+    folder.path.chmod(0o775)
+    assert open_below(base).read("entry") == b"code"
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o664])
+def test_a_file_that_others_can_write_is_refused(mode, base):
+    folder = filled(base)
+    (folder.path / "entry").chmod(mode)
+    with pytest.raises(PermissionError, match="can be written by other users"):
+        folder.read("entry")
+
+
+def test_a_link_or_a_pipe_in_the_place_of_a_file_is_not_read(base):
+    folder = filled(base)
+    (folder.path / "link").symlink_to(folder.path / "entry")
+    assert folder.read("link") is None
+    os.mkfifo(folder.path / "pipe")
+    with pytest.raises(PermissionError, match="not a regular file"):
+        folder.read("pipe")
+
+
+@pytest.mark.parametrize("name", ["fastdnn", "fastdnn/digest"])
+def test_a_link_in_the_place_of_a_folder_of_ours_is_refused(name, base, tmp_path):
+    filled(base)
+    (base / name).rename(tmp_path / "elsewhere")
+    (base / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError):
+        open_below(base)
+
+
+def test_the_base_may_be_a_link_and_what_it_leads_to_is_checked(base, tmp_path):
+    filled(base)
+    link = tmp_path / "link"
+    link.symlink_to(base)
+    assert open_below(link).read("entry") == b"code"
+    base.chmod(0o777)
+    with pytest.raises(PermissionError, match="can be written by other users"):
+        open_below(link)
+
+
+def test_a_folder_put_in_the_place_of_the_opened_one_is_not_read(base):
+    folder = filled(base)
+    path = folder.path
+    path.rename(path.with_name("moved"))
+    path.mkdir()
+    (path / "entry").write_bytes(b"planted")
+    assert folder.read("entry") == b"code"
+
+
+def test_a_file_is_whole_or_not_there(base, monkeypatch):
+    folder = filled(base)
+
+    def fail(*args, **options):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        folder.write("entry", b"other")
+    assert folder.read("entry") == b"code"
+    assert [path.name for path in folder.path.iterdir()] == ["entry"]
+
+
+def test_without_descriptors_paths_are_used(base, monkeypatch):
+    monkeypatch.setattr(_cache_folder, "_HAS_DESCRIPTORS", False)
+    folder = filled(base)
+    assert folder.read("entry") == b"code"
+    assert folder.path == Path(base, "fastdnn", "digest")
+    folder.remove("entry")
+    assert folder.read("entry") is None

@@ -1,0 +1,109 @@
+"""The digest of the source: from files, from a zip archive, and without any source."""
+
+import compileall
+import shutil
+import zipfile
+
+import pytest
+
+from fastdnn._source_digest import code_digest, source_digest
+from tests.processes import PACKAGE, kernels_alone, run_python
+
+pytestmark = pytest.mark.needs_jit
+
+DIGEST = """
+from fastdnn._source_digest import source_digest
+print(source_digest())
+"""
+IMPORT_AND_CALL = """
+import fastdnn
+import numpy as np
+from fastdnn.kernels import relu
+print(fastdnn.__file__, relu(np.array([-1.0, 2.0])))
+"""
+
+
+def digest_of(package):
+    done = run_python(kernels_alone(DIGEST, package), package.parent)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """Return a copy of the package's files."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    return shutil.copytree(PACKAGE, tmp_path / "copy" / "fastdnn", ignore=ignored)
+
+
+def without_source(package):
+    """Leave of a package what Python compiles it to, as frozen applications do."""
+    assert compileall.compile_dir(package, quiet=1, legacy=True)
+    for file in package.rglob("*.py"):
+        file.unlink()
+    return package.parent
+
+
+def in_archive(package):
+    """Move a package into a zip archive."""
+    archive = package.parent.with_suffix(".zip")
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in sorted(package.rglob("*.py*")):
+            file.write(path, path.relative_to(package.parent))
+    shutil.rmtree(package)
+    return archive
+
+
+def in_archive_without_source(package):
+    return in_archive(without_source(package) / "fastdnn")
+
+
+@pytest.mark.parametrize("form", [without_source, in_archive, in_archive_without_source])
+def test_a_package_without_files_of_source_is_imported_called_and_cached(form, copy, tmp_path):
+    path, cache = form(copy), tmp_path / "cache"
+    said = []
+    for _ in range(2):
+        done = run_python(IMPORT_AND_CALL, cache, path=path)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(str(path))
+        assert done.stdout.endswith("[0. 2.]\n")
+        said.append(done.stderr)
+    assert "is compiling" in said[0]
+    assert said[1] == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["_jit.py", "_kernel_compiler.py", "kernels/__init__.py", "kernels/elementary.py"]
+)
+def test_the_digest_changes_with_every_file_that_is_compiled(name, copy):
+    assert digest_of(copy) == source_digest()
+    with (copy / name).open("a") as source:
+        source.write("# changed\n")
+    assert digest_of(copy) != source_digest()
+
+
+def test_the_digest_does_not_depend_on_what_is_not_compiled(copy):
+    (copy / "classifier.py").write_text("")
+    assert digest_of(copy) == source_digest()
+
+
+def test_without_source_the_digest_changes_with_constants_deep_inside(copy):
+    changed = copy / "kernels" / "textbook_activations.py"
+    changed.write_text(
+        changed.read_text().replace("np.ndenumerate(Z)", "np.ndenumerate(1 * Z)")
+    )
+    one = digest_of(without_source(copy) / "fastdnn")
+    shutil.rmtree(copy)
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    assert digest_of(without_source(copy) / "fastdnn") != one
+
+
+@pytest.mark.parametrize(
+    "body", ["x + 2", "x + 1.0", "y + 1", "x in {1, 3}", "(lambda: 2)", "x - 1", "x + 1, 'a'"]
+)
+def test_a_digest_of_code_tells_functions_apart(body):
+    def code(body):
+        return compile(f"def f(x, y):\n    return {body}\n", "f", "exec")
+
+    assert code_digest(code(body)) == code_digest(code(body))
+    assert code_digest(code(body)) != code_digest(code("x + 1"))
