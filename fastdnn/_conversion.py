@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from fastdnn._cpus import threads_offered
 from fastdnn._places import Places
-from fastdnn._threads import run_side_by_side, threads_offered
+from fastdnn._threads import run_side_by_side
 
 # Bytes of a converted piece: it stays in the second-level cache.
 _PIECE_BYTES = 512 * 1024

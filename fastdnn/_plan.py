@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fastdnn._cpus import threads_offered
 from fastdnn._jit import JIT_ENABLED
 from fastdnn._layout import (
     Workspace,
@@ -29,7 +30,6 @@ from fastdnn._layout import (
 from fastdnn._parameters import Parameters
 from fastdnn._samples import Samples
 from fastdnn._switches import switched_off
-from fastdnn._threads import threads_offered
 from fastdnn.kernels.barrier import team_size
 from fastdnn.kernels.losses import loss_code
 from fastdnn.kernels.nonzeros import MOST_VECTORS, ROWS_TOGETHER

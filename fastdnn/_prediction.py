@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from fastdnn._conversion import convert_piece, for_pieces, is_to_convert, rows_of_piece
+from fastdnn._cpus import PREDICTION_THAT_PAYS, threads_offered
 from fastdnn._parameters import Parameters
 from fastdnn._places import Places
 from fastdnn._plan import Plan, plan_prediction
 from fastdnn._samples import AS_THEY_LIE, Samples
-from fastdnn._threads import PREDICTION_THAT_PAYS, run_side_by_side, threads_offered
+from fastdnn._threads import run_side_by_side
 from fastdnn.kernels.barrier import QUEUES
 from fastdnn.kernels.engine import predict
 from fastdnn.kernels.settings import point_to

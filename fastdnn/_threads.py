@@ -1,63 +1,65 @@
-"""Worker teams on Python threads, and how many threads a workload is offered."""
+"""Worker teams on Python threads."""
 
-import functools
-import os
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
-import joblib
 import numpy as np
-from joblib.parallel import get_active_backend
 
 from fastdnn._crowding import TeamRecord, crowding
-from fastdnn._jit import JIT_ENABLED
 from fastdnn.kernels.barrier import CLOSED, FAILED, LONG_WAITS
 
-# Shared out, a prediction of so many floating-point operations gains more than starting
-# threads costs. What pays in training, where they wait for the next step: `fastdnn._plan`.
-PREDICTION_THAT_PAYS = 5e7
 
+def _start(thread: threading.Thread) -> bool:
+    """Start a thread; return False where the system or the interpreter has no more of them.
 
-def threads_offered(n_threads: int | None, pays: bool) -> int:
-    """Return how many threads the engine may use.
-
-    Parameters
-    ----------
-    n_threads : int or None
-        A number that the user chose, or None for: one inside a joblib worker or for work
-        too small to share, otherwise the CPUs that this process may use (affinity and
-        container limits count).
-    pays : bool
-        Whether the work is large enough to share.
+    Everything else that is raised here comes from elsewhere, such as a signal handler: then
+    the thread may well be running.
     """
-    if not JIT_ENABLED:
-        return 1  # plain Python kernels cannot run side by side
-    if n_threads is not None:
-        return int(n_threads)
-    if not pays:
-        return 1
-    backend, _ = get_active_backend()
-    if getattr(backend, "nesting_level", 0):
-        return 1
-    return _usable_cpus()
-
-
-def _usable_cpus() -> int:
-    """Return `joblib.cpu_count()`, which reads files for a quarter of a millisecond."""
     try:
-        affinity = frozenset(os.sched_getaffinity(0))
-    except (AttributeError, NotImplementedError):  # as on Windows
-        return joblib.cpu_count()
-    return _count_cpus(affinity, os.environ.get("LOKY_MAX_CPU_COUNT"))
+        thread.start()
+    except MemoryError:
+        return False
+    except RuntimeError as error:
+        if type(error) is not RuntimeError or "new thread" not in str(error):
+            raise
+        return False
+    return True
 
 
-@functools.lru_cache(maxsize=16)
-def _count_cpus(affinity: frozenset[int], limit: str | None) -> int:
-    # Besides its arguments, the count depends on the limit of a container: a new one that it
-    # is given while it runs is not noticed.
-    return joblib.cpu_count()
+class _Attendance:
+    """Who of some threads is at work: none begins, and nobody is, once it is closed.
+
+    That does not depend on what starting a thread seemed to do. The lock is that of one
+    call or team: a signal handler that interrupts it never needs it.
+    """
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition(threading.Lock())
+        self.is_closed = False
+        self._n_present = 0
+
+    def enter(self) -> bool:
+        """Begin; return False where nobody is to begin any more."""
+        with self.changed:
+            if self.is_closed:
+                return False
+            self._n_present += 1
+            return True
+
+    def leave(self) -> None:
+        """End what began with `enter`."""
+        with self.changed:
+            self._n_present -= 1
+            self.changed.notify_all()
+
+    def close(self) -> None:
+        """Let nobody begin, and wait until all have left."""
+        with self.changed:
+            self.is_closed = True
+            self.changed.notify_all()
+            while self._n_present > 0:
+                self.changed.wait()
 
 
 class Team:
@@ -68,8 +70,8 @@ class Team:
     without the interpreter's lock, so that the next run begins at once; when none comes
     for about a millisecond they sleep.
 
-    Where other programs need the processors, worker 0 does runs alone; the results are the
-    same.
+    Where other programs need the processors, or the system refuses to start so many threads,
+    worker 0 does runs alone; the results are the same.
 
     Parameters
     ----------
@@ -89,21 +91,15 @@ class Team:
         self._counters, self._work = counters, work
         self._threads: list[threading.Thread] = []
         self._errors: list[BaseException] = []
-        self._changed = threading.Condition(threading.Lock())
+        self._attendance = _Attendance()
         self._n_runs = 0
-        self._is_closed = False
         self._record = TeamRecord()
 
     def __enter__(self) -> "Team":
         return self
 
     def __exit__(self, *error: object) -> None:
-        with self._changed:
-            self._is_closed = True
-            self._changed.notify_all()
-        self._counters[CLOSED] = 1
-        for thread in self._threads:
-            thread.join()
+        self._dismiss()
 
     def run(self, n_batches: int) -> None:
         """Do one run of so many batches, with all workers or alone.
@@ -143,17 +139,19 @@ class Team:
         return time.perf_counter() - start
 
     def _run_together(self, n_batches: int) -> None:
-        self._taking_part[0] = self._size
         counters = self._counters
         long_waits = int(counters[LONG_WAITS])
         start = time.perf_counter()
         are_awake = bool(self._threads)
         try:
-            if not are_awake:
-                self._start()
-            with self._changed:
+            if not are_awake and not self._start():
+                self._size = 1
+                self._run_alone()
+                return
+            self._taking_part[0] = self._size
+            with self._attendance.changed:
                 self._n_runs += 1
-                self._changed.notify_all()
+                self._attendance.changed.notify_all()
             self._work(0, 0)
         except BaseException:
             counters[FAILED] = 1  # those who started must not wait for ever
@@ -167,15 +165,29 @@ class Team:
                 int(counters[LONG_WAITS]) - long_waits,
             )
 
-    def _start(self) -> None:
+    def _start(self) -> bool:
+        """Start all threads; return False, and leave none, where one of them cannot start."""
         for worker in range(1, self._size):
             thread = threading.Thread(
                 target=self._join_runs, args=(worker,), name=f"fastdnn-{worker}", daemon=True
             )
-            thread.start()
+            if not _start(thread):
+                self._dismiss()
+                return False
             self._threads.append(thread)
+        return True
+
+    def _dismiss(self) -> None:
+        """End all threads."""
+        self._counters[CLOSED] = 1
+        self._attendance.close()
+        for thread in self._threads:
+            thread.join()
+        self._threads = []
 
     def _join_runs(self, worker: int) -> None:
+        if not self._attendance.enter():
+            return
         n_joined = 0
         try:
             while self._sleep_until_run(n_joined):
@@ -183,22 +195,59 @@ class Team:
         except BaseException as error:
             self._errors.append(error)
             self._counters[FAILED] = 1
+        finally:
+            self._attendance.leave()
 
     def _sleep_until_run(self, n_joined: int) -> bool:
         """Return True once a run is about to begin, False when the team is closed."""
-        with self._changed:
-            while self._n_runs == n_joined and not self._is_closed:
-                self._changed.wait()
-        return not self._is_closed
+        attendance = self._attendance
+        with attendance.changed:
+            while self._n_runs == n_joined and not attendance.is_closed:
+                attendance.changed.wait()
+        return not attendance.is_closed
 
 
 def run_side_by_side(n_workers: int, work: Callable[[int], object]) -> None:
-    """Call ``work(worker)`` once for every worker, worker 0 in the calling thread."""
-    if n_workers == 1:
+    """Call ``work(worker)`` once for every worker, worker 0 in the calling thread.
+
+    Workers whose threads the system refuses to start, as under a limit or at the end of the
+    interpreter, are left out: what they take their work from has to be common to all.
+
+    No lock is held meanwhile that another call would need: one may come from a signal handler
+    in the middle of this.
+
+    Raises
+    ------
+    BaseException
+        The error of worker 0, or the first one of another.
+    """
+    errors: list[BaseException] = []
+    attendance = _Attendance()
+
+    def work_or_report(worker: int) -> None:
+        if not attendance.enter():
+            return
+        try:
+            work(worker)
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            attendance.leave()
+
+    threads = []
+    try:
+        for worker in range(1, n_workers):
+            # A daemon: threads that are none are registered under a lock of the process.
+            thread = threading.Thread(
+                target=work_or_report, args=(worker,), name=f"fastdnn-{worker}", daemon=True
+            )
+            if not _start(thread):
+                break
+            threads.append(thread)
         work(0)
-        return
-    with ThreadPoolExecutor(n_workers - 1, thread_name_prefix="fastdnn") as pool:
-        others = [pool.submit(work, worker) for worker in range(1, n_workers)]
-        work(0)
-        for other in others:
-            other.result()
+    finally:
+        attendance.close()
+    for thread in threads:  # which have nothing left to do
+        thread.join()
+    if errors:
+        raise errors[0]

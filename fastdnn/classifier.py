@@ -80,8 +80,9 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
         Precision of the computation; 'auto' takes that of X, float64 for integers. A fit
         that goes on keeps the precision it began with.
     n_threads : int or None, default=None
-        Threads offered to `fit` and `predict`. None: as many as pay, one inside a joblib
-        worker. The result does not depend on it.
+        Threads offered to `fit` and `predict`, at most the CPUs that this process may use.
+        None: as many as pay, at most what ``OMP_NUM_THREADS``, joblib and Dask leave to this
+        process or task. The result does not depend on it.
 
     Attributes
     ----------

@@ -212,7 +212,7 @@ class DeepNeuralNetwork(Architecture):
         record_every : int, default=1
             Passes from one recorded cost to the next.
         n_threads : int or None, default=None
-            Threads offered. The result does not depend on it.
+            Threads offered, as in `DNNClassifier`. The result does not depend on it.
 
         Returns
         -------

@@ -14,6 +14,8 @@ from fastdnn._conversion import (
     rows_of_piece,
 )
 
+pytestmark = pytest.mark.usefixtures("four_cpus")
+
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((300, 5))
 LARGE = RNG.standard_normal((50_000, 5))  # more than one piece, and more than a few numbers

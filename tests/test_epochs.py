@@ -16,6 +16,8 @@ from fastdnn.kernels.workspace import A_START, D_START
 from tests.kernels.test_activations import DTYPES
 from tests.kernels.test_engine import IN_ORDER, plan, problem, random_parameters
 
+pytestmark = pytest.mark.usefixtures("four_cpus")
+
 
 def train(parameters, samples, orders, *, activation="tanh", n_threads=1, **options):
     """Train softmax with Adam, an epoch for every order; return theta and the losses."""

@@ -12,6 +12,8 @@ from fastdnn._samples import Samples
 from tests.kernels.test_activations import BOUNDED_SLOPES, DTYPES
 from tests.kernels.test_engine import DEPTHS, numpy_layers, random_parameters
 
+pytestmark = pytest.mark.usefixtures("four_cpus")
+
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("depth", DEPTHS)

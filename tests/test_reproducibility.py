@@ -14,6 +14,7 @@ from fastdnn import DNNClassifier, DNNRegressor
 
 pytestmark = [
     pytest.mark.needs_jit,
+    pytest.mark.usefixtures("four_cpus"),
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
 ]
 

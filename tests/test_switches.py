@@ -13,7 +13,7 @@ from fastdnn import DNNClassifier, DNNRegressor
 from fastdnn._switches import switched_off, without
 from fastdnn.kernels.switches import OPTIMISATIONS
 
-pytestmark = pytest.mark.needs_jit
+pytestmark = [pytest.mark.needs_jit, pytest.mark.usefixtures("four_cpus")]
 
 # Around whole vectors of every length, panels of several, and columns that share few sets of a
 # cache.

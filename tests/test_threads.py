@@ -1,19 +1,14 @@
-"""Worker teams, when they pay, and how many threads a workload is offered."""
+"""Worker teams: that they work together, alone where that pays, and without threads."""
 
-import os
 import threading
 import time
 
-import joblib
 import numpy as np
 import pytest
 
-from fastdnn import _crowding, _threads
-from fastdnn._threads import (
-    Team,
-    run_side_by_side,
-    threads_offered,
-)
+from fastdnn import DNNClassifier, _conversion, _crowding, _threads
+from fastdnn._jit import JIT_ENABLED
+from fastdnn._threads import Team, run_side_by_side
 from fastdnn.kernels.barrier import FAILED, LONG_WAITS, RUNS, team_size
 
 
@@ -224,48 +219,101 @@ def test_an_error_side_by_side_reaches_the_caller():
 
 
 @pytest.fixture
-def with_jit(monkeypatch):
-    monkeypatch.setattr(_threads, "JIT_ENABLED", True)
+def refused(monkeypatch):
+    """Let the system refuse to start threads but the first few; return how many were asked."""
+
+    def refuse(n_allowed, error):
+        asked, start = [], threading.Thread.start
+
+        def start_or_raise(thread):
+            asked.append(thread)
+            if len(asked) > n_allowed:
+                raise error
+            start(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", start_or_raise)
+        return asked
+
+    return refuse
 
 
-def test_the_users_number_counts(with_jit):
-    assert threads_offered(3, False) == 3
+ERRORS = [RuntimeError("can't start new thread"), MemoryError()]
 
 
-def test_by_default_the_processors_of_this_process_are_offered(with_jit):
-    assert threads_offered(None, True) == joblib.cpu_count()
+@pytest.mark.parametrize("error", ERRORS, ids=repr)
+@pytest.mark.parametrize("n_allowed", [0, 1, 2])
+def test_a_team_whose_threads_cannot_start_goes_on_alone(refused, n_allowed, error):
+    before, shared, taking_part = threading.active_count(), counters(), np.array([4])
+    work = Work(shared)
+    asked = refused(n_allowed, error)
+    with Team(taking_part, shared, work) as team:
+        for _ in range(5):
+            team.run(1)
+            assert taking_part[0] == 1
+    assert [worker for worker, _ in work.seen] == [0] * 5
+    assert len(asked) == n_allowed + 1  # nobody asks again and again
+    assert threading.active_count() == before
 
 
-def test_processors_taken_from_this_process_later_are_not_offered(with_jit, monkeypatch):
-    threads_offered(None, True)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
-    assert threads_offered(None, True) == 1
+@pytest.mark.parametrize("error", ERRORS, ids=repr)
+@pytest.mark.parametrize("n_allowed", [0, 1, 2])
+def test_workers_that_cannot_start_side_by_side_are_left_out(refused, n_allowed, error):
+    before, seen = threading.active_count(), []
+    refused(n_allowed, error)
+    run_side_by_side(4, seen.append)
+    assert sorted(seen) == list(range(n_allowed + 1))
+    assert threading.active_count() == before
 
 
-def test_systems_without_affinity_have_the_processors_that_joblib_counts(
-    with_jit, monkeypatch
+@pytest.mark.skipif(not JIT_ENABLED, reason="plain Python runs alone")
+@pytest.mark.usefixtures("four_cpus")
+@pytest.mark.parametrize("n_allowed", [0, 1, 2])
+def test_fits_and_predictions_without_threads_have_the_same_bits(
+    refused, monkeypatch, n_allowed
 ):
-    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    monkeypatch.setattr(joblib, "cpu_count", lambda: 3)
-    assert threads_offered(None, True) == 3
+    X = np.random.default_rng(0).standard_normal((3000, 60))
+    y = X[:, 0] > 0
+
+    def fit_and_predict():
+        model = DNNClassifier((64, 64), n_threads=4, random_state=0, max_iter=2)
+        model.fit(X, y)
+        small = model.predict_proba(X.astype(np.float32))
+        return [*model.coefs_, model.predict_proba(X), small]
+
+    monkeypatch.setattr(_conversion, "_PIECE_BYTES", 1024)
+    monkeypatch.setattr("fastdnn._validation._NUMBERS_FOR_ONE_THREAD", 0)
+    expected = fit_and_predict()
+    asked = refused(n_allowed, RuntimeError("can't start new thread"))
+    for result, wanted in zip(fit_and_predict(), expected, strict=True):
+        np.testing.assert_array_equal(result, wanted)
+    assert len(asked) >= n_allowed + 4  # by conversion, fit and both predictions
 
 
-def test_the_limit_of_joblib_may_be_set_later(with_jit, monkeypatch):
-    threads_offered(None, True)
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
-    assert threads_offered(None, True) == 1
+@pytest.mark.parametrize("error", [RecursionError("deep"), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize("team_size", [0, 3])
+def test_an_error_from_elsewhere_while_a_thread_starts_leaves_nobody_at_work(
+    team_size, error, monkeypatch
+):
+    """As from a signal handler: the thread has started, though `start` raises."""
+    start, at_work, shared = threading.Thread.start, [], counters()
 
+    def start_and_raise(thread):
+        start(thread)
+        raise error
 
-@pytest.mark.parametrize("backend", ["threading", "loky"])
-def test_one_thread_inside_a_joblib_worker(with_jit, backend):
-    jobs = joblib.Parallel(n_jobs=2, backend=backend)
-    assert jobs(joblib.delayed(threads_offered)(None, True) for _ in range(2)) == [1, 1]
+    def work(worker, n_joined=0):
+        at_work.append(worker)
+        time.sleep(0.05)
+        at_work.remove(worker)
+        return n_joined + 1
 
-
-def test_small_work_is_not_shared(with_jit):
-    assert threads_offered(None, False) == 1
-
-
-def test_plain_python_runs_alone(monkeypatch):
-    monkeypatch.setattr(_threads, "JIT_ENABLED", False)
-    assert threads_offered(4, True) == 1
+    monkeypatch.setattr(threading.Thread, "start", start_and_raise)
+    with pytest.raises(type(error)):
+        if team_size:
+            with Team(np.array([team_size]), shared, work) as team:
+                team.run(1)
+        else:
+            run_side_by_side(3, work)
+    assert at_work == []
+    time.sleep(0.01)
+    assert at_work == []  # nor does anybody begin later

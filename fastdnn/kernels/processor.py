@@ -24,12 +24,15 @@ _SPLITTING_PROCESSORS = ("znver1", "znver4")
 _INDEX = ir.IntType(64)
 
 
-def fuses_multiply_add() -> bool:
-    """Whether this processor adds a product to a number in one instruction, rounding once."""
-    if not JIT_ENABLED:
-        return False
-    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
+def fuses_multiply_add(context):  # needs jit
+    """Whether the processor adds a product to a number in one instruction, rounding once."""
+    triple, _, features = context.codegen().magic_tuple()
     return "+fma," in f"{features}," or triple.startswith(("aarch64", "arm64"))
+
+
+def rounds_once() -> bool:
+    """Whether products and sums are rounded together in this process."""
+    return JIT_ENABLED and fuses_multiply_add(cpu_target.target_context)
 
 
 def vector_bytes(context):  # needs jit

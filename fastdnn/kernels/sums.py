@@ -23,7 +23,7 @@ _INDEX, _LANE = ir.IntType(64), ir.IntType(32)
 
 
 def _ordered_sum(n_bytes: int, n_rows: int, add: Callable):  # needs jit
-    """Define the sum of what ``add(builder, sums, *vectors)`` makes of the rows' elements.
+    """Define the sum of what ``add(context, builder, sums, *vectors)`` makes of rows.
 
     There are `n_rows` of them, at addresses, of `n_bytes` each at least: a vector.
     """
@@ -47,14 +47,16 @@ def _ordered_sum(n_bytes: int, n_rows: int, add: Callable):  # needs jit
         sums = cgutils.alloca_once_value(builder, zeros)
         step = _INDEX(n_lanes)
         with cgutils.for_range_slice(builder, _INDEX(0), last, step, _INDEX) as (position, _):
-            builder.store(add(builder, builder.load(sums), *load(position)), sums)
+            total = add(context, builder, builder.load(sums), *load(position))
+            builder.store(total, sums)
         # The last vector, with zeros where it overlaps the one before.
         beyond = builder.and_(builder.sub(size, _INDEX(1)), _INDEX(n_lanes - 1))
         first_new = builder.trunc(builder.sub(_INDEX(n_lanes - 1), beyond), _LANE)
         lanes = ir.Constant(ir.VectorType(_LANE, n_lanes), list(range(n_lanes)))
         is_new = builder.icmp_signed(">=", lanes, spread(builder, first_new, n_lanes))
         values = [builder.select(is_new, value, zeros) for value in load(last)]
-        return _add_lanes(builder, add(builder, builder.load(sums), *values), n_lanes)
+        total = add(context, builder, builder.load(sums), *values)
+        return _add_lanes(builder, total, n_lanes)
 
     def definition_of_one(typingctx, real, start, size):
         return real(real, *[types.intp] * 2), emit
@@ -78,16 +80,16 @@ def _add_lanes(builder, sums, n_lanes):  # needs jit
     return builder.extract_element(sums, _LANE(0))
 
 
-def _add_elements(builder, sums, x):  # needs jit
+def _add_elements(context, builder, sums, x):  # needs jit
     return builder.fadd(sums, x)
 
 
-def _add_squares(builder, sums, x):  # needs jit
-    return emit_multiply_add(builder, x, x, sums)
+def _add_squares(context, builder, sums, x):  # needs jit
+    return emit_multiply_add(context, builder, x, x, sums)
 
 
-def _add_products(builder, sums, x, y):  # needs jit
-    return emit_multiply_add(builder, x, y, sums)
+def _add_products(context, builder, sums, x, y):  # needs jit
+    return emit_multiply_add(context, builder, x, y, sums)
 
 
 # The longer a vector, the fewer additions wait for each other; the shorter, the shorter may a

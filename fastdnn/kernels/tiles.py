@@ -119,7 +119,7 @@ class TileCodegen:  # needs jit
         builder.position_at_end(done)
 
     def _begin(self, context, builder, signature):
-        self._builder = builder
+        self._context, self._builder = context, builder
         self._real = context.get_data_type(signature.args[0])
         self._itemsize = signature.args[0].bitwidth // 8
         self._n_lanes = vector_bytes(context) // self._itemsize // (1 + self._of_halves)
@@ -193,7 +193,7 @@ class TileCodegen:  # needs jit
     def _add_products(self, sums, left, right):
         """Return `sums` with the products of one vector and each of others added to them."""
         pairs = zip(right, sums, strict=True)
-        return [emit_multiply_add(self._builder, left, x, y) for x, y in pairs]
+        return [emit_multiply_add(self._context, self._builder, left, x, y) for x, y in pairs]
 
     def _load_rows(self, addresses, offsets):
         return [self._load_row(address, offsets) for address in addresses]

@@ -11,9 +11,9 @@ from scipy import special
 
 from fastdnn._jit import JIT_ENABLED
 from fastdnn.kernels import elementary
-from fastdnn.kernels.processor import fuses_multiply_add
+from fastdnn.kernels.processor import rounds_once
 
-FUSED = fuses_multiply_add()
+FUSED = rounds_once()
 N_POINTS = 500_000 if JIT_ENABLED else 10_000
 
 

@@ -13,6 +13,8 @@ from fastdnn._samples import Samples
 from fastdnn.kernels.losses import CANONICAL_LOSSES, OUTPUT_LOSSES
 from tests.kernels.test_activations import BOUNDED_SLOPES, ORACLES
 
+pytestmark = pytest.mark.usefixtures("four_cpus")
+
 IN_ORDER = np.zeros(0, dtype=np.int64)
 
 

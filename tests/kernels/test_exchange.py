@@ -19,11 +19,12 @@ from fastdnn.kernels.lines import LINE_BYTES
 from fastdnn.kernels.settings import settings_at
 from fastdnn.kernels.shards import train_shards
 from fastdnn.kernels.transpose import transpose_rows
+from fastdnn.kernels.updates import step_constants
 from fastdnn.kernels.workspace import layer_transposed, layer_weights, worker_parameters
 from tests.kernels.test_engine import plan, random_parameters
 
 DTYPES = [np.float32, np.float64]
-pytestmark = pytest.mark.needs_jit
+pytestmark = [pytest.mark.needs_jit, pytest.mark.usefixtures("four_cpus")]
 
 
 @numba.njit
@@ -66,10 +67,10 @@ def step_by_one(settings, real, stepper, sizes, out):
     for task in range(s.n_blocks + 1):
         for shard in range(n_shards):
             n_sent += is_sent(s, shard, task)
-    scale = 1.0 / n_rows
+    scale, constants = 1.0 / n_rows, step_constants(s.optimizer, s, 1)
     for task in range(s.n_blocks):
-        step_block(s, real, 0, task, n_rows, n_shards, 1, scale, False, stepper)
-    step_biases(s, real, n_shards, 1, scale, stepper)
+        step_block(s, real, 0, task, n_rows, n_shards, constants, scale, False, stepper)
+    step_biases(s, real, n_shards, constants, scale, stepper)
     take_weights(s, real, 1)
     for worker in range(2):
         end_exchange(s, real, worker)
