@@ -1,6 +1,25 @@
 """Whether a team of workers pays: not where other programs need the processors."""
 
+import os
 import time
+
+_LOAD = "/proc/loadavg"
+
+
+def threads_running() -> int:
+    """Return how many threads the system runs or would run, this one included; 0 if unknown.
+
+    Linux tells at once, in some ten microseconds.
+    """
+    try:
+        file = os.open(_LOAD, os.O_RDONLY)
+        try:
+            # As in "0.20 0.18 0.12 1/80 11206": the threads that run, and all that there are.
+            return int(os.read(file, 128).split()[3].split(b"/")[0])
+        finally:
+            os.close(file)
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 class Crowding:
@@ -44,6 +63,42 @@ class Crowding:
 
 #: What all teams of this process know.
 crowding = Crowding()
+
+
+class Watch:
+    """Whether others keep processors at the beginning of a fit that its team would need.
+
+    The threads of BLAS go on spinning after a call, for 25 or 100 ms with most builds of
+    OpenBLAS, and a fit may follow it at once. A team that shares a processor with one of them
+    waits for milliseconds, again and again, and short fits are over before a `TeamRecord`
+    tells. So a team looks before its first run, and works alone, a little at a time, until
+    the processors are free. It looks no more after that, nor when it has been alone for as
+    long as such threads spin: others may well be of lower priority, or idle when it counts.
+    """
+
+    longest = 0.15  # seconds alone
+
+    def __init__(self) -> None:
+        self._until: float | None = None
+        self._is_over = False
+
+    def is_crowded(self, n_workers: int) -> bool:
+        """Whether a run of so many workers, who are not at work yet, is better done alone."""
+        if self._is_over:
+            return False
+        # Twice: a thread that runs for microseconds is no reason.
+        if not (_are_too_many(n_workers) and _are_too_many(n_workers)):
+            self._is_over = True
+            return False
+        now = time.monotonic()
+        if self._until is None:
+            self._until = now + self.longest
+        self._is_over = now >= self._until
+        return not self._is_over
+
+
+def _are_too_many(n_workers: int) -> bool:
+    return threads_running() - 1 + n_workers > (os.cpu_count() or 1)
 
 
 class TeamRecord:

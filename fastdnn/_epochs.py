@@ -13,6 +13,8 @@ from fastdnn.kernels.settings import point_to
 
 # The engine is left this often, so that Ctrl-C and progress reports work.
 _SECONDS_PER_RUN = 0.08
+# While other threads keep its processors, a team looks this often whether they still do.
+_SECONDS_TO_LOOK = 0.008
 # Assumed before the first run has been timed; of a team less, so that it is soon timed.
 _FLOPS_PER_SECOND, _FLOPS_PER_SECOND_OF_TEAM = 2.5e10, 1e10
 # What a batch takes besides its products, as so many operations.
@@ -61,6 +63,7 @@ class EpochRunner:
         flops = 6.0 * n_weights * self._batch_size + _FLOPS_OF_BATCH
         rate = _FLOPS_PER_SECOND if plan.n_workers == 1 else _FLOPS_PER_SECOND_OF_TEAM
         self._batches_per_run = max(1, int(rate * _SECONDS_PER_RUN / flops))
+        self._batches_asked_for = self._batches_per_run
 
     def __enter__(self) -> "EpochRunner":
         self._team.__enter__()
@@ -102,9 +105,13 @@ class EpochRunner:
 
     def _batches(self) -> int:
         """Return how many batches the next run has at most."""
-        if self._team.is_to_compare:
-            return max(1, self._batches_per_run // 4)
-        return self._batches_per_run
+        share = 1.0
+        if self._team.look_around():
+            share = _SECONDS_TO_LOOK / _SECONDS_PER_RUN
+        elif self._team.is_to_compare:
+            share = 0.25
+        self._batches_asked_for = max(1, int(share * self._batches_per_run))
+        return self._batches_asked_for
 
     def _run(self, first: int, last: int, n_batches: int) -> None:
         self._first[0], self._last[0] = first, last
@@ -112,9 +119,9 @@ class EpochRunner:
         self._team.run(n_batches)
         seconds = time.perf_counter() - start
         # A short run says little; never grow by much from a single timing.
-        if 2 * n_batches >= self._batches_per_run:
-            growth = min(2.0, _SECONDS_PER_RUN / max(seconds, 1e-9))
-            self._batches_per_run = max(1, int(n_batches * growth))
+        if 2 * n_batches >= self._batches_asked_for:
+            batches = n_batches * _SECONDS_PER_RUN / max(seconds, 1e-9)
+            self._batches_per_run = max(1, int(min(batches, 2.0 * self._batches_per_run)))
 
 
 def _sum_of_squares(numbers: np.ndarray) -> float:

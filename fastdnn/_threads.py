@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastdnn._crowding import TeamRecord, crowding
+from fastdnn._crowding import TeamRecord, Watch, crowding
 from fastdnn.kernels.barrier import CLOSED, FAILED, LONG_WAITS
 
 
@@ -93,7 +93,8 @@ class Team:
         self._errors: list[BaseException] = []
         self._attendance = _Attendance()
         self._n_runs = 0
-        self._record = TeamRecord()
+        self._record, self._watch = TeamRecord(), Watch()
+        self._is_kept_out = False
 
     def __enter__(self) -> "Team":
         return self
@@ -111,7 +112,7 @@ class Team:
         """
         if self._size == 1:
             self._work(0, 0)
-        elif crowding.is_seen():
+        elif self._is_kept_out or crowding.is_seen():
             self._run_alone()
         elif self.is_to_compare:
             seconds = self._run_alone()
@@ -126,6 +127,16 @@ class Team:
                     crowding.end()
                 self._record = TeamRecord()
             self._run_together(n_batches)
+
+    def look_around(self) -> bool:
+        """Whether the next run is done alone for what others do now: a short one will do."""
+        self._is_kept_out = (
+            self._size > 1
+            and not self._threads  # which would be counted as well
+            and crowding.may_compare()
+            and self._watch.is_crowded(self._size)
+        )
+        return self._is_kept_out
 
     @property
     def is_to_compare(self) -> bool:

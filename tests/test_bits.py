@@ -7,7 +7,7 @@ import pytest
 from fastdnn.kernels.processor import rounds_once
 from tests import bits
 
-pytestmark = pytest.mark.needs_jit
+pytestmark = [pytest.mark.needs_jit, pytest.mark.usefixtures("four_cpus")]
 
 STORED = json.loads(bits.FILE.read_text(encoding="utf-8"))
 

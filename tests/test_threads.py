@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from fastdnn import DNNClassifier, _conversion, _crowding, _threads
+from fastdnn import DNNClassifier, _conversion, _cpus, _crowding, _threads
 from fastdnn._jit import JIT_ENABLED
 from fastdnn._threads import Team, run_side_by_side
 from fastdnn.kernels.barrier import FAILED, LONG_WAITS, RUNS, team_size
@@ -266,7 +266,6 @@ def test_workers_that_cannot_start_side_by_side_are_left_out(refused, n_allowed,
 
 
 @pytest.mark.skipif(not JIT_ENABLED, reason="plain Python runs alone")
-@pytest.mark.usefixtures("four_cpus")
 @pytest.mark.parametrize("n_allowed", [0, 1, 2])
 def test_fits_and_predictions_without_threads_have_the_same_bits(
     refused, monkeypatch, n_allowed
@@ -280,6 +279,8 @@ def test_fits_and_predictions_without_threads_have_the_same_bits(
         small = model.predict_proba(X.astype(np.float32))
         return [*model.coefs_, model.predict_proba(X), small]
 
+    monkeypatch.setattr(_cpus, "usable_cpus", lambda: 4)
+    monkeypatch.setattr(_crowding, "_are_too_many", lambda n_workers: False)
     monkeypatch.setattr(_conversion, "_PIECE_BYTES", 1024)
     monkeypatch.setattr("fastdnn._validation._NUMBERS_FOR_ONE_THREAD", 0)
     expected = fit_and_predict()
@@ -317,3 +318,80 @@ def test_an_error_from_elsewhere_while_a_thread_starts_leaves_nobody_at_work(
     assert at_work == []
     time.sleep(0.01)
     assert at_work == []  # nor does anybody begin later
+
+
+class Load:
+    """What the system says about running threads, one answer after the other."""
+
+    def __init__(self, monkeypatch, answers):
+        self._answers = list(answers)
+        monkeypatch.setattr(_crowding, "threads_running", self)
+        monkeypatch.setattr(_crowding.os, "cpu_count", lambda: 2)
+        self.n_asked = 0
+
+    def __call__(self):
+        self.n_asked += 1
+        return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+
+
+def run_looking(team, work, n_runs):
+    for _ in range(n_runs):
+        team.look_around()
+        team.run(1)
+    return work.sizes
+
+
+@pytest.mark.parametrize(
+    ("running", "sizes"),
+    [
+        ([1], [2, 2, 2, 2]),  # this thread only
+        ([0], [2, 2, 2, 2]),  # not known
+        ([2, 1], [2, 2, 2, 2]),  # a thread that is gone when looked for again
+        ([2, 2, 2, 2, 1], [1, 1, 2, 2]),  # one that goes on spinning for a while
+        ([9], [1, 1, 1, 1]),
+    ],
+)
+def test_a_team_begins_alone_where_others_keep_its_processors(
+    crowding, monkeypatch, running, sizes
+):
+    shared, taking_part = counters(), np.array([2])
+    work = CrowdedWork(crowding, monkeypatch, shared, taking_part)
+    load = Load(monkeypatch, running)
+    with Team(taking_part, shared, work) as team:
+        assert run_looking(team, work, 4) == sizes
+        before = load.n_asked
+        run_looking(team, work, 2)
+    if sizes[-1] == 2:  # once it has begun together, it looks no more
+        assert load.n_asked == before
+
+
+def test_a_team_that_is_alone_for_long_no_longer_looks(crowding, monkeypatch):
+    shared, taking_part = counters(), np.array([2])
+    work = CrowdedWork(crowding, monkeypatch, shared, taking_part)
+    work.seconds[1] = 0.04
+    Load(monkeypatch, [9])
+    with Team(taking_part, shared, work) as team:
+        assert run_looking(team, work, 7) == [1, 1, 1, 1, 2, 2, 2]
+
+
+def test_where_a_team_was_faster_than_one_alone_nobody_looks(crowding, monkeypatch):
+    shared, taking_part = counters(), np.array([2])
+    work = CrowdedWork(crowding, monkeypatch, shared, taking_part)
+    load = Load(monkeypatch, [9])
+    crowding.dismiss()
+    with Team(taking_part, shared, work) as team:
+        assert run_looking(team, work, 2) == [2, 2]
+    assert load.n_asked == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "n_running"),
+    [("0.20 0.18 0.12 3/80 11206\n", 3), ("", 0), ("0.20 0.18", 0), ("a b c d/e f", 0)],
+)
+def test_the_system_tells_how_many_threads_run(text, n_running, tmp_path, monkeypatch):
+    file = tmp_path / "loadavg"
+    file.write_text(text)
+    monkeypatch.setattr(_crowding, "_LOAD", str(file))
+    assert _crowding.threads_running() == n_running
+    monkeypatch.setattr(_crowding, "_LOAD", str(tmp_path / "missing"))
+    assert _crowding.threads_running() == 0
