@@ -100,6 +100,10 @@ def fit_both(target, X, y, weight, chosen, times):
                 # Overflow inside scikit-learn where training diverges.
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 warnings.simplefilter("ignore", RuntimeWarning)
+                # Both say that a batch cannot be larger than all.
+                warnings.filterwarnings("ignore", "Got `batch_size`", UserWarning)
+                # scikit-learn before 1.7 gives newer SciPys an option that is gone.
+                warnings.filterwarnings("ignore", "Unknown solver options: iprint")
                 for _ in range(times):
                     model.fit(X, y, **weights(weight))
         except ValueError as error:
