@@ -61,7 +61,7 @@ def to_sklearn(model: "BaseDNN", Target: type) -> MLPClassifier | MLPRegressor:
 
 
 def _refuse_what_is_missing(model: "BaseDNN", Target: type, names: set[str]) -> None:
-    """Raise for a hyperparameter that this scikit-learn does not have, unless it says nothing."""
+    """Raise for a value, not the default, of what this scikit-learn does not have."""
     defaults = type(model)().get_params()
     for name, value in model.get_params().items():
         if name in names or name in _OURS_ALONE or value == defaults[name]:

@@ -134,5 +134,7 @@ def test_a_hyperparameter_that_scikit_learn_does_not_have_is_refused(monkeypatch
     monkeypatch.setattr("fastdnn.regressor.MLPRegressor", Older)
     model = DNNRegressor(max_iter=2, max_fun=15000, n_threads=1, dtype="float64")
     assert type(model.fit(X, y).to_sklearn()) is Older
-    with pytest.raises(ValueError, match=r"has no Older\(max_fun=7\)\. Fit with max_fun=15000"):
+    with pytest.raises(
+        ValueError, match=r"has no Older\(max_fun=7\)\. Fit with max_fun=15000"
+    ):
         model.set_params(max_fun=7).to_sklearn()

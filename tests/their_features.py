@@ -1,4 +1,4 @@
-"""What the installed scikit-learn's multi-layer perceptrons have: not all versions have all."""
+"""What the installed scikit-learn's perceptrons have: not all versions have all."""
 
 import inspect
 
