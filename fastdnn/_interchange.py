@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import sklearn
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 from sklearn.preprocessing import LabelBinarizer
@@ -26,12 +27,16 @@ _HISTORY = (
     "t_",
 )
 
+# How a result is computed: nothing that the network's twin would have to know.
+_OURS_ALONE = ("dtype", "n_threads")
+
 
 def to_sklearn(model: "BaseDNN", Target: type) -> MLPClassifier | MLPRegressor:
     """Return a fitted `Target` with the parameters, history and state of `model`."""
     check_is_fitted(model)
     names = set(Target().get_params())
     settings = {name: v for name, v in model.get_params().items() if name in names}
+    _refuse_what_is_missing(model, Target, names)
     twin = Target(**settings)
     twin._validate_params()  # refuses what scikit-learn does not have, by name
     for name in (*_COPIED, *_HISTORY, "out_activation_"):
@@ -53,6 +58,18 @@ def to_sklearn(model: "BaseDNN", Target: type) -> MLPClassifier | MLPRegressor:
         params = twin.coefs_ + twin.intercepts_
         twin._optimizer = _their_optimizer(model, model._optimizer_state, params)
     return twin
+
+
+def _refuse_what_is_missing(model: "BaseDNN", Target: type, names: set[str]) -> None:
+    """Raise for a value, not the default, of what this scikit-learn does not have."""
+    defaults = type(model)().get_params()
+    for name, value in model.get_params().items():
+        if name in names or name in _OURS_ALONE or value == defaults[name]:
+            continue
+        raise ValueError(
+            f"scikit-learn {sklearn.__version__} has no {Target.__name__}({name}={value!r}). "
+            f"Fit with {name}={defaults[name]!r}, or use a newer scikit-learn."
+        )
 
 
 def _their_optimizer(

@@ -8,7 +8,8 @@ not for two hundred. A kernel is called from compiled code only. Hence
 - the signature of an operator or builtin function for some types is found once;
 - a constant in a call makes no kernel of its own.
 
-`fastdnn._jit` makes the decorators from this.
+`fastdnn._jit` makes the decorators from this. numba promises nothing of what it relies on:
+the rows in tests/assumptions say what that is, tests/test_numba_assumptions.py looks at each.
 """
 
 import copy

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import scipy.optimize
-from sklearn.utils.fixes import _get_additional_lbfgs_options_dict
 from sklearn.utils.optimize import _check_optimize_result
 
 from fastdnn._blas import single_threaded_blas
@@ -29,7 +28,6 @@ def fit_lbfgs(
     max_iter: int,
     max_fun: int,
     tol: float,
-    verbose: bool | int,
     n_threads: int | None,
 ) -> tuple[int, float]:
     """Minimise the loss of all samples in place.
@@ -45,7 +43,7 @@ def fit_lbfgs(
         Name of the loss.
     samples : Samples
         The rows to train on, in float64.
-    alpha, loss_scale, max_iter, max_fun, tol, verbose
+    alpha, loss_scale, max_iter, max_fun, tol
         As in the estimators.
     n_threads : int or None
         Threads that the user allows; None for as many as pay.
@@ -91,14 +89,7 @@ def fit_lbfgs(
             theta.copy(),
             method="L-BFGS-B",
             jac=True,
-            options={
-                "maxfun": max_fun,
-                "maxiter": max_iter,
-                "gtol": tol,
-                **_get_additional_lbfgs_options_dict(
-                    "iprint", 1 if verbose is True or verbose >= 1 else -1
-                ),
-            },
+            options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol},
         )
     theta[:] = result.x
     n_iter = _check_optimize_result("lbfgs", result, max_iter)

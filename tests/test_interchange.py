@@ -8,6 +8,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from fastdnn import DNNClassifier, DNNRegressor
+from tests.their_features import HAVE_LOSSES, needs_losses
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -97,3 +98,43 @@ def test_what_scikit_learn_does_not_have_is_refused():
         DNNClassifier().to_sklearn()
     with pytest.raises(NotFittedError):
         DNNRegressor.from_sklearn(MLPRegressor())
+
+
+def counts():
+    generator = np.random.default_rng(0)
+    X = generator.standard_normal((60, 3))
+    settings = dict(hidden_layer_sizes=(5,), random_state=0, max_iter=8, dtype="float64")
+    y = generator.poisson(np.exp(0.3 * X[:, 0])).astype(float)
+    return X, DNNRegressor(loss="poisson", **settings).fit(X, y)
+
+
+@needs_losses
+def test_rates_of_counts_cross():
+    X, ours = counts()
+    theirs = ours.to_sklearn()
+    assert theirs.loss == "poisson"
+    assert_allclose(theirs.predict(X), ours.predict(X), rtol=1e-10)
+    back = DNNRegressor.from_sklearn(theirs, dtype="float64")
+    assert_array_equal(back.predict(X), ours.predict(X))
+
+
+@pytest.mark.skipif(HAVE_LOSSES, reason="this scikit-learn's MLPRegressor has this loss")
+def test_a_loss_that_this_scikit_learn_does_not_have_is_refused():
+    with pytest.raises(ValueError, match=r"has no MLPRegressor\(loss='poisson'\)"):
+        counts()[1].to_sklearn()
+
+
+def test_a_hyperparameter_that_scikit_learn_does_not_have_is_refused(monkeypatch):
+    X, y = problem("regression")
+
+    class Older(MLPRegressor):
+        def get_params(self, deep=True):
+            return {k: v for k, v in super().get_params(deep).items() if k != "max_fun"}
+
+    monkeypatch.setattr("fastdnn.regressor.MLPRegressor", Older)
+    model = DNNRegressor(max_iter=2, max_fun=15000, n_threads=1, dtype="float64")
+    assert type(model.fit(X, y).to_sklearn()) is Older
+    with pytest.raises(
+        ValueError, match=r"has no Older\(max_fun=7\)\. Fit with max_fun=15000"
+    ):
+        model.set_params(max_fun=7).to_sklearn()

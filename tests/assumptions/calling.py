@@ -1,0 +1,108 @@
+"""What calls of compiled code, and its storage, rely on of numba's inside, a case each."""
+
+import pickle
+
+import numba
+from numba.core import compiler, config, serialize, types
+from numba.core.registry import cpu_target
+from numba.core.runtime import rtsys
+from numba.extending import overload
+
+from tests.assumptions.rows import CACHE, COMPILER, JIT, assume, half, parameters
+
+
+@assume("a call from Python compiles by the dispatcher's own attribute `compile`", JIT)
+def own_compile():
+    made, seen = numba.njit(half.py_func), []
+    usual = made.compile
+    made.compile = lambda sig: seen.append(sig) or usual(sig)
+    assert made(1.0) == 0.5 and seen == [(types.float64,)]
+
+
+@assume("njit takes these options, and overload's jit_options the same", JIT, COMPILER)
+def options():
+    chosen = {"nogil": True, "error_model": "numpy", "fastmath": False}
+    chosen |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    numba.njit(pipeline_class=compiler.Compiler, **chosen)(half.py_func)
+    assert "jit_options" in parameters(overload)
+    assert isinstance(config.DISABLE_JIT, int) and isinstance(config.BOUNDSCHECK, int | None)
+
+
+@assume(
+    "branches on a closure's constants are dropped before types are found",
+    JIT,
+    "kernels/updates.py",
+)
+def constant_branches():
+    def with_constant(is_text):
+        @numba.njit
+        def choose(x):
+            if is_text:
+                return x + "text"
+            return x
+
+        return choose
+
+    assert with_constant(False)(1.5) == 1.5
+
+
+@assume(
+    "a dispatcher asks _cache: load_overload(sig, context), save_overload(sig, result)",
+    CACHE,
+    JIT,
+)
+def cache_protocol():
+    asked = []
+
+    class Cache:
+        def load_overload(self, sig, target_context):
+            asked.append(("load", sig, target_context.codegen()))
+
+        def save_overload(self, sig, data):
+            asked.append(("save", sig, data.codegen))
+
+    made = numba.njit(half.py_func)
+    made._cache = Cache()
+    made(1.0)
+    sig, codegen = (types.float64,), cpu_target.target_context.codegen()
+    assert asked == [("load", sig, codegen), ("save", sig, codegen)]
+
+
+class Keeping:
+    def __init__(self):
+        self.kept = []
+
+    def load_overload(self, sig, target_context):
+        return None
+
+    def save_overload(self, sig, data):
+        self.kept.append(data)
+
+
+@assume("a result goes through _reduce, numba's pickles and _rebuild", CACHE)
+def stored_results():
+    made = numba.njit(half.py_func)
+    made._cache = Keeping()
+    made(2.0)
+    result = made._cache.kept[0]
+    assert result.library.has_dynamic_globals is False and not list(result.lifted)
+    parts = pickle.loads(serialize.dumps(result._reduce()))
+    again = compiler.CompileResult._rebuild(cpu_target.target_context, *parts)
+    assert again.entry_point(3.0) == 1.5
+
+
+@assume("numba's runtime starts by rtsys.initialize, alone", CACHE)
+def runtime():
+    assert parameters(rtsys.initialize) == ["ctx"]
+    rtsys.initialize(cpu_target.target_context)
+
+
+@assume(
+    "magic_tuple names system, processor and features: '+fma,-sse4a,...'",
+    CACHE,
+    "kernels/processor.py",
+)
+def processors():
+    triple, processor, features = cpu_target.target_context.codegen().magic_tuple()
+    assert triple.count("-") >= 2 and isinstance(processor, str)
+    assert all(feature[0] in "+-" for feature in features.split(",") if feature)

@@ -1,0 +1,96 @@
+"""What the kernels' own instructions rely on of numba's inside, a case each."""
+
+from pathlib import Path
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from fastdnn import _kernel_compiler
+from tests.assumptions.rows import assume
+
+PACKAGE = Path(_kernel_compiler.__file__).parent
+EMITTING = tuple(
+    f"kernels/{path.name}"
+    for path in sorted((PACKAGE / "kernels").glob("*.py"))
+    if "context" in path.read_text(encoding="utf-8")
+)
+
+
+@assume(
+    "an intrinsic's codegen has (context, builder, signature, args) and these tools", *EMITTING
+)
+def emitted_code():
+    @intrinsic
+    def doubled(typingctx, x):
+        def codegen(context, builder, signature, args):
+            real = context.get_data_type(signature.args[0])
+            assert real == context.get_value_type(signature.args[0]) == ir.DoubleType()
+            assert context.get_abi_sizeof(real) == 8
+            assert context.get_constant(types.intp, 3).type == cgutils.intp_t
+            context.get_dummy_value()
+            total = cgutils.alloca_once_value(builder, args[0])
+            other = cgutils.alloca_once(builder, real)
+            with cgutils.for_range(builder, ir.IntType(64)(1)):
+                builder.store(builder.fadd(builder.load(total), args[0]), total)
+            bounds = (ir.IntType(64)(n) for n in (0, 4, 4))
+            with cgutils.for_range_slice(builder, *bounds, intp=cgutils.intp_t) as (index, _):
+                assert index.type == cgutils.intp_t
+                builder.store(args[0], other)
+            cgutils.pack_array(builder, [args[0], args[0]])
+            kind = ir.FunctionType(ir.DoubleType(), [ir.DoubleType()])
+            fabs = cgutils.get_or_insert_function(builder.module, kind, "llvm.fabs.f64")
+            return builder.call(fabs, [builder.load(total)])
+
+        return x(x), codegen
+
+    assert numba.njit(lambda x: doubled(x))(-1.5) == 3.0
+
+
+@assume(
+    "an array is a structure that make_array reads and populate_array fills",
+    "kernels/views.py",
+)
+def array_structures():
+    from numba.np.arrayobj import make_array, populate_array
+
+    @intrinsic
+    def first_two(typingctx, array):
+        def codegen(context, builder, signature, args):
+            given = make_array(signature.args[0])(context, builder, args[0])
+            view = make_array(signature.args[0])(context, builder, None)
+            itemsize = context.get_constant(types.intp, 8)
+            shape = [context.get_constant(types.intp, 2)]
+            populate_array(
+                view,
+                data=given.data,
+                shape=cgutils.pack_array(builder, shape),
+                strides=cgutils.pack_array(builder, [itemsize]),
+                itemsize=itemsize,
+                meminfo=None,
+            )
+            return view._getvalue()
+
+        return types.Array(array.dtype, 1, "C")(array), codegen
+
+    assert numba.njit(lambda a: first_two(a).sum())(np.array([1.0, 2.0, 4.0])) == 3.0
+
+
+@assume(
+    "a record is the address of its bytes, laid out as NumPy's dtype", "kernels/settings.py"
+)
+def records():
+    dtype = np.dtype([("a", np.int64), ("b", np.float64)], align=True)
+    record_type = numba.from_dtype(dtype)
+
+    @intrinsic
+    def at(typingctx, address):
+        def codegen(context, builder, signature, args):
+            return builder.inttoptr(args[0], context.get_value_type(record_type))
+
+        return record_type(types.intp), codegen
+
+    table = np.array([(3, 0.25)], dtype)
+    assert numba.njit(lambda address: at(address).a + at(address).b)(table.ctypes.data) == 3.25

@@ -1,0 +1,44 @@
+"""The list of what is relied on of numba's inside, to which its parts add rows."""
+
+import inspect
+
+import numba
+import pytest
+from numba.core import types
+from numba.core.registry import cpu_target
+
+COMPILER, JIT, CACHE = "_kernel_compiler.py", "_jit.py", "_cache.py"
+
+#: The rows: what is assumed, the files that rely on it, the case that looks.
+ASSUMPTIONS = []
+
+
+def assume(what, *files):
+    """Add a row, of which the decorated function is the case."""
+
+    def add(check):
+        ASSUMPTIONS.append(pytest.param(what, files, check, id=check.__name__))
+        return check
+
+    return add
+
+
+def parameters(function):
+    return list(inspect.signature(function).parameters)
+
+
+@numba.njit(no_cfunc_wrapper=True)
+def half(x):
+    return 0.5 * x
+
+
+def compiled(function=half):
+    """Return what numba has made of a function of one float64."""
+    function(1.0)
+    return function.overloads[types.float64,]
+
+
+def typing_context():
+    """Return numba's table of functions, with all that it has after a compilation."""
+    compiled()
+    return cpu_target.typing_context
