@@ -106,7 +106,7 @@ def offered_in_a_worker():
 
 @pytest.mark.parametrize("told", [1, 3])
 def test_a_process_of_joblib_is_told_its_share(told):
-    with joblib.parallel_config("loky", inner_max_num_threads=told, n_jobs=2):
+    with joblib.parallel_backend("loky", inner_max_num_threads=told, n_jobs=2):
         offered = joblib.Parallel()(joblib.delayed(offered_in_a_worker)() for _ in range(2))
     assert offered == [told, told]
 
