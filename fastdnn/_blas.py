@@ -19,7 +19,8 @@ class _BlasGuard:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # A signal handler that fits may interrupt one who holds it.
+        self._lock = threading.RLock()
         self._users = 0
         self._libraries: list[Any] | None = None
         self._saved: list[tuple[Any, int]] = []
@@ -31,24 +32,24 @@ class _BlasGuard:
                 # Only libraries that are loaded can be limited.
                 controller = ThreadpoolController().select(user_api="blas")
                 self._libraries = controller.lib_controllers
-            if self._users == 0:
+            self._users += 1  # first: a signal handler must not save what is half limited
+            if self._users == 1:
                 self._saved = _limit(x for x in self._libraries if not _is_per_thread(x))
-            self._users += 1
         own = _limit(x for x in self._libraries if _is_per_thread(x))
         try:
             yield
         finally:
             _restore(own)
             with self._lock:
-                self._users -= 1
-                if self._users == 0:
+                if self._users == 1:
                     _restore(self._saved)
+                self._users -= 1
 
     def reset_after_fork(self) -> None:
         """Forget the fits of the parent process: its threads do not exist here."""
         if self._users:
             _restore(self._saved)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._users = 0
 
 

@@ -44,6 +44,52 @@ def test_the_limit_holds_in_any_thread_and_over_many_at_once():
     assert blas_threads() == before
 
 
+class InterruptedOpenBLAS:
+    """OpenBLAS with a limit of the process; a signal comes whenever that is read or set."""
+
+    internal_api, threading_layer = "openblas", "pthreads"
+
+    def __init__(self):
+        self.n_threads, self.handle = 8, None
+
+    def _interrupt(self):
+        handle, self.handle = self.handle, None
+        if handle is not None:
+            handle()
+            self.handle = handle
+
+    def get_num_threads(self):
+        self._interrupt()
+        return self.n_threads
+
+    def set_num_threads(self, n):
+        self._interrupt()
+        self.n_threads = n
+        self._interrupt()
+
+
+def test_a_signal_handler_may_enter_while_another_fit_enters_or_leaves():
+    library, guard, limits = InterruptedOpenBLAS(), _blas._BlasGuard(), []
+    guard._libraries = [library]
+
+    def handle():
+        with guard():
+            pass
+
+    def fit():
+        library.handle = handle
+        with guard():
+            limits.append(library.n_threads)
+        library.handle = None
+
+    thread = threading.Thread(target=fit, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert limits == [1]
+    assert library.n_threads == 8
+
+
 class FakeOpenBLAS:
     """OpenBLAS on OpenMP: a limit for each thread."""
 
