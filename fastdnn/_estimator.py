@@ -145,6 +145,7 @@ class BaseDNN(ValidatingEstimator, ABC):
             max_iter=self.max_iter,
             max_fun=self.max_fun,
             tol=self.tol,
+            verbose=self.verbose,
             n_threads=self.n_threads,
         )
 

@@ -1,5 +1,6 @@
 """L-BFGS: SciPy's minimiser on the compiled loss and gradient of all samples."""
 
+import inspect
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,6 +29,7 @@ def fit_lbfgs(
     max_iter: int,
     max_fun: int,
     tol: float,
+    verbose: bool | int,
     n_threads: int | None,
 ) -> tuple[int, float]:
     """Minimise the loss of all samples in place.
@@ -43,7 +45,7 @@ def fit_lbfgs(
         Name of the loss.
     samples : Samples
         The rows to train on, in float64.
-    alpha, loss_scale, max_iter, max_fun, tol
+    alpha, loss_scale, max_iter, max_fun, tol, verbose
         As in the estimators.
     n_threads : int or None
         Threads that the user allows; None for as many as pay.
@@ -89,8 +91,18 @@ def fit_lbfgs(
             theta.copy(),
             method="L-BFGS-B",
             jac=True,
-            options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol},
+            options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol} | _printing(verbose),
         )
     theta[:] = result.x
     n_iter = _check_optimize_result("lbfgs", result, max_iter)
     return n_iter, float(result.fun)
+
+
+def _printing(verbose: bool | int) -> dict[str, int]:
+    """Return the option that lets SciPy print every iteration, where it still can.
+
+    Before 1.15 its minimiser prints. Since then the option has no effect, and from 1.16 on
+    SciPy warns of it: the default there is no longer a number.
+    """
+    known = inspect.signature(scipy.optimize.fmin_l_bfgs_b).parameters.get("iprint")
+    return {"iprint": 1} if verbose and known is not None and known.default == -1 else {}
