@@ -36,7 +36,10 @@ logger = logging.getLogger("fastdnn")
 _MARK, _DIGEST_BYTES, _LENGTH_BYTES = b"fastdnn code 2\n", 32, 4
 
 # What of numba's settings its code depends on; not all versions have all of them.
-_SETTINGS = ("BOUNDSCHECK", "OPT", "DEBUGINFO_DEFAULT", "LOOP_VECTORIZE", "SLP_VECTORIZE")
+_SETTINGS = (
+    *("BOUNDSCHECK", "OPT", "DEBUGINFO_DEFAULT"),
+    *("LOOP_VECTORIZE", "SLP_VECTORIZE", "USING_SVML"),
+)
 
 
 class KernelCache:  # needs jit
@@ -72,17 +75,21 @@ class KernelCache:  # needs jit
         folder, loaded = _open_folder(), None
         if folder is not None and self._is_enabled:
             key = self._key(sig, target_context.codegen())
+            name = self._name(key)
             try:
-                stored = folder.read(self._name(key))
+                stored = folder.read(name)
                 if stored is not None:
                     loaded = _rebuild(_code_in(stored, key), target_context)
             except Exception as error:  # a damaged pickle can raise anything
+                kind = "an untrusted" if isinstance(error, PermissionError) else "a damaged"
                 warnings.warn(
-                    f"fastdnn's compile cache in {folder.path} holds a damaged entry "
+                    f"fastdnn's compile cache in {folder.path} holds {kind} entry "
                     f"({type(error).__name__}: {error}); it is compiled again.",
                     RuntimeWarning,
                     stacklevel=2,
                 )
+            if loaded is not None:
+                _in_use[name] = None
         if loaded is None:
             _announce_compilation()
         return loaded
@@ -95,11 +102,16 @@ class KernelCache:  # needs jit
         if data.library.has_dynamic_globals or any(not x.can_cache for x in data.lifted):
             return
         key = self._key(sig, data.codegen)
-        code = serialize.dumps(data._reduce())
+        name, code = self._name(key), serialize.dumps(data._reduce())
         try:
-            folder.write(self._name(key), _entry(key, code))
+            folder.write(name, _entry(key, code))
+            _in_use[name] = None
         except OSError as error:  # read-only, or full
-            _report_unstored(folder, error)
+            if not any(list(_in_use.values())):
+                logger.warning(
+                    "fastdnn cannot store compiled code in %s: %s", folder.path, error
+                )
+            _in_use[name] = error
 
     def _key(self, sig: Any, codegen: Any) -> bytes:
         """Return in words all that the code of this function for these types depends on."""
@@ -158,34 +170,39 @@ def _versions() -> str:  # needs jit
     return repr((python, packages, settings))
 
 
-def _location() -> tuple[Path, bool]:  # needs jit
-    """Return the folder below which code is kept, and whether the user has named it."""
+def _location() -> Path:  # needs jit
+    """Return the folder below which code is kept."""
     chosen = os.environ.get("FASTDNN_CACHE_DIR") or os.environ.get("NUMBA_CACHE_DIR")
     if chosen:
-        return Path(chosen).absolute(), True
+        return Path(chosen).absolute()
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     elif sys.platform == "darwin":
         base = Path.home() / "Library" / "Caches"
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base.absolute(), False
+    return base.absolute()
 
 
 @functools.cache
 def _open_folder() -> Folder | None:  # needs jit
     """Return the folder of this source's code, made at the first call; None if unsafe."""
+    # One that is named for the purpose may be a group's; what is below any that is named, as
+    # in an image, others may read.
+    is_chosen = bool(os.environ.get("FASTDNN_CACHE_DIR"))
+    is_named = is_chosen or bool(os.environ.get("NUMBA_CACHE_DIR"))
     try:
-        base, is_chosen = _location()
-        return Folder(base, ("fastdnn", source_digest()), is_chosen=is_chosen)
-    # RuntimeError: no home folder. ImportError: a frozen application that hides its modules.
-    except (OSError, RuntimeError, ImportError) as error:
+        names = ("fastdnn", source_digest())
+        return Folder(_location(), names, is_public=is_named, trusts_groups=is_chosen)
+    except ImportError as error:
+        logger.warning("fastdnn compiles without a cache: %s", error)
+    except (OSError, RuntimeError) as error:  # RuntimeError: no home folder
         logger.warning(
             "fastdnn compiles without a cache: %s. Set FASTDNN_CACHE_DIR to a folder that "
             "you alone can write to.",
-            error,
+            str(error).rstrip("."),
         )
-        return None
+    return None
 
 
 def cache_directory() -> Path | None:  # needs jit
@@ -194,18 +211,18 @@ def cache_directory() -> Path | None:  # needs jit
     return None if folder is None else folder.path
 
 
-_unstored: list[OSError] = []
+# The entries that this process has loaded or made, with why one could not be stored.
+_in_use: dict[str, OSError | None] = {}
 
 
-def why_not_stored() -> OSError | None:  # needs jit
-    """Return why the code compiled last in this process could not be stored, if so."""
-    return _unstored[-1] if _unstored else None
-
-
-def _report_unstored(folder: Folder, error: OSError) -> None:  # needs jit
-    if not _unstored:
-        logger.warning("fastdnn cannot store compiled code in %s: %s", folder.path, error)
-    _unstored.append(error)
+def missing_entries() -> dict[str, OSError | None]:  # needs jit
+    """Return what of the code in use a later process would not find, and why if known."""
+    folder = _open_folder()
+    return {
+        name: error
+        for name, error in list(_in_use.items())
+        if error is not None or folder is None or not folder.has(name)
+    }
 
 
 _announced = threading.Event()

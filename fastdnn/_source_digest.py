@@ -9,6 +9,7 @@ import functools
 import hashlib
 import importlib.util
 import pkgutil
+import sys
 import types
 from typing import Any
 
@@ -24,31 +25,45 @@ def source_digest() -> str:  # needs jit
     Raises
     ------
     ImportError
-        If the import system does not find a module that it has imported.
+        If the import system does not find or list a module that it has imported.
     """
     digest = hashlib.sha256()
     names = [f"{_PACKAGE}.{name}" for name in _COMPILER]
-    kernels = importlib.util.find_spec(f"{_PACKAGE}.kernels")
-    places = getattr(kernels, "submodule_search_locations", None) or []
-    names += sorted(info.name for info in pkgutil.iter_modules(places, f"{_PACKAGE}.kernels."))
+    places = _specification_of(f"{_PACKAGE}.kernels").submodule_search_locations or []
+    prefix = f"{_PACKAGE}.kernels."
+    listed = {info.name for info in pkgutil.iter_modules(places, prefix)}
+    loaded = {name for name in list(sys.modules) if name.startswith(prefix)}
+    if not loaded <= listed:  # by a tool that makes applications, say
+        raise ImportError(f"the import system does not list {', '.join(loaded - listed)}")
+    names += sorted(listed)
     for name in [f"{_PACKAGE}.kernels", *names]:
         digest.update(f"{name}\n".encode())
         digest.update(_content_of(name))
     return digest.hexdigest()[:24]
 
 
-def _content_of(name: str) -> bytes:  # needs jit
-    spec = importlib.util.find_spec(name)
-    if spec is None or spec.loader is None:
+def _specification_of(name: str) -> Any:  # needs jit
+    try:
+        specification = importlib.util.find_spec(name)
+    except ValueError as error:  # a tool has removed it
+        raise ImportError(f"the module {name} is not found: {error}") from error
+    if specification is None:
         raise ImportError(f"the module {name} is not found")
-    loader: Any = spec.loader
+    return specification
+
+
+def _content_of(name: str) -> bytes:  # needs jit
+    loader: Any = _specification_of(name).loader
     try:
         source = loader.get_source(name)
     except (OSError, ImportError, AttributeError):
         source = None
     if source is not None:
         return source.encode("utf-8", "surrogatepass")
-    return code_digest(loader.get_code(name))
+    try:
+        return code_digest(loader.get_code(name))
+    except (OSError, AttributeError) as error:
+        raise ImportError(f"the module {name} has neither source nor code") from error
 
 
 def code_digest(code: types.CodeType) -> bytes:  # needs jit
@@ -57,8 +72,9 @@ def code_digest(code: types.CodeType) -> bytes:  # needs jit
     What `marshal` makes of it depends on how often objects are referred to.
     """
     digest = hashlib.sha256(code.co_code)
-    names = (code.co_name, code.co_names, code.co_varnames, code.co_freevars)
-    digest.update(repr((*names, code.co_flags, code.co_argcount)).encode())
+    names = code.co_name, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
+    counts = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount
+    digest.update(repr((names, counts, code.co_flags, code.co_exceptiontable)).encode())
     for constant in code.co_consts:
         digest.update(_constant_digest(constant))
     return digest.digest()

@@ -61,7 +61,6 @@ def _compile_all(dtype: str) -> Path:  # needs jit
             "fastdnn.warmup() found no folder to keep compiled code in. Set "
             "FASTDNN_CACHE_DIR to a folder that you alone can write to."
         )
-    before = _cache.why_not_stored()
     X = np.linspace(-1.0, 1.0, 2 * _N_ROWS).reshape(_N_ROWS, 2)
     y = np.arange(_N_ROWS) % 2
     with warnings.catch_warnings():
@@ -77,10 +76,12 @@ def _compile_all(dtype: str) -> Path:  # needs jit
     network.cost(AL, y, l2=0.1)
     gradients = network.backward(AL, y, caches)
     network.update_parameters(gradients, learning_rate=0.0, l2=0.1)
-    error = _cache.why_not_stored()
-    if error is not before:
+    missing = _cache.missing_entries()
+    if missing:
+        reason = next(filter(None, missing.values()), "they were removed meanwhile")
         raise RuntimeError(
-            f"fastdnn.warmup() could not store compiled code in {folder} ({error}). Set "
-            "FASTDNN_CACHE_DIR to a folder that you alone can write to."
+            f"fastdnn.warmup() leaves {folder} without {len(missing)} of the functions "
+            f"compiled in this process ({reason}). Set FASTDNN_CACHE_DIR to a folder that you "
+            "alone can write to, and call fastdnn.warmup() in a new process."
         )
     return folder

@@ -1,15 +1,23 @@
 """The compile cache, in processes of their own: what is stored, loaded and refused."""
 
+import errno
 import os
 import platform
 import shutil
 import stat
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pytest
+from numba import types
+from numba.core.registry import cpu_target
 
-from fastdnn._cache import _code_in, _entry
+from fastdnn import _cache
+from fastdnn._cache import KernelCache, _code_in, _entry
+from fastdnn._cache_folder import Folder
+from fastdnn._jit import entry_point
 from tests.processes import (
     AS_NOBODY,
     PACKAGE,
@@ -207,13 +215,17 @@ def make_read_only(cache):
         path.chmod(0o555 if path.is_dir() else 0o444)
 
 
+def let_others_come_to(cache):
+    for path in [cache, *cache.parents]:
+        if path.stat().st_mode & 0o005 != 0o005:  # pytest's own folders
+            path.chmod(0o755)
+
+
 @POSIX
 @AS_ROOT
 def test_a_cache_that_root_has_made_is_read_by_others_and_not_written(warm_cache):
     before = cached_files(warm_cache)
-    for path in [warm_cache, *warm_cache.parents]:
-        if path.stat().st_mode & 0o005 != 0o005:  # pytest's own folders
-            path.chmod(0o755)
+    let_others_come_to(warm_cache)
     make_read_only(warm_cache)
     assert call_relu(warm_cache, before=AS_NOBODY) == ""
     # What is not in it is compiled, and the user hears once that it cannot be stored.
@@ -223,9 +235,14 @@ def test_a_cache_that_root_has_made_is_read_by_others_and_not_written(warm_cache
     assert cached_files(warm_cache) == before
 
 
-def test_a_read_only_cache_of_ones_own_is_read(warm_cache):
+@pytest.mark.parametrize("before", [(), pytest.param(AS_NOBODY, marks=[POSIX, AS_ROOT])])
+def test_a_read_only_cache_of_ones_own_is_read(before, warm_cache):
     make_read_only(warm_cache)
-    assert call_relu(warm_cache) == ""
+    if before:
+        let_others_come_to(warm_cache)
+        for path in [warm_cache, *warm_cache.rglob("*")]:
+            os.chown(path, 54321, 54321)
+    assert call_relu(warm_cache, before=before) == ""
     for path in [warm_cache, *warm_cache.rglob("*")]:
         path.chmod(0o755)
 
@@ -248,3 +265,158 @@ def test_what_has_no_digest_is_not_unpickled(where, warm_cache):
     whole = entry.read_bytes()
     entry.write_bytes(planted if where == "whole" else whole[:47] + planted)
     assert "damaged" in call_relu(warm_cache)
+
+
+@POSIX
+@pytest.mark.parametrize(
+    "how",
+    ["world", *(pytest.param(how, marks=AS_ROOT) for how in ("group", "owner"))],
+)
+def test_an_entry_that_others_can_have_written_is_replaced_with_a_warning(how, warm_cache):
+    planted = bytes.fromhex(run_python(PLANTED, warm_cache).stdout)
+    entry = entry_of(warm_cache)
+    # Others can give an entry a digest.
+    content = entry.read_bytes()[47:]
+    length = 4 + int.from_bytes(content[:4], "big")
+    entry.write_bytes(_entry(content[4:length], planted))
+    if how != "world":
+        os.chown(entry, *((54321, -1) if how == "owner" else (-1, 54321)))
+    entry.chmod({"world": 0o646, "group": 0o664, "owner": 0o644}[how])
+    said = call_relu(warm_cache)
+    assert "RuntimeWarning: fastdnn's compile cache in" in said
+    assert "holds an untrusted entry" in said
+    assert "belongs to another user" in said or "can be written by other users" in said
+    assert call_relu(warm_cache) == ""
+
+
+def doubled(x):
+    return x + x
+
+
+KINDS = [(kind,) for kind in (types.float32, types.float64, types.int64, types.complex128)]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Return the folder that this process uses in a test: a new one."""
+    folder = Folder(tmp_path / "own", ("fastdnn",), is_public=False, trusts_groups=True)
+    monkeypatch.setattr(_cache, "_open_folder", lambda: folder)
+    monkeypatch.setattr(_cache, "_in_use", {})
+    return folder
+
+
+@pytest.fixture
+def compiled(folder):
+    """Return what is made of a function for each of some types."""
+    function = entry_point(doubled)
+    for kinds in KINDS:
+        function.compile(kinds)
+    return function.overloads
+
+
+def load(kinds):
+    return KernelCache(doubled).load_overload(kinds, cpu_target.target_context)
+
+
+def test_types_of_one_function_that_are_stored_at_once_are_loaded_as_themselves(
+    compiled, folder
+):
+    barrier = threading.Barrier(2 * len(KINDS))
+
+    def store(kinds):
+        cache = KernelCache(doubled)
+        barrier.wait(60)
+        cache.save_overload(kinds, compiled[kinds])
+
+    for _ in range(10):
+        KernelCache(doubled).flush()
+        assert not cached_files(folder.path)
+        threads = [threading.Thread(target=store, args=[kinds]) for kinds in KINDS * 2]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(cached_files(folder.path)) == len(KINDS)
+        assert [load(kinds).signature.args for kinds in KINDS] == KINDS
+
+
+def test_what_a_killed_process_leaves_is_no_entry(compiled, folder):
+    for path in cached_files(folder.path):
+        path.with_name(f".{path.name}.left").write_bytes(path.read_bytes()[:100])
+    assert [load(kinds).signature.args for kinds in KINDS] == KINDS
+
+
+def test_a_disk_that_is_full_costs_a_line_in_the_log(compiled, folder, monkeypatch, caplog):
+    assert not _cache.missing_entries()
+
+    def fail(*args, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", fail)
+        for kinds in KINDS[:2]:
+            KernelCache(doubled).save_overload(kinds, compiled[kinds])
+    [line] = caplog.messages
+    assert line.startswith(f"fastdnn cannot store compiled code in {folder.path}")
+    assert "No space left" in line
+    missing = _cache.missing_entries()
+    assert len(missing) == 2
+    assert {error.errno for error in missing.values()} == {errno.ENOSPC}
+    KernelCache(doubled).save_overload(KINDS[0], compiled[KINDS[0]])
+    assert len(_cache.missing_entries()) == 1
+
+
+def test_entries_that_were_removed_are_missing(compiled, folder):
+    for path in cached_files(folder.path):
+        path.unlink()
+    assert list(_cache.missing_entries().values()) == [None] * len(KINDS)
+
+
+def test_a_cache_that_is_disabled_neither_loads_nor_stores(compiled, folder):
+    cache = KernelCache(doubled)
+    cache.disable()
+    assert cache.load_overload(KINDS[0], cpu_target.target_context) is None
+    cache.flush()
+    cache.save_overload(KINDS[0], compiled[KINDS[0]])
+    assert not cached_files(folder.path)
+    cache.enable()
+    cache.save_overload(KINDS[0], compiled[KINDS[0]])
+    assert load(KINDS[0]).signature.args == KINDS[0]
+    assert cache.cache_path == str(folder.path)
+
+
+@POSIX
+@pytest.mark.parametrize("variable", ["FASTDNN_CACHE_DIR", "NUMBA_CACHE_DIR"])
+def test_a_folder_of_a_group_has_to_be_named_for_fastdnn(
+    variable, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr("fastdnn._cache_folder._is_private", lambda group: False)
+    tmp_path.chmod(0o770)
+    monkeypatch.delenv("FASTDNN_CACHE_DIR", raising=False)
+    monkeypatch.setenv(variable, str(tmp_path))
+    opened = _cache._open_folder.__wrapped__()
+    if variable == "FASTDNN_CACHE_DIR":
+        assert opened.path.is_relative_to(tmp_path.resolve())
+    else:
+        assert opened is None
+        [line] = caplog.messages
+        assert f"{tmp_path} can be written by other users of its group. Set FASTDNN" in line
+
+
+def test_without_a_home_or_a_digest_there_is_no_folder(monkeypatch, caplog):
+    for name in ("FASTDNN_CACHE_DIR", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    def no_digest():
+        raise ImportError("the import system does not list everything")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    assert _cache._open_folder.__wrapped__() is None
+    monkeypatch.setattr(_cache, "source_digest", no_digest)
+    assert _cache._open_folder.__wrapped__() is None
+    without_home, without_digest = caplog.messages
+    assert "Could not determine home directory. Set FASTDNN_CACHE_DIR to" in without_home
+    assert without_digest.endswith("the import system does not list everything")

@@ -1,13 +1,16 @@
 """Whom the cache folder trusts, and that what was opened counts, not its name."""
 
+import errno
 import os
+import shutil
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from fastdnn import _cache_folder
-from fastdnn._cache_folder import Folder
+from fastdnn._cache_folder import Folder, _is_private
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes and owners are POSIX's")
 AS_ROOT = pytest.mark.skipif(
@@ -31,7 +34,8 @@ def base(tmp_path):
 
 
 def open_below(base, is_chosen=True):
-    return Folder(base, ("fastdnn", "digest"), is_chosen=is_chosen)
+    names = "fastdnn", "digest"
+    return Folder(base, names, is_public=is_chosen, trusts_groups=is_chosen)
 
 
 def filled(base, is_chosen=True):
@@ -47,6 +51,7 @@ def test_what_is_written_is_read_and_leaves_nothing_else(base):
     assert folder.read("entry") == b"other"
     assert [path.name for path in folder.path.iterdir()] == ["entry"]
     assert folder.read("missing") is None
+    assert (folder.has("entry"), folder.has("missing")) == (True, False)
     folder.write("entry.2", b"")
     folder.write("other", b"")
     folder.remove("entry")
@@ -78,11 +83,59 @@ def test_the_group_that_a_user_has_alone_is_trusted(base, monkeypatch):
     assert open_below(base, is_chosen=False).read("entry") == b"code"
 
 
-def test_folders_in_one_of_a_group_can_be_written_by_it(base):
-    base.chmod(0o2775)
+@pytest.mark.parametrize(
+    ("user", "group", "has_others", "is_own"),
+    [
+        ("ada", "ada", False, True),
+        ("ada", "staff", False, False),
+        ("ada", "ada", True, False),
+    ],
+)
+def test_a_group_is_private_if_it_is_named_like_its_only_user(
+    user, group, has_others, is_own, monkeypatch
+):
+    entry = SimpleNamespace(gr_name=group, gr_mem=[user] + has_others * ["eve"])
+    monkeypatch.setattr("grp.getgrgid", lambda number: entry)
+    known = SimpleNamespace(pw_name=user, pw_gid=7)
+    monkeypatch.setattr("pwd.getpwuid", lambda number: known)
+    assert _is_private(7) == is_own
+    assert not _is_private(8)
+
+
+def mode_of(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("inherits", [False, True])
+def test_folders_in_one_of_a_group_can_be_written_by_it(inherits, base):
+    group = OTHER_USER if os.geteuid() == 0 else os.getgid()
+    os.chown(base, -1, group)
+    base.chmod(0o2775 if inherits else 0o775)
     folder = filled(base)
-    modes = [stat.S_IMODE(path.stat().st_mode) for path in (folder.path.parent, folder.path)]
-    assert all(mode & 0o777 == 0o775 for mode in modes)
+    for path in (folder.path.parent, folder.path):
+        assert path.stat().st_gid == group
+        assert mode_of(path) & 0o777 == 0o775
+        if inherits and os.uname().sysname == "Linux":
+            assert mode_of(path) & stat.S_ISGID
+
+
+def test_folders_in_one_that_everybody_uses_can_be_written_by_their_user_alone(base):
+    base.chmod(0o1777)
+    folder = filled(base)
+    assert [mode_of(path) for path in (folder.path.parent, folder.path)] == [0o755, 0o755]
+
+
+@pytest.mark.parametrize("is_chosen", [False, True])
+def test_all_that_is_made_can_be_written_by_the_user_alone_whatever_the_mask(is_chosen, base):
+    before = os.umask(0)
+    try:
+        folder = filled(base / "outer" / "inner", is_chosen)
+    finally:
+        os.umask(before)
+    made = [folder.path, *folder.path.parents][:4]
+    assert {mode_of(path) for path in made} == {0o755 if is_chosen else 0o700}
+    assert mode_of(folder.path / "entry") == 0o644
+    assert open_below(base / "outer" / "inner", is_chosen).read("entry") == b"code"
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o1777])
@@ -138,8 +191,10 @@ def test_a_link_or_a_pipe_in_the_place_of_a_file_is_not_read(base):
     (folder.path / "link").symlink_to(folder.path / "entry")
     assert folder.read("link") is None
     os.mkfifo(folder.path / "pipe")
-    with pytest.raises(PermissionError, match="not a regular file"):
-        folder.read("pipe")
+    (folder.path / "inner").mkdir()
+    for name in ("pipe", "inner"):
+        with pytest.raises(PermissionError, match="not a regular file"):
+            folder.read(name)
 
 
 @pytest.mark.parametrize("name", ["fastdnn", "fastdnn/digest"])
@@ -147,7 +202,16 @@ def test_a_link_in_the_place_of_a_folder_of_ours_is_refused(name, base, tmp_path
     filled(base)
     (base / name).rename(tmp_path / "elsewhere")
     (base / name).symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(OSError):
+    with pytest.raises(PermissionError, match=f"{Path(base, name)} is a symbolic link"):
+        open_below(base)
+
+
+def test_a_folder_that_cannot_be_made_is_named_in_full(base, monkeypatch):
+    def fail(*args, **options):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), args[0])
+
+    monkeypatch.setattr(os, "mkdir", fail)
+    with pytest.raises(OSError, match=f"Read-only file system: '{base / 'fastdnn'}'"):
         open_below(base)
 
 
@@ -180,6 +244,31 @@ def test_a_file_is_whole_or_not_there(base, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         folder.write("entry", b"other")
     assert folder.read("entry") == b"code"
+    assert [path.name for path in folder.path.iterdir()] == ["entry"]
+
+
+def test_a_folder_whose_place_is_taken_is_done_without(base):
+    folder = filled(base)
+    shutil.rmtree(base)
+    base.write_text("a file")
+    assert folder.read("entry") is None
+    assert not folder.has("entry")
+    folder.remove("entry")
+    with pytest.raises(OSError):
+        folder.write("entry", b"code")
+
+
+def test_without_descriptors_a_file_that_others_have_open_is_left(base, monkeypatch):
+    monkeypatch.setattr(_cache_folder, "_HAS_DESCRIPTORS", False)
+    folder = filled(base)
+
+    def fail(*args):
+        raise PermissionError("used by another process")
+
+    monkeypatch.setattr(os, "replace", fail)
+    folder.write("entry", b"code")
+    with pytest.raises(PermissionError, match="used by another"):
+        folder.write("other", b"code")
     assert [path.name for path in folder.path.iterdir()] == ["entry"]
 
 

@@ -1,7 +1,9 @@
 """The digest of the source: from files, from a zip archive, and without any source."""
 
 import compileall
+import importlib.machinery
 import shutil
+import sys
 import zipfile
 
 import pytest
@@ -87,6 +89,21 @@ def test_the_digest_does_not_depend_on_what_is_not_compiled(copy):
     assert digest_of(copy) == source_digest()
 
 
+def test_without_a_list_of_all_modules_there_is_no_digest(monkeypatch):
+    monkeypatch.setitem(sys.modules, "fastdnn.kernels.hidden", object())
+    with pytest.raises(ImportError, match=r"does not list fastdnn\.kernels\.hidden"):
+        source_digest.__wrapped__()
+
+
+@pytest.mark.parametrize("has_specification", [False, True])
+def test_without_source_and_code_there_is_no_digest(has_specification, monkeypatch):
+    name = "fastdnn._kernel_compiler"
+    left = importlib.machinery.ModuleSpec(name, object()) if has_specification else None
+    monkeypatch.setattr(sys.modules[name], "__spec__", left)
+    with pytest.raises(ImportError, match=rf"the module {name} (is not found|has neither)"):
+        source_digest.__wrapped__()
+
+
 def test_without_source_the_digest_changes_with_constants_deep_inside(copy):
     changed = copy / "kernels" / "textbook_activations.py"
     changed.write_text(
@@ -107,3 +124,11 @@ def test_a_digest_of_code_tells_functions_apart(body):
 
     assert code_digest(code(body)) == code_digest(code(body))
     assert code_digest(code(body)) != code_digest(code("x + 1"))
+
+
+@pytest.mark.parametrize("arguments", ["x, /, y", "x, *, y", "x, *y", "x, y, z"])
+def test_a_digest_of_code_tells_signatures_apart(arguments):
+    def code(arguments):
+        return compile(f"def f({arguments}):\n    return x\n", "f", "exec")
+
+    assert code_digest(code(arguments)) != code_digest(code("x, y"))
