@@ -72,3 +72,8 @@ def call_relu(cache, package=PACKAGE, **options):
     done = run_python(kernels_alone(_CALL_RELU, package), cache, **options)
     assert (done.returncode, done.stdout) == (0, "[0. 2.]\n"), done.stderr
     return done.stderr
+
+
+def cached_files(cache):
+    """Return the files of a cache, with when they were written."""
+    return {path: path.stat().st_mtime_ns for path in cache.rglob("*") if path.is_file()}
