@@ -107,11 +107,12 @@ class KernelCache:  # needs jit
             folder.write(name, _entry(key, code))
             _in_use[name] = None
         except OSError as error:  # read-only, or full
+            reason = error.strerror or str(error)
             if not any(list(_in_use.values())):
                 logger.warning(
-                    "fastdnn cannot store compiled code in %s: %s", folder.path, error
+                    "fastdnn cannot store compiled code in %s: %s", folder.path, reason
                 )
-            _in_use[name] = error
+            _in_use[name] = reason
 
     def _key(self, sig: Any, codegen: Any) -> bytes:
         """Return in words all that the code of this function for these types depends on."""
@@ -212,16 +213,16 @@ def cache_directory() -> Path | None:  # needs jit
 
 
 # The entries that this process has loaded or made, with why one could not be stored.
-_in_use: dict[str, OSError | None] = {}
+_in_use: dict[str, str | None] = {}
 
 
-def missing_entries() -> dict[str, OSError | None]:  # needs jit
+def missing_entries() -> dict[str, str | None]:  # needs jit
     """Return what of the code in use a later process would not find, and why if known."""
     folder = _open_folder()
     return {
-        name: error
-        for name, error in list(_in_use.items())
-        if error is not None or folder is None or not folder.has(name)
+        name: reason
+        for name, reason in list(_in_use.items())
+        if reason is not None or folder is None or not folder.has(name)
     }
 
 
