@@ -72,8 +72,13 @@ def test_weights_count():
 
 @pytest.mark.parametrize("y", [OTHERS[:3], OTHERS[:0], OTHERS.astype(str)])
 def test_labels_that_do_not_fit_have_scikit_learns_message(y):
-    with pytest.raises(ValueError) as theirs:
-        accuracy_score(y, NUMBERS)
+    try:
+        expected = accuracy_score(y, NUMBERS)
+    except ValueError as error:
+        message = str(error)
+    else:  # older versions compare texts with numbers
+        assert Repeats().score(NUMBERS, y) == expected
+        return
     with pytest.raises(ValueError) as ours:
         Repeats().score(NUMBERS, y)
-    assert str(ours.value) == str(theirs.value)
+    assert str(ours.value) == message
