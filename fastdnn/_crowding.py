@@ -1,9 +1,11 @@
 """Whether a team of workers pays: not where other programs need the processors."""
 
 import os
+import threading
 import time
+from typing import ClassVar
 
-_LOAD = "/proc/loadavg"
+_LOAD, _TASKS = "/proc/loadavg", "/proc/self/task"
 
 
 def threads_running() -> int:
@@ -12,12 +14,8 @@ def threads_running() -> int:
     Linux tells at once, in some ten microseconds.
     """
     try:
-        file = os.open(_LOAD, os.O_RDONLY)
-        try:
-            # As in "0.20 0.18 0.12 1/80 11206": the threads that run, and all that there are.
-            return int(os.read(file, 128).split()[3].split(b"/")[0])
-        finally:
-            os.close(file)
+        # As in "0.20 0.18 0.12 1/80 11206": the threads that run, and all that there are.
+        return int(_read(_LOAD).split()[3].split(b"/")[0])
     except (OSError, ValueError, IndexError):
         return 0
 
@@ -65,42 +63,6 @@ class Crowding:
 crowding = Crowding()
 
 
-class Watch:
-    """Whether others keep processors at the beginning of a fit that its team would need.
-
-    The threads of BLAS go on spinning after a call, for 25 or 100 ms with most builds of
-    OpenBLAS, and a fit may follow it at once. A team that shares a processor with one of them
-    waits for milliseconds, again and again, and short fits are over before a `TeamRecord`
-    tells. So a team looks before its first run, and works alone, a little at a time, until
-    the processors are free. It looks no more after that, nor when it has been alone for as
-    long as such threads spin: others may well be of lower priority, or idle when it counts.
-    """
-
-    longest = 0.15  # seconds alone
-
-    def __init__(self) -> None:
-        self._until: float | None = None
-        self._is_over = False
-
-    def is_crowded(self, n_workers: int) -> bool:
-        """Whether a run of so many workers, who are not at work yet, is better done alone."""
-        if self._is_over:
-            return False
-        # Twice: a thread that runs for microseconds is no reason.
-        if not (_are_too_many(n_workers) and _are_too_many(n_workers)):
-            self._is_over = True
-            return False
-        now = time.monotonic()
-        if self._until is None:
-            self._until = now + self.longest
-        self._is_over = now >= self._until
-        return not self._is_over
-
-
-def _are_too_many(n_workers: int) -> bool:
-    return threads_running() - 1 + n_workers > (os.cpu_count() or 1)
-
-
 class TeamRecord:
     """How fast a team has been lately, and how much of that time its workers waited."""
 
@@ -142,3 +104,67 @@ class TeamRecord:
     def seconds_per_batch(self) -> float:
         """Mean time of a batch."""
         return self._seconds / max(1, self._n_batches)
+
+
+class Watch:
+    """Whether others keep processors at the beginning of a fit that its team would need.
+
+    The threads of BLAS go on spinning after a call, for 25 or 100 ms with most builds of
+    OpenBLAS, and a fit may follow it at once. A team that shares a processor with one of them
+    waits for milliseconds, again and again, and short fits are over before a `TeamRecord`
+    tells. So a team looks before its first run, and works alone, a little at a time, until
+    the processors are free, or for as long as such threads spin. It looks no more after that.
+
+    Threads of other processes may be of lower priority, and go on for hours: for them, all
+    teams of this process together are alone no longer than that, until one of them finds the
+    processors free.
+    """
+
+    longest = 0.15  # seconds alone
+    _crowded_by_others_since: ClassVar[float | None] = None
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._is_over = False
+
+    def is_crowded(self, n_workers: int) -> bool:
+        """Whether a run of so many workers, who are not at work yet, is better done alone."""
+        if self._is_over:
+            return False
+        now = time.monotonic()
+        # Twice: a thread that runs for microseconds is no reason.
+        if not (_are_too_many(n_workers) and _are_too_many(n_workers)):
+            Watch._crowded_by_others_since, self._is_over = None, True
+        elif are_ours_running():
+            self._since = now if self._since is None else self._since
+            self._is_over = now - self._since >= self.longest
+        else:
+            since = Watch._crowded_by_others_since
+            Watch._crowded_by_others_since = since = now if since is None else since
+            self._is_over = now - since >= self.longest
+        return not self._is_over
+
+
+def _are_too_many(n_workers: int) -> bool:
+    return threads_running() - 1 + n_workers > (os.cpu_count() or 1)
+
+
+def are_ours_running() -> bool:
+    """Whether a thread of this process runs besides the calling one; on Linux only."""
+    mine = str(threading.get_native_id())
+    try:
+        for thread in os.listdir(_TASKS):
+            # As in "1234 (python3) R 1 ...".
+            if thread != mine and b") R " in _read(f"{_TASKS}/{thread}/stat"):
+                return True
+    except OSError:  # a thread that has just ended, or no such files
+        pass
+    return False
+
+
+def _read(path: str) -> bytes:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(file, 512)
+    finally:
+        os.close(file)

@@ -19,8 +19,6 @@ _SECONDS_TO_LOOK = 0.008
 _FLOPS_PER_SECOND, _FLOPS_PER_SECOND_OF_TEAM = 2.5e10, 1e10
 # What a batch takes besides its products, as so many operations.
 _FLOPS_OF_BATCH = 5e4
-# Numbers that are converted at a time: they stay in cache.
-_NUMBERS_AT_ONCE = 2**15
 # Epochs of a run over rows that are visited as they lie.
 _MOST_EPOCHS = 1000
 
@@ -59,7 +57,7 @@ class EpochRunner:
 
         self._team = Team(plan.columns["n_workers"], network.team, work)
         n_weights = int(plan.table["n_weights"][0])
-        plan.table["weight_squares"] = _sum_of_squares(network.theta[:n_weights])
+        plan.table["weight_squares"] = -1.0  # to be summed up at the first batch
         flops = 6.0 * n_weights * self._batch_size + _FLOPS_OF_BATCH
         rate = _FLOPS_PER_SECOND if plan.n_workers == 1 else _FLOPS_PER_SECOND_OF_TEAM
         self._batches_per_run = max(1, int(rate * _SECONDS_PER_RUN / flops))
@@ -122,16 +120,3 @@ class EpochRunner:
         if 2 * n_batches >= self._batches_asked_for:
             batches = n_batches * _SECONDS_PER_RUN / max(seconds, 1e-9)
             self._batches_per_run = max(1, int(min(batches, 2.0 * self._batches_per_run)))
-
-
-def _sum_of_squares(numbers: np.ndarray) -> float:
-    """Add up the squares in float64.
-
-    Piece by piece: a copy of all numbers is fresh memory, which the system has to clear.
-    """
-    total = 0.0
-    for first in range(0, numbers.size, _NUMBERS_AT_ONCE):
-        piece = numbers[first : first + _NUMBERS_AT_ONCE].astype(np.float64)
-        # Not a dot product: BLAS would make its rounding depend on BLAS's threads.
-        total += float(np.square(piece, out=piece).sum())
-    return total

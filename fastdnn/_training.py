@@ -1,5 +1,6 @@
 """Stochastic training: optimisers and their state, stopping rules, schedules, history."""
 
+import decimal
 import math
 import warnings
 from collections.abc import Callable, Sequence
@@ -15,6 +16,8 @@ from fastdnn._order import VisitOrder
 from fastdnn._parameters import Parameters
 from fastdnn._plan import plan_training
 from fastdnn._samples import Samples
+
+_LOG_2 = 0.6931471805599453
 
 NON_FINITE_MESSAGE = (
     "Solver produced non-finite parameter weights. The input data may contain large "
@@ -187,7 +190,7 @@ def fit_stochastic(
                         print(f"Validation score: {score:f}")
                     history.record_score(score, options.tol, parameters.theta)
                 if options.rate_follows_samples:
-                    decay = (history.t + 1) ** options.power_t
+                    decay = _power(history.t + 1, options.power_t)
                     state.learning_rate = float(options.learning_rate_init) / decay
                 if _should_stop(options, history, state):
                     break
@@ -211,7 +214,15 @@ def fit_stochastic(
 
 def log_loss_cap(parameters: Parameters) -> float:
     """Return the highest log-loss that scikit-learn reports: of a probability of eps."""
-    return -float(np.log(np.finfo(parameters.theta.dtype).eps))
+    dtype = parameters.theta.dtype
+    return float(dtype.type(np.finfo(dtype).nmant * _LOG_2))
+
+
+def _power(base: float, exponent: float) -> float:
+    """Return a power, rounded once: those of C libraries differ in their last bit."""
+    with decimal.localcontext() as context:
+        context.prec, context.traps = 25, dict.fromkeys(context.traps, False)
+        return float(decimal.Decimal(base) ** decimal.Decimal(float(exponent)))
 
 
 def require_positive_batches(samples: Samples, order: np.ndarray, batch_size: int) -> None:

@@ -70,7 +70,7 @@ def _compile_all(dtype: str) -> Path:  # needs jit
             model = DNNClassifier(
                 hidden_layer_sizes=(2,), solver=solver, max_iter=1, dtype=dtype
             )
-            model.fit(X, y).predict(X)
+            model.fit(X, y).predict_log_proba(X)
     network = DeepNeuralNetwork([2, 2, 1], dtype=dtype)
     network.initialize_parameters(random_state=0)
     AL, caches = network.forward(X)

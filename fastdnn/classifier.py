@@ -19,6 +19,8 @@ from fastdnn._labels import (
     require_same_classes,
     require_same_form,
 )
+from fastdnn._scores import mean_accuracy
+from fastdnn.kernels.log_probabilities import take_logarithms
 
 
 class DNNClassifier(AccuracyMixin, BaseDNN):
@@ -282,8 +284,9 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
         ndarray of shape (n_samples, n_classes)
             Log-probabilities in the order of `classes_`.
         """
-        probabilities = self.predict_proba(X)
-        return np.log(probabilities, out=probabilities)
+        probabilities = np.ascontiguousarray(self.predict_proba(X))
+        take_logarithms(probabilities)
+        return probabilities
 
     def to_sklearn(self) -> MLPClassifier:
         """Return a fitted `MLPClassifier` with the same parameters.
@@ -368,7 +371,7 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
         correct = self._positions(outputs) == (Y if self._multilabel else Y.ravel())
         if self._multilabel:
             correct = correct.all(axis=1)
-        return float(np.average(correct, weights=weight))
+        return mean_accuracy(correct, weight)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
-from sklearn.metrics import r2_score
 from sklearn.neural_network import MLPRegressor
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
@@ -12,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from fastdnn import _interchange
 from fastdnn._estimator import BaseDNN
+from fastdnn._scores import r2
 
 
 class DNNRegressor(RegressorMixin, BaseDNN):
@@ -305,4 +305,4 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     def _score_outputs(
         self, outputs: np.ndarray, Y: np.ndarray, weight: np.ndarray | None
     ) -> float:
-        return float(r2_score(Y, outputs, sample_weight=weight))
+        return r2(Y, outputs, weight)

@@ -57,6 +57,8 @@ _CASES: dict[str, tuple[int, str, dict[str, Any]]] = {
     "nesterov": (50, "2", _SGD | {"activation": "tanh"}),
     "without penalty": (64, "10", {"alpha": 0.0}),
     "strong penalty": (64, "10", {"alpha": 10.0, "hidden_layer_sizes": (33,)}),
+    "strong penalty of many weights": (100, "10", {"alpha": 1000.0, "batch_size": 64}),
+    "another power": (64, "3", _MOMENTUM | {"power_t": 0.3}),
     "sparse": (90, "10", {"sparse": True}),
     "sparse and weighted": (90, "2", {"sparse": True, "weighted": True}),
     "early stopping": (64, "10", _STOPPING),
@@ -67,6 +69,12 @@ _CASES: dict[str, tuple[int, str, dict[str, Any]]] = {
     "weighted targets": (64, "1 target", {"weighted": True, "activation": "logistic"}),
     "counts": (45, "counts", {"loss": "poisson", "learning_rate_init": 1e-4}),
     "early stopping of a regression": (29, "1 target", _STOPPING | _SGD),
+    "weighted early stopping": (64, "3", _STOPPING | {"weighted": True}),
+    "weighted early stopping of a regression": (
+        29,
+        "3 targets",
+        _STOPPING | {"weighted": True, "validation_fraction": 0.5},
+    ),
 }
 #: The names of all cases, each in both precisions.
 NAMES = [f"{name}, {dtype}" for name in _CASES for dtype in ("float32", "float64")]
@@ -109,6 +117,8 @@ def fit(name: str, n_threads: int | None = 1) -> dict[str, Any]:
     results = [*model.coefs_, *model.intercepts_, predict(X), predict(few[:1]), predict(few)]
     results.append(np.array(model.loss_curve_))
     results.append(np.array(getattr(model, "validation_scores_", None) or []))
+    if not is_regression:
+        results += [np.array(model.predict_log_proba(X)), model.predict(X)]
     digest = hashlib.sha256()
     for result in results:
         little = np.ascontiguousarray(result).astype(result.dtype.newbyteorder("<"))
@@ -117,7 +127,7 @@ def fit(name: str, n_threads: int | None = 1) -> dict[str, Any]:
     return {
         "digest": digest.hexdigest()[:32],
         "loss": float(model.loss_curve_[-1]),
-        "prediction": float(np.mean(results[-5].astype(np.float64) ** 2)),
+        "prediction": float(np.mean(predict(X).astype(np.float64) ** 2)),
     }
 
 

@@ -11,4 +11,5 @@ def four_cpus():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_cpus, "usable_cpus", lambda: 4)
         patch.setattr(_crowding, "_are_too_many", lambda n_workers: False)
+        patch.setattr(_crowding.crowding, "begin", lambda: None)
         yield

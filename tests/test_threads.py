@@ -1,7 +1,9 @@
 """Worker teams: that they work together, alone where that pays, and without threads."""
 
+import sys
 import threading
 import time
+import zlib
 
 import numpy as np
 import pytest
@@ -323,9 +325,11 @@ def test_an_error_from_elsewhere_while_a_thread_starts_leaves_nobody_at_work(
 class Load:
     """What the system says about running threads, one answer after the other."""
 
-    def __init__(self, monkeypatch, answers):
+    def __init__(self, monkeypatch, answers, *, ours=True):
         self._answers = list(answers)
         monkeypatch.setattr(_crowding, "threads_running", self)
+        monkeypatch.setattr(_crowding, "are_ours_running", lambda: ours)
+        monkeypatch.setattr(_crowding.Watch, "_crowded_by_others_since", None)
         monkeypatch.setattr(_crowding.os, "cpu_count", lambda: 2)
         self.n_asked = 0
 
@@ -372,6 +376,43 @@ def test_a_team_that_is_alone_for_long_no_longer_looks(crowding, monkeypatch):
     Load(monkeypatch, [9])
     with Team(taking_part, shared, work) as team:
         assert run_looking(team, work, 7) == [1, 1, 1, 1, 2, 2, 2]
+
+
+def test_for_other_processes_all_teams_together_are_alone_no_longer(crowding, monkeypatch):
+    load = Load(monkeypatch, [9], ours=False)
+
+    def sizes_of_a_team(n_runs):
+        shared, taking_part = counters(), np.array([2])
+        work = CrowdedWork(crowding, monkeypatch, shared, taking_part)
+        work.seconds[1] = 0.04
+        with Team(taking_part, shared, work) as team:
+            return run_looking(team, work, n_runs)
+
+    assert sizes_of_a_team(2) + sizes_of_a_team(2) == [1, 1, 1, 1]
+    assert sizes_of_a_team(2) == [2, 2]
+    load._answers = [1]
+    assert sizes_of_a_team(1) == [2]  # and finds that they have gone
+    load._answers = [9]
+    assert sizes_of_a_team(1) == [1]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells")
+def test_threads_of_this_process_that_run_are_seen():
+    leave, text = threading.Event(), b"0" * 2**22
+    waiting = threading.Thread(target=leave.wait)
+    waiting.start()
+
+    def run():
+        while not leave.is_set():
+            zlib.crc32(text)  # without the interpreter's lock
+
+    running = threading.Thread(target=run)
+    running.start()
+    seen = any(_crowding.are_ours_running() for _ in range(10_000))
+    leave.set()
+    waiting.join()
+    running.join()
+    assert seen
 
 
 def test_where_a_team_was_faster_than_one_alone_nobody_looks(crowding, monkeypatch):

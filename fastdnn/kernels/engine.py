@@ -37,13 +37,18 @@ from fastdnn.kernels.exchange import (
 from fastdnn.kernels.settings import settings_at
 from fastdnn.kernels.shards import forward, train_shards
 from fastdnn.kernels.subnormals import flush_subnormals, restore_mode
+from fastdnn.kernels.sums import sum_of_squares
 from fastdnn.kernels.transpose import transpose_rows
 from fastdnn.kernels.updates import step_constants
+from fastdnn.kernels.views import vector
 from fastdnn.kernels.workspace import (
     A_START,
+    BLOCK_SIZE,
     BLOCK_SQUARES,
+    BLOCK_START,
     SHARD_LOSS,
     SHARD_WEIGHT,
+    block_table,
     epoch_losses,
     input_rows,
     layer_rows,
@@ -51,6 +56,7 @@ from fastdnn.kernels.workspace import (
     layer_weights,
     partial_sums,
     team_counters,
+    worker_parameters,
 )
 
 
@@ -61,11 +67,23 @@ def _transpose_layer(s, real, l, worker):
 
 
 @kernel
+def _weight_squares(s, real):
+    """Return the sum of the squares of all weights, by blocks, as steps add them up."""
+    theta, squares = worker_parameters(s, real, 0), 0.0
+    for task in range(s.n_blocks):
+        block = block_table(s)[task]
+        squares += sum_of_squares(vector(theta, block[BLOCK_START], block[BLOCK_SIZE]))
+    return squares
+
+
+@kernel
 def _run(s, real, worker):
     """Train on the samples ``s.first`` to ``s.last`` of the order, as one of the team."""
     team, partial, losses = team_counters(s), partial_sums(s), epoch_losses(s)
     n_workers, n_blocks = s.n_workers, s.n_blocks
     t = s.t
+    if worker == 0 and s.weight_squares < 0.0 and s.alpha != 0.0:
+        s.weight_squares = _weight_squares(s, real)
     if exchanges(s):
         begin_exchange(s, real, worker)
     if s.transposed_size == 0:
@@ -114,7 +132,7 @@ def _run(s, real, worker):
             weight_sum, count = s.total_weight, 1
         scale = 1.0 / weight_sum
         if worker == 0:
-            penalty = 0.5 * s.alpha * s.weight_squares
+            penalty = 0.5 * s.alpha * s.weight_squares if s.alpha != 0.0 else 0.0
             losses[epoch] += (loss * s.loss_scale + penalty) * scale * count
 
         are_masked = masks_pay(s, real, n_rows)

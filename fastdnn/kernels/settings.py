@@ -55,7 +55,10 @@ SETTINGS = np.dtype(
             ("loss", np.int64),
             ("loss_scale", np.float64),  # factor of the reported loss only
             ("loss_cap", np.float64),  # highest log-loss of one output to report
-            ("weight_squares", np.float64),  # kept: sum of W**2, for the L2 term
+            (
+                "weight_squares",
+                np.float64,
+            ),  # kept: sum of W**2, for the L2 term; below 0: none
             # The samples of this run, as positions in the order.
             ("first", np.int64),
             ("last", np.int64),

@@ -17,7 +17,7 @@ from fastdnn.kernels.linear import (
 )
 from fastdnn.kernels.losses import canonical_loss, output_loss
 from fastdnn.kernels.sparse import csr_forward
-from fastdnn.kernels.sums import sum_of
+from fastdnn.kernels.sums import sum_in_double
 from fastdnn.kernels.switches import ZEROS_ON_RIGHT
 from fastdnn.kernels.views import matrix_at, vector, vector_at
 from fastdnn.kernels.workspace import (
@@ -158,7 +158,7 @@ def _output_delta(s, real, position, shard, first, n_rows, worker):
         output_loss(s.loss, A, Y, weight, D, losses)
         activation_backward(activation, Z, A, D, db)
     partial = partial_sums(s)
-    partial[shard, SHARD_LOSS] = sum_of(losses)
+    partial[shard, SHARD_LOSS] = sum_in_double(losses)
     _make_weight_gradient(s, real, position, shard, last, first, D, worker)
 
     weight_sum = float(n_rows)

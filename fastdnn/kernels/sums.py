@@ -22,10 +22,11 @@ from fastdnn.kernels.views import address
 _INDEX, _LANE = ir.IntType(64), ir.IntType(32)
 
 
-def _ordered_sum(n_bytes: int, n_rows: int, add: Callable):  # needs jit
+def _ordered_sum(n_bytes: int, n_rows: int, add: Callable, in_double=False):  # needs jit
     """Define the sum of what ``add(context, builder, sums, *vectors)`` makes of rows.
 
-    There are `n_rows` of them, at addresses, of `n_bytes` each at least: a vector.
+    There are `n_rows` of them, at addresses, of `n_bytes` each at least: a vector. With
+    `in_double` the sums are float64, whatever the elements.
     """
 
     def emit(context, builder, signature, args):
@@ -33,7 +34,10 @@ def _ordered_sum(n_bytes: int, n_rows: int, add: Callable):  # needs jit
         itemsize = signature.args[0].bitwidth // 8
         n_lanes = n_bytes // itemsize
         vector = ir.VectorType(context.get_data_type(signature.args[0]), n_lanes)
-        zeros = ir.Constant(vector, None)
+        result = context.get_data_type(signature.return_type)
+        zeros, no_sums = (
+            ir.Constant(kind, None) for kind in (vector, ir.VectorType(result, n_lanes))
+        )
 
         def load(position):
             offset = builder.mul(position, _INDEX(itemsize))
@@ -44,7 +48,7 @@ def _ordered_sum(n_bytes: int, n_rows: int, add: Callable):  # needs jit
             return [builder.load(pointer, align=itemsize) for pointer in pointers]
 
         last = builder.sub(size, _INDEX(n_lanes))
-        sums = cgutils.alloca_once_value(builder, zeros)
+        sums = cgutils.alloca_once_value(builder, no_sums)
         step = _INDEX(n_lanes)
         with cgutils.for_range_slice(builder, _INDEX(0), last, step, _INDEX) as (position, _):
             total = add(context, builder, builder.load(sums), *load(position))
@@ -59,7 +63,8 @@ def _ordered_sum(n_bytes: int, n_rows: int, add: Callable):  # needs jit
         return _add_lanes(builder, total, n_lanes)
 
     def definition_of_one(typingctx, real, start, size):
-        return real(real, *[types.intp] * 2), emit
+        result = types.float64 if in_double else real
+        return result(real, *[types.intp] * 2), emit
 
     def definition_of_two(typingctx, real, start, other, size):
         return real(real, *[types.intp] * 3), emit
@@ -84,6 +89,11 @@ def _add_elements(context, builder, sums, x):  # needs jit
     return builder.fadd(sums, x)
 
 
+def _add_in_double(context, builder, sums, x):  # needs jit
+    is_double = x.type == sums.type
+    return builder.fadd(sums, x if is_double else builder.fpext(x, sums.type))
+
+
 def _add_squares(context, builder, sums, x):  # needs jit
     return emit_multiply_add(context, builder, x, x, sums)
 
@@ -101,6 +111,7 @@ if JIT_ENABLED:  # needs jit
         emitted(_ordered_sum(n_bytes, 1, _add_elements))
         for n_bytes in (_LONG, _SHORT, _SHORTEST)
     )
+    _long_sum_in_double = emitted(_ordered_sum(_LONG, 1, _add_in_double, in_double=True))
     _longest_squares = emitted(_ordered_sum(_LONGEST, 1, _add_squares))
     _long_products, _short_products = (
         emitted(_ordered_sum(n_bytes, 2, _add_products)) for n_bytes in (_LONG, _SHORT)
@@ -119,6 +130,17 @@ def sum_of(x):
             return _short_sum(total, address(x, 0), x.size)
         if n_bytes >= _SHORTEST:
             return _shortest_sum(total, address(x, 0), x.size)
+    for i in range(x.size):
+        total += x[i]
+    return total
+
+
+@kernel
+def sum_in_double(x):
+    """Return the sum of the elements of a vector as float64: of losses there may be many."""
+    if JIT_ENABLED and x.size * itemsize_of(x.dtype.type(0)) >= _LONG:
+        return _long_sum_in_double(x.dtype.type(0), address(x, 0), x.size)
+    total = 0.0
     for i in range(x.size):
         total += x[i]
     return total

@@ -81,7 +81,7 @@ def _fused_pass(n_slots: int, step: Callable) -> Any:
             else:
                 new, first[i], second[i] = step(w[i], g, first[i], second[i], c)
             w[i] = new
-        return sum_of_squares(w) if decay > 0 else 0.0
+        return sum_of_squares(w) if decay != 0 else 0.0
 
     return loop_kernel(update)
 
@@ -97,7 +97,7 @@ def store_gradient(constants, theta, state, start, grad, rest, scale, decay):
     for i in range(grad.size):
         g = grad[i] + rest[i] if has_rest else grad[i]
         total[i] += multiply_add(g, scale, w[i] * decay)
-    return sum_of_squares(w) if decay > 0 else 0.0
+    return sum_of_squares(w) if decay != 0 else 0.0
 
 
 class Optimizer(NamedTuple):
@@ -110,8 +110,8 @@ class Optimizer(NamedTuple):
     update: Any
     """Kernel ``(constants, theta, state, start, grad, rest, scale, decay)``: steps
     theta[start:...] by ``(grad + rest) * scale + theta * decay``, where an empty `rest` counts
-    as zeros, and returns the sum of squares of the result, or 0 without decay: nobody needs it
-    then."""
+    as zeros, and returns the sum of squares of the result, or 0 without decay: then
+    there is no penalty."""
 
 
 def _optimizer(n_slots: int, constants: Callable, step: Callable) -> Optimizer:

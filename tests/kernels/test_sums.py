@@ -5,19 +5,24 @@ import numpy as np
 import pytest
 
 from fastdnn._jit import JIT_ENABLED
-from fastdnn.kernels.sums import sum_of, sum_of_products, sum_of_squares
+from fastdnn.kernels.sums import sum_in_double, sum_of, sum_of_products, sum_of_squares
 
 DTYPES = [np.float32, np.float64]
 SIZES = [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 1000, 4099]
 MARGIN = 40
 
 #: The bytes of vectors of partial sums, from the longest to the shortest.
-VECTORS = {"sum": (128, 32, 16), "squares": (256,), "products": (128, 32)}
+VECTORS = {"sum": (128, 32, 16), "squares": (256,), "products": (128, 32), "double": (128,)}
 
 
 @numba.njit
 def total(x):
     return sum_of(x)
+
+
+@numba.njit
+def total_in_double(x):
+    return sum_in_double(x)
 
 
 @numba.njit
@@ -30,11 +35,11 @@ def products(x, y):
     return sum_of_products(x, y)
 
 
-def in_order(terms, vectors):
-    """Add up terms as `fastdnn.kernels.sums` describes it."""
+def in_order(terms, vectors, dtype=None):
+    """Add up terms as `fastdnn.kernels.sums` describes it, in their or another dtype."""
     longest = next((n for n in vectors if terms.nbytes >= n), terms.itemsize)
     n_lanes = longest // terms.itemsize if JIT_ENABLED else 1
-    sums = np.zeros(n_lanes, terms.dtype)
+    sums = np.zeros(n_lanes, dtype or terms.dtype)
     whole = (terms.size - 1) // n_lanes * n_lanes if terms.size else 0
     for first in range(0, whole, n_lanes):
         sums += terms[first : first + n_lanes]
@@ -61,6 +66,7 @@ def short_numbers(size, dtype, seed=0):
 def test_sums_have_the_bits_of_their_order(size, dtype):
     x, y = short_numbers(size, dtype), short_numbers(size, dtype, seed=1)
     assert total(x) == in_order(x, VECTORS["sum"])
+    assert total_in_double(x) == in_order(x, VECTORS["double"], np.float64)
     assert squares(x) == in_order(x * x, VECTORS["squares"])
     assert products(x, y) == in_order(x * y, VECTORS["products"])
 
