@@ -48,7 +48,7 @@ class Folder:
 
     def __init__(self, base: Path, names: tuple[str, ...], *, is_chosen: bool) -> None:
         self._base, self._names, self._is_chosen = base, names, is_chosen
-        self._is_shared = False
+        self._group: int | None = None
         # Without a lock, which a fork might leave locked: two threads may both open it.
         self._opened = self._open()
 
@@ -64,11 +64,15 @@ class Folder:
             descriptor = self._open_file(name, os.O_RDONLY)
         except OSError:  # none, a symbolic link, or one that this user may not read
             return None
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise PermissionError(f"{self.path / name} is not a regular file")
             self._require_trusted(status, self.path / name)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        with os.fdopen(descriptor, "rb") as file:
             return file.read()
 
     def write(self, name: str, content: bytes) -> None:
@@ -81,9 +85,14 @@ class Folder:
         """
         temporary = f".{name[:100]}.{secrets.token_hex(8)}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        descriptor = self._open_file(temporary, flags, self._file_mode)
+        descriptor = self._open_file(temporary, flags, 0o644)
         try:
             with os.fdopen(descriptor, "wb") as file:
+                if _HAS_DESCRIPTORS and self._group is not None:
+                    os.fchown(descriptor, -1, self._group)
+                    os.fchmod(descriptor, 0o664)
+                elif _HAS_DESCRIPTORS and self._is_chosen:
+                    os.fchmod(descriptor, 0o644)
                 file.write(content)
             if _HAS_DESCRIPTORS:
                 at = self._opened[0]
@@ -96,9 +105,13 @@ class Folder:
 
     def remove(self, prefix: str) -> None:
         """Remove all files whose names begin like that, as far as that is possible."""
-        self._reopen_if_gone()
-        for name in os.listdir(self._opened[0] if _HAS_DESCRIPTORS else self.path):
-            if name.startswith(prefix):
+        try:
+            self._reopen_if_gone()
+            names = os.listdir(self._opened[0] if _HAS_DESCRIPTORS else self.path)
+        except OSError:
+            return
+        for name in names:
+            if name.startswith((prefix, f".{prefix}")):  # what a killed writer left, too
                 self._remove(name)
 
     def _remove(self, name: str) -> None:
@@ -136,64 +149,88 @@ class Folder:
         mode = 0o755 if self._is_chosen else 0o700
         base.mkdir(mode=mode, parents=True, exist_ok=True)
         if not _HAS_DESCRIPTORS:
-            self.path, self._file_mode = base.joinpath(*self._names), 0o644
+            self.path = base.joinpath(*self._names)
             self.path.mkdir(parents=True, exist_ok=True)
             return -1, -1, -1
         path = Path(os.path.realpath(base))
-        for parent in [*path.parents][-2::-1]:  # the root of all is what it is
-            self._require_trusted(os.lstat(parent), parent)
         descriptor = os.open(path, os.O_RDONLY | _TO_OPEN_FOLDER)
         try:
             status = os.fstat(descriptor)
-            self._require_trusted(status, path)
+            self._group = self._group_that_shares(status)
+            for parent in [*path.parents][-2::-1]:  # the root of all is what it is
+                self._require_trusted(os.lstat(parent), parent, is_ours=False)
+            self._require_trusted(status, path, is_ours=False)
             for name in self._names:
-                if self._is_chosen and status.st_mode & stat.S_IWGRP:
-                    mode = 0o775
                 path /= name
-                inner = _open_or_make(name, mode, descriptor)
+                inner = self._open_or_make(name, mode, descriptor)
                 os.close(descriptor)
                 descriptor = inner
                 status = os.fstat(descriptor)
-                self._require_trusted(status, path, may_be_sticky=False)
+                group = self._group_that_shares(status)
+                self._group = self._group if group is None else group
+                self._require_trusted(status, path)
         except BaseException:
             os.close(descriptor)
             raise
-        self._is_shared = self._is_chosen and bool(status.st_mode & stat.S_IWGRP)
-        self.path, self._file_mode = path, 0o664 if self._is_shared else 0o644
+        self.path = path
         return descriptor, status.st_dev, status.st_ino
 
+    def _group_that_shares(self, status: os.stat_result) -> int | None:
+        """Return the group that a chosen folder is shared with, if there is one."""
+        writers = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH | stat.S_ISVTX)
+        return status.st_gid if self._is_chosen and writers == stat.S_IWGRP else None
+
+    def _open_or_make(self, name: str, mode: int, at: int) -> int:
+        """Open a folder in the one that is open as `at`, made if it is missing."""
+        try:
+            return os.open(name, os.O_RDONLY | _TO_OPEN_FOLDER, dir_fd=at)
+        except FileNotFoundError:
+            pass
+        try:
+            os.mkdir(name, mode, dir_fd=at)
+        except FileExistsError:  # another process was faster
+            return os.open(name, os.O_RDONLY | _TO_OPEN_FOLDER, dir_fd=at)
+        descriptor = os.open(name, os.O_RDONLY | _TO_OPEN_FOLDER, dir_fd=at)
+        if self._group is not None:
+            os.fchown(descriptor, -1, self._group)
+            os.fchmod(descriptor, 0o2775)
+        elif self._is_chosen:  # whatever the user's mask: an image is read by others
+            os.fchmod(descriptor, mode)
+        return descriptor
+
     def _require_trusted(
-        self, status: os.stat_result, path: Path, *, may_be_sticky: bool = True
+        self, status: os.stat_result, path: Path, *, is_ours: bool = True
     ) -> None:
-        """Raise where a folder or a file could have been written by others."""
+        """Raise where a folder or a file could have been written by others.
+
+        Folders that are not ours are those above, which may be sticky.
+        """
         if not _HAS_DESCRIPTORS:
             return
-        is_folder = stat.S_ISDIR(status.st_mode)
-        trusts_group = self._is_chosen if is_folder else self._is_shared
-        is_foreign = status.st_uid not in (0, os.geteuid())
-        # A group that may write to the folder has made some of its files.
-        if is_foreign and (is_folder or not trusts_group):
+        is_shared = self._group is not None and status.st_gid == self._group
+        is_known = status.st_uid in (0, os.geteuid()) or (
+            not is_ours and status.st_uid == _unmapped_user()
+        )
+        # Members of the group that shares a folder have made some of what is in it.
+        if not (is_known or (is_shared and self._group in [os.getegid(), *os.getgroups()])):
             raise PermissionError(f"{path} belongs to another user (uid {status.st_uid})")
-        if is_folder and may_be_sticky and status.st_mode & stat.S_ISVTX:
+        if not is_ours and status.st_mode & stat.S_ISVTX:
             return
         if status.st_mode & stat.S_IWOTH:
             raise PermissionError(f"{path} can be written by other users")
-        if status.st_mode & stat.S_IWGRP and not (trusts_group or _is_private(status.st_gid)):
+        if status.st_mode & stat.S_IWGRP and not (is_shared or _is_private(status.st_gid)):
             raise PermissionError(f"{path} can be written by other users of its group")
 
 
-def _open_or_make(name: str, mode: int, at: int) -> int:
-    """Open a folder in the one that is open as `at`, made if it is missing."""
+def _unmapped_user() -> int:
+    """Return whom root's files seem to belong to in a container of a user, or -1."""
     try:
-        return os.open(name, os.O_RDONLY | _TO_OPEN_FOLDER, dir_fd=at)
-    except FileNotFoundError:
-        try:
-            os.mkdir(name, mode, dir_fd=at)
-            if mode & stat.S_IWGRP:  # whatever the user's mask
-                os.chmod(name, mode, dir_fd=at)
-        except FileExistsError:  # another process was faster
-            pass
-        return os.open(name, os.O_RDONLY | _TO_OPEN_FOLDER, dir_fd=at)
+        mapped = Path("/proc/self/uid_map").read_text(encoding="ascii").split()
+        if mapped == ["0", "0", "4294967295"]:
+            return -1
+        return int(Path("/proc/sys/kernel/overflowuid").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return -1
 
 
 def _is_private(group: int) -> bool:

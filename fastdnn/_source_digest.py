@@ -9,6 +9,7 @@ import functools
 import hashlib
 import importlib.util
 import pkgutil
+import sys
 import types
 from typing import Any
 
@@ -28,13 +29,37 @@ def source_digest() -> str:  # needs jit
     """
     digest = hashlib.sha256()
     names = [f"{_PACKAGE}.{name}" for name in _COMPILER]
-    kernels = importlib.util.find_spec(f"{_PACKAGE}.kernels")
-    places = getattr(kernels, "submodule_search_locations", None) or []
-    names += sorted(info.name for info in pkgutil.iter_modules(places, f"{_PACKAGE}.kernels."))
-    for name in [f"{_PACKAGE}.kernels", *names]:
+    for name in [*names, f"{_PACKAGE}.kernels", *(_found_kernels() or _imported_kernels())]:
         digest.update(f"{name}\n".encode())
         digest.update(_content_of(name))
     return digest.hexdigest()[:24]
+
+
+def take_digest_early() -> None:  # needs jit
+    """Take the digest now if it can be, at import: files may be replaced afterwards.
+
+    An application that hides its modules shows them when all of them have been imported.
+    """
+    try:
+        if _found_kernels():
+            source_digest()
+    except (ImportError, OSError):  # said when it is needed
+        pass
+
+
+@functools.cache
+def _found_kernels() -> tuple[str, ...]:  # needs jit
+    kernels = importlib.util.find_spec(f"{_PACKAGE}.kernels")
+    places = getattr(kernels, "submodule_search_locations", None) or []
+    prefix = f"{_PACKAGE}.kernels."
+    return tuple(sorted(info.name for info in pkgutil.iter_modules(places, prefix)))
+
+
+def _imported_kernels() -> list[str]:  # needs jit
+    names = sorted(name for name in sys.modules if name.startswith(f"{_PACKAGE}.kernels."))
+    if not names:
+        raise ImportError(f"no modules of {_PACKAGE}.kernels are found")
+    return names
 
 
 def _content_of(name: str) -> bytes:  # needs jit
@@ -48,7 +73,10 @@ def _content_of(name: str) -> bytes:  # needs jit
         source = None
     if source is not None:
         return source.encode("utf-8", "surrogatepass")
-    return code_digest(loader.get_code(name))
+    code = loader.get_code(name) if hasattr(loader, "get_code") else None
+    if code is None:
+        raise ImportError(f"the module {name} has neither source nor code")
+    return code_digest(code)
 
 
 def code_digest(code: types.CodeType) -> bytes:  # needs jit
