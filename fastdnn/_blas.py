@@ -27,23 +27,31 @@ class _BlasGuard:
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
-        with self._lock:
-            if self._libraries is None:
-                # Only libraries that are loaded can be limited.
-                controller = ThreadpoolController().select(user_api="blas")
-                self._libraries = controller.lib_controllers
-            self._users += 1  # first: a signal handler must not save what is half limited
-            if self._users == 1:
-                self._saved = _limit(x for x in self._libraries if not _is_per_thread(x))
-        own = _limit(x for x in self._libraries if _is_per_thread(x))
-        try:
+        if self._libraries is None:
+            # Only libraries that are loaded can be limited.
+            controller = ThreadpoolController().select(user_api="blas")
+            self._libraries = controller.lib_controllers
+        own: list[tuple[Any, int]] = []
+        is_counted = False
+        try:  # an interrupt at any point leaves the limits as they were
+            with self._lock:
+                self._users += 1  # first: a signal handler must not save what is half limited
+                is_counted = True
+                if self._users == 1:
+                    self._saved = _numbers_of(
+                        x for x in self._libraries if not _is_per_thread(x)
+                    )
+                    _set_all(self._saved, 1)
+            own = _numbers_of(x for x in self._libraries if _is_per_thread(x))
+            _set_all(own, 1)
             yield
         finally:
             _restore(own)
-            with self._lock:
-                if self._users == 1:
-                    _restore(self._saved)
-                self._users -= 1
+            if is_counted:
+                with self._lock:
+                    if self._users == 1:
+                        _restore(self._saved)
+                    self._users -= 1
 
     def reset_after_fork(self) -> None:
         """Forget the fits of the parent process: its threads do not exist here."""
@@ -58,12 +66,14 @@ def _is_per_thread(library: Any) -> bool:
     return library.internal_api == "openblas" and openmp
 
 
-def _limit(libraries: Iterable[Any]) -> list[tuple[Any, int]]:
-    """Limit the libraries to one thread and return what they had."""
-    saved = [(library, library.get_num_threads()) for library in libraries]
-    for library, _ in saved:
-        _set_num_threads(library, 1)
-    return saved
+def _numbers_of(libraries: Iterable[Any]) -> list[tuple[Any, int]]:
+    """Return libraries with their numbers of threads."""
+    return [(library, library.get_num_threads()) for library in libraries]
+
+
+def _set_all(libraries: Iterable[tuple[Any, int]], n_threads: int) -> None:
+    for library, _ in libraries:
+        _set_num_threads(library, n_threads)
 
 
 def _restore(saved: list[tuple[Any, int]]) -> None:

@@ -28,7 +28,8 @@ from numba.core import compiler, config, serialize
 from numba.core.runtime import rtsys
 
 from fastdnn._cache_folder import Folder
-from fastdnn._source_digest import code_digest, source_digest
+from fastdnn._source_digest import code_digest, source_digest, take_digest_early
+from fastdnn._version import VERSION
 
 logger = logging.getLogger("fastdnn")
 
@@ -46,6 +47,7 @@ class KernelCache:  # needs jit
     """The cache of one entry point, in the form in which numba's dispatchers use it."""
 
     def __init__(self, py_func: Callable) -> None:
+        take_digest_early()
         self._function, self._is_enabled = py_func, True
         module = py_func.__module__.rpartition(".")[2]
         self._prefix = re.sub(r"[^\w.]", "_", f"{module}.{py_func.__qualname__}.")
@@ -81,6 +83,7 @@ class KernelCache:  # needs jit
                 if stored is not None:
                     loaded = _rebuild(_code_in(stored, key), target_context)
             except Exception as error:  # a damaged pickle can raise anything
+                folder.remove(name)
                 kind = "an untrusted" if isinstance(error, PermissionError) else "a damaged"
                 warnings.warn(
                     f"fastdnn's compile cache in {folder.path} holds {kind} entry "
@@ -166,7 +169,7 @@ def _rebuild(code: bytes | None, target_context: Any) -> Any:  # needs jit
 @functools.cache
 def _versions() -> str:  # needs jit
     python = sys.implementation.cache_tag, sys.version_info[:3], getattr(sys, "abiflags", "")
-    packages = numba.__version__, llvmlite.__version__, np.__version__
+    packages = VERSION, numba.__version__, llvmlite.__version__, np.__version__
     settings = [getattr(config, name, None) for name in _SETTINGS]
     return repr((python, packages, settings))
 
@@ -175,7 +178,7 @@ def _location() -> Path:  # needs jit
     """Return the folder below which code is kept."""
     chosen = os.environ.get("FASTDNN_CACHE_DIR") or os.environ.get("NUMBA_CACHE_DIR")
     if chosen:
-        return Path(chosen).absolute()
+        return Path(chosen).expanduser().absolute()
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     elif sys.platform == "darwin":

@@ -52,8 +52,8 @@ class Folder:
         self, base: Path, names: tuple[str, ...], *, is_public: bool, trusts_groups: bool
     ) -> None:
         self._base, self._names = base, names
-        self._mode, self._trusts_groups = 0o755 if is_public else 0o700, trusts_groups
-        self._is_shared = False
+        self._is_public, self._trusts_groups = is_public, trusts_groups
+        self._group: int | None = None
         # Without a lock, which a fork might leave locked: two threads may both open it.
         self._opened = self._open()
 
@@ -74,10 +74,11 @@ class Folder:
             if not stat.S_ISREG(status.st_mode):
                 raise PermissionError(f"{self.path / name} is not a regular file")
             self._require_trusted(status, self.path / name)
-            with os.fdopen(descriptor, "rb", closefd=False) as file:
-                return file.read()
-        finally:
+        except BaseException:
             os.close(descriptor)
+            raise
+        with os.fdopen(descriptor, "rb") as file:
+            return file.read()
 
     def has(self, name: str) -> bool:
         """Whether there is a file of that name."""
@@ -97,9 +98,11 @@ class Folder:
         """
         temporary = f".{name[:100]}.{secrets.token_hex(8)}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        descriptor = self._open_file(temporary, flags, self._file_mode)
+        descriptor = self._open_file(temporary, flags, 0o644)
         try:
             with os.fdopen(descriptor, "wb") as file:
+                if _HAS_DESCRIPTORS:
+                    self._let_others_use(descriptor, 0o644, 0o664)
                 file.write(content)
             self._replace(temporary, name)
         except BaseException:
@@ -127,7 +130,7 @@ class Folder:
         except OSError:
             return
         for name in names:
-            if name.startswith(prefix):
+            if name.startswith((prefix, f".{prefix}")):  # what a killed writer left, too
                 self._remove(name)
 
     def _remove(self, name: str) -> None:
@@ -161,100 +164,116 @@ class Folder:
 
     def _open(self) -> tuple[int, int, int]:
         """Return the descriptor of the folder, and the device and number of what it is."""
-        _make(self._base, self._mode)
+        mode = 0o755 if self._is_public else 0o700
+        is_new = _make(self._base, mode)
         if not _HAS_DESCRIPTORS:
-            self.path, self._file_mode = self._base.joinpath(*self._names), 0o644
-            _make(self.path, self._mode)
+            self.path = self._base.joinpath(*self._names)
+            _make(self.path, mode)
             return -1, -1, -1
         path = Path(os.path.realpath(self._base))
-        for parent in [*path.parents][-2::-1]:  # the root of all is what it is
-            self._require_trusted(os.lstat(parent), parent)
         descriptor = os.open(path, os.O_RDONLY | _TO_OPEN_FOLDER)
         try:
             status = os.fstat(descriptor)
-            self._require_trusted(status, path)
+            self._group = self._group_that_shares(status)
+            for parent in [*path.parents][-2::-1]:  # the root of all is what it is
+                self._require_trusted(os.lstat(parent), parent, is_ours=False)
+            self._require_trusted(status, path, is_ours=False)
+            if is_new:
+                self._let_others_use(descriptor, mode)
             for name in self._names:
                 path /= name
-                # In a group's folder its members shall be able to write; a sticky one, like
-                # /tmp, is there for everybody to have folders of their own in.
-                is_shared = self._trusts_groups and bool(status.st_mode & stat.S_IWGRP)
-                group = status.st_gid if is_shared and not _is_sticky(status) else None
-                inner = _open_or_make(path, self._mode, group, descriptor)
+                inner = self._open_or_make(path, mode, descriptor)
                 os.close(descriptor)
                 descriptor = inner
                 status = os.fstat(descriptor)
-                self._require_trusted(status, path, may_be_sticky=False)
+                group = self._group_that_shares(status)
+                self._group = self._group if group is None else group
+                self._require_trusted(status, path)
         except BaseException:
             os.close(descriptor)
             raise
-        self._is_shared = self._trusts_groups and bool(status.st_mode & stat.S_IWGRP)
-        self.path, self._file_mode = path, 0o664 if self._is_shared else 0o644
+        self.path = path
         return descriptor, status.st_dev, status.st_ino
 
+    def _group_that_shares(self, status: os.stat_result) -> int | None:
+        """Return the group that a folder is shared with, if there is one and it may be."""
+        writers = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH | stat.S_ISVTX)
+        return status.st_gid if self._trusts_groups and writers == stat.S_IWGRP else None
+
+    def _open_or_make(self, path: Path, mode: int, at: int) -> int:
+        """Open a folder in the one that is open as `at`, made if it is missing."""
+        name, flags, is_new = path.name, os.O_RDONLY | _TO_OPEN_FOLDER, True
+        try:
+            try:
+                return os.open(name, flags, dir_fd=at)
+            except FileNotFoundError:
+                pass
+            try:
+                os.mkdir(name, mode, dir_fd=at)
+            except FileExistsError:  # another process was faster
+                is_new = False
+            descriptor = os.open(name, flags, dir_fd=at)
+        except OSError as error:
+            if error.errno in (errno.ENOTDIR, errno.ELOOP) and path.is_symlink():
+                raise PermissionError(f"{path} is a symbolic link") from error
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        if is_new:
+            self._let_others_use(descriptor, mode, 0o2775)
+        return descriptor
+
+    def _let_others_use(self, descriptor: int, mode: int, shared: int | None = None) -> None:
+        """Set the mode of what is new, whatever the user's mask, and its group if shared."""
+        try:
+            if self._group is not None and shared is not None:
+                os.fchown(descriptor, -1, self._group)
+                os.fchmod(descriptor, shared)
+            elif self._is_public:  # an image is read by others
+                os.fchmod(descriptor, mode)
+        except OSError:  # a group that the user is no member of
+            pass
+
     def _require_trusted(
-        self, status: os.stat_result, path: Path, *, may_be_sticky: bool = True
+        self, status: os.stat_result, path: Path, *, is_ours: bool = True
     ) -> None:
-        """Raise where a folder or a file could have been written by others."""
+        """Raise where a folder or a file could have been written by others.
+
+        Folders that are not ours are those above, which may be sticky.
+        """
         if not _HAS_DESCRIPTORS:
             return
-        is_folder = stat.S_ISDIR(status.st_mode)
-        trusts_group = self._trusts_groups if is_folder else self._is_shared
-        is_foreign = status.st_uid not in (0, os.geteuid())
-        # A group that may write to the folder has made some of its files.
-        if is_foreign and (is_folder or not trusts_group):
+        is_shared = self._group is not None and status.st_gid == self._group
+        is_known = status.st_uid in (0, os.geteuid()) or (
+            not is_ours and status.st_uid == _unmapped_user()
+        )
+        # Members of the group that shares a folder have made some of what is in it.
+        if not (is_known or (is_shared and self._group in [os.getegid(), *os.getgroups()])):
             raise PermissionError(f"{path} belongs to another user (uid {status.st_uid})")
-        if is_folder and may_be_sticky and _is_sticky(status):
+        if not is_ours and status.st_mode & stat.S_ISVTX:
             return
         if status.st_mode & stat.S_IWOTH:
             raise PermissionError(f"{path} can be written by other users")
-        if status.st_mode & stat.S_IWGRP and not (trusts_group or _is_private(status.st_gid)):
+        if status.st_mode & stat.S_IWGRP and not (is_shared or _is_private(status.st_gid)):
             raise PermissionError(f"{path} can be written by other users of its group")
 
 
-def _is_sticky(status: os.stat_result) -> bool:
-    return bool(status.st_mode & stat.S_ISVTX)
-
-
-def _make(folder: Path, mode: int) -> None:
-    """Make a folder and those above, where they are missing, all with that mode."""
-    if not folder.is_dir() and folder.parent != folder:
-        _make(folder.parent, mode)
-        folder.mkdir(mode, exist_ok=True)
-
-
-def _open_or_make(path: Path, mode: int, group: int | None, at: int) -> int:
-    """Open a folder in the one that is open as `at`, made if it is missing.
-
-    If a `group` is given, one that is made can be written by it.
-    """
-    flags = os.O_RDONLY | _TO_OPEN_FOLDER
+def _unmapped_user() -> int:
+    """Return whom root's files seem to belong to in a container of a user, or -1."""
     try:
-        try:
-            return os.open(path.name, flags, dir_fd=at)
-        except FileNotFoundError:
-            pass
-        try:
-            os.mkdir(path.name, mode, dir_fd=at)
-        except FileExistsError:  # another process was faster
-            group = None
-        descriptor = os.open(path.name, flags, dir_fd=at)
-    except OSError as error:
-        if error.errno in (errno.ENOTDIR, errno.ELOOP) and path.is_symlink():
-            raise PermissionError(f"{path} is a symbolic link") from error
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    if group is not None:
-        _share(descriptor, group)
-    return descriptor
+        mapped = Path("/proc/self/uid_map").read_text(encoding="ascii").split()
+        if mapped == ["0", "0", "4294967295"]:
+            return -1
+        return int(Path("/proc/sys/kernel/overflowuid").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return -1
 
 
-def _share(descriptor: int, group: int) -> None:
-    """Let a group write to a new folder, whatever the user's mask, if it is the user's."""
-    try:
-        if os.fstat(descriptor).st_gid != group:
-            os.fchown(descriptor, -1, group)
-        os.fchmod(descriptor, stat.S_IMODE(os.fstat(descriptor).st_mode) | 0o775)
-    except OSError:
-        pass
+def _make(folder: Path, mode: int) -> bool:
+    """Make a folder and those above, where they are missing; whether it was."""
+    if folder.is_dir() or folder.parent == folder:
+        return False
+    _make(folder.parent, mode)  # `parents=True` would let others write, by some users' masks
+    folder.mkdir(mode, exist_ok=True)
+    return True
 
 
 def _is_private(group: int) -> bool:

@@ -8,6 +8,7 @@ Half of its time is the system's, which clears fresh memory for the copy; where 
 machine has given free memory back to its host, most of it. Workers share that as well.
 """
 
+import collections
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -122,9 +123,13 @@ def for_pieces(
 
     def take_pieces(worker: int) -> None:
         work = make_work(worker)
-        for first in pieces:
-            # Each time: who has waited for the interpreter may wake up somewhere else.
-            places.keep_apart(worker)
-            work(first, min(first + piece_rows, n_rows))
+        try:
+            for first in pieces:
+                # Each time: who has waited for the interpreter may wake up somewhere else.
+                places.keep_apart(worker)
+                work(first, min(first + piece_rows, n_rows))
+        except BaseException:  # such as Ctrl-C: the others have nothing left to take
+            collections.deque(pieces, maxlen=0)
+            raise
 
     run_side_by_side(n_workers, take_pieces)

@@ -16,12 +16,15 @@ thinks is fast on a processor, nor on its version.
 
 import functools
 import gc
+import os
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import numba
 import numpy as np
 from numba.core import config, types
+from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic, overload
 
 from fastdnn._cache import KernelCache
@@ -69,20 +72,43 @@ def entry_point(function: Callable) -> Any:
     return dispatcher
 
 
+# The compilations that go on without Python's garbage collector.
+_without_collector_now: set[object] = set()
+
+
 def _without_collector(compile_: Callable) -> Callable:  # needs jit
     """Keep Python's garbage collector from walking through a compilation's many objects."""
 
     @functools.wraps(compile_)
     def compile_quickly(*args: Any, **kwargs: Any) -> Any:
-        was_enabled = gc.isenabled()
+        if not gc.isenabled():
+            return compile_(*args, **kwargs)
+        this = object()
+        _without_collector_now.add(this)
         gc.disable()
         try:
             return compile_(*args, **kwargs)
         finally:
-            if was_enabled:
-                gc.enable()
+            gc.enable()
+            _without_collector_now.discard(this)
 
     return compile_quickly
+
+
+def _forget_compilations_of_the_parent() -> None:  # needs jit
+    """Let a child process compile that was forked while another thread did."""
+    lock = global_compiler_lock._lock
+    if lock.acquire(blocking=False):
+        lock.release()  # free, or held by the thread that forked
+        return
+    global_compiler_lock._lock = threading.RLock()
+    if _without_collector_now:
+        _without_collector_now.clear()
+        gc.enable()
+
+
+if JIT_ENABLED and hasattr(os, "register_at_fork"):  # needs jit
+    os.register_at_fork(after_in_child=_forget_compilations_of_the_parent)
 
 
 def emitted(definition: Callable) -> Any:  # needs jit

@@ -91,7 +91,7 @@ class Predictor:
         else:
             places = Places(len(plans))
 
-            def work(worker: int) -> None:
+            def work(worker: int, kept_alive: object = (samples, data)) -> None:
                 places.keep_apart(worker)
                 predict(plans[worker].address, self._real, out)
 

@@ -25,21 +25,41 @@ def source_digest() -> str:  # needs jit
     Raises
     ------
     ImportError
-        If the import system does not find or list a module that it has imported.
+        If the import system does not find a module that it has imported.
     """
     digest = hashlib.sha256()
     names = [f"{_PACKAGE}.{name}" for name in _COMPILER]
-    places = _specification_of(f"{_PACKAGE}.kernels").submodule_search_locations or []
-    prefix = f"{_PACKAGE}.kernels."
-    listed = {info.name for info in pkgutil.iter_modules(places, prefix)}
-    loaded = {name for name in list(sys.modules) if name.startswith(prefix)}
-    if not loaded <= listed:  # by a tool that makes applications, say
-        raise ImportError(f"the import system does not list {', '.join(loaded - listed)}")
-    names += sorted(listed)
-    for name in [f"{_PACKAGE}.kernels", *names]:
+    for name in [*names, f"{_PACKAGE}.kernels", *(_found_kernels() or _imported_kernels())]:
         digest.update(f"{name}\n".encode())
         digest.update(_content_of(name))
     return digest.hexdigest()[:24]
+
+
+def take_digest_early() -> None:  # needs jit
+    """Take the digest now if it can be, at import: files may be replaced afterwards.
+
+    An application that hides its modules shows them when all of them have been imported.
+    """
+    try:
+        if _found_kernels():
+            source_digest()
+    except (ImportError, OSError):  # said when it is needed
+        pass
+
+
+@functools.cache
+def _found_kernels() -> tuple[str, ...]:  # needs jit
+    places = _specification_of(f"{_PACKAGE}.kernels").submodule_search_locations or []
+    prefix = f"{_PACKAGE}.kernels."
+    return tuple(sorted(info.name for info in pkgutil.iter_modules(places, prefix)))
+
+
+def _imported_kernels() -> list[str]:  # needs jit
+    prefix = f"{_PACKAGE}.kernels."
+    names = sorted(name for name in list(sys.modules) if name.startswith(prefix))
+    if not names:
+        raise ImportError(f"no modules of {_PACKAGE}.kernels are found")
+    return names
 
 
 def _specification_of(name: str) -> Any:  # needs jit
@@ -60,10 +80,10 @@ def _content_of(name: str) -> bytes:  # needs jit
         source = None
     if source is not None:
         return source.encode("utf-8", "surrogatepass")
-    try:
-        return code_digest(loader.get_code(name))
-    except (OSError, AttributeError) as error:
-        raise ImportError(f"the module {name} has neither source nor code") from error
+    code = loader.get_code(name) if hasattr(loader, "get_code") else None
+    if code is None:
+        raise ImportError(f"the module {name} has neither source nor code")
+    return code_digest(code)
 
 
 def code_digest(code: types.CodeType) -> bytes:  # needs jit

@@ -1,6 +1,6 @@
 """Worker teams on Python threads."""
 
-import threading
+import _thread
 import time
 from collections.abc import Callable
 
@@ -9,19 +9,26 @@ import numpy as np
 from fastdnn._crowding import TeamRecord, Watch, crowding
 from fastdnn.kernels.barrier import CLOSED, FAILED, LONG_WAITS
 
+_start_new_thread = _thread.start_new_thread
 
-def _start(thread: threading.Thread) -> bool:
-    """Start a thread; return False where the system or the interpreter has no more of them.
+# Seconds between two looks whether others are still at work: mostly they end together.
+_LONGEST_PAUSE = 1e-3
 
-    Everything else that is raised here comes from elsewhere, such as a signal handler: then
-    the thread may well be running.
+
+def _start(work: Callable[[int], object], worker: int) -> bool:
+    """Call ``work(worker)`` in a new thread; return False where there are no more of them.
+
+    That is where the system has a limit, or the interpreter ends. What else is raised here
+    comes from elsewhere, such as a signal handler: then the thread may well be running.
     """
     try:
-        thread.start()
+        # Not `threading.Thread`: that takes locks of the process, which a frame that was
+        # interrupted by a signal handler may hold.
+        _start_new_thread(work, (worker,))
     except MemoryError:
         return False
     except RuntimeError as error:
-        if type(error) is not RuntimeError or "new thread" not in str(error):
+        if "new thread" not in str(error):
             raise
         return False
     return True
@@ -30,36 +37,39 @@ def _start(thread: threading.Thread) -> bool:
 class _Attendance:
     """Who of some threads is at work: none begins, and nobody is, once it is closed.
 
-    That does not depend on what starting a thread seemed to do. The lock is that of one
-    call or team: a signal handler that interrupts it never needs it.
+    That does not depend on what starting a thread seemed to do. There is no lock that an
+    interrupted caller could leave locked: a thread adds itself and then looks whether it may,
+    the one who closes says so and then looks who is there.
     """
 
     def __init__(self) -> None:
-        self.changed = threading.Condition(threading.Lock())
         self.is_closed = False
-        self._n_present = 0
+        self._present: set[int] = set()
 
-    def enter(self) -> bool:
+    def enter(self, worker: int) -> bool:
         """Begin; return False where nobody is to begin any more."""
-        with self.changed:
-            if self.is_closed:
-                return False
-            self._n_present += 1
-            return True
+        self._present.add(worker)
+        if self.is_closed:
+            self._present.discard(worker)
+            return False
+        return True
 
-    def leave(self) -> None:
+    def leave(self, worker: int) -> None:
         """End what began with `enter`."""
-        with self.changed:
-            self._n_present -= 1
-            self.changed.notify_all()
+        self._present.discard(worker)
 
     def close(self) -> None:
-        """Let nobody begin, and wait until all have left."""
-        with self.changed:
-            self.is_closed = True
-            self.changed.notify_all()
-            while self._n_present > 0:
-                self.changed.wait()
+        """Let nobody begin, and wait until all have left; interrupts are raised afterwards."""
+        interrupt: BaseException | None = None
+        self.is_closed, pause = True, 0.0
+        while self._present:
+            try:
+                time.sleep(pause)
+                pause = min(pause + 2e-5, _LONGEST_PAUSE)
+            except BaseException as error:
+                interrupt = interrupt or error
+        if interrupt is not None:
+            raise interrupt
 
 
 class Team:
@@ -89,7 +99,8 @@ class Team:
     ) -> None:
         self._size, self._taking_part = int(n_workers[0]), n_workers
         self._counters, self._work = counters, work
-        self._threads: list[threading.Thread] = []
+        # For every thread a lock that it takes when there is nothing to do: then it sleeps.
+        self._gates: list[_thread.LockType] = []
         self._errors: list[BaseException] = []
         self._attendance = _Attendance()
         self._n_runs = 0
@@ -132,7 +143,7 @@ class Team:
         """Whether the next run is done alone for what others do now: a short one will do."""
         self._is_kept_out = (
             self._size > 1
-            and not self._threads  # which would be counted as well
+            and not self._gates  # threads that would be counted as well
             and crowding.may_compare()
             and self._watch.is_crowded(self._size)
         )
@@ -153,16 +164,15 @@ class Team:
         counters = self._counters
         long_waits = int(counters[LONG_WAITS])
         start = time.perf_counter()
-        are_awake = bool(self._threads)
+        are_awake = bool(self._gates)
         try:
             if not are_awake and not self._start():
                 self._size = 1
                 self._run_alone()
                 return
             self._taking_part[0] = self._size
-            with self._attendance.changed:
-                self._n_runs += 1
-                self._attendance.changed.notify_all()
+            self._n_runs += 1
+            self._wake()
             self._work(0, 0)
         except BaseException:
             counters[FAILED] = 1  # those who started must not wait for ever
@@ -179,50 +189,54 @@ class Team:
     def _start(self) -> bool:
         """Start all threads; return False, and leave none, where one of them cannot start."""
         for worker in range(1, self._size):
-            thread = threading.Thread(
-                target=self._join_runs, args=(worker,), name=f"fastdnn-{worker}", daemon=True
-            )
-            if not _start(thread):
+            gate = _thread.allocate_lock()
+            gate.acquire()
+            self._gates.append(gate)
+            if not _start(self._join_runs, worker):
                 self._dismiss()
                 return False
-            self._threads.append(thread)
         return True
+
+    def _wake(self) -> None:
+        """Let everybody look whether there is something to do."""
+        for gate in self._gates:
+            if gate.locked():  # only the calling thread opens gates
+                gate.release()
 
     def _dismiss(self) -> None:
         """End all threads."""
         self._counters[CLOSED] = 1
+        self._attendance.is_closed = True
+        self._wake()
         self._attendance.close()
-        for thread in self._threads:
-            thread.join()
-        self._threads = []
+        self._gates = []
 
     def _join_runs(self, worker: int) -> None:
-        if not self._attendance.enter():
+        if not self._attendance.enter(worker):
             return
-        n_joined = 0
+        n_joined, gate = 0, self._gates[worker - 1]
         try:
-            while self._sleep_until_run(n_joined):
+            while self._sleep_until_run(n_joined, gate):
                 n_joined = self._work(worker, n_joined)
         except BaseException as error:
             self._errors.append(error)
             self._counters[FAILED] = 1
         finally:
-            self._attendance.leave()
+            self._attendance.leave(worker)
 
-    def _sleep_until_run(self, n_joined: int) -> bool:
+    def _sleep_until_run(self, n_joined: int, gate: "_thread.LockType") -> bool:
         """Return True once a run is about to begin, False when the team is closed."""
-        attendance = self._attendance
-        with attendance.changed:
-            while self._n_runs == n_joined and not attendance.is_closed:
-                attendance.changed.wait()
-        return not attendance.is_closed
+        while self._n_runs == n_joined and not self._attendance.is_closed:
+            gate.acquire()
+        return not self._attendance.is_closed
 
 
 def run_side_by_side(n_workers: int, work: Callable[[int], object]) -> None:
-    """Call ``work(worker)`` once for every worker, worker 0 in the calling thread.
+    """Call ``work(worker)`` once for workers 0, 1..., worker 0 in the calling thread.
 
-    Workers whose threads the system refuses to start, as under a limit or at the end of the
-    interpreter, are left out: what they take their work from has to be common to all.
+    What they take their work from has to be common to all: those are left out whose threads
+    begin when worker 0 has done, or which the system refuses to start, as under a limit or at
+    the end of the interpreter.
 
     No lock is held meanwhile that another call would need: one may come from a signal handler
     in the middle of this.
@@ -236,29 +250,21 @@ def run_side_by_side(n_workers: int, work: Callable[[int], object]) -> None:
     attendance = _Attendance()
 
     def work_or_report(worker: int) -> None:
-        if not attendance.enter():
+        if not attendance.enter(worker):
             return
         try:
             work(worker)
         except BaseException as error:
             errors.append(error)
         finally:
-            attendance.leave()
+            attendance.leave(worker)
 
-    threads = []
     try:
         for worker in range(1, n_workers):
-            # A daemon: threads that are none are registered under a lock of the process.
-            thread = threading.Thread(
-                target=work_or_report, args=(worker,), name=f"fastdnn-{worker}", daemon=True
-            )
-            if not _start(thread):
+            if not _start(work_or_report, worker):
                 break
-            threads.append(thread)
         work(0)
     finally:
         attendance.close()
-    for thread in threads:  # which have nothing left to do
-        thread.join()
     if errors:
         raise errors[0]

@@ -119,12 +119,6 @@ def test_folders_in_one_of_a_group_can_be_written_by_it(inherits, base):
             assert mode_of(path) & stat.S_ISGID
 
 
-def test_folders_in_one_that_everybody_uses_can_be_written_by_their_user_alone(base):
-    base.chmod(0o1777)
-    folder = filled(base)
-    assert [mode_of(path) for path in (folder.path.parent, folder.path)] == [0o755, 0o755]
-
-
 @pytest.mark.parametrize("is_chosen", [False, True])
 def test_all_that_is_made_can_be_written_by_the_user_alone_whatever_the_mask(is_chosen, base):
     before = os.umask(0)
@@ -279,3 +273,66 @@ def test_without_descriptors_paths_are_used(base, monkeypatch):
     assert folder.path == Path(base, "fastdnn", "digest")
     folder.remove("entry")
     assert folder.read("entry") is None
+
+
+@AS_ROOT
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
+def test_a_folder_of_a_group_is_shared_by_its_members_alone(mask, base, monkeypatch):
+    group, other = 40001, 40002
+    os.chown(base, -1, group)
+    base.chmod(0o2775)
+    before = os.umask(mask)
+    try:
+        folder = filled(base)
+    finally:
+        os.umask(before)
+    for path in (folder.path.parent, folder.path, folder.path / "entry"):
+        assert path.stat().st_gid == group
+        assert path.stat().st_mode & 0o777 == (0o664 if path.is_file() else 0o775)
+    # Another member reads what this one has made, and one who is none does not.
+    for path in (folder.path.parent, folder.path, folder.path / "entry"):
+        os.chown(path, OTHER_USER, -1)
+    monkeypatch.setattr(os, "getgroups", lambda: [group])
+    assert open_below(base).read("entry") == b"code"
+    monkeypatch.setattr(os, "getgroups", lambda: [other])
+    with pytest.raises(PermissionError, match="belongs to another user"):
+        open_below(base)
+
+
+@AS_ROOT
+def test_a_sticky_base_is_no_folder_of_a_group(base):
+    base.chmod(0o1777)
+    os.chown(base, -1, 40001)
+    folder = filled(base)
+    for path in (folder.path.parent, folder.path):
+        assert path.stat().st_mode & 0o7777 == 0o755
+    assert (folder.path / "entry").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize(
+    ("is_chosen", "modes"), [(True, (0o755, 0o644)), (False, (0o700, 0o600))]
+)
+def test_what_is_made_in_a_chosen_folder_can_be_read_whatever_the_mask(is_chosen, modes, base):
+    before = os.umask(0o077)
+    try:
+        folder = filled(base / "new", is_chosen)
+    finally:
+        os.umask(before)
+    assert [mode_of(base / "new"), mode_of(folder.path)] == [modes[0]] * 2
+    assert mode_of(folder.path / "entry") == modes[1]
+
+
+def test_in_a_container_of_a_user_folders_above_may_be_roots(base, monkeypatch):
+    filled(base)
+    status = os.lstat(base.parent)
+    fields = list(status)
+    fields[stat.ST_UID] = 65534
+    strange = os.stat_result(fields)
+    lstat = os.lstat
+    monkeypatch.setattr(
+        os, "lstat", lambda path: strange if path == base.parent else lstat(path)
+    )
+    with pytest.raises(PermissionError, match="uid 65534"):
+        open_below(base)
+    monkeypatch.setattr(_cache_folder, "_unmapped_user", lambda: 65534)
+    assert open_below(base).read("entry") == b"code"

@@ -1,5 +1,7 @@
 """Decorators of compiled functions, in processes of their own; kernels called from Python."""
 
+import os
+
 import pytest
 
 from tests.processes import run_kernels, run_python
@@ -155,3 +157,40 @@ for _ in range(2):
 
 def test_type_errors_in_kernels_are_said_every_time(tmp_path):
     assert run_kernels(KERNEL_WITH_A_TYPE_ERROR, tmp_path) == "True True\nTrue True\n"
+
+
+FORK_DURING_A_COMPILATION = """
+import gc, os, threading, warnings
+import numpy as np
+from numba.core.compiler_lock import global_compiler_lock
+from fastdnn import _jit
+from fastdnn.kernels import relu, sigmoid
+
+warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside other threads
+inside, leave = threading.Event(), threading.Event()
+
+def compile_for_long():
+    inside.set()
+    leave.wait()
+
+def another():
+    with global_compiler_lock:
+        _jit._without_collector(compile_for_long)()
+
+thread = threading.Thread(target=another)
+thread.start()
+inside.wait()
+child = os.fork()
+if child == 0:
+    assert gc.isenabled()
+    relu(np.ones(1))
+    os._exit(17)
+leave.set()
+thread.join()
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), sigmoid(np.zeros(1)))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_forked_while_another_thread_compiles_can_compile(tmp_path):
+    assert run_kernels(FORK_DURING_A_COMPILATION, tmp_path) == "17 [0.5]\n"

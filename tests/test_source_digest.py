@@ -89,12 +89,6 @@ def test_the_digest_does_not_depend_on_what_is_not_compiled(copy):
     assert digest_of(copy) == source_digest()
 
 
-def test_without_a_list_of_all_modules_there_is_no_digest(monkeypatch):
-    monkeypatch.setitem(sys.modules, "fastdnn.kernels.hidden", object())
-    with pytest.raises(ImportError, match=r"does not list fastdnn\.kernels\.hidden"):
-        source_digest.__wrapped__()
-
-
 @pytest.mark.parametrize("has_specification", [False, True])
 def test_without_source_and_code_there_is_no_digest(has_specification, monkeypatch):
     name = "fastdnn._kernel_compiler"
@@ -132,3 +126,60 @@ def test_a_digest_of_code_tells_signatures_apart(arguments):
         return compile(f"def f({arguments}):\n    return x\n", "f", "exec")
 
     assert code_digest(code(arguments)) != code_digest(code("x, y"))
+
+
+REPLACED_MEANWHILE = """
+import sys
+from pathlib import Path
+import fastdnn.kernels
+for file in Path(sys.modules["fastdnn.kernels"].__file__).parent.glob("*.py"):
+    file.write_text(file.read_text() + "# newer")
+from fastdnn._source_digest import source_digest
+print(source_digest())
+"""
+
+
+def test_files_replaced_after_the_import_do_not_count(copy):
+    done = run_python(kernels_alone(REPLACED_MEANWHILE, copy), copy.parent)
+    assert (done.stdout.strip(), done.returncode) == (source_digest(), 0), done.stderr
+
+
+HIDDEN_MODULES = """
+import pkgutil
+pkgutil.iter_modules = lambda *args: iter(())
+import fastdnn.kernels
+from fastdnn._source_digest import source_digest
+print(source_digest())
+"""
+
+
+def test_an_application_that_hides_its_modules_has_the_digest_of_the_imported(copy):
+    digests = []
+    for _ in range(2):
+        done = run_python(kernels_alone(HIDDEN_MODULES, copy), copy.parent)
+        assert done.returncode == 0, done.stderr
+        digests.append(done.stdout)
+        with (copy / "kernels" / "elementary.py").open("a") as source:
+            source.write("# changed\n")
+    assert digests[0] != digests[1]
+
+
+NEITHER_SOURCE_NOR_CODE = """
+import numpy as np
+from importlib.machinery import SourceFileLoader
+import fastdnn.kernels
+from fastdnn import _source_digest
+_source_digest.source_digest.cache_clear()
+SourceFileLoader.get_source = lambda *args: None
+get_code = SourceFileLoader.get_code
+SourceFileLoader.get_code = lambda self, name: (
+    None if name.startswith("fastdnn") else get_code(self, name)
+)
+print(fastdnn.kernels.relu(np.array([-1.0, 2.0])))
+"""
+
+
+def test_without_source_and_code_there_is_no_cache(tmp_path):
+    done = run_python(kernels_alone(NEITHER_SOURCE_NOR_CODE), tmp_path)
+    assert (done.stdout, done.returncode) == ("[0. 2.]\n", 0), done.stderr
+    assert "compiles without a cache" in done.stderr

@@ -1,5 +1,6 @@
 """Worker teams: that they work together, alone where that pays, and without threads."""
 
+import _thread
 import sys
 import threading
 import time
@@ -24,6 +25,14 @@ def own_crowding(monkeypatch):
 
 def counters():
     return np.zeros(team_size(4), dtype=np.int64)
+
+
+def require_threads(count):
+    """Require that there are so many threads; one that has done its work may still end."""
+    until = time.monotonic() + 10.0
+    while _thread._count() != count and time.monotonic() < until:
+        time.sleep(0.001)
+    assert _thread._count() == count
 
 
 class Work:
@@ -71,11 +80,11 @@ def test_workers_that_slept_join_the_next_run():
 
 
 def test_the_threads_of_a_team_end_with_it():
-    before = threading.active_count()
+    before = _thread._count()
     shared = counters()
     with Team(np.array([3]), shared, Work(shared)) as team:
         team.run(1)
-    assert threading.active_count() == before
+    require_threads(before)
 
 
 def test_an_error_in_a_worker_reaches_the_caller_and_releases_the_others():
@@ -110,11 +119,11 @@ def test_an_error_in_the_caller_is_raised():
 
 
 def test_a_team_of_one_starts_no_thread():
-    before = threading.active_count()
+    before = _thread._count()
     shared = counters()
     with Team(np.array([1]), shared, Work(shared)) as team:
         team.run(1)
-        assert threading.active_count() == before
+        assert _thread._count() == before
 
 
 @pytest.fixture
@@ -205,16 +214,25 @@ def test_a_team_works_alone_where_that_is_faster(
 
 
 def test_side_by_side_calls_every_worker_once():
-    seen = {}
-    run_side_by_side(3, lambda worker: seen.setdefault(worker, threading.get_ident()))
+    seen, everyone = {}, threading.Barrier(3)
+
+    def work(worker):
+        seen[worker] = threading.get_ident()
+        everyone.wait(timeout=10)
+
+    run_side_by_side(3, work)
     assert sorted(seen) == [0, 1, 2]
     assert seen[0] == threading.get_ident()
 
 
 def test_an_error_side_by_side_reaches_the_caller():
+    begun = threading.Event()
+
     def work(worker):
         if worker == 1:
+            begun.set()
             raise MemoryError("no room")
+        begun.wait(10)
 
     with pytest.raises(MemoryError, match="no room"):
         run_side_by_side(2, work)
@@ -225,27 +243,31 @@ def refused(monkeypatch):
     """Let the system refuse to start threads but the first few; return how many were asked."""
 
     def refuse(n_allowed, error):
-        asked, start = [], threading.Thread.start
+        asked, start = [], _threads._start_new_thread
 
-        def start_or_raise(thread):
-            asked.append(thread)
+        def start_or_raise(function, args):
+            asked.append(args)
             if len(asked) > n_allowed:
                 raise error
-            start(thread)
+            return start(function, args)
 
-        monkeypatch.setattr(threading.Thread, "start", start_or_raise)
+        monkeypatch.setattr(_threads, "_start_new_thread", start_or_raise)
         return asked
 
     return refuse
 
 
-ERRORS = [RuntimeError("can't start new thread"), MemoryError()]
+ERRORS = [
+    RuntimeError("can't start new thread"),
+    RuntimeError("can't create new thread at interpreter shutdown"),
+    MemoryError(),
+]
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=repr)
 @pytest.mark.parametrize("n_allowed", [0, 1, 2])
 def test_a_team_whose_threads_cannot_start_goes_on_alone(refused, n_allowed, error):
-    before, shared, taking_part = threading.active_count(), counters(), np.array([4])
+    before, shared, taking_part = _thread._count(), counters(), np.array([4])
     work = Work(shared)
     asked = refused(n_allowed, error)
     with Team(taking_part, shared, work) as team:
@@ -254,17 +276,23 @@ def test_a_team_whose_threads_cannot_start_goes_on_alone(refused, n_allowed, err
             assert taking_part[0] == 1
     assert [worker for worker, _ in work.seen] == [0] * 5
     assert len(asked) == n_allowed + 1  # nobody asks again and again
-    assert threading.active_count() == before
+    require_threads(before)
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=repr)
 @pytest.mark.parametrize("n_allowed", [0, 1, 2])
 def test_workers_that_cannot_start_side_by_side_are_left_out(refused, n_allowed, error):
-    before, seen = threading.active_count(), []
+    before, seen = _thread._count(), []
     refused(n_allowed, error)
-    run_side_by_side(4, seen.append)
+    everyone = threading.Barrier(n_allowed + 1)
+
+    def work(worker):
+        seen.append(worker)
+        everyone.wait(timeout=10)
+
+    run_side_by_side(4, work)
     assert sorted(seen) == list(range(n_allowed + 1))
-    assert threading.active_count() == before
+    require_threads(before)
 
 
 @pytest.mark.skipif(not JIT_ENABLED, reason="plain Python runs alone")
@@ -298,10 +326,10 @@ def test_an_error_from_elsewhere_while_a_thread_starts_leaves_nobody_at_work(
     team_size, error, monkeypatch
 ):
     """As from a signal handler: the thread has started, though `start` raises."""
-    start, at_work, shared = threading.Thread.start, [], counters()
+    start, at_work, shared = _threads._start_new_thread, [], counters()
 
-    def start_and_raise(thread):
-        start(thread)
+    def start_and_raise(function, args):
+        start(function, args)
         raise error
 
     def work(worker, n_joined=0):
@@ -310,7 +338,7 @@ def test_an_error_from_elsewhere_while_a_thread_starts_leaves_nobody_at_work(
         at_work.remove(worker)
         return n_joined + 1
 
-    monkeypatch.setattr(threading.Thread, "start", start_and_raise)
+    monkeypatch.setattr(_threads, "_start_new_thread", start_and_raise)
     with pytest.raises(type(error)):
         if team_size:
             with Team(np.array([team_size]), shared, work) as team:
@@ -436,3 +464,45 @@ def test_the_system_tells_how_many_threads_run(text, n_running, tmp_path, monkey
     assert _crowding.threads_running() == n_running
     monkeypatch.setattr(_crowding, "_LOAD", str(tmp_path / "missing"))
     assert _crowding.threads_running() == 0
+
+
+@pytest.mark.parametrize("team_size", [0, 2])
+def test_an_interrupt_is_raised_when_all_have_left(team_size, monkeypatch):
+    """Memory that they work on is the caller's, and may be gone afterwards."""
+    shared, begun, sleep, n_sleeps = counters(), threading.Event(), time.sleep, []
+    at_work = []
+
+    def interrupted_sleep(seconds):
+        n_sleeps.append(seconds)
+        if len(n_sleeps) in (2, 3):
+            raise KeyboardInterrupt
+        sleep(seconds)
+
+    def work(worker, n_joined=0):
+        if worker == 0:
+            begun.wait(10)
+            monkeypatch.setattr(_threads.time, "sleep", interrupted_sleep)
+            return 1
+        at_work.append(worker)
+        begun.set()
+        sleep(0.1)
+        at_work.remove(worker)
+        return n_joined + 1
+
+    with pytest.raises(KeyboardInterrupt):
+        if team_size:
+            with Team(np.array([team_size]), shared, work) as team:
+                team.run(1)
+        else:
+            run_side_by_side(2, work)
+    assert len(n_sleeps) > 3
+    assert at_work == []
+
+
+def test_threads_that_begin_late_have_nothing_to_do(monkeypatch):
+    started, seen = [], []
+    monkeypatch.setattr(_threads, "_start_new_thread", lambda *late: started.append(late))
+    run_side_by_side(3, seen.append)
+    for function, args in started:
+        function(*args)
+    assert seen == [0]

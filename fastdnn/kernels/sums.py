@@ -142,7 +142,7 @@ def sum_in_double(x):
         return _long_sum_in_double(x.dtype.type(0), address(x, 0), x.size)
     total = 0.0
     for i in range(x.size):
-        total += x[i]
+        total += float(x[i])
     return total
 
 

@@ -102,7 +102,9 @@ def fit_both(target, X, y, weight, chosen, times):
                 warnings.simplefilter("ignore", RuntimeWarning)
                 # Both say that a batch cannot be larger than all.
                 warnings.filterwarnings("ignore", "Got `batch_size`", UserWarning)
-                # scikit-learn before 1.7 gives newer SciPys an option that is gone.
+                # scikit-learn before 1.7 gives an option that SciPy 1.16 deprecates and
+                # SciPy 1.18 does not know.
+                warnings.filterwarnings("ignore", ".*`iprint` options", DeprecationWarning)
                 warnings.filterwarnings("ignore", "Unknown solver options: iprint")
                 for _ in range(times):
                     model.fit(X, y, **weights(weight))
