@@ -165,7 +165,15 @@ def test_workers_are_kept_apart_before_every_piece(kept_apart):
 
 
 @pytest.mark.needs_jit
-def test_workers_of_a_prediction_are_kept_apart(kept_apart):
+@pytest.mark.usefixtures("four_cpus")
+def test_workers_of_a_prediction_are_kept_apart(kept_apart, monkeypatch):
+    both, predict = threading.Barrier(2), _prediction.predict
+
+    def predict_together(*args):
+        both.wait(timeout=10)  # else one may have done before the other begins
+        return predict(*args)
+
+    monkeypatch.setattr(_prediction, "predict", predict_together)
     rng = np.random.default_rng(0)
     parameters = random_parameters(rng, (5, 6, 3)).astype(np.float32)
     X = rng.standard_normal((2000, 5)).astype(np.float32)
