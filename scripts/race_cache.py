@@ -41,6 +41,7 @@ def check(tries: int, result: Any) -> None:
     from fastdnn import _cache
 
     compiled: list[int] = []
+    # A function in the place of another, which types of a module do not allow for.
     _cache._announce_compilation = lambda: compiled.append(1)  # type: ignore[assignment]
     poisoned = 0
     for number in range(tries):
