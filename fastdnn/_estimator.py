@@ -20,6 +20,7 @@ from fastdnn._samples import Samples
 from fastdnn._training import OptimizerState
 from fastdnn._validation import ValidatingEstimator
 from fastdnn._version import VERSION
+from fastdnn.kernels.results import RESULT_CODES
 
 # Data sets of up to this many rows that train as a whole are computed in float64.
 _SMALL_BATCH = 200
@@ -241,18 +242,26 @@ class BaseDNN(ValidatingEstimator, ABC):
 
     # -- prediction ---------------------------------------------------------------------
 
-    def _outputs(self, X: Any) -> np.ndarray:
+    def _results(self, X: Any, kind: str) -> np.ndarray:
+        """Return results of the network, a name in `fastdnn.kernels.results.RESULTS`.
+
+        They are float32 if both the network and X are, an array or a sparse matrix;
+        otherwise float64, as scikit-learn's.
+        """
         samples = self._validate_for_prediction(X)
         self._parameters.take_over(self.coefs_, self.intercepts_)
         predictor, activations = self._predictor, self._activations()
         if predictor.activations != activations:  # the parameter was set after fitting
             predictor = Predictor(self._parameters, activations)
+        given = getattr(X, "dtype", None)
+        is_single = isinstance(given, np.dtype) and given.type is np.float32
+        options = self.n_threads, RESULT_CODES[kind], not is_single
         try:
-            return predictor(samples, self.n_threads)
+            return predictor(samples, *options)
         except NotFiniteError:
             # scikit-learn has the message; or lets NaN pass, where it was told to.
             X = self._validated(X, dtype=np.float32)
-            return predictor(Samples(X), self.n_threads)
+            return predictor(Samples(X), *options)
 
     # -- storage ------------------------------------------------------------------------
 

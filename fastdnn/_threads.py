@@ -232,11 +232,12 @@ class Team:
 
 
 def run_side_by_side(n_workers: int, work: Callable[[int], object]) -> None:
-    """Call ``work(worker)`` once for workers 0, 1..., worker 0 in the calling thread.
+    """Call ``work(worker)`` for workers 0, 1..., worker 0 in the calling thread.
 
-    What they take their work from has to be common to all: those are left out whose threads
-    begin when worker 0 has done, or which the system refuses to start, as under a limit or at
-    the end of the interpreter.
+    Each is called again as long as it returns True, until worker 0 has done or is
+    interrupted, or one of them has raised an error. What they take their work from has to be
+    common to all: those are left out whose threads begin when worker 0 has done, or which the
+    system refuses to start, as under a limit or at the end of the interpreter.
 
     No lock is held meanwhile that another call would need: one may come from a signal handler
     in the middle of this.
@@ -253,7 +254,8 @@ def run_side_by_side(n_workers: int, work: Callable[[int], object]) -> None:
         if not attendance.enter(worker):
             return
         try:
-            work(worker)
+            while work(worker) and not errors and not attendance.is_closed:
+                pass
         except BaseException as error:
             errors.append(error)
         finally:
@@ -263,7 +265,8 @@ def run_side_by_side(n_workers: int, work: Callable[[int], object]) -> None:
         for worker in range(1, n_workers):
             if not _start(work_or_report, worker):
                 break
-        work(0)
+        while work(0) and not errors:
+            pass
     finally:
         attendance.close()
     if errors:
