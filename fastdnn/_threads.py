@@ -254,7 +254,7 @@ def run_side_by_side(n_workers: int, work: Callable[[int], object]) -> None:
         if not attendance.enter(worker):
             return
         try:
-            while work(worker) and not errors and not attendance.is_closed:
+            while work(worker) is True and not errors and not attendance.is_closed:
                 pass
         except BaseException as error:
             errors.append(error)
@@ -265,7 +265,7 @@ def run_side_by_side(n_workers: int, work: Callable[[int], object]) -> None:
         for worker in range(1, n_workers):
             if not _start(work_or_report, worker):
                 break
-        while work(0) and not errors:
+        while work(0) is True and not errors:
             pass
     finally:
         attendance.close()
