@@ -16,7 +16,6 @@ from fastdnn._threads import run_side_by_side
 from fastdnn.kernels.barrier import QUEUES
 from fastdnn.kernels.engine import ACTIVATED, DONE, NOT_FINITE, predict
 from fastdnn.kernels.results import columns_of_results
-from fastdnn.kernels.settings import point_to
 
 #: Rows of up to so many numbers are few: what is decided about them takes longer than
 #: predicting them.
@@ -109,9 +108,9 @@ class Predictor:
         first.network.team[QUEUES] = 0
         for plan in plans:
             if data is None:
-                _point_to_rows(plan, samples.X)
+                plan.point_to_rows(samples.X)
             else:
-                point_to(plan.table, data)
+                plan.point_to(data)
             # The queue of tasks is common to all.
             plan.columns["team"][0] = first.team_address
         turns = [self._turns(plan, results, out) for plan in plans]
@@ -197,7 +196,7 @@ class Predictor:
             self.parameters, self.activations, gather=False, is_sparse=False
         )
         plan.table["check_finite"] = True
-        _point_to_rows(plan, rows)
+        plan.point_to_rows(rows)
         return plan, rows
 
     def _n_workers(self, n_rows: int, n_shares: int, n_threads: int | None) -> int:
@@ -222,7 +221,7 @@ class Predictor:
         def make_work(worker: int) -> Callable[[int, int], None]:
             plan = plans[worker]
             buffer = np.empty((min(piece_rows, len(X)), X.shape[1]), np.float32)
-            _point_to_rows(plan, buffer)
+            plan.point_to_rows(buffer)
             plan.columns["team"][0] = plan.team_address
 
             def work(start: int, stop: int) -> None:
@@ -250,12 +249,6 @@ class Predictor:
     def __reduce__(self) -> tuple:
         # Workspaces hold addresses, which mean nothing elsewhere.
         return Predictor, (self.parameters, self.activations)
-
-
-def _point_to_rows(plan: Plan, X: np.ndarray) -> None:
-    """Let a plan read its rows from `X`."""
-    plan.columns["X"][0] = _address_of(X)
-    plan.columns["X_size"][0] = X.size
 
 
 def _address_of(array: np.ndarray) -> int:

@@ -20,6 +20,7 @@ from fastdnn._labels import (
     require_same_form,
 )
 from fastdnn._scores import mean_accuracy
+from fastdnn._transaction import of_one_moment
 
 
 class DNNClassifier(AccuracyMixin, BaseDNN):
@@ -186,6 +187,9 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "DNNClassifier":
         """Train the network.
 
+        Ctrl-C ends training with a warning; the estimator then holds the network so far.
+        Whatever is raised leaves the estimator as it was before.
+
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
@@ -204,6 +208,8 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
         ------
         ValueError
             If the input is not valid or training diverges.
+        KeyboardInterrupt
+            At Ctrl-C in the first epoch, or with ``solver='lbfgs'``.
         """
         return self._fit(X, y, sample_weight, incremental=False)
 
@@ -213,6 +219,9 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
         self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
     ) -> "DNNClassifier":
         """Train for one epoch on the given samples.
+
+        Whatever is raised leaves the estimator as it was before. That includes Ctrl-C, which
+        scikit-learn's perceptrons swallow here: it ends a loop of calls.
 
         Parameters
         ----------
@@ -229,12 +238,17 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
         -------
         DNNClassifier
             This estimator.
-        """
-        if _check_partial_fit_first_call(self, classes):
-            multilabel = type_of_target(y).startswith("multilabel")
-            self.classes_, self._multilabel = find_classes(y if multilabel else classes)
-        return self._fit(X, y, sample_weight, incremental=True)
 
+        Raises
+        ------
+        ValueError
+            If the input is not valid or training diverges.
+        KeyboardInterrupt
+            At Ctrl-C.
+        """
+        return self._fit(X, y, sample_weight, incremental=True, classes=classes)
+
+    @of_one_moment
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable class of each sample.
 
@@ -248,7 +262,8 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
         ndarray of shape (n_samples,) or (n_samples, n_labels)
             Class labels, or a 0/1 matrix for several labels a sample.
         """
-        probabilities = self.predict_proba(X)
+        check_is_fitted(self)
+        probabilities = self._results(X, self._kind_of_probabilities())
         if self._multilabel:
             return (probabilities > 0.5).astype(np.int64)
         if self.n_outputs_ == 1:
@@ -258,6 +273,7 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
         # With a single class there is still one output; it cannot choose.
         return self.classes_[np.minimum(positions, len(self.classes_) - 1)]
 
+    @of_one_moment
     def decision_function(self, X: Any) -> np.ndarray:
         """Return the logits: what the output layer has before its activation.
 
@@ -282,6 +298,7 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
         logits = self._results(X, "logits")
         return logits.ravel() if self.n_outputs_ == 1 else logits
 
+    @of_one_moment
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class, or of each label being 1.
 
@@ -301,6 +318,7 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
         check_is_fitted(self)
         return self._results(X, self._kind_of_probabilities())
 
+    @of_one_moment
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Return the logarithm of `predict_proba`.
 
@@ -369,6 +387,11 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
         """
         return _interchange.from_sklearn(cls, mlp, dtype)
 
+    def _note_classes(self, y: Any, classes: Any) -> None:
+        if _check_partial_fit_first_call(self, classes):
+            multilabel = type_of_target(y).startswith("multilabel")
+            self.classes_, self._multilabel = find_classes(y if multilabel else classes)
+
     def _encode_targets(self, y: np.ndarray, incremental: bool) -> np.ndarray:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
@@ -384,6 +407,26 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
             return y
         # Positions in the sorted classes, one a row; the binary ones are also the target.
         return positions_of(y, self.classes_).reshape(-1, 1)
+
+    def _check_outputs(self, n_outputs: int) -> None:
+        classes = self.classes_
+        if not isinstance(classes, np.ndarray) or classes.ndim != 1:
+            raise ValueError(
+                f"classes_={classes!r} must be an array of one dimension. Put it right, or "
+                "fit the estimator again."
+            )
+        needed = (n_outputs,) if n_outputs > 1 or self._multilabel else (1, 2)
+        activation = "softmax" if n_outputs > 1 and not self._multilabel else "logistic"
+        if len(classes) not in needed:
+            raise ValueError(
+                f"classes_ has {len(classes)} classes, but the network has {n_outputs} "
+                f"output{'s'[: n_outputs - 1]}. Put it right, or fit the estimator again."
+            )
+        if self.out_activation_ != activation:
+            raise ValueError(
+                f"out_activation_={self.out_activation_!r} must be {activation!r} for "
+                f"{len(classes)} classes. Put it right, or fit the estimator again."
+            )
 
     def _output_layer(self) -> tuple[str, str, int, float]:
         if self._multilabel:

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from fastdnn import _interchange
 from fastdnn._estimator import BaseDNN
 from fastdnn._scores import r2
+from fastdnn._transaction import of_one_moment
 
 
 class DNNRegressor(RegressorMixin, BaseDNN):
@@ -185,6 +186,9 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "DNNRegressor":
         """Train the network.
 
+        Ctrl-C ends training with a warning; the estimator then holds the network so far.
+        Whatever is raised leaves the estimator as it was before.
+
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
@@ -203,6 +207,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         ------
         ValueError
             If the input is not valid or training diverges.
+        KeyboardInterrupt
+            At Ctrl-C in the first epoch, or with ``solver='lbfgs'``.
         """
         return self._fit(X, y, sample_weight, incremental=False)
 
@@ -210,6 +216,9 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "DNNRegressor":
         """Train for one epoch on the given samples.
+
+        Whatever is raised leaves the estimator as it was before. That includes Ctrl-C, which
+        scikit-learn's perceptrons swallow here: it ends a loop of calls.
 
         Parameters
         ----------
@@ -224,9 +233,17 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         -------
         DNNRegressor
             This estimator.
+
+        Raises
+        ------
+        ValueError
+            If the input is not valid or training diverges.
+        KeyboardInterrupt
+            At Ctrl-C.
         """
         return self._fit(X, y, sample_weight, incremental=True)
 
+    @of_one_moment
     def predict(self, X: Any) -> np.ndarray:
         """Return the predicted targets of each sample.
 
@@ -318,6 +335,13 @@ class DNNRegressor(RegressorMixin, BaseDNN):
             )
         self._n_targets = Y.shape[1]
         return Y
+
+    def _check_outputs(self, n_outputs: int) -> None:
+        if self.out_activation_ not in ("identity", "exp"):
+            raise ValueError(
+                f"out_activation_={self.out_activation_!r} must be 'identity' or 'exp'. Put "
+                "it right, or fit the estimator again."
+            )
 
     def _output_layer(self) -> tuple[str, str, int, float]:
         if self.loss == "poisson":

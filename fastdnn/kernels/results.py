@@ -138,7 +138,7 @@ write_results = select(list(RESULTS.values()))
 
 def columns_of_results(code, n_outputs):
     """Return how many columns the results of so many outputs have."""
-    return 2 if code == _PAIR or code == _LOG_PAIR else n_outputs
+    return 2 * n_outputs if code == _PAIR or code == _LOG_PAIR else n_outputs
 
 
 #: The same inside compiled code.
