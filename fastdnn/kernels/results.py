@@ -58,7 +58,8 @@ def _two_sigmoids(Z, out):
         x = out.dtype.type(z[i])
         e = elementary.exp(-abs(x))
         larger = one / (one + e)
-        smaller = half if larger == half else e * larger
+        # Near 1/2 the difference is exact, and a larger logit has no smaller probability.
+        smaller = one - larger if e > half else e * larger
         results[2 * i] = smaller if x > 0 else larger
         results[2 * i + 1] = larger if x > 0 else smaller
 
