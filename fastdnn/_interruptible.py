@@ -1,0 +1,156 @@
+"""Threads that an interrupt does not leave at work, and long calls that it need not wait for.
+
+Python raises interrupts between two steps of its own: Ctrl-C in the main thread, exceptions
+set by ``PyThreadState_SetAsyncExc`` in any. Nothing here holds a lock that an interrupted
+frame could leave locked, and what waits for threads does so twice: an interrupt that ends
+the first wait, wherever it comes, is raised after the second.
+"""
+
+import _thread
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+_Result = TypeVar("_Result")
+
+_start_new_thread = _thread.start_new_thread
+
+# Seconds between two looks whether others are still at work: mostly they end together.
+_LONGEST_PAUSE = 1e-3
+# Seconds within which a thread that is not the main one sees what was set to be raised in it.
+# The main thread is woken by signals, but for Windows.
+_SECONDS_TO_LOOK = 0.05
+
+
+def start_thread(work: Callable[[int], object], worker: int) -> bool:
+    """Call ``work(worker)`` in a new thread; return False where there are no more of them.
+
+    That is where the system has a limit, or the interpreter ends. What else is raised here
+    comes from elsewhere, such as a signal handler: then the thread may well be running.
+    """
+    try:
+        # Not `threading.Thread`: that takes locks of the process, which a frame that was
+        # interrupted by a signal handler may hold.
+        _start_new_thread(work, (worker,))
+    except MemoryError:
+        return False
+    except RuntimeError as error:
+        if "new thread" not in str(error):
+            raise
+        return False
+    return True
+
+
+class Attendance:
+    """Who of some threads is at work: none begins, and nobody is, once it is closed.
+
+    That does not depend on what starting a thread seemed to do. There is no lock that an
+    interrupted caller could leave locked: a thread adds itself and then looks whether it may,
+    the one who closes says so and then looks who is there.
+    """
+
+    def __init__(self) -> None:
+        self.is_closed = False
+        self._present: set[int] = set()
+
+    def enter(self, worker: int) -> bool:
+        """Begin; return False where nobody is to begin any more."""
+        self._present.add(worker)
+        if self.is_closed:
+            self._present.discard(worker)
+            return False
+        return True
+
+    def leave(self, worker: int) -> None:
+        """End what began with `enter`."""
+        self._present.discard(worker)
+
+    def close(self) -> None:
+        """Let nobody begin, and wait until all have left; interrupts are raised afterwards."""
+        try:
+            self._close()
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        interrupt: BaseException | None = None
+        self.is_closed, pause = True, 0.0
+        while self._present:
+            try:
+                time.sleep(pause)
+                pause = min(pause + 2e-5, _LONGEST_PAUSE)
+            except BaseException as error:
+                interrupt = interrupt or error
+        if interrupt is not None:
+            raise interrupt
+
+
+class _Call:
+    """A call that another thread makes."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self.is_done = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.attendance, self._work = Attendance(), work
+        self._until_done = _thread.allocate_lock()
+        self._until_done.acquire()
+
+    def make(self, worker: int = 0) -> None:
+        """Make the call, unless it was given up before it began."""
+        if not self.attendance.enter(worker):
+            return
+        try:
+            self.result = self._work()
+        except BaseException as error:
+            self.error = error
+        finally:
+            self.is_done = True
+            self.attendance.leave(worker)
+            self._until_done.release()
+
+    def wait(self) -> None:
+        """Wait until it is done, or an interrupt is raised."""
+        while not self.is_done:
+            self._until_done.acquire(timeout=_SECONDS_TO_LOOK)
+
+
+def call_interruptibly(work: Callable[[], _Result], stop: Callable[[], object]) -> _Result:
+    """Return ``work()``, made by a thread of its own: interrupts are raised soon.
+
+    Compiled code does not look for them. Here the calling thread does. What is raised in it
+    leaves this function as soon as `work` has returned, which is told to by `stop`, and which
+    itself never sees an interrupt. Where no thread can be started, the calling one works.
+
+    Parameters
+    ----------
+    work : callable
+        Takes long.
+    stop : callable
+        Lets `work` return early; it may be called more than once.
+
+    Raises
+    ------
+    BaseException
+        What `work` raises, or what is raised while this waits for it.
+    """
+    call = _Call(work)
+
+    def end() -> None:
+        if not call.is_done:
+            stop()
+        call.attendance.close()
+
+    try:
+        try:
+            if start_thread(call.make, 0):
+                call.wait()
+            else:
+                call.make()
+        finally:
+            end()
+    finally:
+        end()
+    if call.error is not None:
+        raise call.error
+    return call.result  # type: ignore[no-any-return]
