@@ -7,6 +7,7 @@ the first wait, wherever it comes, is raised after the second.
 """
 
 import _thread
+import atexit
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -115,12 +116,36 @@ class _Call:
             self._until_done.acquire(timeout=_SECONDS_TO_LOOK)
 
 
-def call_interruptibly(work: Callable[[], _Result], stop: Callable[[], object]) -> _Result:
+class _Outliving:
+    """Calls that go on although nobody waits for them: the interpreter does when it ends."""
+
+    def __init__(self) -> None:
+        self._calls: list[_Call] = []
+
+    def add(self, call: _Call) -> None:
+        """Add a call; more than once is as good."""
+        if not self._calls:
+            # As late as this: it has to come before what the called libraries do at the end.
+            atexit.register(self.wait)
+        self._calls = [kept for kept in self._calls if not kept.is_done] + [call]
+
+    def wait(self) -> None:
+        """Wait for all."""
+        for call in list(self._calls):
+            call.attendance.close()
+
+
+_outliving = _Outliving()
+
+
+def call_interruptibly(
+    work: Callable[[], _Result], stop: Callable[[], object], *, may_outlive: bool = False
+) -> _Result:
     """Return ``work()``, made by a thread of its own: interrupts are raised soon.
 
     Compiled code does not look for them. Here the calling thread does. What is raised in it
-    leaves this function as soon as `work` has returned, which is told to by `stop`, and which
-    itself never sees an interrupt. Where no thread can be started, the calling one works.
+    leaves this function as soon as `work` has returned, which is told to by `stop` and never
+    sees an interrupt itself. Where no thread can be started, the calling one works.
 
     Parameters
     ----------
@@ -128,6 +153,8 @@ def call_interruptibly(work: Callable[[], _Result], stop: Callable[[], object]) 
         Takes long.
     stop : callable
         Lets `work` return early; it may be called more than once.
+    may_outlive : bool
+        Whether an interrupt is raised at once although `work` goes on for a while.
 
     Raises
     ------
@@ -139,6 +166,10 @@ def call_interruptibly(work: Callable[[], _Result], stop: Callable[[], object]) 
     def end() -> None:
         if not call.is_done:
             stop()
+            if may_outlive:
+                _outliving.add(call)
+                call.attendance.is_closed = True
+                return
         call.attendance.close()
 
     try:

@@ -102,7 +102,8 @@ def _interruptible(compile_: Callable) -> Callable:  # needs jit
             with compilation:
                 return compile_(*args, **kwargs)
 
-        return call_interruptibly(work, compilation.stop)
+        # LLVM takes a few seconds at a time. What it completes meanwhile is kept.
+        return call_interruptibly(work, compilation.stop, may_outlive=True)
 
     return compile_or_stop
 

@@ -27,7 +27,6 @@ from numba.core.types.containers import Tuple
 from numba.core.types.misc import unliteral
 from numba.extending import models, register_model
 
-
 # How often a thread looks whether it is told to stop while it waits for others to compile.
 _SECONDS_TO_LOOK = 0.05
 

@@ -40,7 +40,6 @@ from fastdnn.kernels.workspace import (
     worker_parameters,
 )
 
-
 # Rows of a sparse batch from one look at what may tell to stop to the next.
 _ROWS_AT_ONCE = 4096
 

@@ -73,7 +73,6 @@ from fastdnn.kernels.workspace import (
     worker_parameters,
 )
 
-
 # Rows that are transposed from one look at what may tell to stop to the next.
 _ROWS_TO_TRANSPOSE = 256
 
