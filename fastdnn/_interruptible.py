@@ -9,7 +9,7 @@ the first wait, wherever it comes, is raised after the second.
 import _thread
 import atexit
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 _Result = TypeVar("_Result")
@@ -21,25 +21,6 @@ _LONGEST_PAUSE = 1e-3
 # Seconds within which a thread that is not the main one sees what was set to be raised in it.
 # The main thread is woken by signals, but for Windows.
 _SECONDS_TO_LOOK = 0.05
-
-
-def start_thread(work: Callable[[int], object], worker: int) -> bool:
-    """Call ``work(worker)`` in a new thread; return False where there are no more of them.
-
-    That is where the system has a limit, or the interpreter ends. What else is raised here
-    comes from elsewhere, such as a signal handler: then the thread may well be running.
-    """
-    try:
-        # Not `threading.Thread`: that takes locks of the process, which a frame that was
-        # interrupted by a signal handler may hold.
-        _start_new_thread(work, (worker,))
-    except MemoryError:
-        return False
-    except RuntimeError as error:
-        if "new thread" not in str(error):
-            raise
-        return False
-    return True
 
 
 class Attendance:
@@ -86,6 +67,69 @@ class Attendance:
             raise interrupt
 
 
+def start_thread(
+    work: Callable[[int], object],
+    worker: int,
+    attendance: Attendance,
+    report: Callable[[BaseException], object],
+) -> bool:
+    """Call ``work(worker)`` in a new thread; return False where there are no more of them.
+
+    That is where the system has a limit, or the interpreter ends. What else is raised here
+    comes from elsewhere, such as a signal handler: then the thread may well be running.
+
+    Parameters
+    ----------
+    work : callable
+        Does not begin once `attendance` is closed.
+    worker : int
+        Its number.
+    attendance : Attendance
+        Who is at work.
+    report : callable
+        Called in the new thread with what is raised there.
+    """
+    body = _body(work, worker, attendance, report)
+    next(body)
+    try:
+        # Not `threading.Thread`: that takes locks of the process, which a frame that was
+        # interrupted by a signal handler may hold.
+        _start_new_thread(next, (body, None))
+    except MemoryError:
+        return False
+    except RuntimeError as error:
+        if "new thread" not in str(error):
+            raise
+        return False
+    return True
+
+
+def _body(
+    work: Callable[[int], object],
+    worker: int,
+    attendance: Attendance,
+    report: Callable[[BaseException], object],
+) -> Iterator[None]:
+    """Do what a thread does, from the first `next` to the second.
+
+    Until Python 3.12, what is set to be raised in a thread that is just starting another one
+    may be raised in the new one, in its first step. Then that is here, and gets reported.
+    """
+    is_present = False
+    try:
+        yield
+        is_present = attendance.enter(worker)
+        if is_present:
+            work(worker)
+    except GeneratorExit:
+        pass  # the thread could not be started
+    except BaseException as error:
+        report(error)
+    finally:
+        if is_present:
+            attendance.leave(worker)
+
+
 class _Call:
     """A call that another thread makes."""
 
@@ -97,17 +141,17 @@ class _Call:
         self._until_done = _thread.allocate_lock()
         self._until_done.acquire()
 
-    def make(self, worker: int = 0) -> None:
-        """Make the call, unless it was given up before it began."""
-        if not self.attendance.enter(worker):
-            return
-        try:
-            self.result = self._work()
-        except BaseException as error:
-            self.error = error
-        finally:
-            self.is_done = True
-            self.attendance.leave(worker)
+    def start(self) -> bool:
+        """Let a new thread make the call; return False where there is none."""
+        return start_thread(self._make, 0, self.attendance, self._end)
+
+    def _make(self, worker: int) -> None:
+        self.result = self._work()
+        self._end()
+
+    def _end(self, error: BaseException | None = None) -> None:
+        self.is_done, self.error = True, error
+        if self._until_done.locked():
             self._until_done.release()
 
     def wait(self) -> None:
@@ -161,10 +205,10 @@ def call_interruptibly(
     BaseException
         What `work` raises, or what is raised while this waits for it.
     """
-    call = _Call(work)
+    call, is_started = _Call(work), True
 
     def end() -> None:
-        if not call.is_done:
+        if is_started and not call.is_done:
             stop()
             if may_outlive:
                 _outliving.add(call)
@@ -174,14 +218,15 @@ def call_interruptibly(
 
     try:
         try:
-            if start_thread(call.make, 0):
+            is_started = call.start()
+            if is_started:
                 call.wait()
-            else:
-                call.make()
         finally:
             end()
     finally:
         end()
+    if not is_started:
+        return work()
     if call.error is not None:
         raise call.error
-    return call.result  # type: ignore[no-any-return]
+    return call.result

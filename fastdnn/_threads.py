@@ -41,7 +41,7 @@ class _Crew:
             gate = _thread.allocate_lock()
             gate.acquire()
             self.gates.append(gate)
-            if not start_thread(self._join_runs, worker):
+            if not start_thread(self._join_runs, worker, self._attendance, self._report):
                 self.dismiss()
                 return False
         return True
@@ -67,17 +67,13 @@ class _Crew:
         self.gates = []
 
     def _join_runs(self, worker: int) -> None:
-        if not self._attendance.enter(worker):
-            return
         n_joined, gate = 0, self.gates[worker - 1]
-        try:
-            while self._sleep_until_run(n_joined, gate):
-                n_joined = self._work(worker, n_joined)
-        except BaseException as error:
-            self.errors.append(error)
-            self._counters[FAILED] = 1
-        finally:
-            self._attendance.leave(worker)
+        while self._sleep_until_run(n_joined, gate):
+            n_joined = self._work(worker, n_joined)
+
+    def _report(self, error: BaseException) -> None:
+        self.errors.append(error)
+        self._counters[FAILED] = 1
 
     def _sleep_until_run(self, n_joined: int, gate: "_thread.LockType") -> bool:
         """Return True once a run is about to begin, False when there will be none."""
@@ -229,20 +225,10 @@ def run_side_by_side(n_workers: int, work: Callable[[int], object]) -> None:
     errors: list[BaseException] = []
     attendance = Attendance()
 
-    def work_or_report(worker: int) -> None:
-        if not attendance.enter(worker):
-            return
-        try:
-            work(worker)
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            attendance.leave(worker)
-
     try:
         try:
             for worker in range(1, n_workers):
-                if not start_thread(work_or_report, worker):
+                if not start_thread(work, worker, attendance, errors.append):
                     break
             work(0)
         finally:
