@@ -20,9 +20,9 @@ pytestmark = pytest.mark.usefixtures("four_cpus")
 
 # Gradients of blocks, of shards, and of a sparse first layer.
 NETWORKS = {
-    "by blocks": ((40, 96, 64, 3), 64, False),
+    "by blocks": ((200, 300, 200, 3), 256, False),
     "by shards": ((8, 12, 3), 256, False),
-    "sparse": ((300, 64, 3), 64, True),
+    "sparse": ((300, 64, 3), 256, True),
 }
 
 
@@ -62,6 +62,7 @@ def always_long(monkeypatch):
     monkeypatch.setattr(_long_batches, "_SHARE_FOR_COPIES", np.inf)
 
 
+@pytest.mark.slow_without_jit
 @pytest.mark.parametrize("n_threads", [1, 2, 4])
 @pytest.mark.parametrize("optimizer", ["adam", "nesterov", "sgd"])
 @pytest.mark.parametrize("name", NETWORKS)
