@@ -113,9 +113,7 @@ def finite_number(
     """
     required = f"must be a finite number {'above 0' if above_zero else 'of 0 or more'}"
     if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
-        raise (error or TypeError)(
-            f"{name}={value!r} {required}, got {type(value).__name__}."
-        )
+        raise (error or TypeError)(f"{name}={value!r} {required}, got {type(value).__name__}.")
     try:
         number = float(value)
     except OverflowError:  # an integer of more than 308 digits

@@ -1,25 +1,25 @@
 """`DeepNeuralNetwork`: the network as the textbooks write it, one explicit step at a time."""
 
-from numbers import Integral
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from sklearn.metrics import accuracy_score, r2_score
 
+from fastdnn import _textbook_inputs as inputs
 from fastdnn._architecture import Architecture
 from fastdnn._costs import output_gradient, total_cost
 from fastdnn._epochs import EpochRunner
 from fastdnn._plan import plan_training
 from fastdnn._prediction import FEW_NUMBERS
 from fastdnn._samples import AS_THEY_LIE, Samples
-from fastdnn._training import NON_FINITE_MESSAGE
+from fastdnn._textbook_inputs import Caches
 from fastdnn._validation import has_engine_form
 from fastdnn.kernels import textbook_layers as textbook
 from fastdnn.kernels.activations import ACTIVATION_CODES
 
 _PROBABILITIES = ("sigmoid", "softmax")
-
-Caches = list[tuple]
+# Overflow is reported when the result is there, and by name.
+_QUIET: Any = {"over": "ignore", "under": "ignore", "divide": "ignore", "invalid": "ignore"}
 
 
 class DeepNeuralNetwork(Architecture):
@@ -44,6 +44,19 @@ class DeepNeuralNetwork(Architecture):
         scikit-learn in.
     dtype : {'float64', 'float32'}, default='float64'
         Precision of parameters and computation.
+
+    Raises
+    ------
+    ValueError
+        If one of them has a value that it cannot have. Every method checks all it is given
+        before it changes anything, and after an exception the parameters are as before
+        the call, or those of a whole number of passes where `gradient_descent` says so.
+
+    Notes
+    -----
+    `layer_sizes`, `activations`, `loss` and `dtype` can be read, not set: a parameter can
+    be set to numbers of its shape only. Copies, pickled ones too, have parameters of
+    their own.
 
     Examples
     --------
@@ -85,12 +98,27 @@ class DeepNeuralNetwork(Architecture):
             Output of the last layer.
         caches : list
             For each layer ``((A_prev, W, b), Z)``, as `backward` needs it.
+
+        Raises
+        ------
+        ValueError
+            If X has another number of columns than the network has inputs, or holds NaN
+            or infinity; if parameters do, or a layer's numbers overflow.
         """
-        A = self._check_X(X)
-        caches = []
-        for W, b, name in self._layers():
-            A, cache = textbook.linear_activation_forward(A, W, b, ACTIVATION_CODES[name])
-            caches.append(cache)
+        A = inputs.as_samples(X, self.layer_sizes[0], self.dtype)
+        if not A.flags.carray:  # for which no code is compiled ahead
+            A = A.copy()
+        caches: Caches = []
+        views = self._views(self._parameters.theta)
+        with np.errstate(**_QUIET):
+            for (W, b), name in zip(views, self._activations, strict=True):
+                code = ACTIVATION_CODES[name]
+                A, cache = textbook.linear_activation_forward.unchecked(A, W, b, code)
+                if not np.isfinite(cache[1]).all():
+                    self._refuse_overflow(f"Z{len(caches) + 1}")
+                caches.append(cache)
+        if not np.isfinite(A).all():
+            self._refuse_overflow("AL")
         return A, caches
 
     def cost(
@@ -114,15 +142,30 @@ class DeepNeuralNetwork(Architecture):
         Returns
         -------
         float
-            Finite for finite parameters and samples.
+            Finite.
+
+        Raises
+        ------
+        ValueError
+            If AL, Y or caches do not have the shapes and values of a forward pass through
+            this network and of its targets, `l2` is negative or not finite, or the cost
+            overflows.
+        TypeError
+            If AL or the caches are no real numbers.
         """
-        n_samples = AL.shape[0]
-        Y = self._dense_targets(Y, n_samples)
-        Z = None if caches is None else caches[-1][1]
-        total = total_cost(self.loss, self.activations[-1], AL, Y, Z)
+        AL, Y = self._outputs_and_targets(AL, Y)
+        l2 = inputs.as_not_negative("l2", l2, self.dtype)
+        Z = None
+        if caches is not None:
+            Z = inputs.as_caches(caches, len(AL), self.layer_sizes, self.dtype)[-1][1]
         weights = self._parameters.theta[: self._parameters.n_weights]
-        penalty = 0.5 * l2 * float(np.dot(weights, weights)) if l2 else 0.0
-        return (total + penalty) / n_samples
+        with np.errstate(**_QUIET):
+            total = total_cost(self.loss, self.activations[-1], AL, Y, Z)
+            penalty = 0.5 * l2 * float(np.dot(weights, weights)) if l2 else 0.0
+        cost = (total + penalty) / len(AL)
+        if not np.isfinite(cost):
+            self._refuse_overflow("the cost")
+        return cost
 
     def backward(self, AL: np.ndarray, Y: Any, caches: Caches) -> dict[str, np.ndarray]:
         """Return the gradients of the mean cost, without the L2 term.
@@ -141,17 +184,36 @@ class DeepNeuralNetwork(Architecture):
         dict
             ``dW1``, ``db1``, ... of the mean cost, and ``dA1``, ...: the gradient of each
             sample's own cost with respect to the output of a layer.
+
+        Raises
+        ------
+        ValueError
+            If AL, Y or caches do not have the shapes and values of a forward pass through
+            this network and of its targets, or a gradient overflows.
+        TypeError
+            If AL or the caches are no real numbers.
         """
-        Y = self._dense_targets(Y, AL.shape[0])
+        AL, Y = self._outputs_and_targets(AL, Y)
+        caches = inputs.as_caches(caches, len(AL), self.layer_sizes, self.dtype)
+        with np.errstate(**_QUIET):
+            grads = self._gradients(AL, Y, caches)
+        for name, gradient in grads.items():
+            if not np.isfinite(gradient).all():
+                self._refuse_overflow(name)
+        return grads
+
+    def _gradients(
+        self, AL: np.ndarray, Y: np.ndarray, caches: Caches
+    ) -> dict[str, np.ndarray]:
         last = self.n_layers
         grads = {f"dA{last}": output_gradient(self.loss, self.activations[-1], AL, Y)}
         for l in range(last, 0, -1):
             code = ACTIVATION_CODES[self.activations[l - 1]]
             if l == last and self._canonical:
                 # Sigmoid and softmax with log-loss: dL/dZ = A - Y, without a quotient.
-                dA, dW, db = textbook.linear_backward(AL - Y, caches[l - 1][0])
+                dA, dW, db = textbook.linear_backward.unchecked(AL - Y, caches[l - 1][0])
             else:
-                dA, dW, db = textbook.linear_activation_backward(
+                dA, dW, db = textbook.linear_activation_backward.unchecked(
                     grads[f"dA{l}"], caches[l - 1], code
                 )
             grads[f"dW{l}"], grads[f"db{l}"] = dW, db
@@ -169,15 +231,36 @@ class DeepNeuralNetwork(Architecture):
         grads : dict
             From `backward`.
         learning_rate : float
-            Step size.
+            Step size, above 0.
         l2 : float, default=0
             lambda: ``W -= learning_rate * (dW + lambda / n_samples * W)``. Biases are not
             penalised.
+
+        Raises
+        ------
+        ValueError
+            If a gradient is missing, has another shape than its parameter or is not
+            finite, `learning_rate` or `l2` is out of range, or a parameter would
+            overflow. The parameters are then as before.
+        TypeError
+            If `grads` is no dictionary, or its gradients are no real numbers.
         """
-        decay = l2 / grads["dA1"].shape[0]
-        for l, (W, b, _) in enumerate(self._layers(), start=1):
-            dW, db = grads[f"dW{l}"], grads[f"db{l}"]
-            textbook.update_parameters(W, b, dW, db, float(learning_rate), float(decay))
+        learning_rate = inputs.as_positive("learning_rate", learning_rate, self.dtype)
+        l2 = inputs.as_not_negative("l2", l2, self.dtype)
+        gradients = inputs.as_gradients(grads, self.layer_sizes, self.dtype)
+        decay = 0.0
+        if l2:
+            decay = l2 / inputs.samples_of_gradients(grads, self.layer_sizes[1])
+        theta = self._parameters.theta.copy()
+        with np.errstate(**_QUIET):
+            for (W, b), (dW, db) in zip(self._views(theta), gradients, strict=True):
+                textbook.update_parameters.unchecked(W, b, dW, db, learning_rate, decay)
+        if not np.isfinite(theta).all():
+            self._refuse_overflow(
+                f"a parameter after the step (learning_rate={learning_rate})"
+            )
+        # All at once: an interrupt finds either none or all layers changed.
+        np.copyto(self._parameters.theta, theta)
 
     def gradient_descent(
         self,
@@ -202,7 +285,7 @@ class DeepNeuralNetwork(Architecture):
         Y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         learning_rate : float
-            Step size.
+            Step size, above 0.
         n_iterations : int
             Passes over the samples.
         batch_size : int, default=None
@@ -223,37 +306,52 @@ class DeepNeuralNetwork(Architecture):
         Raises
         ------
         ValueError
-            If training diverges.
+            If an argument has a value that it cannot have, or training diverges: a parameter
+            or a cost overflows. The parameters are then as before the call.
+        KeyboardInterrupt
+            On Ctrl-C. The parameters are then those of the passes so far, a whole number of
+            them; so with any exception that another thread or a signal raises here.
         """
-        X = self._check_X(X)
-        samples = Samples(X, self._targets(Y, X.shape[0]))
-        if batch_size is None:
-            batch_size = X.shape[0]
-        for name, value in (
-            ("n_iterations", n_iterations),
-            ("batch_size", batch_size),
-            ("record_every", record_every),
-        ):
-            if not isinstance(value, Integral) or value < 1:
-                raise ValueError(f"{name}={value!r} must be a positive integer.")
+        X = inputs.as_samples(X, self.layer_sizes[0], self.dtype)
+        samples = Samples(X, self._targets(Y, len(X)))
+        learning_rate = inputs.as_positive("learning_rate", learning_rate, self.dtype)
+        l2 = inputs.as_not_negative("l2", l2, self.dtype)
+        n_iterations = inputs.as_count("n_iterations", n_iterations)
+        batch_size = inputs.as_count("batch_size", batch_size, or_none=True)
+        record_every = inputs.as_count("record_every", record_every)
+        n_threads = inputs.as_count("n_threads", n_threads, or_none=True)
+        trained = self._parameters.astype(self.dtype)
         plan = plan_training(
-            self._parameters,
+            trained,
             self.activations,
             self.loss,
             "sgd",
-            batch_size=min(batch_size, X.shape[0]),
+            batch_size=min(batch_size or len(X), len(X)),
             samples=samples,
             gather=False,
             n_threads=n_threads,
         )
         plan.table["learning_rate"] = learning_rate
         plan.table["alpha"] = l2
+        theta, before = self._parameters.theta, self._parameters.theta.copy()
         costs: list[float] = []
+        is_finite = True
         with EpochRunner(plan, samples, AS_THEY_LIE) as runner:
-            while len(costs) < n_iterations:
-                costs += runner.run(min(runner.epochs_at_once, n_iterations - len(costs)))
-        if not np.isfinite(self._parameters.theta).all():
-            raise ValueError(NON_FINITE_MESSAGE)
+            while is_finite and len(costs) < n_iterations:
+                new = runner.run(min(runner.epochs_at_once, n_iterations - len(costs)))
+                costs += new
+                is_finite = bool(np.isfinite(trained.theta).all() and np.isfinite(new).all())
+                if is_finite:  # whole passes, whatever interrupts the next
+                    np.copyto(theta, trained.theta)
+        if not is_finite:
+            np.copyto(theta, before)
+            raise ValueError(
+                "Training by gradient_descent diverged: it produced non-finite parameter "
+                f"weights or costs within {len(costs)} passes at learning_rate="
+                f"{learning_rate:g} in {self.dtype}. The parameters are as before the call. "
+                "Lower learning_rate, scale X (for example with StandardScaler) and the "
+                "targets of a regression, or use dtype='float64'."
+            )
         return costs[::record_every]
 
     # -- prediction ---------------------------------------------------------------------
@@ -270,12 +368,22 @@ class DeepNeuralNetwork(Architecture):
         -------
         ndarray of shape (n_samples, n_outputs)
             Probabilities with a sigmoid or softmax output, otherwise predicted values.
+
+        Raises
+        ------
+        ValueError
+            If X has another number of columns than the network has inputs, or holds NaN
+            or infinity; if the outputs would.
         """
-        if has_engine_form(X, self.dtype, self.layer_sizes[0]) and X.size <= FEW_NUMBERS:
+        parameters, outputs = self._parameters, None
+        dtype, n_inputs = parameters.theta.dtype, parameters.layer_sizes[0]
+        if has_engine_form(X, dtype, n_inputs) and X.size <= FEW_NUMBERS:
             outputs = self._predictor.predict_few(X)
-            if outputs is not None:
-                return outputs
-        return self._predictor(Samples(self._check_X(X)))
+        if outputs is None:
+            outputs = self._predictor(Samples(inputs.as_samples(X, n_inputs, dtype)))
+        if not np.isfinite(outputs).all():
+            self._refuse_overflow("the output")
+        return outputs
 
     def predict(self, X: Any) -> np.ndarray:
         """Return classes with a sigmoid or softmax output, otherwise predicted values.
@@ -289,6 +397,11 @@ class DeepNeuralNetwork(Architecture):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
             One number a sample where there is one output or softmax.
+
+        Raises
+        ------
+        ValueError
+            As `predict_proba`.
         """
         AL = self.predict_proba(X)
         if self.activations[-1] == "softmax":
@@ -311,12 +424,57 @@ class DeepNeuralNetwork(Architecture):
         -------
         float
             At most 1.
+
+        Raises
+        ------
+        ValueError
+            As `predict_proba`, or if Y has another shape than the predictions or is not
+            finite; with a sigmoid or softmax output also if it holds no classes.
         """
         predicted = self.predict(X)
-        Y = np.asarray(Y)
-        if self.activations[-1] == "softmax" and Y.ndim == 2 and Y.shape[1] > 1:
+        n_outputs, output_activation = self.layer_sizes[-1], self.activations[-1]
+        Y = inputs.as_columns(Y, len(predicted), np.dtype(np.float64))
+        if output_activation == "softmax" and Y.shape[1] == n_outputs > 1:
             Y = Y.argmax(axis=1)
+        if Y.size != predicted.size:
+            raise ValueError(
+                f"Y has {Y.shape[1]} columns, but the network has {n_outputs} outputs."
+            )
         Y = Y.reshape(predicted.shape)
-        if self.activations[-1] in _PROBABILITIES:
-            return float(accuracy_score(Y, predicted))
-        return float(r2_score(Y, predicted))
+        if output_activation not in _PROBABILITIES:
+            return float(r2_score(Y, predicted))
+        n_classes = n_outputs if output_activation == "softmax" else 2
+        if not np.isin(Y, np.arange(n_classes)).all():
+            raise ValueError(
+                f"Y must hold the classes 0 to {n_classes - 1}, got values from {Y.min():g} "
+                f"to {Y.max():g}."
+            )
+        return float(accuracy_score(Y.astype(np.int64), predicted))
+
+    # -- checks -------------------------------------------------------------------------
+
+    def _targets(self, Y: Any, n_samples: int) -> np.ndarray:
+        n_outputs, output_activation = self.layer_sizes[-1], self.activations[-1]
+        return inputs.as_targets(
+            Y, n_samples, n_outputs, self.loss, output_activation, self.dtype
+        )
+
+    def _outputs_and_targets(self, AL: Any, Y: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return both with one column for each output."""
+        n_outputs = self.layer_sizes[-1]
+        AL = inputs.as_outputs(AL, n_outputs, self.loss, self.dtype)
+        return AL, inputs.one_column_for_each(self._targets(Y, len(AL)), n_outputs)
+
+    def _refuse_overflow(self, name: str) -> NoReturn:
+        """Raise because of a result that is NaN or infinite though what was given is not."""
+        for l, views in enumerate(self._views(self._parameters.theta), start=1):
+            for kind, view in zip("Wb", views, strict=True):
+                if not np.isfinite(view).all():
+                    raise ValueError(
+                        f"The parameter {kind}{l} holds NaN or infinity. Set it to finite "
+                        "numbers or call initialize_parameters."
+                    )
+        raise ValueError(
+            f"{name[0].upper()}{name[1:]} is too large for {self.dtype}. Scale X and Y, make "
+            "the parameters or the learning rate smaller, or use dtype='float64'."
+        )
