@@ -1,7 +1,8 @@
-"""The architecture of a network: its layers, its named parameters, and what is stored of it."""
+"""The architecture of a network: its layers, its named parameters, and its stored state."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from numbers import Integral
 from typing import Any, NoReturn
 
@@ -40,17 +41,14 @@ class Architecture:
         dtype: str = "float64",
     ) -> None:
         n_hidden = len(_checked_sizes(layer_sizes := _listed(layer_sizes))) - 2
-        hidden = (
-            [activation] * n_hidden if isinstance(activation, str) else _listed(activation)
-        )
+        is_one = isinstance(activation, str)
+        hidden = [activation] * n_hidden if is_one else _listed(activation)
         if not isinstance(hidden, list) or len(hidden) != n_hidden:
             raise InvalidParameterError(
                 f"activation={activation!r} must be one name, or one for each of the "
                 f"{n_hidden} hidden layers."
             )
-        if isinstance(activation, str):  # also one that no hidden layer has
-            _require_activation("activation", activation)
-        for name in hidden:
+        for name in [activation] if is_one else hidden:  # also where no layer has it
             _require_activation("activation", name)
         _require_activation("output_activation", output_activation)
         parts = _make_parts(layer_sizes, [*hidden, output_activation], loss, dtype)
@@ -247,8 +245,7 @@ def _checked_sizes(sizes: Any) -> list[int]:
 
 
 def _count_parameters(sizes: Sequence[int]) -> int:
-    pairs = zip(sizes[:-1], sizes[1:], strict=True)
-    return sum((int(n_in) + 1) * int(n_out) for n_in, n_out in pairs)
+    return sum((int(n_in) + 1) * int(n_out) for n_in, n_out in pairwise(sizes))
 
 
 def _require_activation(parameter: str, name: Any) -> None:

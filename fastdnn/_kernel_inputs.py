@@ -41,7 +41,7 @@ def layer_with_activation(A_prev: Any, W: Any, b: Any, activation: Any) -> tuple
 
 def linear_gradients(dZ: Any, cache: Any) -> tuple[np.ndarray, tuple]:
     """Check the arguments of the backward step of the linear part of a layer."""
-    A_prev, W, b = linear_cache = _layer(*_parts(cache, "(A_prev, W, b)"), " of the cache")
+    A_prev, W, b = linear_cache = _cached_layer(cache)
     dZ = _matrix("dZ", dZ)
     _require_shape("dZ", dZ, (len(A_prev), b.size), "n_samples, n_out")
     _require_dtype("dZ", dZ, "W of the cache", W)
@@ -51,8 +51,7 @@ def linear_gradients(dZ: Any, cache: Any) -> tuple[np.ndarray, tuple]:
 def layer_gradients(dA: Any, cache: Any, activation: Any) -> tuple[np.ndarray, tuple, int]:
     """Check the arguments of the backward step of a layer."""
     inner, Z = _parts(cache, "((A_prev, W, b), Z)")
-    inner = _parts(inner, "(A_prev, W, b)")
-    A_prev, W, b = linear_cache = _layer(*inner, " of the cache")
+    A_prev, W, b = linear_cache = _cached_layer(inner)
     dA, Z = _matrix("dA", dA), _matrix("Z of the cache", Z)
     for name, array in (("Z of the cache", Z), ("dA", dA)):
         _require_shape(name, array, (len(A_prev), b.size), "n_samples, n_out")
@@ -142,6 +141,11 @@ def _layer(
     _require_dtype(f"A_prev{whose}", A_prev, f"W{whose}", W)
     _require_dtype(f"b{whose}", b, f"W{whose}", W)
     return A_prev, W, _in_order(b)
+
+
+def _cached_layer(cache: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    A_prev, W, b = _parts(cache, "(A_prev, W, b)")
+    return _layer(A_prev, W, b, " of the cache")
 
 
 def _floats(name: str, value: Any) -> np.ndarray:

@@ -1,10 +1,11 @@
 """What the steps of `DeepNeuralNetwork` accept: samples, targets, settings, earlier results.
 
-What is given back to a step, such as caches and gradients, may come from anywhere: compiled code
-reads it by the sizes of the network, so it is compared with them here.
+What is given back to a step, such as caches and gradients, may come from anywhere: compiled
+code reads it by the sizes of the network, so it is compared with them here.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from numbers import Integral
 from typing import Any, NoReturn
 
@@ -165,7 +166,7 @@ def as_gradients(
         )
     n_layers = len(layer_sizes) - 1
     checked = []
-    for l, shape in enumerate(zip(layer_sizes[:-1], layer_sizes[1:], strict=True), start=1):
+    for l, shape in enumerate(pairwise(layer_sizes), start=1):
         for name in (f"dW{l}", f"db{l}"):
             if name not in grads:
                 raise ValueError(

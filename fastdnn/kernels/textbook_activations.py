@@ -2,7 +2,7 @@
 
 Every function returns a new array and can be called from Python or from a user's own
 ``@njit`` function. float32 stays float32. What Python gives is checked: a TypeError or a
-ValueError says which argument is not an array of float32 or float64, or not of the shape of the
+ValueError says which argument is no array of float32 or float64, or not of the shape of the
 other. An ``@njit`` function has to give what fits: it is compiled without checks.
 """
 
