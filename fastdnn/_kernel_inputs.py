@@ -13,6 +13,7 @@ import numpy as np
 from fastdnn.kernels.activations import ACTIVATION_CODES
 
 _REALS = np.dtype(np.float32), np.dtype(np.float64)
+_SMALL, _LARGE = 1e-30, 1e30
 # Probabilities may be rounded to a little above 1.
 _ROUNDINGS = 8
 
@@ -110,6 +111,8 @@ def finite_number(
     TypeError, ValueError
         If it is not a number from 0 that is finite in that precision.
     """
+    if type(value) is float and _SMALL < value < _LARGE:  # in either precision
+        return value
     required = f"must be a finite number {'above 0' if above_zero else 'of 0 or more'}"
     if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
         raise (error or TypeError)(f"{name}={value!r} {required}, got {type(value).__name__}.")
@@ -140,7 +143,7 @@ def _layer(
     _require_shape(f"b{whose}", b, W.shape[1:], "n_out")
     _require_dtype(f"A_prev{whose}", A_prev, f"W{whose}", W)
     _require_dtype(f"b{whose}", b, f"W{whose}", W)
-    return A_prev, W, _in_order(b)
+    return A_prev, W, b
 
 
 def _cached_layer(cache: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -149,7 +152,16 @@ def _cached_layer(cache: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _floats(name: str, value: Any) -> np.ndarray:
-    """Return an array of float32 or float64 of any shape."""
+    """Return an array of float32 or float64 of any shape, laid out as code is compiled for.
+
+    Views that are transposed, strided or read-only are copied: numba would compile every
+    kernel anew for each of these kinds of memory.
+    """
+    array = _require_floats(name, value)
+    return array if array.flags.carray else np.require(array, None, ["C", "A", "W"])
+
+
+def _require_floats(name: str, value: Any) -> np.ndarray:
     if type(value) is not np.ndarray:
         if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
             raise TypeError(
@@ -162,7 +174,7 @@ def _floats(name: str, value: Any) -> np.ndarray:
             f"{name} must be an array of float32 or float64, got {value.dtype!r}. Convert it "
             "with astype(np.float64)."
         )
-    return value if value.flags.aligned else value.copy()
+    return value
 
 
 def _matrix(name: str, value: Any) -> np.ndarray:
@@ -172,23 +184,18 @@ def _matrix(name: str, value: Any) -> np.ndarray:
             f"{name} must be a matrix of one or more rows and columns, got the shape "
             f"{value.shape}."
         )
-    return _in_order(value)
-
-
-def _in_order(value: np.ndarray) -> np.ndarray:
-    """Return an array that compiled products take without copying it."""
-    return value if value.flags.forc else np.ascontiguousarray(value)
+    return value
 
 
 def _to_change(name: str, value: Any, n_dimensions: int) -> np.ndarray:
     """Return the array itself, which is written to."""
-    array = _floats(name, value)
+    array = _require_floats(name, value)
     if array.ndim != n_dimensions or array.size == 0:
         raise ValueError(
             f"{name} must have {n_dimensions} dimensions and not be empty, got the shape "
             f"{array.shape}."
         )
-    if not array.flags.writeable or not value.flags.aligned:
+    if not array.flags.writeable or not array.flags.aligned:
         raise ValueError(
             f"{name} is changed in place, but is "
             f"{'not aligned' if array.flags.writeable else 'read-only'}. Give a copy of it."

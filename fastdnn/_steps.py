@@ -190,6 +190,7 @@ class Steps(Architecture):
             for (W, b), (dW, db) in zip(self._views(theta), gradients, strict=True):
                 textbook.update_parameters.unchecked(W, b, dW, db, learning_rate, decay)
         if not np.isfinite(theta).all():
+            inputs.require_finite_gradients(gradients)
             self._refuse_overflow(f"a parameter after a step of {learning_rate=}")
         # All at once: an interrupt finds either none or all layers changed.
         np.copyto(self._parameters.theta, theta)

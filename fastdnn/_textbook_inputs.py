@@ -7,7 +7,7 @@ code reads it by the sizes of the network, so it is compared with them here.
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from numbers import Integral
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from sklearn.utils import check_array
@@ -158,7 +158,7 @@ def as_caches(
 def as_gradients(
     grads: Any, layer_sizes: Sequence[int], dtype: np.dtype
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return the gradients of all layers, dW and db of each."""
+    """Return the gradients of all layers, dW and db of each; they may be NaN or infinite."""
     if not isinstance(grads, Mapping):
         raise TypeError(
             "grads must be the dictionary that `backward` returns, got "
@@ -173,8 +173,8 @@ def as_gradients(
                     f"grads lacks {name!r}: it must hold dW1, db1, ... for the {n_layers} "
                     "layers of this network, as `backward` returns them."
                 )
-        dW = as_floats(f"dW{l}", grads[f"dW{l}"], shape, dtype)
-        checked.append((dW, as_floats(f"db{l}", grads[f"db{l}"], shape[1:], dtype)))
+        dW = _as_floats(f"dW{l}", grads[f"dW{l}"], shape, dtype)
+        checked.append((dW, _as_floats(f"db{l}", grads[f"db{l}"], shape[1:], dtype)))
     for name in (f"dW{n_layers + 1}", f"db{n_layers + 1}"):
         if name in grads:
             raise ValueError(
@@ -182,6 +182,13 @@ def as_gradients(
                 "another network."
             )
     return checked
+
+
+def require_finite_gradients(gradients: list[tuple[np.ndarray, np.ndarray]]) -> None:
+    """Raise if one of the gradients is not finite."""
+    for l, (dW, db) in enumerate(gradients, start=1):
+        _require_finite(f"dW{l}", dW)
+        _require_finite(f"db{l}", db)
 
 
 def samples_of_gradients(grads: Mapping, n_units: int) -> int:
@@ -209,6 +216,12 @@ def as_floats(name: str, value: Any, shape: tuple[int, ...], dtype: np.dtype) ->
     ValueError
         If the shape is another one, or a number is NaN, infinite or too large for `dtype`.
     """
+    array = _as_floats(name, value, shape, dtype)
+    _require_finite(name, array)
+    return array
+
+
+def _as_floats(name: str, value: Any, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     array = value if type(value) is np.ndarray else _real_numbers(name, value)
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}.")
@@ -216,8 +229,6 @@ def as_floats(name: str, value: Any, shape: tuple[int, ...], dtype: np.dtype) ->
         _require_real(name, array)
         with np.errstate(over="ignore", under="ignore"):
             array = np.require(array, dtype, ["C", "A", "W"])
-    if not np.isfinite(array).all():
-        _refuse_not_finite(name, value, array)
     return array
 
 
@@ -239,9 +250,11 @@ def _require_real(name: str, array: np.ndarray) -> None:
         )
 
 
-def _refuse_not_finite(name: str, value: Any, array: np.ndarray) -> NoReturn:
+def _require_finite(name: str, array: np.ndarray) -> None:
+    if np.isfinite(array).all():
+        return
     index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
     raise ValueError(
-        f"{name} must be finite in {array.dtype}, got {np.asarray(value)[index]} at "
+        f"{name} must be finite in {array.dtype}, got {array[index]} at "
         f"{index if len(index) != 1 else index[0]}."
     )
