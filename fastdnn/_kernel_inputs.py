@@ -42,9 +42,9 @@ def layer_with_activation(A_prev: Any, W: Any, b: Any, activation: Any) -> tuple
 
 def linear_gradients(dZ: Any, cache: Any) -> tuple[np.ndarray, tuple]:
     """Check the arguments of the backward step of the linear part of a layer."""
-    A_prev, W, b = linear_cache = _cached_layer(cache)
+    A_prev, W, _ = linear_cache = _cached_layer(cache)
     dZ = _matrix("dZ", dZ)
-    _require_shape("dZ", dZ, (len(A_prev), b.size), "n_samples, n_out")
+    _require_output_shape("dZ", dZ, A_prev, W)
     _require_dtype("dZ", dZ, "W of the cache", W)
     return dZ, linear_cache
 
@@ -52,10 +52,10 @@ def linear_gradients(dZ: Any, cache: Any) -> tuple[np.ndarray, tuple]:
 def layer_gradients(dA: Any, cache: Any, activation: Any) -> tuple[np.ndarray, tuple, int]:
     """Check the arguments of the backward step of a layer."""
     inner, Z = _parts(cache, "((A_prev, W, b), Z)")
-    A_prev, W, b = linear_cache = _cached_layer(inner)
+    A_prev, W, _ = linear_cache = _cached_layer(inner)
     dA, Z = _matrix("dA", dA), _matrix("Z of the cache", Z)
     for name, array in (("Z of the cache", Z), ("dA", dA)):
-        _require_shape(name, array, (len(A_prev), b.size), "n_samples, n_out")
+        _require_output_shape(name, array, A_prev, W)
         _require_dtype(name, array, "W of the cache", W)
     return dA, (linear_cache, Z), _code(activation)
 
@@ -79,7 +79,7 @@ def probabilities_and_targets(AL: Any, Y: Any) -> tuple[np.ndarray, np.ndarray]:
 def step(W: Any, b: Any, dW: Any, db: Any, learning_rate: Any, decay: Any) -> tuple:
     """Check the arguments of a step of gradient descent."""
     W, b = _to_change("W", W, 2), _to_change("b", b, 1)
-    _require_shape("b", b, W.shape[1:], "n_out")
+    _require_one_for_each_column("b", b, "W", W)
     _require_dtype("b", b, "W", W)
     dW, db = _floats("dW", dW), _floats("db", db)
     _require_like("dW", dW, "W", W)
@@ -122,10 +122,11 @@ def finite_number(
         number = math.inf
     if not 0.0 <= number < math.inf or (above_zero and number == 0.0):
         raise (error or ValueError)(f"{name}={value!r} {required}.")
-    if number > np.finfo(dtype).max or (above_zero and number < np.finfo(dtype).tiny):
+    smallest, largest = float(np.finfo(dtype).tiny), float(np.finfo(dtype).max)
+    if number > largest or (above_zero and number < smallest):
         raise (error or ValueError)(
             f"{name}={value!r} {required} in {dtype}: choose a value from "
-            f"{np.finfo(dtype).tiny:.1e} to {np.finfo(dtype).max:.1e}."
+            f"{smallest:.1e} to {largest:.1e}."
         )
     return number
 
@@ -140,7 +141,7 @@ def _layer(
             f"A_prev{whose} has {A_prev.shape[1]} columns and W{whose} has {W.shape[0]} "
             "rows: both must be the number of inputs of the layer."
         )
-    _require_shape(f"b{whose}", b, W.shape[1:], "n_out")
+    _require_one_for_each_column(f"b{whose}", b, f"W{whose}", W)
     _require_dtype(f"A_prev{whose}", A_prev, f"W{whose}", W)
     _require_dtype(f"b{whose}", b, f"W{whose}", W)
     return A_prev, W, b
@@ -211,10 +212,23 @@ def _require_like(name: str, array: np.ndarray, other_name: str, other: np.ndarr
     _require_dtype(name, array, other_name, other)
 
 
-def _require_shape(name: str, array: np.ndarray, shape: tuple, words: str) -> None:
-    if array.shape != shape:
+def _require_one_for_each_column(
+    name: str, b: np.ndarray, matrix_name: str, W: np.ndarray
+) -> None:
+    if b.shape != W.shape[1:]:
         raise ValueError(
-            f"{name} must have the shape ({words}), here {shape}, got {array.shape}."
+            f"{name} must have one number for each column of {matrix_name}, the shape "
+            f"{W.shape[1:]}, got {b.shape}."
+        )
+
+
+def _require_output_shape(
+    name: str, array: np.ndarray, A_prev: np.ndarray, W: np.ndarray
+) -> None:
+    if array.shape != (len(A_prev), W.shape[1]):
+        raise ValueError(
+            f"{name} must have the rows of A_prev and the columns of W, the shape "
+            f"{(len(A_prev), W.shape[1])}, got {array.shape}."
         )
 
 
