@@ -197,17 +197,15 @@ class Steps(Architecture):
 
     # -- checks -------------------------------------------------------------------------
 
-    def _targets(self, Y: Any, n_samples: int) -> np.ndarray:
+    def _targets(self, Y: Any, samples: np.ndarray) -> np.ndarray:
         n_outputs, output_activation = self.layer_sizes[-1], self.activations[-1]
-        return inputs.as_targets(
-            Y, n_samples, n_outputs, self.loss, output_activation, self.dtype
-        )
+        return inputs.as_targets(Y, samples, n_outputs, self.loss, output_activation)
 
     def _outputs_and_targets(self, AL: Any, Y: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return both with one column for each output."""
         n_outputs = self.layer_sizes[-1]
         AL = inputs.as_outputs(AL, n_outputs, self.loss, self.dtype)
-        return AL, inputs.one_column_for_each(self._targets(Y, len(AL)), n_outputs)
+        return AL, inputs.one_column_for_each(self._targets(Y, AL), n_outputs)
 
     def _refuse_overflow(self, name: str) -> NoReturn:
         """Raise because of a result that is NaN or infinite though what was given is not."""

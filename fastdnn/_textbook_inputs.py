@@ -48,8 +48,7 @@ def as_samples(X: Any, n_inputs: int, dtype: np.dtype) -> np.ndarray:
     """Return the samples as the engine takes them."""
     if has_engine_form(X, dtype, n_inputs) and np.isfinite(X).all():
         return X
-    with np.errstate(over="ignore"):  # a number too large is reported as such
-        X = check_array(X, dtype=dtype, order="C", input_name="X")
+    X = _validated("X", X, dtype)
     if X.shape[1] != n_inputs:
         raise ValueError(
             f"X has {X.shape[1]} features, but the network has {n_inputs} inputs."
@@ -58,33 +57,52 @@ def as_samples(X: Any, n_inputs: int, dtype: np.dtype) -> np.ndarray:
 
 
 def as_targets(
-    Y: Any, n_samples: int, n_outputs: int, loss: str, output_activation: str, dtype: np.dtype
+    Y: Any, samples: np.ndarray, n_outputs: int, loss: str, output_activation: str
 ) -> np.ndarray:
     """Return the targets as the engine takes them, in memory of their own.
 
     Class positions stay positions: one column. They are a copy, since the engine finds memory
     by them and the user may change theirs meanwhile.
     """
-    Y = as_columns(Y, n_samples, dtype)
+    Y = as_columns(Y, samples, samples.dtype)
     check_targets(Y, loss, output_activation, n_outputs)
     by_position = Y.shape[1] == 1 < n_outputs
     return Y.copy() if by_position else Y
 
 
-def as_columns(Y: Any, n_samples: int, dtype: np.dtype) -> np.ndarray:
+def as_columns(Y: Any, samples: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Return targets of any values as a matrix of one row for each sample."""
     columns = None
     with np.errstate(over="ignore", invalid="ignore"):
         if type(Y) is np.ndarray and Y.dtype.kind in "biuf" and 1 <= Y.ndim <= 2 and Y.size:
             columns = np.ascontiguousarray(Y.reshape(len(Y), -1), dtype=dtype)
         if columns is None or not np.isfinite(columns).all():
-            Y = check_array(Y, dtype=dtype, order="C", ensure_2d=False, input_name="Y")
+            Y = _validated("Y", Y, dtype, ensure_2d=False)
             if Y.ndim == 0:
                 raise ValueError(f"Y={Y[()]!r} must hold a target for each sample.")
             columns = np.ascontiguousarray(Y.reshape(len(Y), -1))
-    if len(columns) != n_samples:
-        raise ValueError(f"Y has {len(columns)} rows, but there are {n_samples} samples.")
+    if len(columns) != len(samples):
+        raise ValueError(
+            f"Y has {len(columns)} rows, but there are {len(samples)} samples in X or AL."
+        )
     return columns
+
+
+def _validated(name: str, value: Any, dtype: np.dtype, **options: Any) -> Any:
+    """Do scikit-learn's validation; what it says names what it is about."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} must be an array without a mask: fill or drop what it hides.")
+    if isinstance(value, np.ndarray) and value.dtype.kind in "mM":  # would become numbers
+        raise TypeError(f"{name} must be an array of real numbers, got {value.dtype}.")
+    try:
+        with np.errstate(over="ignore"):  # a number too large is reported as such
+            return check_array(value, dtype=dtype, order="C", input_name=name, **options)
+    except (TypeError, ValueError, OverflowError) as error:
+        said = str(error)
+        if f" {name} " in said:
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name} must be an array of real numbers. {said}") from error
 
 
 def one_column_for_each(Y: np.ndarray, n_outputs: int) -> np.ndarray:

@@ -127,7 +127,7 @@ class DeepNeuralNetwork(Steps):
             them; so with any exception that another thread or a signal raises here.
         """
         X = inputs.as_samples(X, self.layer_sizes[0], self.dtype)
-        samples = Samples(X, self._targets(Y, len(X)))
+        samples = Samples(X, self._targets(Y, X))
         learning_rate = inputs.as_positive("learning_rate", learning_rate, self.dtype)
         l2 = inputs.as_not_negative("l2", l2, self.dtype)
         n_iterations = inputs.as_count("n_iterations", n_iterations)
@@ -247,7 +247,7 @@ class DeepNeuralNetwork(Steps):
         """
         predicted = self.predict(X)
         n_outputs, output_activation = self.layer_sizes[-1], self.activations[-1]
-        Y = inputs.as_columns(Y, len(predicted), np.dtype(np.float64))
+        Y = inputs.as_columns(Y, predicted, np.dtype(np.float64))
         if output_activation == "softmax" and Y.shape[1] == n_outputs > 1:
             Y = Y.argmax(axis=1)
         if Y.size != predicted.size:

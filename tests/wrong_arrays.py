@@ -51,7 +51,7 @@ NO_NUMBERS = {
     "complex": lambda array: array + 1j,
     "objects": lambda array: array.astype(object),
     "text": lambda array: array.astype(str),
-    "dates": lambda array: array.astype(np.int64).astype("M8[s]"),
+    "dates": lambda array: np.zeros(array.shape, "M8[s]"),
     "mask": lambda array: np.ma.masked_array(array, array > 0),
     "ragged": lambda array: [[1.0], [2.0, 3.0]],
     "dict": lambda array: {"a": 1},
