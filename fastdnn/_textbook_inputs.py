@@ -78,8 +78,6 @@ def as_columns(Y: Any, samples: np.ndarray, dtype: np.dtype) -> np.ndarray:
             columns = np.ascontiguousarray(Y.reshape(len(Y), -1), dtype=dtype)
         if columns is None or not np.isfinite(columns).all():
             Y = _validated("Y", Y, dtype, ensure_2d=False)
-            if Y.ndim == 0:
-                raise ValueError(f"Y={Y[()]!r} must hold a target for each sample.")
             columns = np.ascontiguousarray(Y.reshape(len(Y), -1))
     if len(columns) != len(samples):
         raise ValueError(

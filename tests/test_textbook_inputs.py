@@ -343,6 +343,7 @@ def test_outputs_below_zero_have_no_cost_of_counts():
 # -- overflow -------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:.* encountered in")  # NumPy's, without JIT
 @pytest.mark.parametrize("name", ["W1", "b1", "W2", "b2"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_parameter_that_was_made_nan_is_named(name, value):
@@ -355,6 +356,7 @@ def test_a_parameter_that_was_made_nan_is_named(name, value):
         made.gradient_descent(X, Y, learning_rate=0.1, n_iterations=1)
 
 
+@pytest.mark.filterwarnings("ignore:.* encountered in")  # NumPy's, without JIT
 @pytest.mark.parametrize("n_rows", [1, 2000])
 def test_outputs_that_overflow_are_refused(n_rows):
     made = DeepNeuralNetwork((1, 1, 1), "identity", "identity", "squared_error", "float32")
@@ -362,6 +364,13 @@ def test_outputs_that_overflow_are_refused(n_rows):
     for method in ("forward", "predict_proba", "predict"):
         with pytest.raises(ValueError, match=r"is too large for float32. Scale X"):
             getattr(made, method)(np.ones((n_rows, 1), np.float32))
+
+
+def test_an_output_that_overflows_from_finite_numbers_is_refused():
+    made = DeepNeuralNetwork((1, 1), (), "exp", "poisson")
+    made.W1 = [[1000.0]]
+    with pytest.raises(ValueError, match="AL is too large for float64"):
+        made.forward([[1.0]])
 
 
 def test_results_that_overflow_are_refused():
