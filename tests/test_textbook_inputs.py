@@ -11,6 +11,7 @@ from numpy.testing import assert_array_equal
 
 import fastdnn
 from fastdnn import DeepNeuralNetwork
+from fastdnn.kernels.activations import ACTIVATION_CODES
 from tests.wrong_arrays import (
     NO_NUMBERS,
     NO_POSITIVE_INTEGERS,
@@ -366,11 +367,13 @@ def test_outputs_that_overflow_are_refused(n_rows):
             getattr(made, method)(np.ones((n_rows, 1), np.float32))
 
 
-def test_an_output_that_overflows_from_finite_numbers_is_refused():
-    made = DeepNeuralNetwork((1, 1), (), "exp", "poisson")
-    made.W1 = [[1000.0]]
-    with pytest.raises(ValueError, match="AL is too large for float64"):
-        made.forward([[1.0]])
+@pytest.mark.parametrize("name", ACTIVATION_CODES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_activations_of_finite_numbers_are_finite(name, dtype):
+    made = DeepNeuralNetwork((1, 3), (), name, "absolute_error", dtype)
+    largest = np.finfo(dtype).max
+    made.W1 = [[largest, -largest, largest / 2]]
+    assert np.isfinite(made.forward([[1.0]])[0]).all()
 
 
 def test_results_that_overflow_are_refused():
