@@ -215,7 +215,8 @@ class Architecture:
 
 def as_vector(theta: Any, n_parameters: int, dtype: Any) -> np.ndarray:
     """Return a stored vector of parameters if it has their number and dtype."""
-    if type(theta) is not np.ndarray or theta.shape != (n_parameters,):
+    is_array = isinstance(theta, np.ndarray) and not isinstance(theta, np.ma.MaskedArray)
+    if not is_array or theta.shape != (n_parameters,):
         got = f"the shape {theta.shape}" if isinstance(theta, np.ndarray) else type(theta)
         raise ValueError(f"its layers have {n_parameters} parameters, but stored is {got}.")
     if theta.dtype.newbyteorder("=") != np.dtype(str(dtype)):

@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -269,6 +270,7 @@ WRONG_STATES = {
     "parameters short of one": edited(theta=THETA[:-1]),
     "one parameter more": edited(theta=np.append(THETA, 1.0)),
     "parameters in a matrix": edited(theta=THETA.reshape(1, -1)),
+    "parameters with a mask": edited(theta=np.ma.masked_array(THETA, THETA > 0)),
     "parameters in a list": edited(theta=THETA.tolist()),
     "parameters of objects": edited(theta=THETA.astype(object)),
     "parameters of float32": edited(theta=THETA.astype("f4")),
@@ -317,6 +319,20 @@ def test_a_state_from_a_machine_of_the_other_byte_order_is_restored():
     restored.__setstate__(edited(theta=THETA.astype(THETA.dtype.newbyteorder())))
     assert_array_equal(restored.W1, network().W1)
     assert restored.dtype.isnative
+
+
+def test_parameters_that_are_read_from_a_mapped_file_can_be_trained(tmp_path):
+    made = network()
+    joblib.dump(made, tmp_path / "network.joblib")
+    restored = joblib.load(tmp_path / "network.joblib", mmap_mode="r")
+    restored.gradient_descent(X, [0, 1, 1, 0], learning_rate=0.1, n_iterations=1)
+    again = DeepNeuralNetwork.__new__(DeepNeuralNetwork)
+    THETA.tofile(tmp_path / "theta")
+    again.__setstate__(edited(theta=np.memmap(tmp_path / "theta", np.float64, "r")))
+    assert type(again.W1) is np.ndarray
+    for loaded in (restored, again):
+        loaded.W1 = made.W1
+        assert_array_equal(loaded.W1, made.W1)
 
 
 def test_a_network_without_a_state_says_so():
