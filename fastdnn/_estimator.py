@@ -10,6 +10,14 @@ from sklearn.utils.validation import _check_sample_weight
 
 from fastdnn import _training
 from fastdnn._conversion import NotFiniteError
+from fastdnn._divergence import (
+    finite_outputs,
+    largest,
+    likely_causes,
+    outputs_can_overflow,
+    problem_of,
+    some_rows,
+)
 from fastdnn._history import History
 from fastdnn._hyperparameters import CONSTRAINTS, hidden_units, rows_of_batch
 from fastdnn._lbfgs import fit_lbfgs
@@ -17,6 +25,7 @@ from fastdnn._parameters import Parameters, glorot_uniform_like_sklearn
 from fastdnn._prediction import Predictor
 from fastdnn._random import random_state_of
 from fastdnn._samples import Samples
+from fastdnn._scales import exceeds_float32, targets_in, weights_in
 from fastdnn._training import OptimizerState
 from fastdnn._validation import ValidatingEstimator
 from fastdnn._version import VERSION
@@ -54,10 +63,10 @@ class BaseDNN(ValidatingEstimator, ABC):
             raise ValueError("partial_fit does not support early_stopping=True")
         first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = self._validated_to_fit(X, y, first_pass)
-        Y = np.ascontiguousarray(self._encode_targets(y, incremental), dtype=X.dtype)
+        samples = Samples(X, targets_in(self._encode_targets(y, incremental), X.dtype))
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
-        samples = Samples(X, Y, sample_weight)
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+            samples.weight, samples.weight_scale = weights_in(sample_weight, X.dtype)
         random_state = random_state_of(self.random_state)
         if first_pass:
             self._initialize(hidden_sizes, X, random_state)
@@ -81,10 +90,6 @@ class BaseDNN(ValidatingEstimator, ABC):
         self._parameters = Parameters(sizes, X.dtype)
         glorot_uniform_like_sklearn(self._parameters, random_state, self.activation)
         self._history = History(bool(self.early_stopping))
-        if self.early_stopping:
-            # What remains if no score is a number. As in scikit-learn, a warm start
-            # whose scores do not improve keeps its last parameters.
-            self._history.best_theta = self._parameters.theta.copy()
         self._optimizer_state: OptimizerState | None = None
         self.n_layers_ = len(sizes)
 
@@ -96,27 +101,54 @@ class BaseDNN(ValidatingEstimator, ABC):
     def _train(self, samples: Samples, random_state: Any, incremental: bool) -> None:
         if not incremental:
             self._optimizer_state = None
-        parameters = self._parameters
-        widen = parameters.theta.dtype == np.float32 and self._needs_float64(
-            samples, incremental
-        )
+        parameters, given = self._parameters, samples
+        is_single = parameters.theta.dtype == np.float32
+        is_wide = is_single and self._is_beyond_float32(samples)
+        widen = is_wide or (is_single and self._needs_float64(samples, incremental))
         if widen:
             parameters = parameters.astype(np.float64)
             samples = samples.astype(np.float64)
+            if self._optimizer_state is not None:
+                self._optimizer_state = self._optimizer_state.astype(np.float64)
         try:
             if self.solver == "lbfgs":
                 self._minimize(parameters, samples)
             else:
                 self._descend(parameters, samples, random_state, incremental)
-            _training.require_finite(parameters)
+            if widen:
+                with np.errstate(over="ignore"):  # said below
+                    self._parameters.theta[:] = parameters.theta
+            self._require_finite_network(given)
         except (ValueError, ZeroDivisionError):
             self._unfit()
             raise
-        if widen:
-            self._parameters.theta[:] = parameters.theta
-            if self._optimizer_state is not None:
-                self._optimizer_state = self._optimizer_state.astype(np.float32)
+        # What is beyond float32 now will be so when the optimiser goes on from it.
+        if widen and not is_wide and self._optimizer_state is not None:
+            self._optimizer_state = self._optimizer_state.astype(np.float32)
         self._publish()
+
+    def _is_beyond_float32(self, samples: Samples) -> bool:
+        """Whether training in float32 would overflow, or goes on from what would have."""
+        if self._optimizer_state is not None:
+            if self._optimizer_state.memory.dtype == np.float64:
+                return True
+        return exceeds_float32(samples, self._output_layer()[1], self)
+
+    def _require_finite_network(self, samples: Samples) -> None:
+        """Raise if the network or its outputs are not finite after a fit of `samples`."""
+        parameters, loss = self._parameters, self._output_layer()[1]
+        problem = problem_of(parameters, self._history.loss)
+        if problem is None and outputs_can_overflow(parameters, loss):
+            predictor = Predictor(parameters, self._activations())
+            outputs = predictor(some_rows(samples), 1)
+            if not np.isfinite(outputs).all():
+                problem = (
+                    "Training diverged: the network has finite parameters, of up to "
+                    f"{largest(parameters.theta):.3g}, but its outputs overflow "
+                    f"{parameters.theta.dtype}."
+                )
+        if problem is not None:
+            raise ValueError(f"{problem} {likely_causes(samples, loss, self)}")
 
     def _needs_float64(self, samples: Samples, incremental: bool) -> bool:
         """Whether a float32 fit is computed in float64 and its parameters rounded.
@@ -158,7 +190,7 @@ class BaseDNN(ValidatingEstimator, ABC):
     ) -> None:
         validate = None
         if self.early_stopping:
-            samples, validate = self._hold_out(samples, random_state)
+            samples, validate = self._hold_out(parameters, samples, random_state)
         _, loss, _, loss_scale = self._output_layer()
         shared = {
             name: getattr(self, name)
@@ -181,7 +213,9 @@ class BaseDNN(ValidatingEstimator, ABC):
             incremental=incremental,
         )
 
-    def _hold_out(self, samples: Samples, random_state: Any) -> tuple[Samples, Any]:
+    def _hold_out(
+        self, parameters: Parameters, samples: Samples, random_state: Any
+    ) -> tuple[Samples, Any]:
         """Split off the validation rows, as positions, in scikit-learn's order."""
         stratify = samples.Y.astype(bool) if self._stratified() else None
         rows, held_out = train_test_split(
@@ -197,7 +231,7 @@ class BaseDNN(ValidatingEstimator, ABC):
             )
         Y = samples.Y[held_out]
         weight = None if samples.weight is None else samples.weight[held_out]
-        predictor = Predictor(self._parameters, self._activations())
+        predictor = Predictor(parameters, self._activations())
         validation = samples.at(held_out)
 
         def validate() -> float:
@@ -248,11 +282,12 @@ class BaseDNN(ValidatingEstimator, ABC):
         if predictor.activations != activations:  # the parameter was set after fitting
             predictor = Predictor(self._parameters, activations)
         try:
-            return predictor(samples, self.n_threads)
+            outputs = predictor(samples, self.n_threads)
         except NotFiniteError:
             # scikit-learn has the message; or lets NaN pass, where it was told to.
-            X = self._validated(X, dtype=np.float32)
-            return predictor(Samples(X), self.n_threads)
+            samples = Samples(self._validated(X, dtype=np.float32))
+            outputs = predictor(samples, self.n_threads)
+        return finite_outputs(outputs, samples.X, predictor.parameters)
 
     # -- storage ------------------------------------------------------------------------
 

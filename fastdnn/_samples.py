@@ -28,12 +28,15 @@ class Samples:
         Sample weights in the computing dtype.
     rows : ndarray of int64 or None
         The rows to use; all of them if None.
+    weight_scale : float
+        What the user's weights were multiplied by; a penalty has to be as well.
     """
 
     X: Any
     Y: Any = None
     weight: np.ndarray | None = None
     rows: np.ndarray | None = None
+    weight_scale: float = 1.0
 
     @property
     def n_rows(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 
+from fastdnn._divergence import likely_causes, problem_of, require_finite_start
 from fastdnn._epochs import EpochRunner
 from fastdnn._history import History
 from fastdnn._order import VisitOrder
@@ -18,11 +19,6 @@ from fastdnn._plan import plan_training
 from fastdnn._samples import Samples
 
 _LOG_2 = 0.6931471805599453
-
-NON_FINITE_MESSAGE = (
-    "Solver produced non-finite parameter weights. The input data may contain large "
-    "values and need to be preprocessed."
-)
 
 
 @dataclass
@@ -130,8 +126,9 @@ def fit_stochastic(
     Raises
     ------
     ValueError
-        If the parameters become infinite or NaN.
+        If training diverges, and no epoch before had a validation score.
     """
+    largest_start = require_finite_start(parameters)
     plan = plan_training(
         parameters,
         activations,
@@ -145,6 +142,10 @@ def fit_stochastic(
     )
     for name in ("alpha", "loss_scale", "momentum", "beta_1", "beta_2", "epsilon"):
         plan.table[name] = getattr(options, name)
+    plan.table["alpha"] *= samples.weight_scale
+    # The engine takes smaller numbers for 0, by which Adam would divide where a gradient is 0.
+    smallest = np.finfo(parameters.theta.dtype).tiny
+    plan.table["epsilon"] = max(options.epsilon, float(smallest))
     plan.table["loss_cap"] = log_loss_cap(parameters)
     if state is None:
         state = OptimizerState(
@@ -161,6 +162,7 @@ def fit_stochastic(
         and not (incremental or options.verbose or options.rate_follows_samples)
     )
     history.n_iter = 0
+    problem, score = None, 0.0
     with EpochRunner(plan, samples, order.positions) as runner:
         try:
             while history.n_iter < options.max_iter:
@@ -175,8 +177,11 @@ def fit_stochastic(
                 if not all(map(math.isfinite, losses)):
                     visited = order.positions[: samples.n_rows]
                     require_positive_batches(samples, visited, options.batch_size)
-                    if validation_score is None:
-                        require_finite(parameters)
+                elif validation_score is not None:
+                    score = validation_score()
+                problem = _problem_of_epoch(parameters, losses, score)
+                if problem is not None:
+                    break
                 state.t = int(t[0])
                 for epoch_loss in losses:
                     history.add_epoch(epoch_loss, samples.n_rows)
@@ -185,7 +190,6 @@ def fit_stochastic(
                     if validation_score is None:
                         history.record_loss(options.tol)
                 if validation_score is not None:
-                    score = validation_score()
                     if options.verbose:
                         print(f"Validation score: {score:f}")
                     history.record_score(score, options.tol, parameters.theta)
@@ -205,11 +209,33 @@ def fit_stochastic(
                     )
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
+    problem = problem or problem_of(parameters, memory=state.memory)
+    if problem is not None:
+        causes = likely_causes(samples, loss, options, largest_start)
+        if history.best_theta is None:
+            raise ValueError(f"{problem} {causes}")
+        warnings.warn(
+            f"{problem} That was in epoch {history.n_iter + 1}. The network is the one of the "
+            f"best validation score before, {history.best_validation_score:g}. {causes}",
+            ConvergenceWarning,
+            stacklevel=6,
+        )
+        state.memory[:], state.t = 0.0, 0
+        state.learning_rate = float(options.learning_rate_init)
     if history.best_theta is not None:
         parameters.theta[:] = history.best_theta
         history.best_theta = None
-    require_finite(parameters)
     return state
+
+
+def _problem_of_epoch(parameters: Parameters, losses: list[float], score: float) -> str | None:
+    """Return what is wrong after an epoch, or None: a look at few numbers."""
+    for loss in losses:
+        if not math.isfinite(loss):
+            return problem_of(parameters, loss)
+    if math.isnan(score):
+        return problem_of(parameters) or "Training diverged: the outputs are not finite."
+    return None
 
 
 def log_loss_cap(parameters: Parameters) -> float:
@@ -236,12 +262,6 @@ def require_positive_batches(samples: Samples, order: np.ndarray, batch_size: in
             "Weights sum to zero, can't be normalized: sample_weight is zero in all of a "
             f"batch of {batch_size}. Leave such samples out or raise batch_size."
         )
-
-
-def require_finite(parameters: Parameters) -> None:
-    """Raise if training has diverged."""
-    if not np.isfinite(parameters.theta).all():
-        raise ValueError(NON_FINITE_MESSAGE)
 
 
 def _should_stop(options: Options, history: History, state: OptimizerState) -> bool:

@@ -8,11 +8,11 @@ from sklearn.metrics import accuracy_score, r2_score
 
 from fastdnn._architecture import Architecture
 from fastdnn._costs import output_gradient, total_cost
+from fastdnn._divergence import NON_FINITE_MESSAGE
 from fastdnn._epochs import EpochRunner
 from fastdnn._plan import plan_training
 from fastdnn._prediction import FEW_NUMBERS
 from fastdnn._samples import AS_THEY_LIE, Samples
-from fastdnn._training import NON_FINITE_MESSAGE
 from fastdnn._validation import has_engine_form
 from fastdnn.kernels import textbook_layers as textbook
 from fastdnn.kernels.activations import ACTIVATION_CODES

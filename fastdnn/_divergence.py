@@ -1,0 +1,256 @@
+"""Training that diverged and outputs that overflow: how they are found and what is said.
+
+Nothing that is not finite leaves an estimator without a word. What is said names the numbers
+that are far from usual ones, the farthest first: they are the likely cause.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from fastdnn._parameters import Parameters
+from fastdnn._samples import Samples
+
+# scikit-learn's words; more follows.
+NON_FINITE_MESSAGE = (
+    "Solver produced non-finite parameter weights. The input data may contain large "
+    "values and need to be preprocessed."
+)
+
+#: Rows whose outputs are looked at after a fit.
+_MOST_ROWS = 64
+# While products of the weights stay below this power of two, outputs can only overflow for
+# an X so large that the losses have overflowed as well.
+_SAFE_POWERS = {np.dtype(np.float32): 60.0, np.dtype(np.float64): 500.0}
+
+# The largest numbers that are usual in a fit.
+_USUAL_FEATURE, _USUAL_TARGET, _USUAL_WEIGHT = 10.0, 10.0, 100.0
+_USUAL_RATE = {"sgd": 0.1, "adam": 0.02}
+_USUAL_PENALTY, _USUAL_MOMENTUM, _USUAL_RATIO = 10.0, 0.99, 1e6
+
+
+def is_finite(array: np.ndarray) -> bool:
+    """Return whether no number is NaN or infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        # One pass without a temporary; finite numbers may sum up to an infinite one.
+        return math.isfinite(np.add.reduce(array, axis=None)) or bool(np.isfinite(array).all())
+
+
+def largest(array: np.ndarray) -> float:
+    """Return the largest magnitude; NaN if there is one, 0 of nothing."""
+    if array.size == 0:
+        return 0.0
+    low, high = float(array.min()), float(array.max())
+    return max(-low, high) if low == low else math.nan
+
+
+def require_finite_start(parameters: Parameters) -> float:
+    """Return the largest parameter that a fit begins with.
+
+    Raises
+    ------
+    ValueError
+        If one is not finite.
+    """
+    size = largest(parameters.theta)
+    if not math.isfinite(size):
+        raise ValueError(
+            "coefs_ or intercepts_, which this fit would go on from, contain NaN or "
+            "infinity. Put finite numbers there, or call fit with warm_start=False."
+        )
+    return size
+
+
+def problem_of(
+    parameters: Parameters, loss: float = 0.0, memory: np.ndarray | None = None
+) -> str | None:
+    """Return what is wrong with the state of training, or None.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        The network.
+    loss : float
+        The last one.
+    memory : ndarray, optional
+        What the optimiser remembers.
+    """
+    if not is_finite(parameters.theta):
+        return NON_FINITE_MESSAGE
+    if not math.isfinite(loss):
+        return f"Training diverged: the loss became {loss}."
+    if memory is not None and not is_finite(memory):
+        # Adam divides by the root of it: those weights would no longer move.
+        return (
+            "Training diverged: the optimiser's moments of the gradient overflowed "
+            f"{memory.dtype}."
+        )
+    return None
+
+
+def likely_causes(
+    samples: Samples, loss: str, settings: Any, largest_start: float = 0.0
+) -> str:
+    """Return what may have made training diverge, and what to do about it.
+
+    Parameters
+    ----------
+    samples : Samples
+        What it was trained on, in the computing dtype.
+    loss : str
+        Name of the loss.
+    settings : object
+        With the hyperparameters of the estimators as attributes.
+    largest_start : float
+        The largest parameter that training began with.
+    """
+    suspects = _suspects(samples, loss, settings, largest_start)
+    suspects = sorted((s for s in suspects if s[0] > 1.0), key=lambda s: s[0], reverse=True)
+    advice = [text for _, text in suspects]
+    if not advice:
+        rate = f"learning_rate_init={settings.learning_rate_init:g}"
+        advice = [
+            "nothing is far from usual; scale X, for instance with StandardScaler"
+            if settings.solver == "lbfgs"
+            else f"{rate} is too high for these samples; lower it"
+        ]
+    sentences = [f"Likely cause: {advice[0]}."]
+    sentences += [f"It may also be that {text}." for text in advice[1:]]
+    if samples.X.dtype == np.float32:
+        sentences.append("dtype='float64' holds larger and smaller numbers.")
+    return " ".join(sentences)
+
+
+def _suspects(
+    samples: Samples, loss: str, settings: Any, largest_start: float
+) -> list[tuple[float, str]]:
+    """Return how many times the usual each number is, and what to say of it."""
+    feature = largest(samples.X.data if samples.is_sparse else samples.X)
+    suspects = [
+        (
+            feature / _USUAL_FEATURE,
+            f"X has values of up to {feature:.3g}; scale it, for instance with StandardScaler",
+        ),
+        (
+            largest_start / _USUAL_WEIGHT,
+            f"the fit goes on from coefs_ or intercepts_ of up to {largest_start:.3g}; "
+            "fit anew with warm_start=False",
+        ),
+    ]
+    if loss != "log_loss":
+        target = largest(samples.Y)
+        suspects.append(
+            (
+                target / _USUAL_TARGET,
+                f"y has values of up to {target:.3g}; scale it, for instance with "
+                "TransformedTargetRegressor(transformer=StandardScaler())",
+            )
+        )
+    rate = settings.learning_rate_init
+    if settings.solver in _USUAL_RATE:
+        suspects.append(
+            (
+                rate / _USUAL_RATE[settings.solver],
+                f"learning_rate_init={rate:g} is too high; lower it",
+            )
+        )
+    if settings.solver == "sgd" and settings.momentum > _USUAL_MOMENTUM:
+        suspects.append((2.0, f"momentum={settings.momentum:g} is too high; lower it"))
+    return suspects + _suspects_of_penalty(samples, settings.alpha)
+
+
+def _suspects_of_penalty(samples: Samples, alpha: float) -> list[tuple[float, str]]:
+    suspects = [(alpha / _USUAL_PENALTY, f"alpha={alpha:g} is too large; lower it")]
+    if samples.weight is None:
+        return suspects
+    weights = np.abs(samples.weight[samples.weight != 0.0].astype(np.float64))
+    if weights.size == 0:
+        return suspects
+    given = weights / samples.weight_scale
+    advice = "scale sample_weight to a mean of 1"
+    if alpha > 0.0:
+        penalty = alpha / float(given.mean())
+        suspects.append(
+            (
+                penalty / _USUAL_PENALTY if given.mean() < 1.0 else 0.0,
+                f"sample_weight has a mean of {given.mean():.3g}, by which "
+                f"alpha={alpha:g} is divided; {advice} or lower alpha",
+            )
+        )
+    ratio = float(weights.max() / weights.min())
+    suspects.append(
+        (
+            ratio / _USUAL_RATIO,
+            f"sample_weight goes from {given.min():.3g} to {given.max():.3g}; bring its "
+            "numbers closer together",
+        )
+    )
+    return suspects
+
+
+def outputs_can_overflow(parameters: Parameters, loss: str) -> bool:
+    """Return whether the outputs of samples of usual losses may be infinite or NaN.
+
+    Decided by a bound on the product of all layers, so that small networks need not be run.
+    """
+    if loss == "poisson":  # the outputs are exponentials
+        return True
+    power = 0.0
+    for W, b in zip(parameters.coefs, parameters.intercepts, strict=True):
+        power += math.log2(1.0 + len(W) * largest(W) + largest(b))
+    return power > _SAFE_POWERS[parameters.theta.dtype]
+
+
+def some_rows(samples: Samples) -> Samples:
+    """Return few of the samples to predict, from the first to the last."""
+    positions = np.unique(
+        np.linspace(0, samples.n_rows - 1, min(_MOST_ROWS, samples.n_rows)).astype(np.int64)
+    )
+    rows = positions if samples.rows is None else samples.rows[positions]
+    return Samples(samples.X, rows=rows)
+
+
+def finite_outputs(outputs: np.ndarray, X: Any, parameters: Parameters) -> np.ndarray:
+    """Return the outputs of a prediction, if they are finite.
+
+    Where X itself is not finite, which scikit-learn's setting ``assume_finite`` lets pass,
+    neither have the outputs to be.
+
+    Parameters
+    ----------
+    outputs : ndarray of shape (n_samples, n_outputs)
+        Of the network, before or after the output activation.
+    X : ndarray or sparse matrix of shape (n_samples, n_features)
+        What is predicted.
+    parameters : Parameters
+        The network.
+
+    Raises
+    ------
+    ValueError
+        If a row of finite numbers has an output that is NaN or infinite.
+    """
+    if is_finite(outputs):
+        return outputs
+    weight = largest(parameters.theta)
+    if not math.isfinite(weight):
+        raise ValueError(
+            "coefs_ or intercepts_ contain NaN or infinity, and so do the predictions. "
+            "Put finite numbers there, or fit the estimator again."
+        )
+    rows = np.flatnonzero(~np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1))
+    for row in rows:
+        numbers = X[[row]].data if sparse.issparse(X) else np.asarray(X[row])
+        feature = largest(numbers)
+        if math.isfinite(feature):
+            break
+    else:
+        return outputs
+    raise ValueError(
+        f"The network's output overflows {parameters.theta.dtype} in {rows.size} of "
+        f"{len(outputs)} rows: row {row} of X has values of up to {feature:.3g}, and the "
+        f"network parameters of up to {weight:.3g}. Scale X as that of the fit, for instance "
+        "with StandardScaler, or fit with dtype='float64'."
+    )
