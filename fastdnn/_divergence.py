@@ -5,12 +5,14 @@ that are far from usual ones, the farthest first: they are the likely cause.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from fastdnn._parameters import Parameters
+from fastdnn._prediction import Predictor
 from fastdnn._samples import Samples
 
 # scikit-learn's words; more follows.
@@ -29,6 +31,11 @@ _SAFE_POWERS = {np.dtype(np.float32): 60.0, np.dtype(np.float64): 500.0}
 _USUAL_FEATURE, _USUAL_TARGET, _USUAL_WEIGHT = 10.0, 10.0, 100.0
 _USUAL_RATE = {"sgd": 0.1, "adam": 0.02}
 _USUAL_PENALTY, _USUAL_MOMENTUM, _USUAL_RATIO = 10.0, 0.99, 1e6
+# Targets below it are lost beside outputs of usual size.
+_TINY_TARGET = 1e-20
+# Of sample weights: below such a mean, and from such a penalty of one sample on, a fit that
+# divides the one by the other only shrinks its weights.
+_SMALL_MEAN, _LARGE_PENALTY = 1e-6, 1e3
 
 
 def is_finite(array: np.ndarray) -> bool:
@@ -57,8 +64,8 @@ def require_finite_start(parameters: Parameters) -> float:
     size = largest(parameters.theta)
     if not math.isfinite(size):
         raise ValueError(
-            "coefs_ or intercepts_, which this fit would go on from, contain NaN or "
-            "infinity. Put finite numbers there, or call fit with warm_start=False."
+            "coefs_ or intercepts_, which this fit would go on from, have NaN or infinity. "
+            "Put finite numbers there, or call fit with warm_start=False."
         )
     return size
 
@@ -106,33 +113,11 @@ def likely_causes(
     largest_start : float
         The largest parameter that training began with.
     """
-    suspects = _suspects(samples, loss, settings, largest_start)
-    suspects = sorted((s for s in suspects if s[0] > 1.0), key=lambda s: s[0], reverse=True)
-    advice = [text for _, text in suspects]
-    if not advice:
-        rate = f"learning_rate_init={settings.learning_rate_init:g}"
-        advice = [
-            "nothing is far from usual; scale X, for instance with StandardScaler"
-            if settings.solver == "lbfgs"
-            else f"{rate} is too high for these samples; lower it"
-        ]
-    sentences = [f"Likely cause: {advice[0]}."]
-    sentences += [f"It may also be that {text}." for text in advice[1:]]
-    if samples.X.dtype == np.float32:
-        sentences.append("dtype='float64' holds larger and smaller numbers.")
-    return " ".join(sentences)
-
-
-def _suspects(
-    samples: Samples, loss: str, settings: Any, largest_start: float
-) -> list[tuple[float, str]]:
-    """Return how many times the usual each number is, and what to say of it."""
+    wider = " or use dtype='float64'" if samples.X.dtype == np.float32 else ""
     feature = largest(samples.X.data if samples.is_sparse else samples.X)
+    scale_x = f"X has values of up to {feature:.3g}; scale it with StandardScaler{wider}"
     suspects = [
-        (
-            feature / _USUAL_FEATURE,
-            f"X has values of up to {feature:.3g}; scale it, for instance with StandardScaler",
-        ),
+        (feature / _USUAL_FEATURE, scale_x),
         (
             largest_start / _USUAL_WEIGHT,
             f"the fit goes on from coefs_ or intercepts_ of up to {largest_start:.3g}; "
@@ -141,61 +126,102 @@ def _suspects(
     ]
     if loss != "log_loss":
         target = largest(samples.Y)
+        excess = target / _USUAL_TARGET if target > 1.0 else _TINY_TARGET / (target or 1.0)
         suspects.append(
             (
-                target / _USUAL_TARGET,
-                f"y has values of up to {target:.3g}; scale it, for instance with "
-                "TransformedTargetRegressor(transformer=StandardScaler())",
+                excess,
+                f"y has values of up to {target:.3g}; scale it with "
+                f"TransformedTargetRegressor(transformer=StandardScaler()){wider}",
             )
         )
-    rate = settings.learning_rate_init
+    suspects += _suspects_of_steps(settings) + _suspects_of_penalty(samples, settings.alpha)
+    suspects = sorted((s for s in suspects if s[0] > 1.0), reverse=True)
+    if not suspects:
+        rate = f"learning_rate_init={settings.learning_rate_init:g} is too high; lower it"
+        suspects = [(1.0, scale_x if settings.solver == "lbfgs" else rate)]
+    first, *others = [text for _, text in suspects]
+    return " ".join([f"Likely cause: {first}.", *(f"Besides, {text}." for text in others)])
+
+
+# Each of them returns how many times the usual a number is, and what to say of it.
+
+
+def _suspects_of_steps(settings: Any) -> list[tuple[float, str]]:
+    suspects = []
     if settings.solver in _USUAL_RATE:
-        suspects.append(
-            (
-                rate / _USUAL_RATE[settings.solver],
-                f"learning_rate_init={rate:g} is too high; lower it",
-            )
-        )
+        rate = settings.learning_rate_init
+        excess = rate / _USUAL_RATE[settings.solver]
+        suspects.append((excess, f"learning_rate_init={rate:g} is too high; lower it"))
     if settings.solver == "sgd" and settings.momentum > _USUAL_MOMENTUM:
         suspects.append((2.0, f"momentum={settings.momentum:g} is too high; lower it"))
-    return suspects + _suspects_of_penalty(samples, settings.alpha)
+    return suspects
 
 
 def _suspects_of_penalty(samples: Samples, alpha: float) -> list[tuple[float, str]]:
     suspects = [(alpha / _USUAL_PENALTY, f"alpha={alpha:g} is too large; lower it")]
-    if samples.weight is None:
-        return suspects
-    weights = np.abs(samples.weight[samples.weight != 0.0].astype(np.float64))
+    weights = _magnitudes(samples)
     if weights.size == 0:
         return suspects
-    given = weights / samples.weight_scale
-    advice = "scale sample_weight to a mean of 1"
-    if alpha > 0.0:
-        penalty = alpha / float(given.mean())
-        suspects.append(
-            (
-                penalty / _USUAL_PENALTY if given.mean() < 1.0 else 0.0,
-                f"sample_weight has a mean of {given.mean():.3g}, by which "
-                f"alpha={alpha:g} is divided; {advice} or lower alpha",
-            )
-        )
-    ratio = float(weights.max() / weights.min())
+    mean, low, high = float(weights.mean()), float(weights.min()), float(weights.max())
+    if mean < 1.0:
+        suspects.append((alpha / mean / _USUAL_PENALTY, _small_weights(mean, alpha)))
     suspects.append(
         (
-            ratio / _USUAL_RATIO,
-            f"sample_weight goes from {given.min():.3g} to {given.max():.3g}; bring its "
-            "numbers closer together",
+            high / low / _USUAL_RATIO,
+            f"sample_weight goes from {low:.3g} to {high:.3g}; bring its numbers closer "
+            "together",
         )
     )
     return suspects
 
 
-def outputs_can_overflow(parameters: Parameters, loss: str) -> bool:
-    """Return whether the outputs of samples of usual losses may be infinite or NaN.
+def _magnitudes(samples: Samples) -> np.ndarray:
+    """Return the magnitudes of the user's sample weights that are not 0."""
+    if samples.weight is None:
+        return np.zeros(0)
+    weights = samples.weight[samples.weight != 0.0].astype(np.float64)
+    return np.abs(weights) / samples.weight_scale
 
-    Decided by a bound on the product of all layers, so that small networks need not be run.
+
+def _small_weights(mean: float, alpha: float) -> str:
+    return (
+        f"sample_weight has a mean of {mean:.3g}, and alpha={alpha:g} is divided by the sum "
+        "of weights; scale them to a mean of 1 or lower alpha"
+    )
+
+
+def notice_of_weights(samples: Samples, alpha: float) -> str | None:
+    """Return what is to be said of weights so small that only the penalty counts, or None."""
+    if samples.weight is None or alpha == 0.0:
+        return None
+    mean = float(np.abs(samples.weight, dtype=np.float64).mean()) / samples.weight_scale
+    if mean == 0.0 or mean > _SMALL_MEAN or alpha / mean < _LARGE_PENALTY:
+        return None
+    return f"The penalty outweighs the losses: {_small_weights(mean, alpha)}."
+
+
+def problem_of_network(
+    parameters: Parameters, activations: Sequence[str], samples: Samples
+) -> str | None:
+    """Return what is wrong with a trained network, or None.
+
+    Its losses are of before the last step. So some of the samples are predicted, where weights
+    are large enough for outputs to overflow.
     """
-    if loss == "poisson":  # the outputs are exponentials
+    problem = problem_of(parameters)
+    if problem is not None or not _can_overflow(parameters, activations[-1]):
+        return problem
+    if is_finite(Predictor(parameters, activations)(_some_rows(samples), 1)):
+        return None
+    return (
+        "Training diverged: the network has finite parameters, of up to "
+        f"{largest(parameters.theta):.3g}, but its outputs overflow {parameters.theta.dtype}."
+    )
+
+
+def _can_overflow(parameters: Parameters, output_activation: str) -> bool:
+    """Return whether a bound on the product of all layers leaves room for it."""
+    if output_activation == "exp":
         return True
     power = 0.0
     for W, b in zip(parameters.coefs, parameters.intercepts, strict=True):
@@ -203,7 +229,7 @@ def outputs_can_overflow(parameters: Parameters, loss: str) -> bool:
     return power > _SAFE_POWERS[parameters.theta.dtype]
 
 
-def some_rows(samples: Samples) -> Samples:
+def _some_rows(samples: Samples) -> Samples:
     """Return few of the samples to predict, from the first to the last."""
     positions = np.unique(
         np.linspace(0, samples.n_rows - 1, min(_MOST_ROWS, samples.n_rows)).astype(np.int64)
@@ -237,7 +263,7 @@ def finite_outputs(outputs: np.ndarray, X: Any, parameters: Parameters) -> np.nd
     weight = largest(parameters.theta)
     if not math.isfinite(weight):
         raise ValueError(
-            "coefs_ or intercepts_ contain NaN or infinity, and so do the predictions. "
+            "coefs_ or intercepts_ have NaN or infinity, and so would the predictions. "
             "Put finite numbers there, or fit the estimator again."
         )
     rows = np.flatnonzero(~np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1))

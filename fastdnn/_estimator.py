@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight
 
@@ -12,11 +13,10 @@ from fastdnn import _training
 from fastdnn._conversion import NotFiniteError
 from fastdnn._divergence import (
     finite_outputs,
-    largest,
     likely_causes,
-    outputs_can_overflow,
+    notice_of_weights,
     problem_of,
-    some_rows,
+    problem_of_network,
 )
 from fastdnn._history import History
 from fastdnn._hyperparameters import CONSTRAINTS, hidden_units, rows_of_batch
@@ -115,10 +115,11 @@ class BaseDNN(ValidatingEstimator, ABC):
                 self._minimize(parameters, samples)
             else:
                 self._descend(parameters, samples, random_state, incremental)
+            self._require_finite(parameters, samples)
             if widen:
                 with np.errstate(over="ignore"):  # said below
                     self._parameters.theta[:] = parameters.theta
-            self._require_finite_network(given)
+            self._require_finite(self._parameters, given)
         except (ValueError, ZeroDivisionError):
             self._unfit()
             raise
@@ -126,6 +127,9 @@ class BaseDNN(ValidatingEstimator, ABC):
         if widen and not is_wide and self._optimizer_state is not None:
             self._optimizer_state = self._optimizer_state.astype(np.float32)
         self._publish()
+        notice = notice_of_weights(samples, self.alpha)
+        if notice is not None:
+            warnings.warn(notice, ConvergenceWarning, stacklevel=5)
 
     def _is_beyond_float32(self, samples: Samples) -> bool:
         """Whether training in float32 would overflow, or goes on from what would have."""
@@ -134,21 +138,14 @@ class BaseDNN(ValidatingEstimator, ABC):
                 return True
         return exceeds_float32(samples, self._output_layer()[1], self)
 
-    def _require_finite_network(self, samples: Samples) -> None:
-        """Raise if the network or its outputs are not finite after a fit of `samples`."""
-        parameters, loss = self._parameters, self._output_layer()[1]
+    def _require_finite(self, parameters: Parameters, samples: Samples) -> None:
+        """Raise if the network, its loss or its outputs are not finite after training."""
         problem = problem_of(parameters, self._history.loss)
-        if problem is None and outputs_can_overflow(parameters, loss):
-            predictor = Predictor(parameters, self._activations())
-            outputs = predictor(some_rows(samples), 1)
-            if not np.isfinite(outputs).all():
-                problem = (
-                    "Training diverged: the network has finite parameters, of up to "
-                    f"{largest(parameters.theta):.3g}, but its outputs overflow "
-                    f"{parameters.theta.dtype}."
-                )
+        if problem is None and parameters is self._parameters:
+            problem = problem_of_network(parameters, self._activations(), samples)
         if problem is not None:
-            raise ValueError(f"{problem} {likely_causes(samples, loss, self)}")
+            causes = likely_causes(samples, self._output_layer()[1], self)
+            raise ValueError(f"{problem} {causes}")
 
     def _needs_float64(self, samples: Samples, incremental: bool) -> bool:
         """Whether a float32 fit is computed in float64 and its parameters rounded.
@@ -231,6 +228,12 @@ class BaseDNN(ValidatingEstimator, ABC):
             )
         Y = samples.Y[held_out]
         weight = None if samples.weight is None else samples.weight[held_out]
+        if weight is not None and not weight.any():
+            raise ZeroDivisionError(
+                "Weights sum to zero, can't be normalized: sample_weight is zero in all of "
+                f"the {held_out.size} samples held out for early stopping. Leave such samples "
+                "out or raise validation_fraction."
+            )
         predictor = Predictor(parameters, self._activations())
         validation = samples.at(held_out)
 

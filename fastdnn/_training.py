@@ -209,16 +209,17 @@ def fit_stochastic(
                     )
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
+    where = "" if problem is None else f" It stopped in epoch {history.n_iter + 1}."
     problem = problem or problem_of(parameters, memory=state.memory)
     if problem is not None:
         causes = likely_causes(samples, loss, options, largest_start)
         if history.best_theta is None:
             raise ValueError(f"{problem} {causes}")
         warnings.warn(
-            f"{problem} That was in epoch {history.n_iter + 1}. The network is the one of the "
-            f"best validation score before, {history.best_validation_score:g}. {causes}",
+            f"{problem}{where} {causes} The network with the best validation score, "
+            f"{history.best_validation_score:g}, is kept.",
             ConvergenceWarning,
-            stacklevel=6,
+            stacklevel=7,  # the line that called `fit`
         )
         state.memory[:], state.t = 0.0, 0
         state.learning_rate = float(options.learning_rate_init)
@@ -233,8 +234,9 @@ def _problem_of_epoch(parameters: Parameters, losses: list[float], score: float)
     for loss in losses:
         if not math.isfinite(loss):
             return problem_of(parameters, loss)
-    if math.isnan(score):
-        return problem_of(parameters) or "Training diverged: the outputs are not finite."
+    if not math.isfinite(score):
+        problem = problem_of(parameters)
+        return problem or f"Training diverged: the validation score became {score}."
     return None
 
 
