@@ -21,11 +21,9 @@ NON_FINITE_MESSAGE = (
     "values and need to be preprocessed."
 )
 
-#: Rows whose outputs are looked at after a fit.
-_MOST_ROWS = 64
 # While products of the weights stay below this power of two, outputs can only overflow for
 # an X so large that the losses have overflowed as well.
-_SAFE_POWERS = {np.dtype(np.float32): 60.0, np.dtype(np.float64): 500.0}
+_SAFE_POWERS = {np.dtype(np.float32): 50.0, np.dtype(np.float64): 500.0}
 
 # The largest numbers that are usual in a fit.
 _USUAL_FEATURE, _USUAL_TARGET, _USUAL_WEIGHT = 10.0, 10.0, 100.0
@@ -36,6 +34,8 @@ _TINY_TARGET = 1e-20
 # Of sample weights: below such a mean, and from such a penalty of one sample on, a fit that
 # divides the one by the other only shrinks its weights.
 _SMALL_MEAN, _LARGE_PENALTY = 1e-6, 1e3
+# From such targets on, it may be their size that leaves so much of their variance.
+_LARGE_TARGET, _MUCH = 1e6, 0.9
 
 
 def is_finite(array: np.ndarray) -> bool:
@@ -200,18 +200,42 @@ def notice_of_weights(samples: Samples, alpha: float) -> str | None:
     return f"The penalty outweighs the losses: {_small_weights(mean, alpha)}."
 
 
+def notice_of_targets(samples: Samples, loss: str, final_loss: float) -> str | None:
+    """Return what is to be said of targets so large that steps do not reach them, or None."""
+    if loss != "half_squared_error" or largest(samples.Y) < _LARGE_TARGET:
+        return None
+    Y = samples.Y.astype(np.float64)
+    weight = None if samples.weight is None else samples.weight.astype(np.float64)
+    mean = np.average(Y, axis=0, weights=weight)
+    of_mean = 0.5 * float(np.average(np.square(Y - mean), axis=0, weights=weight).mean())
+    if not final_loss > _MUCH * of_mean:
+        return None
+    return (
+        f"The network is hardly better than the mean of y, with a loss of {final_loss:.3g} "
+        f"against {of_mean:.3g}: y has values of up to {largest(samples.Y):.3g}, far from "
+        "outputs of usual weights; scale it with "
+        "TransformedTargetRegressor(transformer=StandardScaler())."
+    )
+
+
 def problem_of_network(
-    parameters: Parameters, activations: Sequence[str], samples: Samples
+    parameters: Parameters,
+    activations: Sequence[str],
+    samples: Samples,
+    n_threads: int | None,
+    doubtful: bool,
 ) -> str | None:
     """Return what is wrong with a trained network, or None.
 
-    Its losses are of before the last step. So some of the samples are predicted, where weights
-    are large enough for outputs to overflow.
+    Its losses are of before the last step. So the samples are predicted, if that is `doubtful`
+    or weights are large enough for outputs to overflow.
     """
     problem = problem_of(parameters)
-    if problem is not None or not _can_overflow(parameters, activations[-1]):
+    if problem is not None or not (doubtful or _can_overflow(parameters, activations[-1])):
         return problem
-    if is_finite(Predictor(parameters, activations)(_some_rows(samples), 1)):
+    predictor = Predictor(parameters, activations)
+    outputs = predictor(Samples(samples.X, rows=samples.rows), n_threads)
+    if not _overflow(outputs, activations[-1]).any():
         return None
     return (
         "Training diverged: the network has finite parameters, of up to "
@@ -229,16 +253,16 @@ def _can_overflow(parameters: Parameters, output_activation: str) -> bool:
     return power > _SAFE_POWERS[parameters.theta.dtype]
 
 
-def _some_rows(samples: Samples) -> Samples:
-    """Return few of the samples to predict, from the first to the last."""
-    positions = np.unique(
-        np.linspace(0, samples.n_rows - 1, min(_MOST_ROWS, samples.n_rows)).astype(np.int64)
-    )
-    rows = positions if samples.rows is None else samples.rows[positions]
-    return Samples(samples.X, rows=rows)
+def _overflow(outputs: np.ndarray, activation: str) -> np.ndarray:
+    """Return which of the outputs are NaN or out of range."""
+    if activation == "exp":  # stays at the end of the range, a little below it
+        return ~(outputs < np.finfo(outputs.dtype).max / 4)
+    return ~np.isfinite(outputs)
 
 
-def finite_outputs(outputs: np.ndarray, X: Any, parameters: Parameters) -> np.ndarray:
+def finite_outputs(
+    outputs: np.ndarray, X: Any, parameters: Parameters, activation: str
+) -> np.ndarray:
     """Return the outputs of a prediction, if they are finite.
 
     Where X itself is not finite, which scikit-learn's setting ``assume_finite`` lets pass,
@@ -252,13 +276,18 @@ def finite_outputs(outputs: np.ndarray, X: Any, parameters: Parameters) -> np.nd
         What is predicted.
     parameters : Parameters
         The network.
+    activation : str
+        Of the output layer.
 
     Raises
     ------
     ValueError
         If a row of finite numbers has an output that is NaN or infinite.
     """
-    if is_finite(outputs):
+    if is_finite(outputs) and activation != "exp":
+        return outputs
+    rows = np.flatnonzero(_overflow(outputs, activation).reshape(len(outputs), -1).any(axis=1))
+    if rows.size == 0:
         return outputs
     weight = largest(parameters.theta)
     if not math.isfinite(weight):
@@ -266,7 +295,6 @@ def finite_outputs(outputs: np.ndarray, X: Any, parameters: Parameters) -> np.nd
             "coefs_ or intercepts_ have NaN or infinity, and so would the predictions. "
             "Put finite numbers there, or fit the estimator again."
         )
-    rows = np.flatnonzero(~np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1))
     for row in rows:
         numbers = X[[row]].data if sparse.issparse(X) else np.asarray(X[row])
         feature = largest(numbers)
@@ -275,7 +303,7 @@ def finite_outputs(outputs: np.ndarray, X: Any, parameters: Parameters) -> np.nd
     else:
         return outputs
     raise ValueError(
-        f"The network's output overflows {parameters.theta.dtype} in {rows.size} of "
+        f"The network's output overflows {outputs.dtype} in {rows.size} of "
         f"{len(outputs)} rows: row {row} of X has values of up to {feature:.3g}, and the "
         f"network parameters of up to {weight:.3g}. Scale X as that of the fit, for instance "
         "with StandardScaler, or fit with dtype='float64'."

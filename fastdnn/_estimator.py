@@ -14,6 +14,7 @@ from fastdnn._conversion import NotFiniteError
 from fastdnn._divergence import (
     finite_outputs,
     likely_causes,
+    notice_of_targets,
     notice_of_weights,
     problem_of,
     problem_of_network,
@@ -119,7 +120,9 @@ class BaseDNN(ValidatingEstimator, ABC):
             if widen:
                 with np.errstate(over="ignore"):  # said below
                     self._parameters.theta[:] = parameters.theta
-            self._require_finite(self._parameters, given)
+            # What float64 has computed may overflow float32.
+            doubtful = is_wide or self.solver == "lbfgs"
+            self._require_finite(self._parameters, given, doubtful)
         except (ValueError, ZeroDivisionError):
             self._unfit()
             raise
@@ -127,8 +130,10 @@ class BaseDNN(ValidatingEstimator, ABC):
         if widen and not is_wide and self._optimizer_state is not None:
             self._optimizer_state = self._optimizer_state.astype(np.float32)
         self._publish()
-        notice = notice_of_weights(samples, self.alpha)
-        if notice is not None:
+        said = [notice_of_weights(given, self.alpha)]
+        if not incremental:
+            said.append(notice_of_targets(given, self._output_layer()[1], self._history.loss))
+        for notice in filter(None, said):
             warnings.warn(notice, ConvergenceWarning, stacklevel=5)
 
     def _is_beyond_float32(self, samples: Samples) -> bool:
@@ -138,11 +143,15 @@ class BaseDNN(ValidatingEstimator, ABC):
                 return True
         return exceeds_float32(samples, self._output_layer()[1], self)
 
-    def _require_finite(self, parameters: Parameters, samples: Samples) -> None:
+    def _require_finite(
+        self, parameters: Parameters, samples: Samples, doubtful: bool = False
+    ) -> None:
         """Raise if the network, its loss or its outputs are not finite after training."""
         problem = problem_of(parameters, self._history.loss)
         if problem is None and parameters is self._parameters:
-            problem = problem_of_network(parameters, self._activations(), samples)
+            problem = problem_of_network(
+                parameters, self._activations(), samples, self.n_threads, doubtful
+            )
         if problem is not None:
             causes = likely_causes(samples, self._output_layer()[1], self)
             raise ValueError(f"{problem} {causes}")
@@ -290,7 +299,7 @@ class BaseDNN(ValidatingEstimator, ABC):
             # scikit-learn has the message; or lets NaN pass, where it was told to.
             samples = Samples(self._validated(X, dtype=np.float32))
             outputs = predictor(samples, self.n_threads)
-        return finite_outputs(outputs, samples.X, predictor.parameters)
+        return finite_outputs(outputs, samples.X, predictor.parameters, activations[-1])
 
     # -- storage ------------------------------------------------------------------------
 
