@@ -234,7 +234,7 @@ def problem_of_network(
     if problem is not None or not (doubtful or _can_overflow(parameters, activations[-1])):
         return problem
     predictor = Predictor(parameters, activations)
-    outputs = predictor(Samples(samples.X, rows=samples.rows), n_threads)
+    outputs = predictor(samples.to_predict(), n_threads)
     if not _overflow(outputs, activations[-1]).any():
         return None
     return (

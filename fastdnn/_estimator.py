@@ -10,6 +10,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight
 
 from fastdnn import _training
+from fastdnn._consistency import checked_parameters, checked_state
 from fastdnn._conversion import NotFiniteError
 from fastdnn._divergence import (
     finite_outputs,
@@ -27,7 +28,8 @@ from fastdnn._prediction import Predictor
 from fastdnn._random import random_state_of
 from fastdnn._samples import Samples
 from fastdnn._scales import exceeds_float32, targets_in, weights_in
-from fastdnn._training import OptimizerState
+from fastdnn._training import Notices, OptimizerState
+from fastdnn._transaction import replace_by, twin_of
 from fastdnn._validation import ValidatingEstimator
 from fastdnn._version import VERSION
 
@@ -47,6 +49,10 @@ class BaseDNN(ValidatingEstimator, ABC):
         """Check `y` and return it as a matrix for the engine."""
 
     @abstractmethod
+    def _check_outputs(self, n_outputs: int) -> None:
+        """Raise ValueError where fitted attributes do not fit that number of outputs."""
+
+    @abstractmethod
     def _output_layer(self) -> tuple[str, str, int, float]:
         """Return output activation, loss, number of outputs, scale of reported loss."""
 
@@ -58,24 +64,42 @@ class BaseDNN(ValidatingEstimator, ABC):
 
     # -- fitting ------------------------------------------------------------------------
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> "BaseDNN":
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, *, incremental: bool, classes: Any = None
+    ) -> "BaseDNN":
+        """Train a twin and become it; whatever is raised before leaves `self` as it was."""
+        twin = twin_of(self)
+        if incremental:
+            twin._note_classes(y, classes)
+        notices = twin._learn(X, y, sample_weight, incremental)
+        replace_by(self, twin)
+        for give_notice in notices:  # a warning may be raised as an error
+            give_notice()
+        return self
+
+    def _note_classes(self, y: Any, classes: Any) -> None:
+        """Learn all classes from the first call of `partial_fit`, if there are any."""
+
+    def _learn(self, X: Any, y: Any, sample_weight: Any, incremental: bool) -> Notices:
+        """Validate and train; return the warnings to give when all is done."""
         hidden_sizes = hidden_units(self.hidden_layer_sizes)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
         first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = self._validated_to_fit(X, y, first_pass)
-        samples = Samples(X, targets_in(self._encode_targets(y, incremental), X.dtype))
+        Y = targets_in(self._encode_targets(y, incremental), X.dtype)
+        scale = 1.0
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
-            samples.weight, samples.weight_scale = weights_in(sample_weight, X.dtype)
+            sample_weight, scale = weights_in(sample_weight, X.dtype)
+        samples = Samples(X, Y, sample_weight, weight_scale=scale)
         random_state = random_state_of(self.random_state)
         if first_pass:
             self._initialize(hidden_sizes, X, random_state)
         else:
-            self._parameters.take_over(self.coefs_, self.intercepts_)
+            self._go_on(incremental)
         self._incremental = incremental
-        self._train(samples, random_state, incremental)
-        return self
+        return self._train(samples, random_state, incremental)
 
     def _check_solver(self) -> bool:
         if self.solver == "lbfgs":
@@ -94,15 +118,27 @@ class BaseDNN(ValidatingEstimator, ABC):
         self._optimizer_state: OptimizerState | None = None
         self.n_layers_ = len(sizes)
 
+    def _go_on(self, incremental: bool) -> None:
+        """Take copies of what training changes; `fit` starts the optimiser anew."""
+        parameters = checked_parameters(self)
+        wanted, loss, _, _ = self._output_layer()
+        if wanted != self.out_activation_:
+            raise ValueError(
+                f"The network was fitted with out_activation_={self.out_activation_!r}, but "
+                f"loss={loss!r} needs {wanted!r}. Call fit with warm_start=False."
+            )
+        kept = checked_state(self._optimizer_state, parameters) if incremental else None
+        self._optimizer_state = kept
+        self._parameters = parameters.astype(parameters.theta.dtype)
+        self._history = self._history.copy()
+
     def _activations(self) -> list[str]:
         names: list[str] = [self.activation] * (self.n_layers_ - 2)
         names.append(self.out_activation_)
         return [_KERNEL_NAMES.get(name, name) for name in names]
 
-    def _train(self, samples: Samples, random_state: Any, incremental: bool) -> None:
-        if not incremental:
-            self._optimizer_state = None
-        parameters, given = self._parameters, samples
+    def _train(self, samples: Samples, random_state: Any, incremental: bool) -> Notices:
+        parameters, given, notices = self._parameters, samples, Notices()
         is_single = parameters.theta.dtype == np.float32
         is_wide = is_single and self._is_beyond_float32(samples)
         widen = is_wide or (is_single and self._needs_float64(samples, incremental))
@@ -111,30 +147,27 @@ class BaseDNN(ValidatingEstimator, ABC):
             samples = samples.astype(np.float64)
             if self._optimizer_state is not None:
                 self._optimizer_state = self._optimizer_state.astype(np.float64)
-        try:
-            if self.solver == "lbfgs":
-                self._minimize(parameters, samples)
-            else:
-                self._descend(parameters, samples, random_state, incremental)
-            self._require_finite(parameters, samples)
-            if widen:
-                with np.errstate(over="ignore"):  # said below
-                    self._parameters.theta[:] = parameters.theta
-            # What float64 has computed may overflow float32.
-            doubtful = is_wide or self.solver == "lbfgs"
-            self._require_finite(self._parameters, given, doubtful)
-        except (ValueError, ZeroDivisionError):
-            self._unfit()
-            raise
+        if self.solver == "lbfgs":
+            self._minimize(parameters, samples, notices)
+        else:
+            self._descend(parameters, samples, random_state, incremental, notices)
+        if widen:
+            self._require_finite(parameters, samples, False)
+            with np.errstate(over="ignore"):  # said below
+                self._parameters.theta[:] = parameters.theta
+        # What float64 has computed may overflow float32.
+        doubtful = is_wide or self.solver == "lbfgs"
+        self._require_finite(self._parameters, given, doubtful)
         # What is beyond float32 now will be so when the optimiser goes on from it.
         if widen and not is_wide and self._optimizer_state is not None:
             self._optimizer_state = self._optimizer_state.astype(np.float32)
-        self._publish()
         said = [notice_of_weights(given, self.alpha)]
         if not incremental:
             said.append(notice_of_targets(given, self._output_layer()[1], self._history.loss))
-        for notice in filter(None, said):
-            warnings.warn(notice, ConvergenceWarning, stacklevel=5)
+        for message in filter(None, said):
+            notices.warn(message, ConvergenceWarning)
+        self._publish()
+        return notices
 
     def _is_beyond_float32(self, samples: Samples) -> bool:
         """Whether training in float32 would overflow, or goes on from what would have."""
@@ -144,7 +177,7 @@ class BaseDNN(ValidatingEstimator, ABC):
         return exceeds_float32(samples, self._output_layer()[1], self)
 
     def _require_finite(
-        self, parameters: Parameters, samples: Samples, doubtful: bool = False
+        self, parameters: Parameters, samples: Samples, doubtful: bool
     ) -> None:
         """Raise if the network, its loss or its outputs are not finite after training."""
         problem = problem_of(parameters, self._history.loss)
@@ -171,7 +204,7 @@ class BaseDNN(ValidatingEstimator, ABC):
         whole = self.batch_size == "auto" or self.batch_size >= samples.n_rows
         return whole and samples.n_rows <= _SMALL_BATCH
 
-    def _minimize(self, parameters: Parameters, samples: Samples) -> None:
+    def _minimize(self, parameters: Parameters, samples: Samples, notices: Notices) -> None:
         _, loss, _, loss_scale = self._output_layer()
         self._history.n_iter, self._history.loss = fit_lbfgs(
             parameters,
@@ -185,6 +218,7 @@ class BaseDNN(ValidatingEstimator, ABC):
             tol=self.tol,
             verbose=self.verbose,
             n_threads=self.n_threads,
+            notices=notices,
         )
 
     def _descend(
@@ -193,6 +227,7 @@ class BaseDNN(ValidatingEstimator, ABC):
         samples: Samples,
         random_state: Any,
         incremental: bool,
+        notices: Notices,
     ) -> None:
         validate = None
         if self.early_stopping:
@@ -217,6 +252,7 @@ class BaseDNN(ValidatingEstimator, ABC):
             validation_score=validate,
             state=self._optimizer_state,
             incremental=incremental,
+            notices=notices,
         )
 
     def _hold_out(
@@ -244,7 +280,7 @@ class BaseDNN(ValidatingEstimator, ABC):
                 "out or raise validation_fraction."
             )
         predictor = Predictor(parameters, self._activations())
-        validation = samples.at(held_out)
+        validation = samples.at(held_out).to_predict()
 
         def validate() -> float:
             outputs = predictor(validation, self.n_threads)
@@ -279,20 +315,15 @@ class BaseDNN(ValidatingEstimator, ABC):
         self.intercepts_ = list(self._parameters.intercepts)
         self._predictor = Predictor(self._parameters, self._activations())
 
-    def _unfit(self) -> None:
-        """Leave no half-trained model behind."""
-        for name in list(vars(self)):
-            if name.endswith("_") and not name.startswith("_"):
-                delattr(self, name)
-
     # -- prediction ---------------------------------------------------------------------
 
     def _outputs(self, X: Any) -> np.ndarray:
+        parameters, activations = checked_parameters(self), self._activations()
+        predictor = self._predictor
+        if predictor.parameters is not parameters or predictor.activations != activations:
+            # Matrices were exchanged, or the parameter was set, after fitting.
+            predictor = Predictor(parameters, activations)
         samples = self._validate_for_prediction(X)
-        self._parameters.take_over(self.coefs_, self.intercepts_)
-        predictor, activations = self._predictor, self._activations()
-        if predictor.activations != activations:  # the parameter was set after fitting
-            predictor = Predictor(self._parameters, activations)
         try:
             outputs = predictor(samples, self.n_threads)
         except NotFiniteError:
