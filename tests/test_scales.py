@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPRegressor
 
 from fastdnn import DNNClassifier, DNNRegressor
 from fastdnn._jit import JIT_ENABLED
@@ -59,15 +60,30 @@ def test_targets_of_any_scale(scale, settings):
 def test_what_the_optimiser_remembers_of_large_targets_goes_on():
     scores = {}
     for dtype in ("float32", "float64"):
-        model = DNNRegressor(**SMALL, dtype=dtype, learning_rate_init=1e4)
-        model.set_params(activation="identity")
+        model = DNNRegressor(**SMALL, dtype=dtype, learning_rate_init=2e17)
+        model.set_params(hidden_layer_sizes=[])
         model.partial_fit(X, Y)  # of a usual scale, and then of another
         for _ in range(200):
-            model.partial_fit(X, Y * 1e12)
-        scores[dtype] = r2(model, X, Y * 1e12)
+            model.partial_fit(X, Y * 3e19)
+        scores[dtype] = r2(model, X, Y * 3e19)
     assert model.coefs_[0].dtype == np.float64
     assert scores["float64"] > 0.9
     assert scores["float32"] == pytest.approx(scores["float64"], abs=0.02)
+
+
+@pytest.mark.slow_without_jit
+def test_what_scikit_learns_optimiser_remembers_of_large_targets_goes_on():
+    settings = {"hidden_layer_sizes": (8,), "batch_size": 20, "learning_rate_init": 1e13}
+    theirs = MLPRegressor(**settings, max_iter=150, random_state=0)
+    fitted(theirs, X, Y * 1e28)
+    scores = {}
+    for dtype in ("float32", "float64"):
+        model = DNNRegressor.from_sklearn(theirs, dtype=dtype)
+        for _ in range(5):
+            model.partial_fit(X, Y * 1e28)
+        scores[dtype] = r2(model, X, Y * 1e28)
+    assert scores["float64"] > 0.9
+    assert scores["float32"] == pytest.approx(scores["float64"], abs=1e-4)
 
 
 def test_large_targets_leave_the_precision_of_the_network():
