@@ -21,9 +21,13 @@ NON_FINITE_MESSAGE = (
     "values and need to be preprocessed."
 )
 
-# While products of the weights stay below this power of two, outputs can only overflow for
-# an X so large that the losses have overflowed as well.
-_SAFE_POWERS = {np.dtype(np.float32): 50.0, np.dtype(np.float64): 500.0}
+# Of so few numbers Python looks at each sooner than NumPy begins.
+_FEW = 16
+# Rows that are predicted after a fit whose outputs may overflow.
+_MOST_ROWS = 64
+# Outputs are not expected to overflow in the last step of a fit while the gains of all layers
+# multiply to less than this power of two.
+_SAFE_POWERS = {np.dtype(np.float32): 64.0, np.dtype(np.float64): 512.0}
 
 # The largest numbers that are usual in a fit.
 _USUAL_FEATURE, _USUAL_TARGET, _USUAL_WEIGHT = 10.0, 10.0, 100.0
@@ -40,9 +44,9 @@ _LARGE_TARGET, _MUCH = 1e6, 0.9
 
 def is_finite(array: np.ndarray) -> bool:
     """Return whether no number is NaN or infinite."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        # One pass without a temporary; finite numbers may sum up to an infinite one.
-        return math.isfinite(np.add.reduce(array, axis=None)) or bool(np.isfinite(array).all())
+    if array.size <= _FEW:
+        return all(map(math.isfinite, array.ravel().tolist()))
+    return bool(np.isfinite(array).all())
 
 
 def largest(array: np.ndarray) -> float:
@@ -53,52 +57,33 @@ def largest(array: np.ndarray) -> float:
     return max(-low, high) if low == low else math.nan
 
 
-def require_finite_start(parameters: Parameters) -> float:
-    """Return the largest parameter that a fit begins with.
-
-    Raises
-    ------
-    ValueError
-        If one is not finite.
-    """
-    size = largest(parameters.theta)
-    if not math.isfinite(size):
-        raise ValueError(
-            "coefs_ or intercepts_, which this fit would go on from, have NaN or infinity. "
-            "Put finite numbers there, or call fit with warm_start=False."
-        )
-    return size
-
-
-def problem_of(
-    parameters: Parameters, loss: float = 0.0, memory: np.ndarray | None = None
+def problem_of_epochs(
+    parameters: Parameters, losses: list[float], score: float = 0.0
 ) -> str | None:
-    """Return what is wrong with the state of training, or None.
-
-    Parameters
-    ----------
-    parameters : Parameters
-        The network.
-    loss : float
-        The last one.
-    memory : ndarray, optional
-        What the optimiser remembers.
-    """
-    if not is_finite(parameters.theta):
-        return NON_FINITE_MESSAGE
-    if not math.isfinite(loss):
-        return f"Training diverged: the loss became {loss}."
-    if memory is not None and not is_finite(memory):
-        # Adam divides by the root of it: those weights would no longer move.
-        return (
-            "Training diverged: the optimiser's moments of the gradient overflowed "
-            f"{memory.dtype}."
-        )
+    """Return what is wrong after epochs of some losses, or None: a look at few numbers."""
+    numbers = [("loss", loss) for loss in losses] + [("validation score", score)]
+    for name, number in numbers:
+        if not math.isfinite(number):
+            if not is_finite(parameters.theta):
+                return NON_FINITE_MESSAGE
+            return f"Training diverged: the {name} became {number}."
     return None
 
 
+def problem_of_memory(optimizer: str, memory: np.ndarray) -> str | None:
+    """Return what is wrong with what an optimiser remembers, or None."""
+    # Other optimisers add it to the parameters. Adam divides by the root of its second half:
+    # those weights would no longer move. Squares overflow before the numbers of the first.
+    if optimizer != "adam" or is_finite(memory[memory.size // 2 :]):
+        return None
+    return (
+        "Training diverged: the optimiser's moments of the gradient overflowed "
+        f"{memory.dtype}."
+    )
+
+
 def likely_causes(
-    samples: Samples, loss: str, settings: Any, largest_start: float = 0.0
+    samples: Samples, loss: str, settings: Any, start: Parameters | None = None
 ) -> str:
     """Return what may have made training diverge, and what to do about it.
 
@@ -110,22 +95,17 @@ def likely_causes(
         Name of the loss.
     settings : object
         With the hyperparameters of the estimators as attributes.
-    largest_start : float
-        The largest parameter that training began with.
+    start : Parameters, optional
+        What training went on from.
     """
     wider = " or use dtype='float64'" if samples.X.dtype == np.float32 else ""
     feature = largest(samples.X.data if samples.is_sparse else samples.X)
     scale_x = f"X has values of up to {feature:.3g}; scale it with StandardScaler{wider}"
-    suspects = [
-        (feature / _USUAL_FEATURE, scale_x),
-        (
-            largest_start / _USUAL_WEIGHT,
-            f"the fit goes on from coefs_ or intercepts_ of up to {largest_start:.3g}; "
-            "fit anew with warm_start=False",
-        ),
-    ]
+    suspects = [(feature / _USUAL_FEATURE, scale_x)]
+    if start is not None:
+        suspects.append(_suspect_of_start(largest(start.theta)))
     if loss != "log_loss":
-        target = largest(samples.Y)
+        target = samples.largest_target
         excess = target / _USUAL_TARGET if target > 1.0 else _TINY_TARGET / (target or 1.0)
         suspects.append(
             (
@@ -144,6 +124,17 @@ def likely_causes(
 
 
 # Each of them returns how many times the usual a number is, and what to say of it.
+
+
+def _suspect_of_start(size: float) -> tuple[float, str]:
+    if not math.isfinite(size):
+        return math.inf, (
+            "the fit goes on from coefs_ or intercepts_ that have NaN or infinity; put "
+            "finite numbers there or fit anew"
+        )
+    return size / _USUAL_WEIGHT, (
+        f"the fit goes on from coefs_ or intercepts_ of up to {size:.3g}; fit anew"
+    )
 
 
 def _suspects_of_steps(settings: Any) -> list[tuple[float, str]]:
@@ -202,7 +193,7 @@ def notice_of_weights(samples: Samples, alpha: float) -> str | None:
 
 def notice_of_targets(samples: Samples, loss: str, final_loss: float) -> str | None:
     """Return what is to be said of targets so large that steps do not reach them, or None."""
-    if loss != "half_squared_error" or largest(samples.Y) < _LARGE_TARGET:
+    if loss != "half_squared_error" or samples.largest_target < _LARGE_TARGET:
         return None
     Y = samples.Y.astype(np.float64)
     weight = None if samples.weight is None else samples.weight.astype(np.float64)
@@ -212,7 +203,7 @@ def notice_of_targets(samples: Samples, loss: str, final_loss: float) -> str | N
         return None
     return (
         f"The network is hardly better than the mean of y, with a loss of {final_loss:.3g} "
-        f"against {of_mean:.3g}: y has values of up to {largest(samples.Y):.3g}, far from "
+        f"against {of_mean:.3g}: y has values of up to {samples.largest_target:.3g}, far from "
         "outputs of usual weights; scale it with "
         "TransformedTargetRegressor(transformer=StandardScaler())."
     )
@@ -227,30 +218,37 @@ def problem_of_network(
 ) -> str | None:
     """Return what is wrong with a trained network, or None.
 
-    Its losses are of before the last step. So the samples are predicted, if that is `doubtful`
-    or weights are large enough for outputs to overflow.
+    Its losses are of before the last step. So samples are predicted: all of them, if that is
+    `doubtful`, or some, where weights are large enough for outputs to overflow.
     """
-    problem = problem_of(parameters)
-    if problem is not None or not (doubtful or _can_overflow(parameters, activations[-1])):
-        return problem
-    predictor = Predictor(parameters, activations)
-    outputs = predictor(samples.to_predict(), n_threads)
+    size = largest(parameters.theta)
+    if not math.isfinite(size):
+        return NON_FINITE_MESSAGE
+    if not doubtful:
+        if not _can_overflow(parameters, size, activations[-1]):
+            return None
+        samples = _some_of(samples)
+    outputs = Predictor(parameters, activations)(samples.to_predict(), n_threads)
     if not _overflow(outputs, activations[-1]).any():
         return None
     return (
-        "Training diverged: the network has finite parameters, of up to "
-        f"{largest(parameters.theta):.3g}, but its outputs overflow {parameters.theta.dtype}."
+        f"Training diverged: the network has finite parameters, of up to {size:.3g}, but its "
+        f"outputs overflow {parameters.theta.dtype}."
     )
 
 
-def _can_overflow(parameters: Parameters, output_activation: str) -> bool:
-    """Return whether a bound on the product of all layers leaves room for it."""
+def _can_overflow(parameters: Parameters, size: float, output_activation: str) -> bool:
+    """Return whether that many units and weights of such a size leave room for it."""
     if output_activation == "exp":
         return True
-    power = 0.0
-    for W, b in zip(parameters.coefs, parameters.intercepts, strict=True):
-        power += math.log2(1.0 + len(W) * largest(W) + largest(b))
-    return power > _SAFE_POWERS[parameters.theta.dtype]
+    gains = (1.0 + math.sqrt(n_inputs) * size for n_inputs in parameters.layer_sizes[:-1])
+    return sum(map(math.log2, gains)) > _SAFE_POWERS[parameters.theta.dtype]
+
+
+def _some_of(samples: Samples) -> Samples:
+    """Return few of the samples, from the first to the last."""
+    rows = np.linspace(0, samples.n_rows - 1, min(_MOST_ROWS, samples.n_rows)).astype(np.int64)
+    return samples.at(rows if samples.rows is None else samples.rows[rows])
 
 
 def _overflow(outputs: np.ndarray, activation: str) -> np.ndarray:

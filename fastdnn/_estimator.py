@@ -2,6 +2,7 @@
 
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,7 +18,7 @@ from fastdnn._divergence import (
     likely_causes,
     notice_of_targets,
     notice_of_weights,
-    problem_of,
+    problem_of_epochs,
     problem_of_network,
 )
 from fastdnn._history import History
@@ -27,14 +28,12 @@ from fastdnn._parameters import Parameters, glorot_uniform_like_sklearn
 from fastdnn._prediction import Predictor
 from fastdnn._random import random_state_of
 from fastdnn._samples import Samples
-from fastdnn._scales import exceeds_float32, targets_in, weights_in
+from fastdnn._scales import exceeds_float32, gains_by_float64, targets_in, weights_in
 from fastdnn._training import Notices, OptimizerState
 from fastdnn._transaction import replace_by, twin_of
 from fastdnn._validation import ValidatingEstimator
 from fastdnn._version import VERSION
 
-# Data sets of up to this many rows that train as a whole are computed in float64.
-_SMALL_BATCH = 200
 # Names that scikit-learn gives to activations, in the words of the kernels.
 _KERNEL_NAMES = {"logistic": "sigmoid"}
 
@@ -87,19 +86,22 @@ class BaseDNN(ValidatingEstimator, ABC):
             raise ValueError("partial_fit does not support early_stopping=True")
         first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = self._validated_to_fit(X, y, first_pass)
-        Y = targets_in(self._encode_targets(y, incremental), X.dtype)
+        Y, largest_target = targets_in(self._encode_targets(y, incremental), X.dtype)
         scale = 1.0
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
             sample_weight, scale = weights_in(sample_weight, X.dtype)
-        samples = Samples(X, Y, sample_weight, weight_scale=scale)
+        samples = Samples(
+            X, Y, sample_weight, weight_scale=scale, largest_target=largest_target
+        )
         random_state = random_state_of(self.random_state)
+        start = None
         if first_pass:
             self._initialize(hidden_sizes, X, random_state)
         else:
-            self._go_on(incremental)
+            start = self._go_on(incremental)
         self._incremental = incremental
-        return self._train(samples, random_state, incremental)
+        return self._train(samples, random_state, incremental, start)
 
     def _check_solver(self) -> bool:
         if self.solver == "lbfgs":
@@ -118,8 +120,11 @@ class BaseDNN(ValidatingEstimator, ABC):
         self._optimizer_state: OptimizerState | None = None
         self.n_layers_ = len(sizes)
 
-    def _go_on(self, incremental: bool) -> None:
-        """Take copies of what training changes; `fit` starts the optimiser anew."""
+    def _go_on(self, incremental: bool) -> Parameters:
+        """Take copies of what training changes; `fit` starts the optimiser anew.
+
+        Returns what it goes on from.
+        """
         parameters = checked_parameters(self)
         wanted, loss, _, _ = self._output_layer()
         if wanted != self.out_activation_:
@@ -131,17 +136,29 @@ class BaseDNN(ValidatingEstimator, ABC):
         self._optimizer_state = kept
         self._parameters = parameters.astype(parameters.theta.dtype)
         self._history = self._history.copy()
+        return parameters
 
     def _activations(self) -> list[str]:
         names: list[str] = [self.activation] * (self.n_layers_ - 2)
         names.append(self.out_activation_)
         return [_KERNEL_NAMES.get(name, name) for name in names]
 
-    def _train(self, samples: Samples, random_state: Any, incremental: bool) -> Notices:
+    def _train(
+        self,
+        samples: Samples,
+        random_state: Any,
+        incremental: bool,
+        start: Parameters | None,
+    ) -> Notices:
         parameters, given, notices = self._parameters, samples, Notices()
+        loss = self._output_layer()[1]
+
+        def causes(samples: Samples) -> str:
+            return likely_causes(samples, loss, self, start)
+
         is_single = parameters.theta.dtype == np.float32
-        is_wide = is_single and self._is_beyond_float32(samples)
-        widen = is_wide or (is_single and self._needs_float64(samples, incremental))
+        is_wide = is_single and self._is_beyond_float32(samples, loss)
+        widen = is_wide or (is_single and gains_by_float64(samples, self, incremental))
         if widen:
             parameters = parameters.astype(np.float64)
             samples = samples.astype(np.float64)
@@ -150,59 +167,37 @@ class BaseDNN(ValidatingEstimator, ABC):
         if self.solver == "lbfgs":
             self._minimize(parameters, samples, notices)
         else:
-            self._descend(parameters, samples, random_state, incremental, notices)
+            self._descend(parameters, samples, random_state, incremental, notices, causes)
+        problem = problem_of_epochs(parameters, [self._history.loss])
+        if problem is not None:
+            raise ValueError(f"{problem} {causes(samples)}")
         if widen:
-            self._require_finite(parameters, samples, False)
             with np.errstate(over="ignore"):  # said below
                 self._parameters.theta[:] = parameters.theta
         # What float64 has computed may overflow float32.
         doubtful = is_wide or self.solver == "lbfgs"
-        self._require_finite(self._parameters, given, doubtful)
+        problem = problem_of_network(
+            self._parameters, self._activations(), given, self.n_threads, doubtful
+        )
+        if problem is not None:
+            raise ValueError(f"{problem} {causes(given)}")
         # What is beyond float32 now will be so when the optimiser goes on from it.
         if widen and not is_wide and self._optimizer_state is not None:
             self._optimizer_state = self._optimizer_state.astype(np.float32)
         said = [notice_of_weights(given, self.alpha)]
         if not incremental:
-            said.append(notice_of_targets(given, self._output_layer()[1], self._history.loss))
+            said.append(notice_of_targets(given, loss, self._history.loss))
         for message in filter(None, said):
             notices.warn(message, ConvergenceWarning)
         self._publish()
         return notices
 
-    def _is_beyond_float32(self, samples: Samples) -> bool:
+    def _is_beyond_float32(self, samples: Samples, loss: str) -> bool:
         """Whether training in float32 would overflow, or goes on from what would have."""
-        if self._optimizer_state is not None:
-            if self._optimizer_state.memory.dtype == np.float64:
-                return True
-        return exceeds_float32(samples, self._output_layer()[1], self)
-
-    def _require_finite(
-        self, parameters: Parameters, samples: Samples, doubtful: bool
-    ) -> None:
-        """Raise if the network, its loss or its outputs are not finite after training."""
-        problem = problem_of(parameters, self._history.loss)
-        if problem is None and parameters is self._parameters:
-            problem = problem_of_network(
-                parameters, self._activations(), samples, self.n_threads, doubtful
-            )
-        if problem is not None:
-            causes = likely_causes(samples, self._output_layer()[1], self)
-            raise ValueError(f"{problem} {causes}")
-
-    def _needs_float64(self, samples: Samples, incremental: bool) -> bool:
-        """Whether a float32 fit is computed in float64 and its parameters rounded.
-
-        L-BFGS compares losses that differ by less than float32 can tell. And where an
-        epoch is one step over a handful of rows, the cost of float64 does not show, while
-        the rounding of sums no longer depends on how the rows are ordered: so a row of
-        weight 2 gives the same network as the row given twice.
-        """
-        if self.solver == "lbfgs":
+        state = self._optimizer_state
+        if state is not None and state.memory.dtype == np.float64:
             return True
-        if incremental or self.early_stopping:
-            return False
-        whole = self.batch_size == "auto" or self.batch_size >= samples.n_rows
-        return whole and samples.n_rows <= _SMALL_BATCH
+        return exceeds_float32(samples, loss, self)
 
     def _minimize(self, parameters: Parameters, samples: Samples, notices: Notices) -> None:
         _, loss, _, loss_scale = self._output_layer()
@@ -228,6 +223,7 @@ class BaseDNN(ValidatingEstimator, ABC):
         random_state: Any,
         incremental: bool,
         notices: Notices,
+        causes: Callable[[Samples], str],
     ) -> None:
         validate = None
         if self.early_stopping:
@@ -253,6 +249,7 @@ class BaseDNN(ValidatingEstimator, ABC):
             state=self._optimizer_state,
             incremental=incremental,
             notices=notices,
+            causes=causes,
         )
 
     def _hold_out(

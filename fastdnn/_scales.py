@@ -1,4 +1,4 @@
-"""Targets and sample weights of any scale, brought to where the computing dtype can train.
+"""Which fits in float32 are computed in float64; targets and sample weights of any scale.
 
 float32 ends at 3e38, and training squares its gradients: targets from 1e10 on, or weights that
 differ by as much, leave that range though all of them fit it. Such fits are computed in
@@ -14,6 +14,9 @@ import numpy as np
 from fastdnn._divergence import largest
 from fastdnn._samples import Samples
 
+_LARGEST = {np.dtype(dtype): float(np.finfo(dtype).max) for dtype in (np.float32, np.float64)}
+# Data sets of up to this many rows that train as a whole are computed in float64.
+_SMALL_BATCH = 200
 # Powers of two. Beyond them a fit in float32 may overflow, or lose small numbers.
 _LARGEST_TARGET = 2.0**36
 _LARGEST_RATIO_OF_WEIGHTS = 2.0**60
@@ -24,24 +27,23 @@ _LARGEST_WEIGHT = {np.dtype(np.float32): 2.0**40, np.dtype(np.float64): 2.0**400
 _SMALLEST_EPSILON = 1e-16
 
 
-def targets_in(Y: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Return targets in the computing dtype, C-contiguous.
+def targets_in(Y: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, float]:
+    """Return targets in the computing dtype, C-contiguous, and the largest magnitude.
 
     Raises
     ------
     ValueError
         If they are too large for it.
     """
-    with np.errstate(over="ignore"):
-        converted = np.ascontiguousarray(Y, dtype=dtype)
-    if converted.dtype != Y.dtype and not math.isfinite(largest(converted)):
+    size = largest(Y)
+    if size > _LARGEST[dtype]:
         raise ValueError(
-            f"y has values of up to {largest(Y):.3g}, too large for {dtype}, which ends at "
-            f"{np.finfo(dtype).max:.3g}. Scale y, for instance with "
+            f"y has values of up to {size:.3g}, too large for {dtype}, which ends at "
+            f"{_LARGEST[dtype]:.3g}. Scale y, for instance with "
             "TransformedTargetRegressor(transformer=StandardScaler()), or use "
             "dtype='float64'."
         )
-    return converted
+    return np.ascontiguousarray(Y, dtype=dtype), size
 
 
 def weights_in(weight: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, float]:
@@ -76,6 +78,22 @@ def weights_in(weight: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, float]:
     return weight.astype(dtype, copy=False), factor
 
 
+def gains_by_float64(samples: Samples, settings: Any, incremental: bool) -> bool:
+    """Whether a float32 fit is computed in float64 and its parameters rounded.
+
+    L-BFGS compares losses that differ by less than float32 can tell. And where an epoch is
+    one step over a handful of rows, the cost of float64 does not show, while the rounding of
+    sums no longer depends on how the rows are ordered: so a row of weight 2 gives the same
+    network as the row given twice.
+    """
+    if settings.solver == "lbfgs":
+        return True
+    if incremental or settings.early_stopping:
+        return False
+    whole = settings.batch_size == "auto" or settings.batch_size >= samples.n_rows
+    return whole and samples.n_rows <= _SMALL_BATCH
+
+
 def exceeds_float32(samples: Samples, loss: str, settings: Any) -> bool:
     """Return whether training in float32 would leave its range where float64 does not.
 
@@ -90,6 +108,6 @@ def exceeds_float32(samples: Samples, loss: str, settings: Any) -> bool:
     """
     if settings.solver == "adam" and settings.epsilon < _SMALLEST_EPSILON:
         return True
-    if loss != "log_loss" and largest(samples.Y) > _LARGEST_TARGET:
+    if loss != "log_loss" and samples.largest_target > _LARGEST_TARGET:
         return True
     return samples.weight is not None and samples.weight.dtype != np.float32

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 
-from fastdnn._divergence import likely_causes, problem_of, require_finite_start
+from fastdnn._divergence import problem_of_epochs, problem_of_memory
 from fastdnn._epochs import EpochRunner
 from fastdnn._history import History
 from fastdnn._order import VisitOrder
@@ -19,6 +19,10 @@ from fastdnn._plan import plan_training
 from fastdnn._samples import Samples
 
 _LOG_2 = 0.6931471805599453
+# The engine takes smaller numbers for 0, by which Adam would divide where a gradient is 0.
+_SMALLEST_EPSILON = {
+    np.dtype(dtype): float(np.finfo(dtype).tiny) for dtype in (np.float32, np.float64)
+}
 # From a warning that is given at the end up to the line that called `fit`.
 _FRAMES_TO_USER = 5
 
@@ -96,6 +100,7 @@ def fit_stochastic(
     *,
     n_threads: int | None,
     notices: Notices,
+    causes: Callable[[Samples], str],
     validation_score: Callable[[], float] | None = None,
     state: OptimizerState | None = None,
     incremental: bool = False,
@@ -128,6 +133,8 @@ def fit_stochastic(
         Threads that the user allows; None for as many as pay.
     notices : Notices
         Gets the warnings.
+    causes : callable
+        Says what may have made training on some samples diverge.
     validation_score : callable, optional
         Scores the current parameters after every epoch, for early stopping.
     state : OptimizerState, optional
@@ -146,7 +153,6 @@ def fit_stochastic(
     KeyboardInterrupt
         In the first epoch, or in the only one of `partial_fit`: nothing is to be kept.
     """
-    largest_start = require_finite_start(parameters)
     plan = plan_training(
         parameters,
         activations,
@@ -161,9 +167,7 @@ def fit_stochastic(
     for name in ("alpha", "loss_scale", "momentum", "beta_1", "beta_2", "epsilon"):
         plan.table[name] = getattr(options, name)
     plan.table["alpha"] *= samples.weight_scale
-    # The engine takes smaller numbers for 0, by which Adam would divide where a gradient is 0.
-    smallest = np.finfo(parameters.theta.dtype).tiny
-    plan.table["epsilon"] = max(options.epsilon, float(smallest))
+    plan.table["epsilon"] = max(options.epsilon, _SMALLEST_EPSILON[parameters.theta.dtype])
     plan.table["loss_cap"] = log_loss_cap(parameters)
     if state is None:
         state = OptimizerState(
@@ -199,7 +203,7 @@ def fit_stochastic(
                     require_positive_batches(samples, visited, options.batch_size)
                 elif validation_score is not None:
                     score = validation_score()
-                problem = _problem_of_epoch(parameters, losses, score)
+                problem = problem_of_epochs(parameters, losses, score)
                 if problem is not None:
                     break
                 state.t = int(t[0])
@@ -234,13 +238,12 @@ def fit_stochastic(
                 raise
             notices.warn("Training interrupted by user.")
     where = "" if problem is None else f" It stopped in epoch {history.n_iter + 1}."
-    problem = problem or problem_of(parameters, memory=state.memory)
+    problem = problem or problem_of_memory(state.optimizer, state.memory)
     if problem is not None:
-        causes = likely_causes(samples, loss, options, largest_start)
         if history.best_theta is None:
-            raise ValueError(f"{problem} {causes}")
+            raise ValueError(f"{problem} {causes(samples)}")
         notices.warn(
-            f"{problem}{where} {causes} The network with the best validation score, "
+            f"{problem}{where} {causes(samples)} The network with the best validation score, "
             f"{history.best_validation_score:g}, is kept.",
             ConvergenceWarning,
         )
@@ -250,17 +253,6 @@ def fit_stochastic(
         parameters.theta[:] = history.best_theta
         history.best_theta = None
     return state
-
-
-def _problem_of_epoch(parameters: Parameters, losses: list[float], score: float) -> str | None:
-    """Return what is wrong after an epoch, or None: a look at few numbers."""
-    for loss in losses:
-        if not math.isfinite(loss):
-            return problem_of(parameters, loss)
-    if not math.isfinite(score):
-        problem = problem_of(parameters)
-        return problem or f"Training diverged: the validation score became {score}."
-    return None
 
 
 def log_loss_cap(parameters: Parameters) -> float:

@@ -11,7 +11,7 @@ import sklearn
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from fastdnn import DNNClassifier, DNNRegressor, _estimator
-from fastdnn._divergence import is_finite, largest, problem_of
+from fastdnn._divergence import is_finite, largest, problem_of_epochs
 from fastdnn._jit import JIT_ENABLED
 from fastdnn._parameters import Parameters
 
@@ -200,23 +200,28 @@ def test_moments_that_overflow_while_weights_are_finite():
 
 def test_a_problem_is_what_is_not_finite():
     parameters = Parameters([2, 1], np.float32)
-    assert problem_of(parameters, 1.0, np.ones(3)) is None
-    assert "loss became nan" in problem_of(parameters, np.nan)
-    assert "moments" in problem_of(parameters, 1.0, np.array([np.inf, 0.0]))
+    assert problem_of_epochs(parameters, [2.0, 1.0], 0.5) is None
+    assert "loss became nan" in problem_of_epochs(parameters, [1.0, np.nan, 1.0])
+    assert "validation score became -inf" in problem_of_epochs(parameters, [1.0], -np.inf)
     parameters.theta[1] = np.inf
-    assert problem_of(parameters).startswith("Solver produced non-finite parameter weights.")
+    said = problem_of_epochs(parameters, [np.inf])
+    assert said.startswith("Solver produced non-finite parameter weights.")
 
 
-def test_sums_of_finite_numbers_may_overflow():
-    numbers = np.full(4, 3e38, np.float32)
+@pytest.mark.parametrize("size", [3, 16, 17, 1000])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_numbers_that_are_not_finite_are_found(size, dtype):
+    numbers = np.full(size, np.finfo(dtype).max)
     assert is_finite(numbers)
-    assert is_finite(np.zeros(0))
+    assert is_finite(numbers.reshape(1, -1))
+    assert largest(-numbers) == np.finfo(dtype).max
     for bad in (np.nan, np.inf, -np.inf):
-        numbers[2] = bad
+        numbers[size - 2] = bad
         assert not is_finite(numbers)
-    assert np.isnan(largest(np.array([1.0, np.nan, 2.0])))
-    assert largest(np.array([1.0, -3.0])) == 3.0
+        assert not np.isfinite(largest(numbers))
+    assert is_finite(np.zeros(0))
     assert largest(np.zeros(0)) == 0.0
+    assert largest(np.array([1.0, -3.0])) == 3.0
 
 
 # -- early stopping -----------------------------------------------------------------------

@@ -102,9 +102,12 @@ def test_targets_that_float32_cannot_hold(solver, y):
 
 def test_targets_are_converted_and_kept():
     y = np.array([[1.0], [3e38]])
-    assert_array_equal(targets_in(y, np.dtype(np.float32)), y.astype(np.float32))
-    assert targets_in(y, y.dtype) is y
-    assert targets_in(np.array([[True], [False]]), y.dtype).tolist() == [[1.0], [0.0]]
+    assert_array_equal(targets_in(y, np.dtype(np.float32))[0], y.astype(np.float32))
+    assert targets_in(y, y.dtype) == (y, 3e38)
+    Y, size = targets_in(np.array([[True], [False]]), y.dtype)
+    assert (Y.tolist(), size) == ([[1.0], [0.0]], 1.0)
+    whole = np.array([[-(2**62)], [3]])
+    assert targets_in(whole, y.dtype)[1] == 2.0**62
 
 
 # -- sample weights -----------------------------------------------------------------------
