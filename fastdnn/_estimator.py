@@ -34,6 +34,11 @@ from fastdnn._transaction import replace_by, twin_of
 from fastdnn._validation import ValidatingEstimator
 from fastdnn._version import VERSION
 
+# Attributes of stochastic solvers alone.
+_OF_STOCHASTIC_SOLVERS = (
+    *("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_"),
+    "_no_improvement_count",
+)
 # Names that scikit-learn gives to activations, in the words of the kernels.
 _KERNEL_NAMES = {"logistic": "sigmoid"}
 
@@ -68,9 +73,11 @@ class BaseDNN(ValidatingEstimator, ABC):
     ) -> "BaseDNN":
         """Train a twin and become it; whatever is raised before leaves `self` as it was."""
         twin = twin_of(self)
+        goes_on = hasattr(self, "coefs_") and (self.warm_start or incremental)
+        start = twin._go_on(incremental) if goes_on else None
         if incremental:
             twin._note_classes(y, classes)
-        notices = twin._learn(X, y, sample_weight, incremental)
+        notices = twin._learn(X, y, sample_weight, incremental, start)
         replace_by(self, twin)
         for give_notice in notices:  # a warning may be raised as an error
             give_notice()
@@ -79,13 +86,19 @@ class BaseDNN(ValidatingEstimator, ABC):
     def _note_classes(self, y: Any, classes: Any) -> None:
         """Learn all classes from the first call of `partial_fit`, if there are any."""
 
-    def _learn(self, X: Any, y: Any, sample_weight: Any, incremental: bool) -> Notices:
+    def _learn(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        incremental: bool,
+        start: Parameters | None,
+    ) -> Notices:
         """Validate and train; return the warnings to give when all is done."""
         hidden_sizes = hidden_units(self.hidden_layer_sizes)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
-        first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
-        X, y = self._validated_to_fit(X, y, first_pass)
+        X, y = self._validated_to_fit(X, y, first_pass=start is None)
         Y, largest_target = targets_in(self._encode_targets(y, incremental), X.dtype)
         scale = 1.0
         if sample_weight is not None:
@@ -95,11 +108,8 @@ class BaseDNN(ValidatingEstimator, ABC):
             X, Y, sample_weight, weight_scale=scale, largest_target=largest_target
         )
         random_state = random_state_of(self.random_state)
-        start = None
-        if first_pass:
+        if start is None:
             self._initialize(hidden_sizes, X, random_state)
-        else:
-            start = self._go_on(incremental)
         self._incremental = incremental
         return self._train(samples, random_state, incremental, start)
 
@@ -298,6 +308,8 @@ class BaseDNN(ValidatingEstimator, ABC):
         self.t_ = history.t
         self.loss_ = history.loss
         if self.solver == "lbfgs":
+            for name in _OF_STOCHASTIC_SOLVERS:  # such as an earlier fit may have left
+                self.__dict__.pop(name, None)
             return
         self.loss_curve_ = history.loss_curve
         self._no_improvement_count = history.no_improvement_count
