@@ -23,6 +23,8 @@ NON_FINITE_MESSAGE = (
 
 # Of so few numbers Python looks at each sooner than NumPy begins.
 _FEW = 16
+# Up to so many parameters it takes no time to look at what is remembered of them.
+_MANY = 50_000
 # Rows that are predicted after a fit whose outputs may overflow.
 _MOST_ROWS = 64
 # Outputs are not expected to overflow in the last step of a fit while the gains of all layers
@@ -61,25 +63,44 @@ def problem_of_epochs(
     parameters: Parameters, losses: list[float], score: float = 0.0
 ) -> str | None:
     """Return what is wrong after epochs of some losses, or None: a look at few numbers."""
-    numbers = [("loss", loss) for loss in losses] + [("validation score", score)]
-    for name, number in numbers:
-        if not math.isfinite(number):
-            if not is_finite(parameters.theta):
-                return NON_FINITE_MESSAGE
-            return f"Training diverged: the {name} became {number}."
-    return None
+    bad = [f"loss became {loss}" for loss in losses if not math.isfinite(loss)]
+    if not math.isfinite(score):
+        bad.append(f"validation score became {score}")
+    if not bad:
+        return None
+    if not is_finite(parameters.theta):
+        return NON_FINITE_MESSAGE
+    return f"Training diverged: the {bad[0]}."
 
 
-def problem_of_memory(optimizer: str, memory: np.ndarray) -> str | None:
-    """Return what is wrong with what an optimiser remembers, or None."""
+def problem_of_memory(
+    parameters: Parameters, samples: Samples, optimizer: str, memory: np.ndarray
+) -> str | None:
+    """Return what is wrong with what an optimiser remembers after training, or None."""
     # Other optimisers add it to the parameters. Adam divides by the root of its second half:
     # those weights would no longer move. Squares overflow before the numbers of the first.
-    if optimizer != "adam" or is_finite(memory[memory.size // 2 :]):
+    if optimizer != "adam":
+        return None
+    X = samples.X.data if samples.is_sparse else samples.X
+    if parameters.theta.size > max(_MANY, X.size):
+        # Few steps of many parameters: less to read. A gradient is an activation times a
+        # delta, which have passed all layers, be it not the same ones.
+        power = 2.0 * _power_of_gain(parameters, largest(parameters.theta))
+        power += math.log2((1.0 + largest(X)) ** 2 * (1.0 + samples.largest_target))
+        if power < _SAFE_POWERS[memory.dtype] - 10.0:
+            return None
+    if is_finite(memory[memory.size // 2 :]):
         return None
     return (
         "Training diverged: the optimiser's moments of the gradient overflowed "
         f"{memory.dtype}."
     )
+
+
+def _power_of_gain(parameters: Parameters, size: float) -> float:
+    """Return by what power of two layers multiply, of weights of up to `size` at random."""
+    gains = (1.0 + math.sqrt(n_inputs) * size for n_inputs in parameters.layer_sizes[:-1])
+    return sum(map(math.log2, gains))
 
 
 def likely_causes(
@@ -225,7 +246,8 @@ def problem_of_network(
     if not math.isfinite(size):
         return NON_FINITE_MESSAGE
     if not doubtful:
-        if not _can_overflow(parameters, size, activations[-1]):
+        safe = _SAFE_POWERS[parameters.theta.dtype]
+        if activations[-1] != "exp" and _power_of_gain(parameters, size) < safe:
             return None
         samples = _some_of(samples)
     outputs = Predictor(parameters, activations)(samples.to_predict(), n_threads)
@@ -235,14 +257,6 @@ def problem_of_network(
         f"Training diverged: the network has finite parameters, of up to {size:.3g}, but its "
         f"outputs overflow {parameters.theta.dtype}."
     )
-
-
-def _can_overflow(parameters: Parameters, size: float, output_activation: str) -> bool:
-    """Return whether that many units and weights of such a size leave room for it."""
-    if output_activation == "exp":
-        return True
-    gains = (1.0 + math.sqrt(n_inputs) * size for n_inputs in parameters.layer_sizes[:-1])
-    return sum(map(math.log2, gains)) > _SAFE_POWERS[parameters.theta.dtype]
 
 
 def _some_of(samples: Samples) -> Samples:

@@ -238,7 +238,7 @@ def fit_stochastic(
                 raise
             notices.warn("Training interrupted by user.")
     where = "" if problem is None else f" It stopped in epoch {history.n_iter + 1}."
-    problem = problem or problem_of_memory(state.optimizer, state.memory)
+    problem = problem or problem_of_memory(parameters, samples, state.optimizer, state.memory)
     if problem is not None:
         if history.best_theta is None:
             raise ValueError(f"{problem} {causes(samples)}")
