@@ -35,6 +35,8 @@ def targets_in(Y: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, float]:
     ValueError
         If they are too large for it.
     """
+    if Y.dtype.kind not in "biuf":  # of objects, or no numbers at all
+        Y = Y.astype(np.float64)
     size = largest(Y)
     if size > _LARGEST[dtype]:
         raise ValueError(

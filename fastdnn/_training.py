@@ -205,6 +205,7 @@ def fit_stochastic(
                     score = validation_score()
                 problem = problem_of_epochs(parameters, losses, score)
                 if problem is not None:
+                    history.add_divergence(losses[-1], samples.n_rows)
                     break
                 state.t = int(t[0])
                 for epoch_loss in losses:
@@ -237,7 +238,7 @@ def fit_stochastic(
             if incremental or history.n_iter == 0:
                 raise
             notices.warn("Training interrupted by user.")
-    where = "" if problem is None else f" It stopped in epoch {history.n_iter + 1}."
+    where = "" if problem is None else f" It stopped in epoch {history.n_iter}."
     problem = problem or problem_of_memory(parameters, samples, state.optimizer, state.memory)
     if problem is not None:
         if history.best_theta is None:

@@ -106,6 +106,7 @@ def test_targets_are_converted_and_kept():
     assert targets_in(y, y.dtype) == (y, 3e38)
     Y, size = targets_in(np.array([[True], [False]]), y.dtype)
     assert (Y.tolist(), size) == ([[1.0], [0.0]], 1.0)
+    assert targets_in(np.array([[2], [0.5]], object), y.dtype)[0].tolist() == [[2.0], [0.5]]
     whole = np.array([[-(2**62)], [3]])
     assert targets_in(whole, y.dtype)[1] == 2.0**62
 
