@@ -33,6 +33,7 @@ from fastdnn._training import Notices, OptimizerState
 from fastdnn._transaction import replace_by, twin_of
 from fastdnn._validation import ValidatingEstimator
 from fastdnn._version import VERSION
+from fastdnn.kernels.results import RESULT_CODES
 
 # Attributes of stochastic solvers alone.
 _OF_STOCHASTIC_SOLVERS = (
@@ -326,19 +327,27 @@ class BaseDNN(ValidatingEstimator, ABC):
 
     # -- prediction ---------------------------------------------------------------------
 
-    def _outputs(self, X: Any) -> np.ndarray:
+    def _results(self, X: Any, kind: str) -> np.ndarray:
+        """Return results of the network, a name in `fastdnn.kernels.results.RESULTS`.
+
+        They are float32 if both the network and X are, an array or a sparse matrix;
+        otherwise float64, as scikit-learn's.
+        """
         parameters, activations = checked_parameters(self), self._activations()
         predictor = self._predictor
         if predictor.parameters is not parameters or predictor.activations != activations:
             # Matrices were exchanged, or the parameter was set, after fitting.
             predictor = Predictor(parameters, activations)
         samples = self._validate_for_prediction(X)
+        given = getattr(X, "dtype", None)
+        is_single = isinstance(given, np.dtype) and given.type is np.float32
+        options = self.n_threads, RESULT_CODES[kind], not is_single
         try:
-            outputs = predictor(samples, self.n_threads)
+            outputs = predictor(samples, *options)
         except NotFiniteError:
             # scikit-learn has the message; or lets NaN pass, where it was told to.
             samples = Samples(self._validated(X, dtype=np.float32))
-            outputs = predictor(samples, self.n_threads)
+            outputs = predictor(samples, *options)
         return finite_outputs(outputs, samples.X, predictor.parameters, activations[-1])
 
     # -- storage ------------------------------------------------------------------------
