@@ -11,6 +11,7 @@ from sklearn.utils import check_array, check_random_state
 from fastdnn._costs import check_targets
 from fastdnn._parameters import SCHEMES, Parameters
 from fastdnn._prediction import Predictor
+from fastdnn._storage import network_state, restore_network
 from fastdnn._validation import has_engine_form
 from fastdnn.kernels.activations import ACTIVATION_CODES
 from fastdnn.kernels.losses import loss_code
@@ -108,6 +109,14 @@ class Architecture:
         for W, b in zip(self._parameters.coefs, self._parameters.intercepts, strict=True):
             W[...] = SCHEMES[scheme](generator, *W.shape)
             b[...] = 0.0
+
+    # -- storage ------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict:
+        return network_state(self)
+
+    def __setstate__(self, state: dict) -> None:
+        restore_network(self, state, Architecture.__init__)
 
     # -- checks -------------------------------------------------------------------------
 

@@ -1,6 +1,5 @@
 """What the classifier and the regressor share: parameters, validation and fitting."""
 
-import warnings
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
@@ -17,9 +16,9 @@ from fastdnn._parameters import Parameters, glorot_uniform_like_sklearn
 from fastdnn._prediction import Predictor
 from fastdnn._random import random_state_of
 from fastdnn._samples import Samples
+from fastdnn._storage import EstimatorStorage
 from fastdnn._training import OptimizerState
 from fastdnn._validation import ValidatingEstimator
-from fastdnn._version import VERSION
 
 # Data sets of up to this many rows that train as a whole are computed in float64.
 _SMALL_BATCH = 200
@@ -27,7 +26,7 @@ _SMALL_BATCH = 200
 _KERNEL_NAMES = {"logistic": "sigmoid"}
 
 
-class BaseDNN(ValidatingEstimator, ABC):
+class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
     """A multi-layer perceptron as a scikit-learn estimator; see the subclasses."""
 
     _parameter_constraints: ClassVar[dict] = CONSTRAINTS
@@ -63,7 +62,6 @@ class BaseDNN(ValidatingEstimator, ABC):
             self._initialize(hidden_sizes, X, random_state)
         else:
             self._parameters.take_over(self.coefs_, self.intercepts_)
-        self._incremental = incremental
         self._train(samples, random_state, incremental)
         return self
 
@@ -253,38 +251,6 @@ class BaseDNN(ValidatingEstimator, ABC):
             # scikit-learn has the message; or lets NaN pass, where it was told to.
             X = self._validated(X, dtype=np.float32)
             return predictor(Samples(X), self.n_threads)
-
-    # -- storage ------------------------------------------------------------------------
-
-    def __getstate__(self) -> dict:
-        state = super().__getstate__() | {"_fastdnn_version": VERSION}
-        state.pop("_predictor", None)
-        if "_parameters" in state:
-            # The views would be stored as further copies of the parameters.
-            self._parameters.take_over(state.pop("coefs_"), state.pop("intercepts_"))
-            kept = state["_optimizer_state"]
-            if kept is not None:
-                # Only `partial_fit` goes on from it; `fit` starts anew.
-                again = state.get("_incremental") or self.warm_start
-                state["_optimizer_state"] = kept.astype(np.float32) if again else None
-        return state
-
-    def __setstate__(self, state: dict) -> None:
-        saved_by = state.pop("_fastdnn_version", "unknown")
-        if saved_by != VERSION:
-            warnings.warn(
-                f"This {type(self).__name__} was saved by fastdnn {saved_by} and is "
-                f"loaded by fastdnn {VERSION}. If it does not work, load it with "
-                f"{saved_by} and save its `to_sklearn()`.",
-                UserWarning,
-                stacklevel=2,
-            )
-        super().__setstate__(state)
-        if "_parameters" in state:
-            self._show_parameters()
-            if self._optimizer_state is not None:
-                dtype = self._parameters.theta.dtype
-                self._optimizer_state = self._optimizer_state.astype(dtype)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
