@@ -1,5 +1,6 @@
 """scikit-learn's multi-layer perceptron, many times faster."""
 
+from fastdnn._model_files import ModelFileError, load
 from fastdnn._storage import SKOPS_TRUSTED
 from fastdnn._version import VERSION
 from fastdnn._warmup import warmup
@@ -14,6 +15,8 @@ __all__ = [
     "DNNClassifier",
     "DNNRegressor",
     "DeepNeuralNetwork",
+    "ModelFileError",
     "__version__",
+    "load",
     "warmup",
 ]

@@ -11,7 +11,7 @@ from sklearn.utils import check_array, check_random_state
 from fastdnn._costs import check_targets
 from fastdnn._parameters import SCHEMES, Parameters
 from fastdnn._prediction import Predictor
-from fastdnn._storage import network_state, restore_network
+from fastdnn._storage import SavingMixin, network_state, restore_network
 from fastdnn._validation import has_engine_form
 from fastdnn.kernels.activations import ACTIVATION_CODES
 from fastdnn.kernels.losses import loss_code
@@ -19,7 +19,7 @@ from fastdnn.kernels.losses import loss_code
 _PARAMETER_NAME = re.compile(r"([Wb])([1-9]\d*)")
 
 
-class Architecture:
+class Architecture(SavingMixin):
     """What `fastdnn.DeepNeuralNetwork` consists of; the parameters are described there."""
 
     def __init__(

@@ -6,6 +6,7 @@ everything has its own precision. What is loaded is checked before it is taken.
 """
 
 import math
+import os
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -156,7 +157,49 @@ def _is_integer(value: Any, least: int) -> bool:
     return is_integer and int(value) >= least
 
 
-class EstimatorStorage(BaseEstimator):
+class SavingMixin:
+    """What all models inherit: `save`, whose counterpart is `fastdnn.load`."""
+
+    def save(self, path: str | os.PathLike, *, compact: bool = False) -> None:
+        """Save the model to a file without code, which `fastdnn.load` reads.
+
+        The file is in the safetensors format, with what the model is in its header. It holds
+        everything, so that training can go on; it is written as a whole or not at all.
+
+        Parameters
+        ----------
+        path : str or PathLike
+            The file; one of that name is replaced.
+        compact : bool, default=False
+            Leave out the state of the optimiser, which takes twice as much as the
+            parameters with ``solver='adam'``. The model predicts the same, but `partial_fit`
+            will start the optimiser anew.
+
+        Raises
+        ------
+        ModelFileError
+            If the model has what a file cannot hold, or the file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import fastdnn
+        >>> network = fastdnn.DeepNeuralNetwork([2, 3, 1])
+        >>> network.initialize_parameters(random_state=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "network.safetensors"
+        ...     network.save(path)
+        ...     same = fastdnn.load(path)
+        >>> bool((same.W1 == network.W1).all())
+        True
+        """
+        from fastdnn import _model_files  # which knows all classes of models
+
+        _model_files.save(self, path, compact)
+
+
+class EstimatorStorage(SavingMixin, BaseEstimator):
     """What `BaseDNN` inherits: its state as plain data, and back."""
 
     def __getstate__(self) -> dict:
@@ -262,6 +305,9 @@ def restore_network(network: Any, state: dict, initialize: Callable) -> None:
     _require_names("The state", {name: ... for name in needed if name in state}, set(needed))
     given = {name: state.pop(name) for name in needed}
     parameters = parameters_from(given["_parameters"])
+    for name in ("layer_sizes", "activations"):
+        if not isinstance(given[name], tuple | list) or not given[name]:
+            raise ValueError(f"{name}={given[name]!r} must be a tuple. {_ADVICE}")
     if tuple(given["layer_sizes"]) != parameters.layer_sizes:
         raise ValueError(f"layer_sizes must be {parameters.layer_sizes}. {_ADVICE}")
     if str(given["dtype"]) != str(parameters.theta.dtype):

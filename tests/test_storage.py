@@ -183,7 +183,7 @@ def test_a_network_survives_storage(way, tmp_path):
     assert (twin.dtype, twin.loss, twin.note) == (network.dtype, network.loss, "mine")
     twin.W1 = np.zeros((3, 4))
     twin.b1 = np.zeros(4)
-    assert_array_equal(twin.forward(X)[0], twin.predict_proba(X))
+    np.testing.assert_allclose(twin.forward(X)[0], twin.predict_proba(X), rtol=1e-6)
     assert not np.array_equal(twin.predict_proba(X), network.predict_proba(X))
 
 
@@ -248,7 +248,7 @@ def test_a_network_of_0_2_0_predicts(old):
     network = pickle.loads(old["network"])
     network.W1 *= 2.0
     X = wave()
-    assert_array_equal(network.predict_proba(X), network.forward(X)[0])
+    np.testing.assert_allclose(network.predict_proba(X), network.forward(X)[0], rtol=1e-12)
 
 
 # -- damaged states --------------------------------------------------------------------------
