@@ -9,7 +9,6 @@ from fastdnn._plan import Plan
 from fastdnn._samples import Samples
 from fastdnn._threads import Team
 from fastdnn.kernels.engine import train
-from fastdnn.kernels.settings import point_to
 
 # The engine is left this often, so that Ctrl-C and progress reports work.
 _SECONDS_PER_RUN = 0.08
@@ -48,7 +47,7 @@ class EpochRunner:
         self._losses = np.zeros(self._most_epochs)
         # Kept alive as well.
         self._data = samples.data(order, network.theta.dtype, self._losses)
-        point_to(plan.table, self._data)
+        plan.point_to(self._data)
         plan.table["epoch_rows"] = self._n_rows
         address, real = plan.address, network.theta.dtype.type(0)
 

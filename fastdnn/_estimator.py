@@ -8,6 +8,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight
 
 from fastdnn import _training
+from fastdnn._consistency import checked_parameters, checked_state
 from fastdnn._conversion import NotFiniteError
 from fastdnn._history import History
 from fastdnn._hyperparameters import CONSTRAINTS, hidden_units, rows_of_batch
@@ -17,7 +18,8 @@ from fastdnn._prediction import Predictor
 from fastdnn._random import random_state_of
 from fastdnn._samples import Samples
 from fastdnn._storage import EstimatorStorage
-from fastdnn._training import OptimizerState
+from fastdnn._training import Notices, OptimizerState
+from fastdnn._transaction import replace_by, twin_of
 from fastdnn._validation import ValidatingEstimator
 
 # Data sets of up to this many rows that train as a whole are computed in float64.
@@ -36,6 +38,10 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         """Check `y` and return it as a matrix for the engine."""
 
     @abstractmethod
+    def _check_outputs(self, n_outputs: int) -> None:
+        """Raise ValueError where fitted attributes do not fit that number of outputs."""
+
+    @abstractmethod
     def _output_layer(self) -> tuple[str, str, int, float]:
         """Return output activation, loss, number of outputs, scale of reported loss."""
 
@@ -47,7 +53,24 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
 
     # -- fitting ------------------------------------------------------------------------
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> "BaseDNN":
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, *, incremental: bool, classes: Any = None
+    ) -> "BaseDNN":
+        """Train a twin and become it; whatever is raised before leaves `self` as it was."""
+        twin = twin_of(self)
+        if incremental:
+            twin._note_classes(y, classes)
+        notices = twin._learn(X, y, sample_weight, incremental)
+        replace_by(self, twin)
+        for give_notice in notices:  # a warning may be raised as an error
+            give_notice()
+        return self
+
+    def _note_classes(self, y: Any, classes: Any) -> None:
+        """Learn all classes from the first call of `partial_fit`, if there are any."""
+
+    def _learn(self, X: Any, y: Any, sample_weight: Any, incremental: bool) -> Notices:
+        """Validate and train; return the warnings to give when all is done."""
         hidden_sizes = hidden_units(self.hidden_layer_sizes)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
@@ -61,9 +84,8 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         if first_pass:
             self._initialize(hidden_sizes, X, random_state)
         else:
-            self._parameters.take_over(self.coefs_, self.intercepts_)
-        self._train(samples, random_state, incremental)
-        return self
+            self._go_on(incremental)
+        return self._train(samples, random_state, incremental)
 
     def _check_solver(self) -> bool:
         if self.solver == "lbfgs":
@@ -86,35 +108,44 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         self._optimizer_state: OptimizerState | None = None
         self.n_layers_ = len(sizes)
 
+    def _go_on(self, incremental: bool) -> None:
+        """Take copies of what training changes; `fit` starts the optimiser anew."""
+        parameters = checked_parameters(self)
+        wanted, loss, _, _ = self._output_layer()
+        if wanted != self.out_activation_:
+            raise ValueError(
+                f"The network was fitted with out_activation_={self.out_activation_!r}, but "
+                f"loss={loss!r} needs {wanted!r}. Call fit with warm_start=False."
+            )
+        kept = checked_state(self._optimizer_state, parameters) if incremental else None
+        self._optimizer_state = kept
+        self._parameters = parameters.astype(parameters.theta.dtype)
+        self._history = self._history.copy()
+
     def _activations(self) -> list[str]:
         names: list[str] = [self.activation] * (self.n_layers_ - 2)
         names.append(self.out_activation_)
         return [_KERNEL_NAMES.get(name, name) for name in names]
 
-    def _train(self, samples: Samples, random_state: Any, incremental: bool) -> None:
-        if not incremental:
-            self._optimizer_state = None
-        parameters = self._parameters
+    def _train(self, samples: Samples, random_state: Any, incremental: bool) -> Notices:
+        parameters, notices = self._parameters, Notices()
         widen = parameters.theta.dtype == np.float32 and self._needs_float64(
             samples, incremental
         )
         if widen:
             parameters = parameters.astype(np.float64)
             samples = samples.astype(np.float64)
-        try:
-            if self.solver == "lbfgs":
-                self._minimize(parameters, samples)
-            else:
-                self._descend(parameters, samples, random_state, incremental)
-            _training.require_finite(parameters)
-        except (ValueError, ZeroDivisionError):
-            self._unfit()
-            raise
+        if self.solver == "lbfgs":
+            self._minimize(parameters, samples, notices)
+        else:
+            self._descend(parameters, samples, random_state, incremental, notices)
+        _training.require_finite(parameters)
         if widen:
             self._parameters.theta[:] = parameters.theta
             if self._optimizer_state is not None:
                 self._optimizer_state = self._optimizer_state.astype(np.float32)
         self._publish()
+        return notices
 
     def _needs_float64(self, samples: Samples, incremental: bool) -> bool:
         """Whether a float32 fit is computed in float64 and its parameters rounded.
@@ -131,7 +162,7 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         whole = self.batch_size == "auto" or self.batch_size >= samples.n_rows
         return whole and samples.n_rows <= _SMALL_BATCH
 
-    def _minimize(self, parameters: Parameters, samples: Samples) -> None:
+    def _minimize(self, parameters: Parameters, samples: Samples, notices: Notices) -> None:
         _, loss, _, loss_scale = self._output_layer()
         self._history.n_iter, self._history.loss = fit_lbfgs(
             parameters,
@@ -145,6 +176,7 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
             tol=self.tol,
             verbose=self.verbose,
             n_threads=self.n_threads,
+            notices=notices,
         )
 
     def _descend(
@@ -153,6 +185,7 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         samples: Samples,
         random_state: Any,
         incremental: bool,
+        notices: Notices,
     ) -> None:
         validate = None
         if self.early_stopping:
@@ -177,6 +210,7 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
             validation_score=validate,
             state=self._optimizer_state,
             incremental=incremental,
+            notices=notices,
         )
 
     def _hold_out(self, samples: Samples, random_state: Any) -> tuple[Samples, Any]:
@@ -196,7 +230,7 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         Y = samples.Y[held_out]
         weight = None if samples.weight is None else samples.weight[held_out]
         predictor = Predictor(self._parameters, self._activations())
-        validation = samples.at(held_out)
+        validation = samples.at(held_out).to_predict()
 
         def validate() -> float:
             outputs = predictor(validation, self.n_threads)
@@ -231,20 +265,15 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         self.intercepts_ = list(self._parameters.intercepts)
         self._predictor = Predictor(self._parameters, self._activations())
 
-    def _unfit(self) -> None:
-        """Leave no half-trained model behind."""
-        for name in list(vars(self)):
-            if name.endswith("_") and not name.startswith("_"):
-                delattr(self, name)
-
     # -- prediction ---------------------------------------------------------------------
 
     def _outputs(self, X: Any) -> np.ndarray:
+        parameters, activations = checked_parameters(self), self._activations()
+        predictor = self._predictor
+        if predictor.parameters is not parameters or predictor.activations != activations:
+            # Matrices were exchanged, or the parameter was set, after fitting.
+            predictor = Predictor(parameters, activations)
         samples = self._validate_for_prediction(X)
-        self._parameters.take_over(self.coefs_, self.intercepts_)
-        predictor, activations = self._predictor, self._activations()
-        if predictor.activations != activations:  # the parameter was set after fitting
-            predictor = Predictor(self._parameters, activations)
         try:
             return predictor(samples, self.n_threads)
         except NotFiniteError:

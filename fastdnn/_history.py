@@ -1,6 +1,6 @@
 """What training records, and how it counts epochs without improvement."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -41,6 +41,24 @@ class History:
     n_iter: int = 0
     t: int = 0
     loss: float = np.inf
+
+    def copy(self) -> "History":
+        """Return a history that goes on without changing this one."""
+        return replace(
+            self,
+            loss_curve=list(self.loss_curve),
+            validation_scores=list(self.validation_scores),
+        )
+
+    def mark(self) -> tuple[dict, int, int]:
+        """Return what `go_back_to` needs to undo what comes after."""
+        return vars(self).copy(), len(self.loss_curve), len(self.validation_scores)
+
+    def go_back_to(self, mark: tuple[dict, int, int]) -> None:
+        """Undo what was recorded since `mark` was made, be it only in part."""
+        values, n_losses, n_scores = mark
+        vars(self).update(values)
+        del self.loss_curve[n_losses:], self.validation_scores[n_scores:]
 
     def add_epoch(self, loss: float, n_samples: int) -> None:
         """Count an epoch over so many samples."""

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import (
 )
 
 # From the warning below up to the line that called `fit`.
-_FRAMES_TO_USER = 7
+_FRAMES_TO_USER = 8
 
 #: For scikit-learn's validation.
 CONSTRAINTS: dict[str, list] = {

@@ -9,9 +9,11 @@ from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOpti
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.validation import check_is_fitted, check_random_state
 
+from fastdnn._consistency import checked_parameters, checked_state, from_arrays
 from fastdnn._history import History
 from fastdnn._parameters import Parameters
 from fastdnn._training import OptimizerState, optimizer_name
+from fastdnn._transaction import twin_of
 
 if TYPE_CHECKING:
     from fastdnn._estimator import BaseDNN
@@ -33,7 +35,9 @@ _OURS_ALONE = ("dtype", "n_threads")
 
 def to_sklearn(model: "BaseDNN", Target: type) -> MLPClassifier | MLPRegressor:
     """Return a fitted `Target` with the parameters, history and state of `model`."""
+    model = twin_of(model)
     check_is_fitted(model)
+    parameters = checked_parameters(model)
     names = set(Target().get_params())
     settings = {name: v for name, v in model.get_params().items() if name in names}
     _refuse_what_is_missing(model, Target, names)
@@ -42,9 +46,8 @@ def to_sklearn(model: "BaseDNN", Target: type) -> MLPClassifier | MLPRegressor:
     for name in (*_COPIED, *_HISTORY, "out_activation_"):
         if hasattr(model, name):
             setattr(twin, name, getattr(model, name))
-    model._parameters.take_over(model.coefs_, model.intercepts_)
-    twin.coefs_ = [W.copy() for W in model._parameters.coefs]
-    twin.intercepts_ = [b.copy() for b in model._parameters.intercepts]
+    twin.coefs_ = [W.copy() for W in parameters.coefs]
+    twin.intercepts_ = [b.copy() for b in parameters.intercepts]
     twin._no_improvement_count = model._history.no_improvement_count
     twin._random_state = check_random_state(model.random_state)
     twin._best_coefs = [W.copy() for W in twin.coefs_]
@@ -54,9 +57,10 @@ def to_sklearn(model: "BaseDNN", Target: type) -> MLPClassifier | MLPRegressor:
         if model._multilabel:  # the binarizer tells the kind of target from an example
             labels = np.eye(len(labels), dtype=int)
         twin._label_binarizer = LabelBinarizer().fit(labels)
-    if model._optimizer_state is not None:
+    state = checked_state(model._optimizer_state, parameters)
+    if state is not None:
         params = twin.coefs_ + twin.intercepts_
-        twin._optimizer = _their_optimizer(model, model._optimizer_state, params)
+        twin._optimizer = _their_optimizer(model, state, params, parameters.layer_sizes)
     return twin
 
 
@@ -73,12 +77,15 @@ def _refuse_what_is_missing(model: "BaseDNN", Target: type, names: set[str]) -> 
 
 
 def _their_optimizer(
-    model: "BaseDNN", state: OptimizerState, params: list[np.ndarray]
+    model: "BaseDNN",
+    state: OptimizerState,
+    params: list[np.ndarray],
+    layer_sizes: tuple[int, ...],
 ) -> AdamOptimizer | SGDOptimizer:
     n_parameters = sum(p.size for p in params)
     slots = []
     for slot in state.memory.reshape(-1, n_parameters):
-        views = Parameters(model._parameters.layer_sizes, state.memory.dtype)
+        views = Parameters(layer_sizes, state.memory.dtype)
         views.theta[:] = slot
         slots.append([*views.coefs, *views.intercepts])
     if model.solver == "adam":
@@ -108,16 +115,15 @@ def from_sklearn(cls: type, mlp: Any, dtype: str) -> Any:
     for name in (*_COPIED, *_HISTORY, "out_activation_"):
         if hasattr(mlp, name):
             setattr(model, name, getattr(mlp, name))
-    sizes = [mlp.n_features_in_] + [b.size for b in mlp.intercepts_]
     computed = mlp.coefs_[0].dtype if dtype == "auto" else dtype
-    model._parameters = Parameters(sizes, computed)
-    model._parameters.take_over(mlp.coefs_, mlp.intercepts_)
-    model.n_layers_ = len(sizes)
-    model._show_parameters()
+    model._parameters = from_arrays(mlp.coefs_, mlp.intercepts_, computed)
+    model.n_layers_ = len(model._parameters.layer_sizes)
     if hasattr(mlp, "classes_"):
         model._multilabel = mlp._label_binarizer.y_type_.startswith("multilabel")
     else:
         model._n_targets = mlp.n_outputs_
+    model._show_parameters()
+    checked_parameters(model)
     early = bool(mlp.early_stopping) and mlp.solver != "lbfgs"
     history = History(early, t=mlp.t_, n_iter=mlp.n_iter_)
     history.loss = getattr(mlp, "loss_", np.inf)
@@ -130,7 +136,9 @@ def from_sklearn(cls: type, mlp: Any, dtype: str) -> Any:
         else:
             history.best_loss = mlp.best_loss_
     model._history = history
-    model._optimizer_state = _our_state(mlp, model._parameters.theta.dtype)
+    state = _our_state(mlp, model._parameters.theta.dtype)
+    # Of a network whose matrices were exchanged for others it may not fit.
+    model._optimizer_state = checked_state(state, model._parameters)
     return model
 
 

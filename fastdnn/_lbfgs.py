@@ -12,7 +12,7 @@ from fastdnn._epochs import EpochRunner
 from fastdnn._parameters import Parameters
 from fastdnn._plan import plan_training
 from fastdnn._samples import AS_THEY_LIE, Samples
-from fastdnn._training import log_loss_cap
+from fastdnn._training import Notices, log_loss_cap
 
 # Rows whose activations are held at a time.
 _ROWS_AT_ONCE = 1024
@@ -31,6 +31,7 @@ def fit_lbfgs(
     tol: float,
     verbose: bool | int,
     n_threads: int | None,
+    notices: Notices,
 ) -> tuple[int, float]:
     """Minimise the loss of all samples in place.
 
@@ -49,6 +50,8 @@ def fit_lbfgs(
         As in the estimators.
     n_threads : int or None
         Threads that the user allows; None for as many as pay.
+    notices : Notices
+        Gets the warning of the minimiser, if it did not converge.
 
     Returns
     -------
@@ -94,8 +97,8 @@ def fit_lbfgs(
             options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol} | _printing(verbose),
         )
     theta[:] = result.x
-    n_iter = _check_optimize_result("lbfgs", result, max_iter)
-    return n_iter, float(result.fun)
+    notices.append(lambda: _check_optimize_result("lbfgs", result, max_iter))
+    return min(result.nit, max_iter), float(result.fun)
 
 
 def _printing(verbose: bool | int) -> dict[str, int]:

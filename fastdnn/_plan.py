@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fastdnn._addresses import point_to_data, point_to_network, point_to_rows
 from fastdnn._cpus import threads_offered
 from fastdnn._jit import JIT_ENABLED
 from fastdnn._layout import (
@@ -33,7 +34,7 @@ from fastdnn._switches import switched_off
 from fastdnn.kernels.barrier import team_size
 from fastdnn.kernels.losses import loss_code
 from fastdnn.kernels.nonzeros import MOST_VECTORS, ROWS_TOGETHER
-from fastdnn.kernels.settings import SETTINGS, Network, point_to
+from fastdnn.kernels.settings import SETTINGS, Data, Network
 from fastdnn.kernels.switches import NO_EXCHANGE, NO_TOGETHER, NO_ZERO_SKIPPING
 from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS
 from fastdnn.kernels.workspace import BLOCK_SIZE
@@ -71,7 +72,7 @@ _PREDICTION_BYTES = 256 * 1024
 # The fields that every run or prediction reads or writes.
 _QUICK_COLUMNS = (
     *("first", "last", "learning_rate", "t", "n_workers"),
-    *("X", "X_size", "team"),
+    *("X", "X_size", "n_features", "team"),
 )
 
 
@@ -95,13 +96,23 @@ class Plan:
         Rows of a shard of a batch, or of a block to predict.
     """
 
-    def __init__(self, table: np.ndarray, network: Network, n_workers: int) -> None:
-        point_to(table, network)
+    def __init__(
+        self, table: np.ndarray, network: Network, n_workers: int, n_slots: int = 0
+    ) -> None:
+        point_to_network(table, network, n_slots)
         self.table = table
         self.columns = {name: table[name] for name in _QUICK_COLUMNS}
         self.network, self.n_workers = network, n_workers
         self.shard_rows = int(table["shard_rows"][0])
         self.address, self.team_address = table.ctypes.data, network.team.ctypes.data
+
+    def point_to(self, data: Data) -> None:
+        """Let the engine read samples, which the caller keeps alive."""
+        point_to_data(self.table, self.network, data)
+
+    def point_to_rows(self, X: np.ndarray) -> None:
+        """Let the engine predict rows, which the caller keeps alive."""
+        point_to_rows(self.columns, self.network, X)
 
 
 def _moves_less_by_shard(parameters: Parameters, batch_size: int, n_shards: int) -> bool:
@@ -183,6 +194,14 @@ def _whole_units(n_rows: float) -> int:
     return math.ceil(n_rows / _UNIT_ROWS) * _UNIT_ROWS
 
 
+def _require_activations(parameters: Parameters, activations: Sequence[str]) -> None:
+    if len(activations) != len(parameters.coefs):
+        raise ValueError(
+            f"{len(activations)} activations do not fit a network of "
+            f"{len(parameters.coefs)} layers."
+        )
+
+
 def plan_training(
     parameters: Parameters,
     activations: Sequence[str],
@@ -223,6 +242,7 @@ def plan_training(
     Plan
     """
     dtype = parameters.theta.dtype
+    _require_activations(parameters, activations)
     table = np.zeros(1, dtype=SETTINGS)
     table["n_weights"] = parameters.n_weights
     table["batch_size"] = batch_size
@@ -262,7 +282,8 @@ def plan_training(
     blocks, mailbox = block_table(parameters, cuts)
     transposed_size = lay_out_transposed(layers, workspace, n_workers if by_shard else 1)
     table["transposed_size"] = transposed_size if by_shard else 0  # 0: one copy for all
-    state_size = OPTIMIZERS[optimizer].n_slots * parameters.theta.size
+    n_slots = OPTIMIZERS[optimizer].n_slots
+    state_size = n_slots * parameters.theta.size
     if exchanges:
         lay_out_exchange(
             table, workspace, parameters, n_shards, n_workers, mailbox, state_size
@@ -292,7 +313,7 @@ def plan_training(
         partial=partial_table(max(n_shards, len(blocks))),
         team=aligned_zeros(team_size(n_workers), np.dtype(np.int64)),
     )
-    return Plan(table, network, n_workers)
+    return Plan(table, network, n_workers, n_slots)
 
 
 def plan_prediction(
@@ -320,9 +341,9 @@ def plan_prediction(
     Plan
     """
     dtype = parameters.theta.dtype
+    _require_activations(parameters, activations)
     table = np.zeros(1, dtype=SETTINGS)
     table["n_weights"] = parameters.n_weights
-    table["n_features"] = parameters.layer_sizes[0]
     table["sparse"], table["gather"] = is_sparse, gather
     table["switched_off"] = switched_off()
     widest = max(parameters.layer_sizes[1:] if is_sparse else parameters.layer_sizes)

@@ -14,7 +14,6 @@ from fastdnn._samples import AS_THEY_LIE, Samples
 from fastdnn._threads import run_side_by_side
 from fastdnn.kernels.barrier import QUEUES
 from fastdnn.kernels.engine import predict
-from fastdnn.kernels.settings import point_to
 
 #: Rows of up to so many numbers are few: what is decided about them takes longer than
 #: predicting them.
@@ -81,9 +80,9 @@ class Predictor:
         first.network.team[QUEUES] = 0
         for plan in plans:
             if data is None:
-                _point_to_rows(plan, samples.X)
+                plan.point_to_rows(samples.X)
             else:
-                point_to(plan.table, data)
+                plan.point_to(data)
             # The queue of tasks is common to all.
             plan.columns["team"][0] = first.team_address
         if len(plans) == 1:
@@ -135,7 +134,7 @@ class Predictor:
             self.parameters, self.activations, gather=False, is_sparse=False
         )
         plan.table["check_finite"] = True
-        _point_to_rows(plan, rows)
+        plan.point_to_rows(rows)
         return plan, rows
 
     def _n_workers(self, n_rows: int, n_shares: int, n_threads: int | None) -> int:
@@ -156,7 +155,7 @@ class Predictor:
         def make_work(worker: int) -> Callable[[int, int], None]:
             plan = plans[worker]
             buffer = np.empty((min(piece_rows, len(X)), X.shape[1]), np.float32)
-            _point_to_rows(plan, buffer)
+            plan.point_to_rows(buffer)
             plan.columns["team"][0] = plan.team_address
 
             def work(start: int, stop: int) -> None:
@@ -181,9 +180,3 @@ class Predictor:
     def __reduce__(self) -> tuple:
         # Workspaces hold addresses, which mean nothing elsewhere.
         return Predictor, (self.parameters, self.activations)
-
-
-def _point_to_rows(plan: Plan, X: np.ndarray) -> None:
-    """Let a plan read its rows from `X`."""
-    plan.columns["X"][0] = X.__array_interface__["data"][0]
-    plan.columns["X_size"][0] = X.size

@@ -28,12 +28,26 @@ class Samples:
         Sample weights in the computing dtype.
     rows : ndarray of int64 or None
         The rows to use; all of them if None.
+    structure : pair of ndarray
+        Of a CSR matrix copies of its indices, int32, and of its row pointers, int64: what
+        is checked must not change before it is used.
     """
 
     X: Any
     Y: Any = None
     weight: np.ndarray | None = None
     rows: np.ndarray | None = None
+    structure: tuple[np.ndarray, np.ndarray] = (np.zeros(0, np.int32), np.zeros(1, np.int64))
+
+    def __post_init__(self) -> None:
+        # Headers of our own: those of the user's arrays may be given another shape any time.
+        for name in ("X", "Y", "weight"):
+            array = getattr(self, name)
+            if type(array) is np.ndarray:
+                setattr(self, name, array.view())
+        if self.is_sparse and self.structure[0].size == 0:
+            X = self.X
+            self.structure = X.indices.astype(np.int32), X.indptr.astype(np.int64)
 
     @property
     def n_rows(self) -> int:
@@ -60,8 +74,22 @@ class Samples:
         )
 
     def at(self, rows: np.ndarray) -> "Samples":
-        """Return a selection of the rows; nothing is copied."""
+        """Return a selection of the rows; nothing is copied.
+
+        Raises
+        ------
+        IndexError
+            If there is no such row.
+        """
+        if rows.size > 0 and not 0 <= rows.min() <= rows.max() < self.X.shape[0]:
+            raise IndexError(
+                f"rows from {rows.min()} to {rows.max()} are not among {self.X.shape[0]}."
+            )
         return replace(self, rows=rows)
+
+    def to_predict(self) -> "Samples":
+        """Return the same rows without targets and weights."""
+        return replace(self, Y=None, weight=None)
 
     def data(self, order: np.ndarray, dtype: np.dtype, losses: np.ndarray = NO_LOSSES) -> Data:
         """Return the arrays for an engine that computes in `dtype`, to visit in `order`.
@@ -79,11 +107,9 @@ class Samples:
                 raise TypeError(f"{name} is {array.dtype}, but the network is {dtype}")
         nothing = np.zeros(0, dtype)
         X, values = self.X, nothing
-        indices, indptr = np.zeros(0, np.int32), np.zeros(1, np.int64)
+        indices, indptr = self.structure
         if self.is_sparse:
             values = X.data
-            indices = X.indices.astype(np.int32, copy=False)
-            indptr = X.indptr.astype(np.int64, copy=False)
             X = np.zeros((0, self.X.shape[1]), dtype)
         Y = np.zeros((0, 1), dtype) if self.Y is None else self.Y
         weight = nothing if self.weight is None else self.weight

@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from fastdnn._consistency import checked_parameters
 from fastdnn._history import History
 from fastdnn._parameters import Parameters
+from fastdnn._prediction import Predictor
 from fastdnn._training import OptimizerState
 from fastdnn._version import VERSION
 from fastdnn.kernels.updates import OPTIMIZERS
@@ -240,12 +242,14 @@ class EstimatorStorage(SavingMixin, BaseEstimator):
         state["_history"] = history_from(state.get("_history"), parameters)
         kept = state.get("_optimizer_state")
         state["_optimizer_state"] = optimizer_state_from(kept, parameters)
-        replaced = {name: state.pop(name) for name in _VIEWS if name in state}
+        for name, own in _VIEWS.items():
+            state[name] = _with_views(state.get(name), getattr(parameters, own))
         super().__setstate__(state)
-        self._show_parameters()
-        for attribute, given in replaced.items():
-            views = getattr(parameters, _VIEWS[attribute])
-            setattr(self, attribute, _with_views(given, views))
+        try:
+            checked_parameters(self)
+        except AttributeError as error:
+            raise ValueError(f"The state has no {error.name!r}. {_ADVICE}") from None
+        self._predictor = Predictor(parameters, self._activations())
 
 
 def _without_views(given: Any, views: list[np.ndarray]) -> Any:
@@ -262,6 +266,9 @@ def _without_views(given: Any, views: list[np.ndarray]) -> Any:
 
 
 def _with_views(given: Any, views: list[np.ndarray]) -> Any:
+    """Return the list that `_without_views` was given."""
+    if given is None:
+        return list(views)
     if not isinstance(given, list):
         return given
     n_views = len(views)

@@ -18,6 +18,8 @@ from fastdnn._plan import plan_training
 from fastdnn._samples import Samples
 
 _LOG_2 = 0.6931471805599453
+# From a warning that is given at the end up to the line that called `fit`.
+_FRAMES_TO_USER = 5
 
 NON_FINITE_MESSAGE = (
     "Solver produced non-finite parameter weights. The input data may contain large "
@@ -65,6 +67,14 @@ def optimizer_name(solver: str, nesterovs_momentum: bool) -> str:
     return "nesterov" if nesterovs_momentum else "momentum"
 
 
+class Notices(list[Callable[[], object]]):
+    """Warnings to give when a fit is complete: a filter may turn one into an error."""
+
+    def warn(self, message: str, category: type[Warning] = UserWarning) -> None:
+        """Warn later, at the line that called `fit`."""
+        self.append(lambda: warnings.warn(message, category, stacklevel=_FRAMES_TO_USER))
+
+
 @dataclass
 class OptimizerState:
     """What an optimiser carries from one `partial_fit` to the next."""
@@ -89,6 +99,7 @@ def fit_stochastic(
     random_state: np.random.RandomState,
     *,
     n_threads: int | None,
+    notices: Notices,
     validation_score: Callable[[], float] | None = None,
     state: OptimizerState | None = None,
     incremental: bool = False,
@@ -97,6 +108,9 @@ def fit_stochastic(
 
     The stopping rules, schedules and messages are those of scikit-learn's multi-layer
     perceptron, and so is the order in which `random_state` is used.
+
+    An interrupt (Ctrl-C) after the first epoch ends training: parameters, state and history
+    are those of the steps and epochs so far.
 
     Parameters
     ----------
@@ -116,6 +130,8 @@ def fit_stochastic(
         Shuffles the rows.
     n_threads : int or None
         Threads that the user allows; None for as many as pay.
+    notices : Notices
+        Gets the warnings.
     validation_score : callable, optional
         Scores the current parameters after every epoch, for early stopping.
     state : OptimizerState, optional
@@ -131,6 +147,8 @@ def fit_stochastic(
     ------
     ValueError
         If the parameters become infinite or NaN.
+    KeyboardInterrupt
+        In the first epoch, or in the only one of `partial_fit`: nothing is to be kept.
     """
     plan = plan_training(
         parameters,
@@ -161,6 +179,8 @@ def fit_stochastic(
         and not (incremental or options.verbose or options.rate_follows_samples)
     )
     history.n_iter = 0
+    # What belongs together after a whole epoch; one assignment, which no interrupt divides.
+    consistent = (history.mark(), state.learning_rate)
     with EpochRunner(plan, samples, order.positions) as runner:
         try:
             while history.n_iter < options.max_iter:
@@ -192,19 +212,23 @@ def fit_stochastic(
                 if options.rate_follows_samples:
                     decay = _power(history.t + 1, options.power_t)
                     state.learning_rate = float(options.learning_rate_init) / decay
-                if _should_stop(options, history, state):
+                is_done = _should_stop(options, history, state) or incremental
+                consistent = (history.mark(), state.learning_rate)
+                if is_done:
                     break
-                if incremental:
-                    break
-                if history.n_iter == options.max_iter:
-                    warnings.warn(
-                        f"Stochastic Optimizer: Maximum iterations ({options.max_iter}) "
-                        "reached and the optimization hasn't converged yet.",
-                        ConvergenceWarning,
-                        stacklevel=7,  # the line that called `fit`
-                    )
+            else:
+                notices.warn(
+                    f"Stochastic Optimizer: Maximum iterations ({options.max_iter}) "
+                    "reached and the optimization hasn't converged yet.",
+                    ConvergenceWarning,
+                )
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=2)
+            mark, state.learning_rate = consistent
+            history.go_back_to(mark)
+            state.t = int(t[0])  # the engine's last whole step
+            if incremental or history.n_iter == 0:
+                raise
+            notices.warn("Training interrupted by user.")
     if history.best_theta is not None:
         parameters.theta[:] = history.best_theta
         history.best_theta = None

@@ -20,6 +20,7 @@ from fastdnn._labels import (
     require_same_form,
 )
 from fastdnn._scores import mean_accuracy
+from fastdnn._transaction import of_one_moment
 from fastdnn.kernels.log_probabilities import take_logarithms
 
 
@@ -231,11 +232,9 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
         DNNClassifier
             This estimator.
         """
-        if _check_partial_fit_first_call(self, classes):
-            multilabel = type_of_target(y).startswith("multilabel")
-            self.classes_, self._multilabel = find_classes(y if multilabel else classes)
-        return self._fit(X, y, sample_weight, incremental=True)
+        return self._fit(X, y, sample_weight, incremental=True, classes=classes)
 
+    @of_one_moment
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable class of each sample.
 
@@ -252,6 +251,7 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
         check_is_fitted(self)
         return self._decide(self._outputs(X))
 
+    @of_one_moment
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class, or of each label being 1.
 
@@ -271,6 +271,7 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
             return np.hstack([1 - outputs, outputs])
         return outputs
 
+    @of_one_moment
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Return the logarithm of `predict_proba`.
 
@@ -323,6 +324,11 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
         """
         return _interchange.from_sklearn(cls, mlp, dtype)
 
+    def _note_classes(self, y: Any, classes: Any) -> None:
+        if _check_partial_fit_first_call(self, classes):
+            multilabel = type_of_target(y).startswith("multilabel")
+            self.classes_, self._multilabel = find_classes(y if multilabel else classes)
+
     def _encode_targets(self, y: np.ndarray, incremental: bool) -> np.ndarray:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
@@ -338,6 +344,26 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
             return y
         # Positions in the sorted classes, one a row; the binary ones are also the target.
         return positions_of(y, self.classes_).reshape(-1, 1)
+
+    def _check_outputs(self, n_outputs: int) -> None:
+        classes = self.classes_
+        if not isinstance(classes, np.ndarray) or classes.ndim != 1:
+            raise ValueError(
+                f"classes_={classes!r} must be an array of one dimension. Put it right, or "
+                "fit the estimator again."
+            )
+        needed = (n_outputs,) if n_outputs > 1 or self._multilabel else (1, 2)
+        activation = "softmax" if n_outputs > 1 and not self._multilabel else "logistic"
+        if len(classes) not in needed:
+            raise ValueError(
+                f"classes_ has {len(classes)} classes, but the network has {n_outputs} "
+                f"output{'s'[: n_outputs - 1]}. Put it right, or fit the estimator again."
+            )
+        if self.out_activation_ != activation:
+            raise ValueError(
+                f"out_activation_={self.out_activation_!r} must be {activation!r} for "
+                f"{len(classes)} classes. Put it right, or fit the estimator again."
+            )
 
     def _output_layer(self) -> tuple[str, str, int, float]:
         if self._multilabel:

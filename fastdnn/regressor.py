@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from fastdnn import _interchange
 from fastdnn._estimator import BaseDNN
 from fastdnn._scores import r2
+from fastdnn._transaction import of_one_moment
 
 
 class DNNRegressor(RegressorMixin, BaseDNN):
@@ -226,6 +227,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         """
         return self._fit(X, y, sample_weight, incremental=True)
 
+    @of_one_moment
     def predict(self, X: Any) -> np.ndarray:
         """Return the predicted targets of each sample.
 
@@ -295,6 +297,13 @@ class DNNRegressor(RegressorMixin, BaseDNN):
             )
         self._n_targets = Y.shape[1]
         return Y
+
+    def _check_outputs(self, n_outputs: int) -> None:
+        if self.out_activation_ not in ("identity", "exp"):
+            raise ValueError(
+                f"out_activation_={self.out_activation_!r} must be 'identity' or 'exp'. Put "
+                "it right, or fit the estimator again."
+            )
 
     def _output_layer(self) -> tuple[str, str, int, float]:
         if self.loss == "poisson":

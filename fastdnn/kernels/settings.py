@@ -6,8 +6,7 @@ them all takes a hundred, at every call; a record is one pointer.
 """
 
 import ctypes
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -139,21 +138,6 @@ class Network(NamedTuple):
     work: np.ndarray  # scratch
     partial: np.ndarray  # float64 (max(n_shards, n_blocks + 1), 8)
     team: np.ndarray  # int64 counters of fastdnn.kernels.barrier
-
-
-def point_to(table: np.ndarray, arrays: Network | Data) -> None:
-    """Write where `arrays` lie into the settings; the caller keeps them alive."""
-    named: Iterable[tuple[str, Any]] = zip(arrays._fields, arrays, strict=True)
-    for name, array in named:
-        if not array.flags.c_contiguous:
-            raise ValueError(f"{name} must be C-contiguous")
-        table[name] = array.ctypes.data
-        table[f"{name}_size"] = array.size
-    if isinstance(arrays, Network):
-        table["n_layers"], table["n_blocks"] = len(arrays.layers), len(arrays.blocks) - 1
-        table["n_partial"] = len(arrays.partial)
-    else:
-        table["n_features"], table["n_targets"] = arrays.X.shape[1], arrays.Y.shape[1]
 
 
 def _emitted_settings_at(typingctx, address):  # needs jit
