@@ -2,9 +2,9 @@
 
     python scripts/corrupt_files.py [TRIES] [SEED]
 
-Bits flip, pieces are cut out, put in, exchanged and overwritten, and the header is edited. Half
-of the damaged files get a right length of the header and a right digest again, as somebody with
-bad intentions would give them: they get as far as the checks of what the file says.
+Bits flip, pieces are cut out, put in, exchanged and overwritten, and the header is edited.
+Half of the damaged files get a right length of the header and a right digest again, as
+somebody with bad intentions would give them: they get as far as the checks of what it says.
 """
 
 import contextlib
@@ -33,9 +33,10 @@ _BYTES_BESIDE = 2**20
 _DIGEST = re.compile(rb'"sha256":\s*"[^"]*"')
 # Values that are wrong nearly everywhere, or right and large.
 NASTY: list[Any] = [
-    None, True, False, -1, 0, 1, 2, 3, 7, 2**31, 2**62, 2**63, 10**400, 0.5, -0.0, 1e308, 5e-324,
-    "", "a", "inf", "nan", "float32", "F16", "BOOL", "__class__", "adam", "softmax", "\udcff",
-    "\u0000", "💥", "9" * 50, [], [1], [0, 0], [2**62, 2**62], {}, {"a": 1}, [[[[]]]],
+    None, True, False, -1, 0, 1, 2, 3, 7, 2**31, 2**62, 2**63, 10**400, 0.5, -0.0, 1e308,
+    5e-324, "", "a", "inf", "nan", "float32", "F16", "BOOL", "__class__", "adam", "softmax",
+    "\udcff", "\u0000", "💥", "9" * 50,
+    [], [1], [0, 0], [2**62, 2**62], {}, {"a": 1}, [[[[]]]],
 ]  # fmt: skip
 
 
@@ -154,7 +155,7 @@ def damaged(draw: random.Random, data: bytes) -> bytes:
     if kind is edit_header or draw.random() < 0.5:
         return kind(draw, data)
     header, payload = parts_of(data)
-    if draw.random() < 0.5:
+    if not payload or draw.random() < 0.5:
         return sealed(kind(draw, header), payload)
     return sealed(header, kind(draw, payload))
 

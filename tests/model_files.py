@@ -48,10 +48,10 @@ def models():
             X,
             _labels("blau", "grün", "红"),
         ),
-        "objects_random_state": lambda: (
+        "strings_random_state": lambda: (
             DNNClassifier(**small | dict(random_state=np.random.RandomState(5))),
             X,
-            _labels("a", "bb", "", dtype=object),
+            _labels("a", "bb", ""),
         ),
         "bytes_float64": lambda: (
             DNNClassifier(**small, dtype="float64", activation="tanh"),

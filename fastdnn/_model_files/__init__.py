@@ -56,7 +56,7 @@ def save(model: Any, path: str | os.PathLike, compact: bool) -> None:
             "folder, or change who may write to it."
         ) from error
     except ValueError as error:
-        raise ModelFileError(f"Cannot save to {name!r}: {error}.") from error
+        raise ModelFileError(f"Cannot save to {name!r}: {_sentence(error)}") from error
 
 
 def load(path: str | os.PathLike) -> Any:
@@ -112,9 +112,9 @@ def load(path: str | os.PathLike) -> Any:
             "`save` has written and that you may read."
         ) from error
     except _NewerFormatError as error:
-        raise ModelFileError(f"Cannot load {name!r}: {error}.") from None
+        raise ModelFileError(f"Cannot load {name!r}: {_sentence(error)}") from None
     except ValueError as error:
-        raise ModelFileError(f"Cannot load {name!r}: {error}. {_DAMAGED}") from error
+        raise ModelFileError(f"Cannot load {name!r}: {_sentence(error)} {_DAMAGED}") from error
 
 
 class _NewerFormatError(ValueError):
@@ -125,6 +125,10 @@ def _name_of(path: Any) -> str:
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"path={path!r} must be a str or a PathLike object.")
     return os.fsdecode(path)
+
+
+def _sentence(error: Exception) -> str:
+    return f"{str(error).rstrip('.')}."
 
 
 def _document_of(metadata: dict[str, str]) -> dict:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastdnn._consistency import checked_parameters
+from fastdnn._hyperparameters import hidden_units, require_valid
 from fastdnn._model_files.labels import encode_labels, encode_random_state
 from fastdnn._model_files.layout import BEST_THETA, CURVES, MEMORY, RANDOM_KEY, tensors_of
 from fastdnn._model_files.schema import SCHEMAS
@@ -19,7 +20,7 @@ from fastdnn.kernels.updates import OPTIMIZERS
 _DERIVED = {
     "n_features_in_", "n_layers_", "n_outputs_", "n_iter_", "t_", "loss_", "loss_curve_",
     "_no_improvement_count", "best_loss_", "validation_scores_", "best_validation_score_",
-    "_n_targets", "_fastdnn_version",
+    "_n_targets", "coefs_", "intercepts_", "_fastdnn_version",
 }  # fmt: skip
 _STORED = {
     "_parameters", "_history", "_optimizer_state", "out_activation_", "feature_names_in_",
@@ -50,6 +51,8 @@ def encode(model: Any, compact: bool) -> tuple[dict, dict[str, np.ndarray]]:
         )
     if kind == "DeepNeuralNetwork":
         return _encode_network(model)
+    require_valid(model)
+    hidden_units(model.hidden_layer_sizes)
     state = model.__getstate__()
     tensors: dict[str, np.ndarray] = {}
     parameters = {}

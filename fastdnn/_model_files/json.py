@@ -117,8 +117,12 @@ def check(value: Any, schema: dict, name: str, definitions: dict | None = None) 
 
 
 def _check_number(value: float, schema: dict, name: str) -> None:
-    if isinstance(value, float) and not math.isfinite(value):  # such as 1e999
-        raise ValueError(f"{name}={value} is too large")
+    try:
+        is_finite = schema.get("type") == "integer" or math.isfinite(value)  # 1e999 is not
+    except OverflowError:
+        is_finite = False
+    if not is_finite:
+        raise ValueError(f"{name}={shown(value)} is too large")
     if value < schema.get("minimum", value):
         raise ValueError(f"{name}={shown(value)} must be {schema['minimum']} or more")
     if value > schema.get("maximum", value):
