@@ -16,7 +16,7 @@ from fastdnn._model_files import schema
 from fastdnn.kernels.activations import ACTIVATIONS
 from fastdnn.kernels.losses import CANONICAL_LOSSES, OUTPUT_LOSSES
 from fastdnn.kernels.updates import OPTIMIZERS
-from tests.model_files import FOLDER, model_of, models, wave
+from tests.model_files import FOLDER, SCHEMA, model_of, models, schema_text, wave
 
 KINDS = list(models())
 ESTIMATORS = [kind for kind in KINDS if kind not in ("network", "unfitted")]
@@ -339,6 +339,10 @@ def test_the_schema_knows_every_parameter(Estimator):
                 option = "inf" if option == np.inf else option
                 values = str(described[name])
                 assert repr(option) in values, (name, option)
+
+
+def test_the_schema_of_the_documents_is_that_of_the_code():
+    assert SCHEMA.read_text(encoding="utf-8") == schema_text()
 
 
 def test_the_schema_knows_every_activation_loss_and_optimiser():

@@ -144,7 +144,10 @@ def _document_of(metadata: dict[str, str]) -> dict:
                 f"{json.shown(metadata.get('fastdnn_version'))}"
             )
     json.check(metadata, METADATA_SCHEMA, "metadata")
-    document = json.parse(metadata["model"])
+    try:
+        document = json.parse(metadata["model"])
+    except ValueError as problem:
+        raise ValueError(f"what it says of its model is not valid: {problem}") from None
     named = document.get("class") if isinstance(document, dict) else None
     if not isinstance(named, str) or named not in SCHEMAS:
         raise ValueError(f"class={json.shown(named)} must be one of {list(SCHEMAS)}")
@@ -154,7 +157,7 @@ def _document_of(metadata: dict[str, str]) -> dict:
 
 def _require_layout(found: Layout, expected: Layout) -> None:
     """Raise ValueError unless the tensors are those that a document needs."""
-    for name in expected.keys() | found.keys():
+    for name in [*expected, *found]:
         if name not in found:
             raise ValueError(f"the tensor {name!r} is missing")
         if name not in expected:

@@ -67,7 +67,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-def check(value: Any, schema: dict, name: str, definitions: dict | None = None) -> None:
+def check(value: Any, schema: dict, name: str) -> None:
     """Raise ValueError unless a parsed value agrees with a schema.
 
     Parameters
@@ -78,17 +78,19 @@ def check(value: Any, schema: dict, name: str, definitions: dict | None = None) 
         A JSON Schema of the keywords below. Integers are those without a point.
     name : str
         What the value is, for the message.
-    definitions : dict, optional
-        Schemas by their ``$ref``; by default the ``$defs`` of `schema`.
+
+    Raises
+    ------
+    ValueError
+        If it does not; the message says where.
     """
-    definitions = schema.get("$defs", {}) if definitions is None else definitions
-    if "$ref" in schema:
-        schema = definitions[schema["$ref"].removeprefix("#/$defs/")]
     if "anyOf" in schema:
-        problems = []
-        for option in schema["anyOf"]:
+        options, problems = schema["anyOf"], []
+        # Of another type is no option that could have been meant, if there is one of this.
+        meant = [option for option in options if type(value) in _TYPES[option["type"]]]
+        for option in meant or options:
             try:
-                check(value, option, name, definitions)
+                check(value, option, name)
             except ValueError as problem:
                 problems.append(str(problem))
             else:
@@ -96,8 +98,6 @@ def check(value: Any, schema: dict, name: str, definitions: dict | None = None) 
         raise ValueError("; or ".join(problems))
     if "type" in schema and type(value) not in _TYPES[schema["type"]]:
         raise ValueError(f"{name}={shown(value)} must be of type {schema['type']}")
-    if "const" in schema and value != schema["const"]:
-        raise ValueError(f"{name}={shown(value)} must be {schema['const']!r}")
     if "enum" in schema and value not in schema["enum"]:
         raise ValueError(f"{name}={shown(value)} must be one of {schema['enum']}")
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -111,9 +111,9 @@ def check(value: Any, schema: dict, name: str, definitions: dict | None = None) 
         if len(value) > schema.get("maxItems", len(value)):
             raise ValueError(f"{name} must have {schema['maxItems']} items or fewer")
         for position, item in enumerate(value):
-            check(item, schema.get("items", {}), f"{name}[{position}]", definitions)
+            check(item, schema.get("items", {}), f"{name}[{position}]")
     elif isinstance(value, dict):
-        _check_object(value, schema, name, definitions)
+        _check_object(value, schema, name)
 
 
 def _check_number(value: float, schema: dict, name: str) -> None:
@@ -129,7 +129,7 @@ def _check_number(value: float, schema: dict, name: str) -> None:
         raise ValueError(f"{name}={shown(value)} must be {schema['maximum']} or less")
 
 
-def _check_object(value: dict, schema: dict, name: str, definitions: dict) -> None:
+def _check_object(value: dict, schema: dict, name: str) -> None:
     properties = schema.get("properties", {})
     for key in schema.get("required", ()):
         if key not in value:
@@ -138,4 +138,4 @@ def _check_object(value: dict, schema: dict, name: str, definitions: dict) -> No
         inner = properties.get(key, schema.get("additionalProperties"))
         if inner is False or inner is None:
             raise ValueError(f"{name} has {shown(key)}, which is unknown")
-        check(item, inner, f"{name}.{key}" if key in properties else shown(key), definitions)
+        check(item, inner, f"{name}.{key}" if key in properties else shown(key))
