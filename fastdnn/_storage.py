@@ -69,7 +69,7 @@ def parameters_from(stored: Any) -> Parameters:
 
 
 def optimizer_state_from(stored: Any, parameters: Parameters) -> OptimizerState | None:
-    """Return the state of an optimiser, in the precision of the parameters.
+    """Return the state of an optimiser, in its own or the parameters' higher precision.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def optimizer_state_from(stored: Any, parameters: Parameters) -> OptimizerState 
         raise ValueError(f"learning_rate={rate!r} must be a number >= 0. {_ADVICE}")
     if not _is_integer(state.t, least=0):
         raise ValueError(f"t={state.t!r} must be an integer >= 0. {_ADVICE}")
-    return state.astype(parameters.theta.dtype)
+    return state.astype(np.promote_types(state.memory.dtype, parameters.theta.dtype))
 
 
 def history_from(stored: Any, parameters: Parameters) -> History:

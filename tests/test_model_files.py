@@ -164,6 +164,15 @@ def test_classes_of_every_type_are_kept(dtype, fitted, path):
     assert_array_equal(twin.predict(X), model.predict(X))
 
 
+@pytest.mark.parametrize("kind", ["binary", "sgd_nesterov"])
+def test_a_state_of_higher_precision_stays_one(kind, fitted, path):
+    model, _, _ = fitted(kind)
+    model._optimizer_state = model._optimizer_state.astype(np.float64)
+    model._optimizer_state.memory += 1e-12
+    model.save(path)
+    assert_equal(model, fastdnn.load(path))
+
+
 # -- files ---------------------------------------------------------------------------------
 
 

@@ -100,6 +100,14 @@ def test_training_goes_on_as_if_nothing_had_been_stored(way, kind, samples, tmp_
 
 
 @pytest.mark.parametrize("way", COPIES)
+def test_a_state_of_higher_precision_stays_one(way, samples, tmp_path):
+    model = DNNClassifier((8,), random_state=0, max_iter=2, batch_size=50).fit(*samples)
+    model._optimizer_state = model._optimizer_state.astype(np.float64)
+    model._optimizer_state.memory += 1e-12
+    assert_same_state(COPIES[way](model, tmp_path), model)
+
+
+@pytest.mark.parametrize("way", COPIES)
 def test_a_warm_start_goes_on_as_if_nothing_had_been_stored(way, samples, tmp_path):
     X, y = samples
     model = DNNRegressor(

@@ -16,7 +16,6 @@ from fastdnn._model_files.layout import (
     count_parameters,
     tensors_of,
 )
-from fastdnn._version import VERSION
 from fastdnn.classifier import DNNClassifier
 from fastdnn.network import DeepNeuralNetwork
 from fastdnn.regressor import DNNRegressor
@@ -56,11 +55,10 @@ def decode(document: dict, theta: np.ndarray, tensors: dict[str, np.ndarray]) ->
         If a parameter has a value that it cannot have.
     """
     if document["class"] == "DeepNeuralNetwork":
-        state = {name: document[name] for name in ("activations", "loss", "dtype")}
-        sizes = state["layer_sizes"] = tuple(document["layer_sizes"])
-        state |= {"_parameters": {"layer_sizes": sizes, "theta": theta}}
-        network = DeepNeuralNetwork.__new__(DeepNeuralNetwork)
-        network.__setstate__(state | {"_fastdnn_version": VERSION})
+        *hidden, output = document["activations"]
+        sizes, loss, dtype = (document[name] for name in ("layer_sizes", "loss", "dtype"))
+        network = DeepNeuralNetwork(sizes, hidden, output, loss, dtype)
+        network._parameters.theta[:] = theta
         return network
     parameters = dict(document["parameters"])
     if isinstance(parameters["hidden_layer_sizes"], list):

@@ -26,6 +26,9 @@ _STORED = {
     "_parameters", "_history", "_optimizer_state", "out_activation_", "feature_names_in_",
     "classes_", "_multilabel",
 }  # fmt: skip
+_STORED_OF_NETWORK = {
+    "layer_sizes", "activations", "loss", "dtype", "theta", "_parameters", "_fastdnn_version",
+}  # fmt: skip
 
 
 def encode(model: Any, compact: bool) -> tuple[dict, dict[str, np.ndarray]]:
@@ -70,11 +73,7 @@ def encode(model: Any, compact: bool) -> tuple[dict, dict[str, np.ndarray]]:
 
 
 def _encode_network(model: Any) -> tuple[dict, dict[str, np.ndarray]]:
-    state = model.__getstate__()
-    network = state.pop("_parameters")
-    _refuse_unknown(
-        set(state) - {"layer_sizes", "activations", "loss", "dtype", "_fastdnn_version"}
-    )
+    _refuse_unknown(set(model.__getstate__()) - _STORED_OF_NETWORK)
     document = {
         "class": "DeepNeuralNetwork",
         "layer_sizes": list(model.layer_sizes),
@@ -82,7 +81,7 @@ def _encode_network(model: Any) -> tuple[dict, dict[str, np.ndarray]]:
         "loss": model.loss,
         "dtype": str(model.dtype),
     }
-    return document, tensors_of(network["layer_sizes"], network["theta"])
+    return document, tensors_of(model.layer_sizes, model._parameters.theta)
 
 
 def _encode_fitted(
@@ -114,6 +113,7 @@ def _encode_fitted(
             tensors[MEMORY] = kept["memory"].reshape(n_slots, network.theta.size)
             fitted["optimizer"] = {
                 "name": kept["optimizer"],
+                "dtype": str(kept["memory"].dtype),
                 "learning_rate": float(kept["learning_rate"]),
                 "t": int(kept["t"]),
             }

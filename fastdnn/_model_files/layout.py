@@ -47,7 +47,7 @@ def layout(document: dict) -> Layout:
         expected[BEST_THETA] = dtype, (n_parameters,)
     if fitted["optimizer"] is not None:
         n_slots = OPTIMIZERS[fitted["optimizer"]["name"]].n_slots
-        expected[MEMORY] = dtype, (n_slots, n_parameters)
+        expected[MEMORY] = np.dtype(fitted["optimizer"]["dtype"]), (n_slots, n_parameters)
     if fitted["feature_name_width"] is not None:
         width = fitted["feature_name_width"]
         expected["feature_names"] = np.dtype(np.uint32), (fitted["layer_sizes"][0], width)

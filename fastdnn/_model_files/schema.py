@@ -100,6 +100,7 @@ _HISTORY = _object(
 
 _OPTIMIZER = _object(
     name=_one_of("sgd", "momentum", "nesterov", "adam"),
+    dtype=_PRECISION,
     learning_rate={"type": "number", "minimum": 0},
     t=_COUNT,
 )
