@@ -37,7 +37,7 @@ def point_to_network(table: np.ndarray, network: Network, n_slots: int) -> None:
         n_in, n_out = layer[N_IN], layer[N_OUT]
         _require(n_in > 0 and n_out > 0, "layers", layers, "positive sizes")
         _require(l == 0 or n_in == layers[l - 1, N_OUT], "layers", layers, "equal sizes")
-        _require(layer[W_START] == n_weights, "layers", layers, "weights after each other")
+        _require(layer[W_START] == n_weights, "layers", layers, "weights in order")
         n_weights += n_in * n_out
     for layer in layers.tolist():
         _require(layer[B_START] == n_weights + n_biases, "layers", layers, "biases at the end")
@@ -117,7 +117,7 @@ def point_to_rows(columns: dict[str, np.ndarray], network: Network, X: np.ndarra
         _require(False, "X", X, f"{n_features} columns of {network.theta.dtype}")
     if not X.flags.c_contiguous:
         _require(False, "X", X, "C-contiguous memory")
-    columns["X"][0] = X.__array_interface__["data"][0]  # many times as fast as `ctypes`
+    columns["X"][0] = X.__array_interface__["data"][0]
     columns["X_size"][0] = X.size
 
 
@@ -125,7 +125,7 @@ def _write(table: np.ndarray, arrays: Network | Data) -> None:
     named: Any = zip(arrays._fields, arrays, strict=True)
     for name, array in named:
         _require(array.flags.c_contiguous, name, array, "C-contiguous memory")
-        table[name] = array.ctypes.data
+        table[name] = array.__array_interface__["data"][0]  # twice as fast as `ctypes`
         table[f"{name}_size"] = array.size
 
 
@@ -143,8 +143,8 @@ def _require_csr(data: Data, n_features: int) -> None:
 def _require_numbers(
     name: str, array: np.ndarray, shape: tuple[int, ...], dtype: np.dtype
 ) -> None:
-    fits = array.shape == shape and array.dtype == dtype
-    _require(fits, name, array, f"{dtype} of shape {shape}")
+    if array.shape != shape or array.dtype != dtype:
+        _require(False, name, array, f"{dtype} of shape {shape}")
 
 
 def _require(holds: Any, name: str, array: np.ndarray, needed: str) -> None:

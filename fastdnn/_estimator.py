@@ -24,6 +24,11 @@ from fastdnn._validation import ValidatingEstimator
 
 # Data sets of up to this many rows that train as a whole are computed in float64.
 _SMALL_BATCH = 200
+# Attributes of stochastic solvers alone.
+_OF_STOCHASTIC_SOLVERS = (
+    *("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_"),
+    "_no_improvement_count",
+)
 # Names that scikit-learn gives to activations, in the words of the kernels.
 _KERNEL_NAMES = {"logistic": "sigmoid"}
 
@@ -58,9 +63,12 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
     ) -> "BaseDNN":
         """Train a twin and become it; whatever is raised before leaves `self` as it was."""
         twin = twin_of(self)
+        goes_on = hasattr(self, "coefs_") and (self.warm_start or incremental)
+        if goes_on:
+            twin._go_on(incremental)
         if incremental:
             twin._note_classes(y, classes)
-        notices = twin._learn(X, y, sample_weight, incremental)
+        notices = twin._learn(X, y, sample_weight, incremental, not goes_on)
         replace_by(self, twin)
         for give_notice in notices:  # a warning may be raised as an error
             give_notice()
@@ -69,12 +77,13 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
     def _note_classes(self, y: Any, classes: Any) -> None:
         """Learn all classes from the first call of `partial_fit`, if there are any."""
 
-    def _learn(self, X: Any, y: Any, sample_weight: Any, incremental: bool) -> Notices:
+    def _learn(
+        self, X: Any, y: Any, sample_weight: Any, incremental: bool, first_pass: bool
+    ) -> Notices:
         """Validate and train; return the warnings to give when all is done."""
         hidden_sizes = hidden_units(self.hidden_layer_sizes)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
-        first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = self._validated_to_fit(X, y, first_pass)
         Y = np.ascontiguousarray(self._encode_targets(y, incremental), dtype=X.dtype)
         if sample_weight is not None:
@@ -83,8 +92,6 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         random_state = random_state_of(self.random_state)
         if first_pass:
             self._initialize(hidden_sizes, X, random_state)
-        else:
-            self._go_on(incremental)
         return self._train(samples, random_state, incremental)
 
     def _check_solver(self) -> bool:
@@ -251,6 +258,8 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         self.t_ = history.t
         self.loss_ = history.loss
         if self.solver == "lbfgs":
+            for name in _OF_STOCHASTIC_SOLVERS:  # such as an earlier fit may have left
+                self.__dict__.pop(name, None)
             return
         self.loss_curve_ = history.loss_curve
         self._no_improvement_count = history.no_improvement_count

@@ -17,6 +17,8 @@ class Parameters:
         Units of every layer, the input layer first.
     dtype : dtype
         float32 or float64.
+    theta : ndarray of shape (n_parameters,), optional
+        Of that dtype, taken as it is; zeros if None.
 
     Attributes
     ----------
@@ -28,12 +30,23 @@ class Parameters:
         Views into `theta`.
     """
 
-    def __init__(self, layer_sizes: Sequence[int], dtype: np.typing.DTypeLike) -> None:
+    def __init__(
+        self,
+        layer_sizes: Sequence[int],
+        dtype: np.typing.DTypeLike,
+        theta: np.ndarray | None = None,
+    ) -> None:
         self.layer_sizes = tuple(int(size) for size in layer_sizes)
         shapes = list(zip(self.layer_sizes[:-1], self.layer_sizes[1:], strict=True))
         self.n_weights = sum(n_in * n_out for n_in, n_out in shapes)
         self.n_biases = sum(self.layer_sizes[1:])
-        self.theta = np.zeros(self.n_weights + self.n_biases, dtype=dtype)
+        n_parameters = self.n_weights + self.n_biases
+        self.theta = np.zeros(n_parameters, dtype=dtype) if theta is None else theta
+        if self.theta.shape != (n_parameters,):
+            raise ValueError(
+                f"theta has shape {self.theta.shape}, but layers of {self.layer_sizes} units "
+                f"have {n_parameters} parameters."
+            )
         self.coefs: list[np.ndarray] = []
         self.intercepts: list[np.ndarray] = []
         self.coef_starts: list[int] = []
@@ -58,7 +71,7 @@ class Parameters:
 
     def astype(self, dtype: np.typing.DTypeLike) -> "Parameters":
         """Return a copy in another precision."""
-        return _from_theta(self.layer_sizes, self.theta.astype(dtype))
+        return Parameters(self.layer_sizes, dtype, self.theta.astype(dtype))
 
     def __reduce__(self) -> tuple:
         # Views do not survive pickling: store the vector and cut it again.
@@ -66,9 +79,7 @@ class Parameters:
 
 
 def _from_theta(layer_sizes: tuple[int, ...], theta: np.ndarray) -> Parameters:
-    parameters = Parameters(layer_sizes, theta.dtype)
-    parameters.theta[:] = theta
-    return parameters
+    return Parameters(layer_sizes, theta.dtype, np.array(theta))
 
 
 def glorot_uniform_like_sklearn(

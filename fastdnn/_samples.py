@@ -23,7 +23,8 @@ class Samples:
     X : ndarray or CSR matrix of shape (n_samples, n_features)
         C-contiguous, in the computing dtype.
     Y : ndarray of shape (n_samples, n_targets) or None
-        C-contiguous, in the computing dtype; class positions for softmax.
+        C-contiguous, in the computing dtype; class positions for softmax, which nobody else
+        may change: memory is read by them.
     weight : ndarray of shape (n_samples,) or None
         Sample weights in the computing dtype.
     rows : ndarray of int64 or None

@@ -188,6 +188,9 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "DNNClassifier":
         """Train the network.
 
+        Ctrl-C ends training with a warning; the estimator then holds the network so far.
+        Whatever is raised leaves the estimator as it was before.
+
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
@@ -206,6 +209,8 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
         ------
         ValueError
             If the input is not valid or training diverges.
+        KeyboardInterrupt
+            At Ctrl-C in the first epoch, or with ``solver='lbfgs'``.
         """
         return self._fit(X, y, sample_weight, incremental=False)
 
@@ -215,6 +220,9 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
         self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
     ) -> "DNNClassifier":
         """Train for one epoch on the given samples.
+
+        Whatever is raised leaves the estimator as it was before. That includes Ctrl-C, which
+        scikit-learn's perceptrons swallow here: it ends a loop of calls.
 
         Parameters
         ----------
@@ -231,6 +239,13 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
         -------
         DNNClassifier
             This estimator.
+
+        Raises
+        ------
+        ValueError
+            If the input is not valid or training diverges.
+        KeyboardInterrupt
+            At Ctrl-C.
         """
         return self._fit(X, y, sample_weight, incremental=True, classes=classes)
 

@@ -185,6 +185,9 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "DNNRegressor":
         """Train the network.
 
+        Ctrl-C ends training with a warning; the estimator then holds the network so far.
+        Whatever is raised leaves the estimator as it was before.
+
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
@@ -203,6 +206,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         ------
         ValueError
             If the input is not valid or training diverges.
+        KeyboardInterrupt
+            At Ctrl-C in the first epoch, or with ``solver='lbfgs'``.
         """
         return self._fit(X, y, sample_weight, incremental=False)
 
@@ -210,6 +215,9 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "DNNRegressor":
         """Train for one epoch on the given samples.
+
+        Whatever is raised leaves the estimator as it was before. That includes Ctrl-C, which
+        scikit-learn's perceptrons swallow here: it ends a loop of calls.
 
         Parameters
         ----------
@@ -224,6 +232,13 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         -------
         DNNRegressor
             This estimator.
+
+        Raises
+        ------
+        ValueError
+            If the input is not valid or training diverges.
+        KeyboardInterrupt
+            At Ctrl-C.
         """
         return self._fit(X, y, sample_weight, incremental=True)
 
