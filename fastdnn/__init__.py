@@ -1,6 +1,7 @@
 """scikit-learn's multi-layer perceptron, many times faster."""
 
-from fastdnn._model_files import ModelFileError, load
+from fastdnn._model_files.errors import ModelFileError
+from fastdnn._model_files.loading import load
 from fastdnn._storage import SKOPS_TRUSTED
 from fastdnn._version import VERSION
 from fastdnn._warmup import warmup

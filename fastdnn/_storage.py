@@ -19,6 +19,7 @@ from sklearn.base import BaseEstimator
 
 from fastdnn._consistency import checked_parameters
 from fastdnn._history import History
+from fastdnn._model_files.saving import save
 from fastdnn._parameters import Parameters
 from fastdnn._prediction import Predictor
 from fastdnn._training import OptimizerState
@@ -196,9 +197,7 @@ class SavingMixin:
         >>> bool((same.W1 == network.W1).all())
         True
         """
-        from fastdnn import _model_files  # which knows all classes of models
-
-        _model_files.save(self, path, compact)
+        save(self, path, compact)
 
 
 class EstimatorStorage(SavingMixin, BaseEstimator):

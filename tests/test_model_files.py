@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import fastdnn
 from fastdnn import DeepNeuralNetwork, DNNClassifier, DNNRegressor, ModelFileError
-from fastdnn._model_files import schema
+from fastdnn._model_files import encoding, schema
 from fastdnn.kernels.activations import ACTIVATIONS
 from fastdnn.kernels.losses import CANONICAL_LOSSES, OUTPUT_LOSSES
 from fastdnn.kernels.updates import OPTIMIZERS
@@ -171,6 +171,21 @@ def test_a_state_of_higher_precision_stays_one(kind, fitted, path):
     model._optimizer_state.memory += 1e-12
     model.save(path)
     assert_equal(model, fastdnn.load(path))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_what_is_saved_is_of_one_moment(fitted, path, monkeypatch):
+    model, X, _ = fitted("binary")
+    expected = model.predict_proba(X)
+    encode = encoding.checked_parameters
+
+    def refitted_meanwhile(*args):
+        model.set_params(hidden_layer_sizes=(9,)).fit(X[:, :2], np.arange(60) % 3)
+        return encode(*args)
+
+    monkeypatch.setattr(encoding, "checked_parameters", refitted_meanwhile)
+    model.save(path)
+    assert_array_equal(fastdnn.load(path).predict_proba(X), expected)
 
 
 # -- files ---------------------------------------------------------------------------------

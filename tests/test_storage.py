@@ -8,6 +8,8 @@ import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import fastdnn._storage
 from fastdnn import DeepNeuralNetwork, DNNClassifier, DNNRegressor
@@ -193,6 +195,28 @@ def test_a_network_survives_storage(way, tmp_path):
     twin.b1 = np.zeros(4)
     np.testing.assert_allclose(twin.forward(X)[0], twin.predict_proba(X), rtol=1e-6)
     assert not np.array_equal(twin.predict_proba(X), network.predict_proba(X))
+
+
+def test_skops_is_told_all_types_and_no_others(samples):
+    skops_io = pytest.importorskip("skops.io")
+    X, y = samples
+    network = DNNClassifier((4,), random_state=np.random.RandomState(0), max_iter=1).fit(X, y)
+    models = [
+        make_pipeline(StandardScaler(), network),
+        DNNRegressor(),
+        DeepNeuralNetwork([2, 1]),
+    ]
+    found = set()
+    for model in models:
+        data = skops_io.dumps(model)
+        found |= set(skops_io.get_untrusted_types(data=data))
+        twin = skops_io.loads(data, trusted=fastdnn.SKOPS_TRUSTED)
+        assert type(twin) is type(model)
+    assert found == set(fastdnn.SKOPS_TRUSTED)
+    models[0].fit(X, y)
+    data = skops_io.dumps(models[0])
+    twin = skops_io.loads(data, trusted=fastdnn.SKOPS_TRUSTED)
+    assert_array_equal(twin.predict_proba(X), models[0].predict_proba(X))
 
 
 # -- pickles of earlier versions -------------------------------------------------------------

@@ -14,6 +14,7 @@ from fastdnn._hyperparameters import hidden_units, require_valid
 from fastdnn._model_files.labels import encode_labels, encode_random_state
 from fastdnn._model_files.layout import BEST_THETA, CURVES, MEMORY, RANDOM_KEY, tensors_of
 from fastdnn._model_files.schema import SCHEMAS
+from fastdnn._transaction import twin_of
 from fastdnn.kernels.updates import OPTIMIZERS
 
 # Attributes that say again what others say.
@@ -54,6 +55,7 @@ def encode(model: Any, compact: bool) -> tuple[dict, dict[str, np.ndarray]]:
         )
     if kind == "DeepNeuralNetwork":
         return _encode_network(model)
+    model = twin_of(model)  # as it is now, whatever is fitted meanwhile
     require_valid(model)
     hidden_units(model.hidden_layer_sizes)
     state = model.__getstate__()

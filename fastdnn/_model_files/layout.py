@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from fastdnn._model_files import json
 from fastdnn._model_files.labels import N_KEYS, decode_labels, layout_of_labels
 from fastdnn.kernels.updates import OPTIMIZERS
 
@@ -83,6 +84,21 @@ def _check_classes(fitted: dict) -> None:
             f"{count} classes do not go with {n_outputs} outputs of "
             f"{fitted['out_activation']!r}"
         )
+
+
+def require_layout(found: Layout, expected: Layout) -> None:
+    """Raise ValueError unless the tensors are those that a document needs."""
+    for name in [*expected, *found]:
+        if name not in found:
+            raise ValueError(f"the tensor {name!r} is missing")
+        if name not in expected:
+            raise ValueError(f"the tensor {json.shown(name)} does not belong to the model")
+        if found[name] != expected[name]:
+            (dtype, shape), (wanted, needed) = found[name], expected[name]
+            raise ValueError(
+                f"the tensor {name!r} is of {dtype} and shape {shape}, but the model needs "
+                f"{wanted} and shape {json.shown(needed)}"
+            )
 
 
 def check_values(document: dict, tensors: dict[str, np.ndarray]) -> None:

@@ -4,6 +4,7 @@ Files of this version are everywhere and stay readable. So whatever is added, be
 a parameter, is a new format version beside this one.
 """
 
+FORMAT = "fastdnn"
 #: The format version that is written; older ones are read.
 FORMAT_VERSION = 1
 
@@ -145,7 +146,7 @@ _NETWORK = _object(
 
 #: The schema of the texts beside the tensors.
 METADATA_SCHEMA = _object(
-    format=_one_of("fastdnn"),
+    format=_one_of(FORMAT),
     format_version={"type": "string", "pattern": "^[1-9][0-9]{0,7}$"},
     fastdnn_version={"type": "string", "pattern": "^[0-9A-Za-z.+-]{1,40}$"},
     model={"type": "string"},
