@@ -52,8 +52,9 @@ def parameters_from(stored: Any) -> Parameters:
     ValueError
         If they do not fit each other.
     """
-    if isinstance(stored, Parameters):  # as fastdnn 0.2 stored them
-        stored = {"layer_sizes": stored.layer_sizes, "theta": stored.theta}
+    if isinstance(stored, Parameters):  # as fastdnn 0.2 stored them, and as files are read
+        _require_vector("theta", stored.theta, stored.theta.size)
+        return stored
     _require_names("_parameters", stored, {"layer_sizes", "theta"})
     sizes, theta = stored["layer_sizes"], stored["theta"]
     is_sequence = isinstance(sizes, tuple | list) and len(sizes) > 1
@@ -101,7 +102,9 @@ def optimizer_state_from(stored: Any, parameters: Parameters) -> OptimizerState 
         raise ValueError(f"learning_rate={rate!r} must be a number >= 0. {_ADVICE}")
     if not _is_integer(state.t, least=0):
         raise ValueError(f"t={state.t!r} must be an integer >= 0. {_ADVICE}")
-    return state.astype(np.promote_types(state.memory.dtype, parameters.theta.dtype))
+    if state.memory.dtype in (np.float64, parameters.theta.dtype):
+        return state
+    return state.astype(parameters.theta.dtype)
 
 
 def history_from(stored: Any, parameters: Parameters) -> History:

@@ -5,6 +5,7 @@ import json
 import os
 import stat
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -186,6 +187,21 @@ def test_what_is_saved_is_of_one_moment(fitted, path, monkeypatch):
     monkeypatch.setattr(encoding, "checked_parameters", refitted_meanwhile)
     model.save(path)
     assert_array_equal(fastdnn.load(path).predict_proba(X), expected)
+
+
+def test_loading_takes_little_more_memory_than_the_file_has(path):
+    model = DNNClassifier((300,), max_iter=1, random_state=0)
+    X = np.ones((20, 300))
+    model.partial_fit(X, np.arange(20), classes=np.arange(20)).save(path)
+    size = path.stat().st_size
+    tracemalloc.start()
+    try:
+        twin = fastdnn.load(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.1 * size + 200_000
+    assert_array_equal(twin.predict_proba(X), model.predict_proba(X))
 
 
 # -- files ---------------------------------------------------------------------------------

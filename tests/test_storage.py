@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 import fastdnn._storage
 from fastdnn import DeepNeuralNetwork, DNNClassifier, DNNRegressor
+from fastdnn._parameters import Parameters
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -311,6 +312,7 @@ def damages():
         ("layer_sizes", at("_parameters", "layer_sizes", 7)),
         ("theta", at("_parameters", "layer_sizes", (50, 2**62, 1))),
         ("theta", at("_parameters", "layer_sizes", (2**62,) * 50)),
+        ("theta", set_to("_parameters", Parameters((50, 5, 1), np.int64))),
         ("_parameters", at("_parameters", "more", 1)),
         ("_parameters", set_to("_parameters", None)),
         ("_history", set_to("_history", None)),

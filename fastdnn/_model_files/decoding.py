@@ -16,6 +16,7 @@ from fastdnn._model_files.layout import (
     count_parameters,
     tensors_of,
 )
+from fastdnn._parameters import Parameters
 from fastdnn.classifier import DNNClassifier
 from fastdnn.network import DeepNeuralNetwork
 from fastdnn.regressor import DNNRegressor
@@ -88,7 +89,7 @@ def _fitted_state(fitted: dict, theta: np.ndarray, tensors: dict[str, np.ndarray
         "n_layers_": len(sizes),
         "n_outputs_": sizes[-1],
         "out_activation_": fitted["out_activation"],
-        "_parameters": {"layer_sizes": sizes, "theta": theta},
+        "_parameters": Parameters(sizes, theta.dtype, theta),
         "_history": vars(history),
         "_optimizer_state": None,
         "n_iter_": history.n_iter,
