@@ -1,11 +1,12 @@
 """The one place that knows numba's options, and whether it is on.
 
-Three decorators make every compiled function of the package:
+Four decorators make every compiled function of the package:
 
 - `kernel`: called from other compiled code only; never cached alone, because the entry
   point that calls it carries its machine code;
 - `loop_kernel`: a `kernel` that loops over arrays which do not overlap;
-- `entry_point`: called from Python, so cached on disk, see `fastdnn._cache`.
+- `entry_point`: called from Python, so cached on disk, see `fastdnn._cache`;
+- `checked_entry_point`: an `entry_point` for users, which checks what Python gives it.
 
 No operation on floating-point numbers is left to the compiler to change: their order is that
 of the source, a product and a sum are rounded once only where the source says so
@@ -16,6 +17,7 @@ thinks is fast on a processor, nor on its version.
 
 import functools
 import gc
+import inspect
 import os
 import threading
 from collections.abc import Callable
@@ -70,6 +72,38 @@ def entry_point(function: Callable) -> Any:
         dispatcher._cache = KernelCache(function)
         dispatcher.compile = _without_collector(dispatcher.compile)
     return dispatcher
+
+
+def checked_entry_point(check: Callable) -> Callable:
+    """Compile a function for users: its arguments are checked when Python calls it.
+
+    Compiled code that calls it gets the compiled function itself, without checks; Python
+    finds that one as its attribute ``unchecked``.
+
+    Parameters
+    ----------
+    check : callable
+        Takes the arguments in order and returns them as the compiled function expects them,
+        or raises.
+    """
+
+    def decorate(function: Callable) -> Any:
+        compiled, signature = entry_point(function), inspect.signature(function)
+        n_parameters = len(signature.parameters)
+
+        @functools.wraps(function)
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            if kwargs or len(args) != n_parameters:
+                args = signature.bind(*args, **kwargs).args
+            return compiled(*check(*args))
+
+        public: Any = checked
+        public.unchecked = compiled
+        if JIT_ENABLED:  # needs jit
+            public._numba_type_ = compiled._numba_type_
+        return public
+
+    return decorate
 
 
 # The compilations that go on without Python's garbage collector.

@@ -1,4 +1,4 @@
-"""What an estimator or a network is in a pickle, a copy or a file of skops: plain data.
+"""What an estimator is in a pickle, a copy or a file of skops: plain data; and `save`.
 
 The parameters are stored once, as one vector; the matrices in ``coefs_`` are views into it,
 which are cut again when it is loaded. Nothing that training goes on from is left out, and
@@ -8,7 +8,7 @@ everything has its own precision. What is loaded is checked before it is taken.
 import math
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from itertools import pairwise
 from numbers import Integral, Real
@@ -36,7 +36,7 @@ SKOPS_TRUSTED = [
 _VIEWS = {"coefs_": "coefs", "intercepts_": "intercepts"}
 _ADVICE = "The stored state is damaged; use an intact copy, or fit the estimator again."
 # What is made anew, and what earlier versions stored.
-_NOT_STORED = ("_predictor", "_incremental", "_canonical")
+_NOT_STORED = ("_predictor", "_incremental")
 
 
 def parameters_from(stored: Any) -> Parameters:
@@ -277,54 +277,6 @@ def _with_views(given: Any, views: list[np.ndarray]) -> Any:
     return [
         views[l] if array is None and l < n_views else array for l, array in enumerate(given)
     ]
-
-
-def network_state(network: Any) -> dict:
-    """Return what a `DeepNeuralNetwork` is when it is stored."""
-    state = vars(network) | {"_fastdnn_version": VERSION, "dtype": str(network.dtype)}
-    for name in _NOT_STORED:
-        state.pop(name, None)
-    theta = network._parameters.theta
-    state["_parameters"] = {"layer_sizes": network.layer_sizes, "theta": theta}
-    return state
-
-
-def restore_network(network: Any, state: dict, initialize: Callable) -> None:
-    """Make an empty `DeepNeuralNetwork` the one that was stored.
-
-    Parameters
-    ----------
-    network : DeepNeuralNetwork
-        As from ``__new__``.
-    state : dict
-        From `network_state`.
-    initialize : callable
-        The ``__init__`` that checks the architecture.
-
-    Raises
-    ------
-    ValueError
-        If the state is not that of a network.
-    """
-    state = dict(state)
-    _warn_of_another_version(network, state.pop("_fastdnn_version", "unknown"))
-    for name in _NOT_STORED:
-        state.pop(name, None)
-    needed = ("_parameters", "layer_sizes", "activations", "loss", "dtype")
-    _require_names("The state", {name: ... for name in needed if name in state}, set(needed))
-    given = {name: state.pop(name) for name in needed}
-    parameters = parameters_from(given["_parameters"])
-    for name in ("layer_sizes", "activations"):
-        if not isinstance(given[name], tuple | list) or not given[name]:
-            raise ValueError(f"{name}={given[name]!r} must be a tuple. {_ADVICE}")
-    if tuple(given["layer_sizes"]) != parameters.layer_sizes:
-        raise ValueError(f"layer_sizes must be {parameters.layer_sizes}. {_ADVICE}")
-    if str(given["dtype"]) != str(parameters.theta.dtype):
-        raise ValueError(f"dtype must be {str(parameters.theta.dtype)!r}. {_ADVICE}")
-    *hidden, output = given["activations"]
-    initialize(network, parameters.layer_sizes, hidden, output, given["loss"], given["dtype"])
-    network._parameters.theta[:] = parameters.theta
-    vars(network).update(state)
 
 
 def _warn_of_another_version(model: Any, saved_by: Any) -> None:

@@ -357,23 +357,3 @@ def test_a_damaged_state_is_refused(word, damage, small_model):
     damage(state)
     with pytest.raises(ValueError, match=word):
         DNNClassifier.__new__(DNNClassifier).__setstate__(state)
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("activations", ("relu",)),
-        ("activations", 3),
-        ("activations", ()),
-        ("activations", ("relu", "eval")),
-        ("layer_sizes", (3, 5, 1)),
-        ("layer_sizes", None),
-        ("loss", "mine"),
-        ("dtype", "float32"),
-        ("_parameters", {"layer_sizes": (3, 4, 1), "theta": np.zeros(3)}),
-    ],
-)
-def test_a_damaged_state_of_a_network_is_refused(name, value):
-    state = DeepNeuralNetwork([3, 4, 1]).__getstate__() | {name: value}
-    with pytest.raises(ValueError, match=r"layer_sizes|activation|loss|dtype|theta"):
-        DeepNeuralNetwork.__new__(DeepNeuralNetwork).__setstate__(state)
