@@ -1,25 +1,37 @@
-"""The architecture of a network: its layers, named parameters, and checks of its input."""
+"""The architecture of a network: its layers, its named parameters, and its stored state."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from numbers import Integral
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import InvalidParameterError
 
-from fastdnn._costs import check_targets
 from fastdnn._parameters import SCHEMES, Parameters
 from fastdnn._prediction import Predictor
-from fastdnn._validation import has_engine_form
+from fastdnn._storage import SavingMixin
+from fastdnn._textbook_inputs import as_floats
 from fastdnn.kernels.activations import ACTIVATION_CODES
 from fastdnn.kernels.losses import loss_code
 
-_PARAMETER_NAME = re.compile(r"([Wb])([1-9]\d*)")
+# Also what looks like the name of a parameter by mistake: it is never another attribute.
+_PARAMETER_NAME = re.compile(r"[WwBb]_?\d+")
+_FIXED = ("layer_sizes", "activations", "loss", "dtype", "n_layers")
+_STORED = ("layer_sizes", "activations", "loss", "dtype")
+_OWN = ("_parameters", "_activations", "_loss", "_canonical", "_predictor")
 
 
-class Architecture:
+class Architecture(SavingMixin):
     """What `fastdnn.DeepNeuralNetwork` consists of; the parameters are described there."""
+
+    _parameters: Parameters
+    _activations: tuple[str, ...]
+    _loss: str
+    _canonical: bool
+    _predictor: Predictor
 
     def __init__(
         self,
@@ -29,34 +41,41 @@ class Architecture:
         loss: str = "log_loss",
         dtype: str = "float64",
     ) -> None:
-        sizes = list(layer_sizes)
-        if len(sizes) < 2 or any(not isinstance(size, Integral) or size < 1 for size in sizes):
-            raise ValueError(
-                f"layer_sizes={layer_sizes!r} must hold two or more positive integers: "
-                "inputs, hidden layers, outputs."
-            )
-        n_hidden = len(sizes) - 2
-        hidden = [activation] * n_hidden if isinstance(activation, str) else activation
-        activations = [*hidden, output_activation]
-        if len(activations) != n_hidden + 1:
-            raise ValueError(
+        n_hidden = len(_checked_sizes(layer_sizes := _listed(layer_sizes))) - 2
+        is_one = isinstance(activation, str)
+        hidden = [activation] * n_hidden if is_one else _listed(activation)
+        if not isinstance(hidden, list) or len(hidden) != n_hidden:
+            raise InvalidParameterError(
                 f"activation={activation!r} must be one name, or one for each of the "
                 f"{n_hidden} hidden layers."
             )
-        for name in activations:
-            if name not in ACTIVATION_CODES:
-                raise ValueError(
-                    f"activation {name!r} is unknown; choose one of {list(ACTIVATION_CODES)}."
-                )
-        if str(dtype) not in ("float32", "float64"):
-            raise ValueError(f"dtype={dtype!r} must be 'float64' or 'float32'.")
-        self._canonical, _ = loss_code(loss, output_activation)
-        self.layer_sizes = tuple(int(size) for size in sizes)
-        self.activations = tuple(activations)
-        self.loss = loss
-        self.dtype = np.dtype(dtype)
-        self._parameters = Parameters(sizes, self.dtype)
-        self._predictor = Predictor(self._parameters, self.activations)
+        for name in [activation] if is_one else hidden:  # also where no layer has it
+            _require_activation("activation", name)
+        _require_activation("output_activation", output_activation)
+        parts = _make_parts(layer_sizes, [*hidden, output_activation], loss, dtype)
+        self.__dict__.update(parts)
+
+    # -- what is fixed ------------------------------------------------------------------
+
+    @property
+    def layer_sizes(self) -> tuple[int, ...]:
+        """Units of every layer: inputs, hidden layers, outputs."""
+        return self._parameters.layer_sizes
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """Activation of every layer but the input."""
+        return self._activations
+
+    @property
+    def loss(self) -> str:
+        """Name of the cost."""
+        return self._loss
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Precision of parameters and computation."""
+        return self._parameters.theta.dtype
 
     @property
     def n_layers(self) -> int:
@@ -66,27 +85,41 @@ class Architecture:
     # -- parameters ---------------------------------------------------------------------
 
     def __getattr__(self, name: str) -> Any:
-        view = self._parameter_view(name)
-        if view is None:
+        if name in _OWN or name in _FIXED:
+            raise AttributeError(
+                f"this {type(self).__name__} has no {name!r}: it was made without its "
+                "__init__, or its state was edited. Make a new one."
+            )
+        if _PARAMETER_NAME.fullmatch(name) is None:
             raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
-        return view
+        return self._view(name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        view = self._parameter_view(name)
-        if view is None:
+        if name in _FIXED or name in _OWN:
+            _refuse_to_change(name)
+        if _PARAMETER_NAME.fullmatch(name) is None:
             super().__setattr__(name, value)
             return
-        new = np.asarray(value)
-        if new.shape != view.shape:
-            raise ValueError(f"{name} must have shape {view.shape}, got {new.shape}.")
-        view[...] = new
+        view = self._view(name)
+        view[...] = as_floats(name, value, view.shape, self.dtype)
 
-    def _parameter_view(self, name: str) -> np.ndarray | None:
-        match = _PARAMETER_NAME.fullmatch(name)
-        if match is None or int(match[2]) > self.n_layers:
-            return None
-        views = self._parameters.coefs if match[1] == "W" else self._parameters.intercepts
-        return views[int(match[2]) - 1]
+    def __delattr__(self, name: str) -> None:
+        if name in _FIXED or name in _OWN or _PARAMETER_NAME.fullmatch(name) is not None:
+            _refuse_to_change(name)
+        super().__delattr__(name)
+
+    def _view(self, name: str) -> np.ndarray:
+        """Return a new view of the parameter of a name."""
+        digits = name.lstrip("WwBb_")
+        l = int(digits) if len(digits) < 10 else 0
+        if not 1 <= l <= self.n_layers or name not in (f"W{l}", f"b{l}"):
+            raise AttributeError(
+                f"{type(self).__name__!r} has no parameter {name!r}: the parameters of its "
+                f"{self.n_layers} layers are W1 to W{self.n_layers} and b1 to "
+                f"b{self.n_layers}."
+            )
+        views = self._parameters.coefs if name[0] == "W" else self._parameters.intercepts
+        return views[l - 1][...]
 
     def initialize_parameters(
         self, scheme: str = "he", random_state: int | np.random.RandomState | None = None
@@ -101,42 +134,163 @@ class Architecture:
             which stalls deep networks).
         random_state : int, RandomState or None, default=None
             Source of the numbers, drawn layer by layer.
+
+        Raises
+        ------
+        ValueError
+            If `scheme` is unknown, or `random_state` is no source of numbers. The
+            parameters are then as before.
         """
-        if scheme not in SCHEMES:
-            raise ValueError(f"scheme={scheme!r} is unknown; choose from {list(SCHEMES)}.")
-        generator = check_random_state(random_state)
-        for W, b in zip(self._parameters.coefs, self._parameters.intercepts, strict=True):
-            W[...] = SCHEMES[scheme](generator, *W.shape)
-            b[...] = 0.0
-
-    # -- checks -------------------------------------------------------------------------
-
-    def _layers(self) -> list[tuple[np.ndarray, np.ndarray, str]]:
-        views = self._parameters
-        return list(zip(views.coefs, views.intercepts, self.activations, strict=True))
-
-    def _check_X(self, X: Any) -> np.ndarray:
-        if has_engine_form(X, self.dtype, self.layer_sizes[0]) and np.isfinite(X).all():
-            return X
-        X = check_array(X, dtype=self.dtype, order="C", input_name="X")
-        if X.shape[1] != self.layer_sizes[0]:
-            raise ValueError(
-                f"X has {X.shape[1]} features, but the network has "
-                f"{self.layer_sizes[0]} inputs."
+        if not isinstance(scheme, str) or scheme not in SCHEMES:
+            raise InvalidParameterError(
+                f"scheme={scheme!r} is unknown; choose from {list(SCHEMES)}."
             )
-        return np.ascontiguousarray(X)
+        try:
+            if isinstance(random_state, bool):
+                raise ValueError("a bool is no seed")
+            generator = check_random_state(random_state)
+        except (ValueError, TypeError) as error:
+            raise InvalidParameterError(
+                f"random_state={random_state!r} must be an integer from 0 to 2**32 - 1, a "
+                "numpy.random.RandomState, or None."
+            ) from error
+        theta = np.zeros_like(self._parameters.theta)
+        for W, _ in self._views(theta):
+            W[...] = SCHEMES[scheme](generator, *W.shape)
+        np.copyto(self._parameters.theta, theta)
 
-    def _targets(self, Y: Any, n_samples: int) -> np.ndarray:
-        """Return the targets as the engine takes them: positions stay positions."""
-        Y = check_array(Y, dtype=self.dtype, order="C", ensure_2d=False, input_name="Y")
-        Y = np.ascontiguousarray(Y.reshape(len(Y), -1))
-        if len(Y) != n_samples:
-            raise ValueError(f"Y has {len(Y)} rows, but there are {n_samples} samples.")
-        check_targets(Y, self.loss, self.activations[-1], self.layer_sizes[-1])
-        return Y
+    def _views(self, theta: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return W and b of each layer as new views into a vector of all parameters."""
+        parameters, views = self._parameters, []
+        sizes = parameters.layer_sizes
+        for l in range(len(sizes) - 1):
+            n_in, n_out = sizes[l], sizes[l + 1]
+            first, first_bias = parameters.coef_starts[l], parameters.intercept_starts[l]
+            W = theta[first : first + n_in * n_out].reshape(n_in, n_out)
+            views.append((W, theta[first_bias : first_bias + n_out]))
+        return views
 
-    def _dense_targets(self, Y: Any, n_samples: int) -> np.ndarray:
-        Y = self._targets(Y, n_samples)
-        if Y.shape[1] == self.layer_sizes[-1]:
-            return Y
-        return np.eye(self.layer_sizes[-1], dtype=self.dtype)[Y.ravel().astype(np.int64)]
+    # -- storage ------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {name: value for name, value in self.__dict__.items() if name not in _OWN}
+        return state | {
+            "layer_sizes": self.layer_sizes,
+            "activations": self.activations,
+            "loss": self.loss,
+            "dtype": self.dtype.name,
+            "theta": self._parameters.theta,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if not isinstance(state, Mapping):
+            _refuse_state(f"is no dictionary but {type(state).__name__}")
+        others = dict(state)
+        try:
+            # Up to version 0.1.0 the parameters were stored as an object.
+            old = others.pop("_parameters", None)
+            theta = others.pop("theta") if old is None else old.theta
+            sizes, activations, loss, dtype = (others.pop(name) for name in _STORED)
+        except (KeyError, AttributeError) as error:
+            _refuse_state(f"is incomplete ({error})")
+        for name in [name for name in others if name in _OWN]:
+            del others[name]
+        for name in others:
+            is_fixed = isinstance(name, str) and name in _FIXED
+            if not isinstance(name, str) or is_fixed or _PARAMETER_NAME.fullmatch(name):
+                _refuse_state(f"holds the attribute {name!r}")
+        try:
+            _checked_sizes(sizes := _listed(sizes))
+            if not isinstance(activations, list | tuple) or len(activations) != len(sizes) - 1:
+                raise ValueError(f"activations={activations!r} must be one for each layer.")
+            for activation in activations:
+                _require_activation("activation", activation)
+            n_parameters = _count_parameters(sizes)
+            theta = as_vector(theta, n_parameters, dtype)
+            parts = _make_parts(sizes, activations, loss, dtype)
+        except (TypeError, ValueError) as error:
+            _refuse_state(f"does not fit together: {error}")
+        np.copyto(parts["_parameters"].theta, theta)
+        self.__dict__ = others | parts
+
+
+def as_vector(theta: Any, n_parameters: int, dtype: Any) -> np.ndarray:
+    """Return a stored vector of parameters if it has their number and dtype."""
+    is_array = isinstance(theta, np.ndarray) and not isinstance(theta, np.ma.MaskedArray)
+    if not is_array or theta.shape != (n_parameters,):
+        got = f"the shape {theta.shape}" if isinstance(theta, np.ndarray) else type(theta)
+        raise ValueError(f"its layers have {n_parameters} parameters, but stored is {got}.")
+    if theta.dtype.newbyteorder("=") != np.dtype(str(dtype)):
+        raise ValueError(f"dtype={str(dtype)!r}, but the parameters are {theta.dtype}.")
+    return theta
+
+
+def _listed(values: Any) -> Any:
+    """Return an iterable as a list, anything else as it is."""
+    is_list = isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping)
+    try:
+        return list(values) if is_list else values
+    except TypeError:  # an array without dimensions
+        return values
+
+
+def _checked_sizes(sizes: Any) -> list[int]:
+    is_valid = isinstance(sizes, list) and len(sizes) >= 2
+    if not is_valid or any(
+        not isinstance(size, Integral) or isinstance(size, bool) or size < 1 for size in sizes
+    ):
+        raise InvalidParameterError(
+            f"layer_sizes={sizes!r} must hold two or more positive integers: "
+            "inputs, hidden layers, outputs."
+        )
+    return sizes
+
+
+def _count_parameters(sizes: Sequence[int]) -> int:
+    return sum((int(n_in) + 1) * int(n_out) for n_in, n_out in pairwise(sizes))
+
+
+def _require_activation(parameter: str, name: Any) -> None:
+    if not isinstance(name, str) or name not in ACTIVATION_CODES:
+        raise InvalidParameterError(
+            f"{parameter} {name!r} is unknown; choose one of {list(ACTIVATION_CODES)}."
+        )
+
+
+def _make_parts(
+    sizes: Sequence[int], activations: Sequence[str], loss: Any, dtype: Any
+) -> dict[str, Any]:
+    """Return the attributes of a network whose layers were checked."""
+    if not isinstance(dtype, str | np.dtype) or str(dtype) not in ("float32", "float64"):
+        raise InvalidParameterError(f"dtype={dtype!r} must be 'float64' or 'float32'.")
+    if not isinstance(loss, str):
+        raise InvalidParameterError(f"loss={loss!r} must be the name of a loss.")
+    canonical, _ = loss_code(loss, activations[-1])
+    try:
+        parameters = Parameters(sizes, np.dtype(str(dtype)))
+    except (ValueError, OverflowError) as error:
+        raise InvalidParameterError(
+            f"layer_sizes={sizes!r} make a network of {_count_parameters(sizes)} parameters, "
+            "more than an array can hold. Choose smaller layers."
+        ) from error
+    return {
+        "_parameters": parameters,
+        "_activations": tuple(activations),
+        "_loss": loss,
+        "_canonical": canonical,
+        "_predictor": Predictor(parameters, activations),
+    }
+
+
+def _refuse_to_change(name: str) -> NoReturn:
+    raise AttributeError(
+        f"{name!r} of a network cannot be replaced or deleted. Make a new DeepNeuralNetwork; "
+        "parameters such as W1 can be set to arrays of their shape."
+    )
+
+
+def _refuse_state(reason: str) -> NoReturn:
+    raise ValueError(
+        f"The state of a DeepNeuralNetwork {reason}. It was edited or damaged; restore it "
+        "from what __getstate__ or pickle made."
+    )

@@ -1,11 +1,12 @@
 """The one place that knows numba's options, and whether it is on.
 
-Three decorators make every compiled function of the package:
+Four decorators make every compiled function of the package:
 
 - `kernel`: called from other compiled code only; never cached alone, because the entry
   point that calls it carries its machine code;
 - `loop_kernel`: a `kernel` that loops over arrays which do not overlap;
-- `entry_point`: called from Python, so cached on disk, see `fastdnn._cache`.
+- `entry_point`: called from Python, so cached on disk, see `fastdnn._cache`;
+- `checked_entry_point`: an `entry_point` for users, which checks what Python gives it.
 
 No operation on floating-point numbers is left to the compiler to change: their order is that
 of the source, a product and a sum are rounded once only where the source says so
@@ -16,6 +17,7 @@ thinks is fast on a processor, nor on its version.
 
 import functools
 import gc
+import inspect
 import os
 import threading
 from collections.abc import Callable
@@ -28,7 +30,13 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic, overload
 
 from fastdnn._cache import KernelCache
-from fastdnn._kernel_compiler import KERNEL_OPTIONS, LOOP_OPTIONS, KernelDispatcher
+from fastdnn._interruptible import call_interruptibly
+from fastdnn._kernel_compiler import (
+    KERNEL_OPTIONS,
+    LOOP_OPTIONS,
+    Compilation,
+    KernelDispatcher,
+)
 
 #: False under ``NUMBA_DISABLE_JIT=1``: every kernel is then plain Python.
 JIT_ENABLED = not config.DISABLE_JIT
@@ -68,8 +76,70 @@ def entry_point(function: Callable) -> Any:
     dispatcher = numba.njit(**_OPTIONS, no_cfunc_wrapper=True)(function)
     if JIT_ENABLED:  # needs jit
         dispatcher._cache = KernelCache(function)
-        dispatcher.compile = _without_collector(dispatcher.compile)
+        dispatcher.compile = _interruptible(_without_collector(dispatcher.compile))
     return dispatcher
+
+
+def make_ready(function: Any, *args: Any) -> None:
+    """Load or compile an entry point for such arguments now, so that calls do not have to."""
+    if JIT_ENABLED:  # needs jit
+        kinds = tuple(map(numba.typeof, args))
+        if kinds not in function.overloads:
+            function.compile(kinds)
+
+
+def _interruptible(compile_: Callable) -> Callable:  # needs jit
+    """Compile in a thread that no interrupt reaches: one would leave numba half changed.
+
+    The thread ends between two functions, which leaves all of those that are complete.
+    """
+
+    @functools.wraps(compile_)
+    def compile_or_stop(*args: Any, **kwargs: Any) -> Any:
+        if global_compiler_lock.is_locked():  # by this thread: this is a part of its work
+            return compile_(*args, **kwargs)
+        compilation = Compilation()
+
+        def work() -> Any:
+            with compilation:
+                return compile_(*args, **kwargs)
+
+        # LLVM takes a few seconds at a time. What it completes meanwhile is kept.
+        return call_interruptibly(work, compilation.stop, may_outlive=True)
+
+    return compile_or_stop
+
+
+def checked_entry_point(check: Callable) -> Callable:
+    """Compile a function for users: its arguments are checked when Python calls it.
+
+    Compiled code that calls it gets the compiled function itself, without checks; Python
+    finds that one as its attribute ``unchecked``.
+
+    Parameters
+    ----------
+    check : callable
+        Takes the arguments in order and returns them as the compiled function expects them,
+        or raises.
+    """
+
+    def decorate(function: Callable) -> Any:
+        compiled, signature = entry_point(function), inspect.signature(function)
+        n_parameters = len(signature.parameters)
+
+        @functools.wraps(function)
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            if kwargs or len(args) != n_parameters:
+                args = signature.bind(*args, **kwargs).args
+            return compiled(*check(*args))
+
+        public: Any = checked
+        public.unchecked = compiled
+        if JIT_ENABLED:  # needs jit
+            public._numba_type_ = compiled._numba_type_
+        return public
+
+    return decorate
 
 
 # The compilations that go on without Python's garbage collector.

@@ -75,7 +75,7 @@ def _compile_all(dtype: str) -> Path:  # needs jit
     AL, caches = network.forward(X)
     network.cost(AL, y, l2=0.1)
     gradients = network.backward(AL, y, caches)
-    network.update_parameters(gradients, learning_rate=0.0, l2=0.1)
+    network.update_parameters(gradients, learning_rate=0.1, l2=0.1)
     missing = _cache.missing_entries()
     if missing:
         reason = next(filter(None, missing.values()), "they were removed meanwhile")

@@ -1,28 +1,22 @@
 """`DeepNeuralNetwork`: the network as the textbooks write it, one explicit step at a time."""
 
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import accuracy_score, r2_score
 
-from fastdnn._architecture import Architecture
-from fastdnn._costs import output_gradient, total_cost
+from fastdnn import _textbook_inputs as inputs
 from fastdnn._epochs import EpochRunner
 from fastdnn._plan import plan_training
 from fastdnn._prediction import FEW_NUMBERS
 from fastdnn._samples import AS_THEY_LIE, Samples
-from fastdnn._training import NON_FINITE_MESSAGE
+from fastdnn._steps import Steps
 from fastdnn._validation import has_engine_form
-from fastdnn.kernels import textbook_layers as textbook
-from fastdnn.kernels.activations import ACTIVATION_CODES
 
 _PROBABILITIES = ("sigmoid", "softmax")
 
-Caches = list[tuple]
 
-
-class DeepNeuralNetwork(Architecture):
+class DeepNeuralNetwork(Steps):
     """A multi-layer perceptron with every step of its training in the open.
 
     Samples are rows. Layer ``l`` computes ``A_l = g(A_{l-1} @ W_l + b_l)``;
@@ -44,6 +38,19 @@ class DeepNeuralNetwork(Architecture):
         scikit-learn in.
     dtype : {'float64', 'float32'}, default='float64'
         Precision of parameters and computation.
+
+    Raises
+    ------
+    ValueError
+        If one of them has a value that it cannot have. Every method checks all it is given
+        before it changes anything, and after an exception the parameters are as before
+        the call, or those of a whole number of passes where `gradient_descent` says so.
+
+    Notes
+    -----
+    `layer_sizes`, `activations`, `loss` and `dtype` can be read, not set: a parameter can
+    be set to numbers of its shape only. Copies, pickled ones too, have parameters of
+    their own.
 
     Examples
     --------
@@ -69,116 +76,6 @@ class DeepNeuralNetwork(Architecture):
     array([0, 1, 1, 0])
     """
 
-    # -- the steps ----------------------------------------------------------------------
-
-    def forward(self, X: Any) -> tuple[np.ndarray, Caches]:
-        """Run the samples through all layers.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_inputs)
-            Samples.
-
-        Returns
-        -------
-        AL : ndarray of shape (n_samples, n_outputs)
-            Output of the last layer.
-        caches : list
-            For each layer ``((A_prev, W, b), Z)``, as `backward` needs it.
-        """
-        A = self._check_X(X)
-        caches = []
-        for W, b, name in self._layers():
-            A, cache = textbook.linear_activation_forward(A, W, b, ACTIVATION_CODES[name])
-            caches.append(cache)
-        return A, caches
-
-    def cost(
-        self, AL: np.ndarray, Y: Any, l2: float = 0.0, caches: Caches | None = None
-    ) -> float:
-        """Return the mean cost over the samples plus the L2 penalty.
-
-        Parameters
-        ----------
-        AL : ndarray of shape (n_samples, n_outputs)
-            Outputs of `forward`.
-        Y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets; with softmax also the positions of the classes.
-        l2 : float, default=0
-            lambda of the penalty ``lambda / (2 n_samples) * sum(W**2)``.
-        caches : list, optional
-            Of the same forward pass. With it the cross-entropy is computed from Z and
-            exact at any Z; without it, from AL, a probability that was rounded to 0 or 1
-            counts as the nearest number in between.
-
-        Returns
-        -------
-        float
-            Finite for finite parameters and samples.
-        """
-        n_samples = AL.shape[0]
-        Y = self._dense_targets(Y, n_samples)
-        Z = None if caches is None else caches[-1][1]
-        total = total_cost(self.loss, self.activations[-1], AL, Y, Z)
-        weights = self._parameters.theta[: self._parameters.n_weights]
-        penalty = 0.5 * l2 * float(np.dot(weights, weights)) if l2 else 0.0
-        return (total + penalty) / n_samples
-
-    def backward(self, AL: np.ndarray, Y: Any, caches: Caches) -> dict[str, np.ndarray]:
-        """Return the gradients of the mean cost, without the L2 term.
-
-        Parameters
-        ----------
-        AL : ndarray of shape (n_samples, n_outputs)
-            Outputs of `forward`.
-        Y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets.
-        caches : list
-            Of the same forward pass.
-
-        Returns
-        -------
-        dict
-            ``dW1``, ``db1``, ... of the mean cost, and ``dA1``, ...: the gradient of each
-            sample's own cost with respect to the output of a layer.
-        """
-        Y = self._dense_targets(Y, AL.shape[0])
-        last = self.n_layers
-        grads = {f"dA{last}": output_gradient(self.loss, self.activations[-1], AL, Y)}
-        for l in range(last, 0, -1):
-            code = ACTIVATION_CODES[self.activations[l - 1]]
-            if l == last and self._canonical:
-                # Sigmoid and softmax with log-loss: dL/dZ = A - Y, without a quotient.
-                dA, dW, db = textbook.linear_backward(AL - Y, caches[l - 1][0])
-            else:
-                dA, dW, db = textbook.linear_activation_backward(
-                    grads[f"dA{l}"], caches[l - 1], code
-                )
-            grads[f"dW{l}"], grads[f"db{l}"] = dW, db
-            if l > 1:
-                grads[f"dA{l - 1}"] = dA
-        return grads
-
-    def update_parameters(
-        self, grads: dict[str, np.ndarray], learning_rate: float, l2: float = 0.0
-    ) -> None:
-        """Take one step of gradient descent.
-
-        Parameters
-        ----------
-        grads : dict
-            From `backward`.
-        learning_rate : float
-            Step size.
-        l2 : float, default=0
-            lambda: ``W -= learning_rate * (dW + lambda / n_samples * W)``. Biases are not
-            penalised.
-        """
-        decay = l2 / grads["dA1"].shape[0]
-        for l, (W, b, _) in enumerate(self._layers(), start=1):
-            dW, db = grads[f"dW{l}"], grads[f"db{l}"]
-            textbook.update_parameters(W, b, dW, db, float(learning_rate), float(decay))
-
     def gradient_descent(
         self,
         X: Any,
@@ -202,7 +99,7 @@ class DeepNeuralNetwork(Architecture):
         Y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         learning_rate : float
-            Step size.
+            Step size, above 0.
         n_iterations : int
             Passes over the samples.
         batch_size : int, default=None
@@ -223,37 +120,52 @@ class DeepNeuralNetwork(Architecture):
         Raises
         ------
         ValueError
-            If training diverges.
+            If an argument has a value that it cannot have, or training diverges: a parameter
+            or a cost overflows. The parameters are then as before the call.
+        KeyboardInterrupt
+            On Ctrl-C. The parameters are then those of the passes so far, a whole number of
+            them; so with any exception that another thread or a signal raises here.
         """
-        X = self._check_X(X)
-        samples = Samples(X, self._targets(Y, X.shape[0]))
-        if batch_size is None:
-            batch_size = X.shape[0]
-        for name, value in (
-            ("n_iterations", n_iterations),
-            ("batch_size", batch_size),
-            ("record_every", record_every),
-        ):
-            if not isinstance(value, Integral) or value < 1:
-                raise ValueError(f"{name}={value!r} must be a positive integer.")
+        X = inputs.as_samples(X, self.layer_sizes[0], self.dtype)
+        samples = Samples(X, self._targets(Y, X))
+        learning_rate = inputs.as_positive("learning_rate", learning_rate, self.dtype)
+        l2 = inputs.as_not_negative("l2", l2, self.dtype)
+        n_iterations = inputs.as_count("n_iterations", n_iterations)
+        batch_size = inputs.as_count("batch_size", batch_size, or_none=True)
+        record_every = inputs.as_count("record_every", record_every)
+        n_threads = inputs.as_count("n_threads", n_threads, or_none=True)
+        trained = self._parameters.astype(self.dtype)
         plan = plan_training(
-            self._parameters,
+            trained,
             self.activations,
             self.loss,
             "sgd",
-            batch_size=min(batch_size, X.shape[0]),
+            batch_size=min(batch_size or len(X), len(X)),
             samples=samples,
             gather=False,
             n_threads=n_threads,
         )
         plan.table["learning_rate"] = learning_rate
         plan.table["alpha"] = l2
+        theta, before = self._parameters.theta, self._parameters.theta.copy()
         costs: list[float] = []
+        is_finite = True
         with EpochRunner(plan, samples, AS_THEY_LIE) as runner:
-            while len(costs) < n_iterations:
-                costs += runner.run(min(runner.epochs_at_once, n_iterations - len(costs)))
-        if not np.isfinite(self._parameters.theta).all():
-            raise ValueError(NON_FINITE_MESSAGE)
+            while is_finite and len(costs) < n_iterations:
+                new = runner.run(min(runner.epochs_at_once, n_iterations - len(costs)))
+                costs += new
+                is_finite = bool(np.isfinite(trained.theta).all() and np.isfinite(new).all())
+                if is_finite:  # whole passes, whatever interrupts the next
+                    np.copyto(theta, trained.theta)
+        if not is_finite:
+            np.copyto(theta, before)
+            raise ValueError(
+                "Training by gradient_descent diverged: it produced non-finite parameter "
+                f"weights or costs within {len(costs)} passes at learning_rate="
+                f"{learning_rate:g} in {self.dtype}. The parameters are as before the call. "
+                "Lower learning_rate, scale X (for example with StandardScaler) and the "
+                "targets of a regression, or use dtype='float64'."
+            )
         return costs[::record_every]
 
     # -- prediction ---------------------------------------------------------------------
@@ -270,12 +182,22 @@ class DeepNeuralNetwork(Architecture):
         -------
         ndarray of shape (n_samples, n_outputs)
             Probabilities with a sigmoid or softmax output, otherwise predicted values.
+
+        Raises
+        ------
+        ValueError
+            If X has another number of columns than the network has inputs, or holds NaN
+            or infinity; if the outputs would.
         """
-        if has_engine_form(X, self.dtype, self.layer_sizes[0]) and X.size <= FEW_NUMBERS:
+        parameters, outputs = self._parameters, None
+        dtype, n_inputs = parameters.theta.dtype, parameters.layer_sizes[0]
+        if has_engine_form(X, dtype, n_inputs) and X.size <= FEW_NUMBERS:
             outputs = self._predictor.predict_few(X)
-            if outputs is not None:
-                return outputs
-        return self._predictor(Samples(self._check_X(X)))
+        if outputs is None:
+            outputs = self._predictor(Samples(inputs.as_samples(X, n_inputs, dtype)))
+        if not np.isfinite(outputs).all():
+            self._refuse_overflow("the output")
+        return outputs
 
     def predict(self, X: Any) -> np.ndarray:
         """Return classes with a sigmoid or softmax output, otherwise predicted values.
@@ -289,6 +211,11 @@ class DeepNeuralNetwork(Architecture):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
             One number a sample where there is one output or softmax.
+
+        Raises
+        ------
+        ValueError
+            As `predict_proba`.
         """
         AL = self.predict_proba(X)
         if self.activations[-1] == "softmax":
@@ -311,12 +238,29 @@ class DeepNeuralNetwork(Architecture):
         -------
         float
             At most 1.
+
+        Raises
+        ------
+        ValueError
+            As `predict_proba`, or if Y has another shape than the predictions or is not
+            finite; with a sigmoid or softmax output also if it holds no classes.
         """
         predicted = self.predict(X)
-        Y = np.asarray(Y)
-        if self.activations[-1] == "softmax" and Y.ndim == 2 and Y.shape[1] > 1:
+        n_outputs, output_activation = self.layer_sizes[-1], self.activations[-1]
+        Y = inputs.as_columns(Y, predicted, np.dtype(np.float64))
+        if output_activation == "softmax" and Y.shape[1] == n_outputs > 1:
             Y = Y.argmax(axis=1)
+        if Y.size != predicted.size:
+            raise ValueError(
+                f"Y has {Y.shape[1]} columns, but the network has {n_outputs} outputs."
+            )
         Y = Y.reshape(predicted.shape)
-        if self.activations[-1] in _PROBABILITIES:
-            return float(accuracy_score(Y, predicted))
-        return float(r2_score(Y, predicted))
+        if output_activation not in _PROBABILITIES:
+            return float(r2_score(Y, predicted))
+        n_classes = n_outputs if output_activation == "softmax" else 2
+        if not np.isin(Y, np.arange(n_classes)).all():
+            raise ValueError(
+                f"Y must hold the classes 0 to {n_classes - 1}, got values from {Y.min():g} "
+                f"to {Y.max():g}."
+            )
+        return float(accuracy_score(Y.astype(np.int64), predicted))

@@ -76,7 +76,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         Largest number of evaluations of the loss, for ``solver='lbfgs'``.
     dtype : {'float32', 'float64', 'auto'}, default='float32'
         Precision of the computation; 'auto' takes that of X, float64 for integers. A fit
-        that goes on keeps the precision it began with.
+        that goes on keeps the precision it began with. With float32, fits of targets beyond
+        7e10 are computed in float64 and rounded.
     n_threads : int or None, default=None
         Threads offered to `fit` and `predict`, at most the CPUs that this process may use.
         None: as many as pay, at most what ``OMP_NUM_THREADS``, joblib and Dask leave to this

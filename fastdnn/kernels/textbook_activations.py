@@ -1,16 +1,19 @@
 """The textbook's activations on whole arrays, with their derivatives and backward steps.
 
 Every function returns a new array and can be called from Python or from a user's own
-``@njit`` function. float32 stays float32.
+``@njit`` function. float32 stays float32. What Python gives is checked: a TypeError or a
+ValueError says which argument is no array of float32 or float64, or not of the shape of the
+other. An ``@njit`` function has to give what fits: it is compiled without checks.
 """
 
 import numpy as np
 
-from fastdnn._jit import entry_point
+from fastdnn import _kernel_inputs as inputs
+from fastdnn._jit import checked_entry_point
 from fastdnn.kernels import activations, elementary
 
 
-@entry_point
+@checked_entry_point(inputs.elementwise)
 def sigmoid(Z):
     """Return ``1 / (1 + exp(-Z))`` of each element.
 
@@ -36,7 +39,7 @@ def sigmoid(Z):
     return A
 
 
-@entry_point
+@checked_entry_point(inputs.elementwise)
 def sigmoid_prime(Z):
     """Return the derivative of the sigmoid at each element of `Z`.
 
@@ -62,7 +65,7 @@ def sigmoid_prime(Z):
     return slope
 
 
-@entry_point
+@checked_entry_point(inputs.elementwise)
 def relu(Z):
     """Return ``max(Z, 0)`` of each element; NaN stays NaN.
 
@@ -88,7 +91,7 @@ def relu(Z):
     return A
 
 
-@entry_point
+@checked_entry_point(inputs.elementwise)
 def relu_prime(Z):
     """Return the derivative of ReLU at each element of `Z`; 0 at ``Z <= 0``.
 
@@ -114,7 +117,7 @@ def relu_prime(Z):
     return slope
 
 
-@entry_point
+@checked_entry_point(inputs.elementwise_backward)
 def sigmoid_backward(dA, Z):
     """Return dL/dZ of a sigmoid layer.
 
@@ -140,7 +143,7 @@ def sigmoid_backward(dA, Z):
     return dA * sigmoid_prime(Z)
 
 
-@entry_point
+@checked_entry_point(inputs.elementwise_backward)
 def relu_backward(dA, Z):
     """Return dL/dZ of a ReLU layer.
 

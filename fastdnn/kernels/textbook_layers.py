@@ -5,13 +5,18 @@ of shape (n_in, n_out) and ``b`` of shape (n_out,). Every function returns new a
 can be called from Python or from a user's own ``@njit`` function. float32 stays float32.
 
 An activation is given by its code, ``fastdnn.kernels.RELU`` and so on.
+
+What Python gives is checked: a TypeError or a ValueError names the argument whose type, dtype,
+shape or value does not fit, before anything is changed. An ``@njit`` function has to give what
+fits: it is compiled without checks, and a wrong shape there reads or writes foreign memory.
 """
 
 import math
 
 import numpy as np
 
-from fastdnn._jit import entry_point
+from fastdnn import _kernel_inputs as inputs
+from fastdnn._jit import checked_entry_point
 from fastdnn.kernels.activations import (
     ACTIVATION_CODES,
     activation_backward,
@@ -27,7 +32,7 @@ SILU = ACTIVATION_CODES["silu"]
 EXP = ACTIVATION_CODES["exp"]
 
 
-@entry_point
+@checked_entry_point(inputs.layer)
 def linear_forward(A_prev, W, b):
     """Return the linear part of a layer and what its backward pass needs.
 
@@ -62,7 +67,7 @@ def linear_forward(A_prev, W, b):
     return Z, (A_prev, W, b)
 
 
-@entry_point
+@checked_entry_point(inputs.linear_gradients)
 def linear_backward(dZ, cache):
     """Return the gradients of the linear part of a layer.
 
@@ -108,7 +113,7 @@ def linear_backward(dZ, cache):
     return dA_prev, dW, db
 
 
-@entry_point
+@checked_entry_point(inputs.layer_with_activation)
 def linear_activation_forward(A_prev, W, b, activation):
     """Return the output of a layer and what its backward pass needs.
 
@@ -145,7 +150,7 @@ def linear_activation_forward(A_prev, W, b, activation):
     return A, (linear_cache, Z)
 
 
-@entry_point
+@checked_entry_point(inputs.layer_gradients)
 def linear_activation_backward(dA, cache, activation):
     """Return the gradients of a layer.
 
@@ -185,7 +190,7 @@ def linear_activation_backward(dA, cache, activation):
     return linear_backward(dZ, linear_cache)
 
 
-@entry_point
+@checked_entry_point(inputs.probabilities_and_targets)
 def compute_cost(AL, Y):
     """Return the cross-entropy cost of predicted probabilities.
 
@@ -228,7 +233,7 @@ def compute_cost(AL, Y):
     return total / n_samples
 
 
-@entry_point
+@checked_entry_point(inputs.step)
 def update_parameters(W, b, dW, db, learning_rate, decay):
     """Take one step of gradient descent on a layer, in place.
 

@@ -106,3 +106,21 @@ def processors():
     triple, processor, features = cpu_target.target_context.codegen().magic_tuple()
     assert triple.count("-") >= 2 and isinstance(processor, str)
     assert all(feature[0] in "+-" for feature in features.split(",") if feature)
+
+
+@assume("compiled code takes an object for what its attribute `_numba_type_` names", JIT)
+def numba_type_of_an_object():
+    def checked(x):
+        raise AssertionError("called from Python only")
+
+    checked._numba_type_ = half._numba_type_
+
+    @numba.njit
+    def caller(x):
+        return checked(x)
+
+    @numba.njit
+    def with_argument(function, x):
+        return function(x)
+
+    assert caller(3.0) == 1.5 and with_argument(checked, 3.0) == 1.5
