@@ -353,7 +353,9 @@ class BaseDNN(ValidatingEstimator, ABC):
             if kept is not None:
                 # Only `partial_fit` goes on from it; `fit` starts anew.
                 again = state.get("_incremental") or self.warm_start
-                state["_optimizer_state"] = kept.astype(np.float32) if again else None
+                is_double = self._parameters.theta.dtype == np.float64
+                kept = kept.astype(np.float32) if is_double else kept
+                state["_optimizer_state"] = kept if again else None
         return state
 
     def __setstate__(self, state: dict) -> None:
@@ -371,7 +373,7 @@ class BaseDNN(ValidatingEstimator, ABC):
             self._show_parameters()
             if self._optimizer_state is not None:
                 dtype = self._parameters.theta.dtype
-                self._optimizer_state = self._optimizer_state.astype(dtype)
+                self._optimizer_state = self._optimizer_state.beside(dtype)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
