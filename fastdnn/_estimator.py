@@ -1,6 +1,5 @@
 """What the classifier and the regressor share: parameters, validation and fitting."""
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -29,10 +28,11 @@ from fastdnn._prediction import Predictor
 from fastdnn._random import random_state_of
 from fastdnn._samples import Samples
 from fastdnn._scales import exceeds_float32, gains_by_float64, targets_in, weights_in
+from fastdnn._storage import EstimatorStorage
 from fastdnn._training import Notices, OptimizerState
 from fastdnn._transaction import replace_by, twin_of
 from fastdnn._validation import ValidatingEstimator
-from fastdnn._version import VERSION
+from fastdnn.kernels.results import RESULT_CODES
 
 # Attributes of stochastic solvers alone.
 _OF_STOCHASTIC_SOLVERS = (
@@ -43,7 +43,7 @@ _OF_STOCHASTIC_SOLVERS = (
 _KERNEL_NAMES = {"logistic": "sigmoid"}
 
 
-class BaseDNN(ValidatingEstimator, ABC):
+class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
     """A multi-layer perceptron as a scikit-learn estimator; see the subclasses."""
 
     _parameter_constraints: ClassVar[dict] = CONSTRAINTS
@@ -110,7 +110,6 @@ class BaseDNN(ValidatingEstimator, ABC):
         random_state = random_state_of(self.random_state)
         if start is None:
             self._initialize(hidden_sizes, X, random_state)
-        self._incremental = incremental
         return self._train(samples, random_state, incremental, start)
 
     def _check_solver(self) -> bool:
@@ -326,54 +325,28 @@ class BaseDNN(ValidatingEstimator, ABC):
 
     # -- prediction ---------------------------------------------------------------------
 
-    def _outputs(self, X: Any) -> np.ndarray:
+    def _results(self, X: Any, kind: str) -> np.ndarray:
+        """Return results of the network, a name in `fastdnn.kernels.results.RESULTS`.
+
+        They are float32 if both the network and X are, an array or a sparse matrix;
+        otherwise float64, as scikit-learn's.
+        """
         parameters, activations = checked_parameters(self), self._activations()
         predictor = self._predictor
         if predictor.parameters is not parameters or predictor.activations != activations:
             # Matrices were exchanged, or the parameter was set, after fitting.
             predictor = Predictor(parameters, activations)
         samples = self._validate_for_prediction(X)
+        given = getattr(X, "dtype", None)
+        is_single = isinstance(given, np.dtype) and given.type is np.float32
+        options = self.n_threads, RESULT_CODES[kind], not is_single
         try:
-            outputs = predictor(samples, self.n_threads)
+            outputs = predictor(samples, *options)
         except NotFiniteError:
             # scikit-learn has the message; or lets NaN pass, where it was told to.
             samples = Samples(self._validated(X, dtype=np.float32))
-            outputs = predictor(samples, self.n_threads)
+            outputs = predictor(samples, *options)
         return finite_outputs(outputs, samples.X, predictor.parameters, activations[-1])
-
-    # -- storage ------------------------------------------------------------------------
-
-    def __getstate__(self) -> dict:
-        state = super().__getstate__() | {"_fastdnn_version": VERSION}
-        state.pop("_predictor", None)
-        if "_parameters" in state:
-            # The views would be stored as further copies of the parameters.
-            self._parameters.take_over(state.pop("coefs_"), state.pop("intercepts_"))
-            kept = state["_optimizer_state"]
-            if kept is not None:
-                # Only `partial_fit` goes on from it; `fit` starts anew.
-                again = state.get("_incremental") or self.warm_start
-                is_double = self._parameters.theta.dtype == np.float64
-                kept = kept.astype(np.float32) if is_double else kept
-                state["_optimizer_state"] = kept if again else None
-        return state
-
-    def __setstate__(self, state: dict) -> None:
-        saved_by = state.pop("_fastdnn_version", "unknown")
-        if saved_by != VERSION:
-            warnings.warn(
-                f"This {type(self).__name__} was saved by fastdnn {saved_by} and is "
-                f"loaded by fastdnn {VERSION}. If it does not work, load it with "
-                f"{saved_by} and save its `to_sklearn()`.",
-                UserWarning,
-                stacklevel=2,
-            )
-        super().__setstate__(state)
-        if "_parameters" in state:
-            self._show_parameters()
-            if self._optimizer_state is not None:
-                dtype = self._parameters.theta.dtype
-                self._optimizer_state = self._optimizer_state.beside(dtype)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
