@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from fastdnn._jit import make_ready
+from fastdnn._long_batches import LongBatches
 from fastdnn._plan import Plan
 from fastdnn._samples import Samples
 from fastdnn._threads import Team
@@ -24,6 +26,9 @@ _MOST_EPOCHS = 1000
 
 class EpochRunner:
     """Runs epochs of one plan: slices of a long one, or several short ones, at a time.
+
+    Compiles what it needs when it is made. An interrupt in a run is raised soon, and leaves
+    the network as it was after a whole batch: the plan's `t` counts which.
 
     Parameters
     ----------
@@ -49,10 +54,12 @@ class EpochRunner:
         self._data = samples.data(order, network.theta.dtype, self._losses)
         plan.point_to(self._data)
         plan.table["epoch_rows"] = self._n_rows
-        address, real = plan.address, network.theta.dtype.type(0)
+        real = network.theta.dtype.type(0)
+        make_ready(train, plan.address, real, 0, 0)
+        kept_alive = plan, self._data  # by threads, whatever becomes of this object
 
         def work(worker: int, n_joined: int) -> int:
-            return train(address, real, worker, n_joined)
+            return train(kept_alive[0].address, real, worker, n_joined)
 
         self._team = Team(plan.columns["n_workers"], network.team, work)
         n_weights = int(plan.table["n_weights"][0])
@@ -61,6 +68,7 @@ class EpochRunner:
         rate = _FLOPS_PER_SECOND if plan.n_workers == 1 else _FLOPS_PER_SECOND_OF_TEAM
         self._batches_per_run = max(1, int(rate * _SECONDS_PER_RUN / flops))
         self._batches_asked_for = self._batches_per_run
+        self._long_batches = LongBatches(plan, samples)
 
     def __enter__(self) -> "EpochRunner":
         self._team.__enter__()
@@ -113,8 +121,13 @@ class EpochRunner:
     def _run(self, first: int, last: int, n_batches: int) -> None:
         self._first[0], self._last[0] = first, last
         start = time.perf_counter()
-        self._team.run(n_batches)
+        if self._long_batches.are_expected:
+            self._long_batches.run(self._team, n_batches)
+        else:
+            self._team.run(n_batches)
         seconds = time.perf_counter() - start
+        if 2 * (last - first) >= self._batch_size:  # much fewer rows say little
+            self._long_batches.seconds = seconds * self._batch_size / (last - first)
         # A short run says little; never grow by much from a single timing.
         if 2 * n_batches >= self._batches_asked_for:
             batches = n_batches * _SECONDS_PER_RUN / max(seconds, 1e-9)

@@ -30,7 +30,13 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic, overload
 
 from fastdnn._cache import KernelCache
-from fastdnn._kernel_compiler import KERNEL_OPTIONS, LOOP_OPTIONS, KernelDispatcher
+from fastdnn._interruptible import call_interruptibly
+from fastdnn._kernel_compiler import (
+    KERNEL_OPTIONS,
+    LOOP_OPTIONS,
+    Compilation,
+    KernelDispatcher,
+)
 
 #: False under ``NUMBA_DISABLE_JIT=1``: every kernel is then plain Python.
 JIT_ENABLED = not config.DISABLE_JIT
@@ -70,8 +76,38 @@ def entry_point(function: Callable) -> Any:
     dispatcher = numba.njit(**_OPTIONS, no_cfunc_wrapper=True)(function)
     if JIT_ENABLED:  # needs jit
         dispatcher._cache = KernelCache(function)
-        dispatcher.compile = _without_collector(dispatcher.compile)
+        dispatcher.compile = _interruptible(_without_collector(dispatcher.compile))
     return dispatcher
+
+
+def make_ready(function: Any, *args: Any) -> None:
+    """Load or compile an entry point for such arguments now, so that calls do not have to."""
+    if JIT_ENABLED:  # needs jit
+        kinds = tuple(map(numba.typeof, args))
+        if kinds not in function.overloads:
+            function.compile(kinds)
+
+
+def _interruptible(compile_: Callable) -> Callable:  # needs jit
+    """Compile in a thread that no interrupt reaches: one would leave numba half changed.
+
+    The thread ends between two functions, which leaves all of those that are complete.
+    """
+
+    @functools.wraps(compile_)
+    def compile_or_stop(*args: Any, **kwargs: Any) -> Any:
+        if global_compiler_lock.is_locked():  # by this thread: this is a part of its work
+            return compile_(*args, **kwargs)
+        compilation = Compilation()
+
+        def work() -> Any:
+            with compilation:
+                return compile_(*args, **kwargs)
+
+        # LLVM takes a few seconds at a time. What it completes meanwhile is kept.
+        return call_interruptibly(work, compilation.stop, may_outlive=True)
+
+    return compile_or_stop
 
 
 def checked_entry_point(check: Callable) -> Callable:

@@ -12,9 +12,10 @@ not for two hundred. A kernel is called from compiled code only. Hence
 the rows in tests/assumptions say what that is, tests/test_numba_assumptions.py looks at each.
 """
 
+import _thread
 import copy
 import functools
-from typing import Any
+from typing import Any, ClassVar
 
 from numba import _dynfunc
 from numba.core import compiler, errors, sigutils, types, typing
@@ -25,6 +26,51 @@ from numba.core.typed_passes import AnnotateTypes, NativeLowering
 from numba.core.types.containers import Tuple
 from numba.core.types.misc import unliteral
 from numba.extending import models, register_model
+
+# How often a thread looks whether it is told to stop while it waits for others to compile.
+_SECONDS_TO_LOOK = 0.05
+
+
+class CompilationStopped(BaseException):
+    """A compilation was told to stop. Not an `Exception`: numba handles some of those."""
+
+
+class Compilation:  # needs jit
+    """A compilation by this thread, which may be told to stop; a context manager.
+
+    It then stops before the next kernel. numba keeps those that are complete and nothing of
+    the others, so that a later compilation goes on from there.
+    """
+
+    _of_threads: ClassVar[dict[int, "Compilation"]] = {}
+
+    def __init__(self) -> None:
+        self._is_stopped = False
+
+    def stop(self) -> None:
+        """Let it stop; from any thread."""
+        self._is_stopped = True
+
+    def __enter__(self) -> None:
+        lock = global_compiler_lock._lock
+        while not lock.acquire(timeout=_SECONDS_TO_LOOK):
+            self._look()
+        self._of_threads[_thread.get_ident()] = self
+
+    def __exit__(self, *error: object) -> None:
+        self._of_threads.pop(_thread.get_ident(), None)
+        global_compiler_lock._lock.release()
+
+    def _look(self) -> None:
+        if self._is_stopped:
+            raise CompilationStopped
+
+    @classmethod
+    def look(cls) -> None:
+        """Raise `CompilationStopped` if the compilation of this thread is to stop."""
+        compilation = cls._of_threads.get(_thread.get_ident())
+        if compilation is not None:
+            compilation._look()
 
 
 class _RememberedFunction(types.Function):  # needs jit
@@ -119,6 +165,7 @@ class _StartUnfinishedLibrary(AnalysisPass):  # needs jit
         AnalysisPass.__init__(self)
 
     def run_pass(self, state: Any) -> bool:
+        Compilation.look()
         codegen = state.targetctx.codegen()
         library = codegen.create_library(state.func_id.func_qualname)
 
@@ -254,6 +301,7 @@ class KernelDispatcher(Dispatcher):  # needs jit
         args, return_type = sigutils.normalize_signature(sig)
         with global_compiler_lock, self._compiling_counter:
             if args not in self.overloads:
+                Compilation.look()
                 self.add_overload(self._compiler.compile(args, return_type))
             return self.overloads[args].entry_point
 

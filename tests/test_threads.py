@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from fastdnn import DNNClassifier, _conversion, _cpus, _crowding, _threads
+from fastdnn import DNNClassifier, _conversion, _cpus, _crowding, _interruptible, _threads
 from fastdnn._jit import JIT_ENABLED
 from fastdnn._threads import Team, run_side_by_side
 from fastdnn.kernels.barrier import FAILED, RUNS, team_size
@@ -154,7 +154,7 @@ def refused(monkeypatch):
     """Let the system refuse to start threads but the first few; return how many were asked."""
 
     def refuse(n_allowed, error):
-        asked, start = [], _threads._start_new_thread
+        asked, start = [], _interruptible._start_new_thread
 
         def start_or_raise(function, args):
             asked.append(args)
@@ -162,7 +162,7 @@ def refused(monkeypatch):
                 raise error
             return start(function, args)
 
-        monkeypatch.setattr(_threads, "_start_new_thread", start_or_raise)
+        monkeypatch.setattr(_interruptible, "_start_new_thread", start_or_raise)
         return asked
 
     return refuse
@@ -237,7 +237,7 @@ def test_an_error_from_elsewhere_while_a_thread_starts_leaves_nobody_at_work(
     team_size, error, monkeypatch
 ):
     """As from a signal handler: the thread has started, though `start` raises."""
-    start, at_work, shared = _threads._start_new_thread, [], counters()
+    start, at_work, shared = _interruptible._start_new_thread, [], counters()
 
     def start_and_raise(function, args):
         start(function, args)
@@ -249,7 +249,7 @@ def test_an_error_from_elsewhere_while_a_thread_starts_leaves_nobody_at_work(
         at_work.remove(worker)
         return n_joined + 1
 
-    monkeypatch.setattr(_threads, "_start_new_thread", start_and_raise)
+    monkeypatch.setattr(_interruptible, "_start_new_thread", start_and_raise)
     with pytest.raises(type(error)):
         if team_size:
             with Team(np.array([team_size]), shared, work) as team:
@@ -276,7 +276,7 @@ def test_an_interrupt_is_raised_when_all_have_left(team_size, monkeypatch):
     def work(worker, n_joined=0):
         if worker == 0:
             begun.wait(10)
-            monkeypatch.setattr(_threads.time, "sleep", interrupted_sleep)
+            monkeypatch.setattr(_interruptible.time, "sleep", interrupted_sleep)
             return 1
         at_work.append(worker)
         begun.set()
@@ -296,7 +296,9 @@ def test_an_interrupt_is_raised_when_all_have_left(team_size, monkeypatch):
 
 def test_threads_that_begin_late_have_nothing_to_do(monkeypatch):
     started, seen = [], []
-    monkeypatch.setattr(_threads, "_start_new_thread", lambda *late: started.append(late))
+    monkeypatch.setattr(
+        _interruptible, "_start_new_thread", lambda *late: started.append(late)
+    )
     run_side_by_side(3, seen.append)
     for function, args in started:
         function(*args)

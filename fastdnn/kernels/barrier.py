@@ -11,6 +11,7 @@ that from the other cores.
 
 import sys
 
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 
@@ -19,8 +20,11 @@ from fastdnn.kernels.placement import PLACE_SIZE, move_apart, note_processor
 from fastdnn.kernels.views import array_struct
 
 # Positions in the team vector, a cache line of 8 numbers each.
-ARRIVED, GENERATION, FAILED, RUNS, CLOSED, LONG_WAITS, QUEUES = range(0, 56, 8)
+ARRIVED, GENERATION, FAILED, RUNS, CLOSED, LONG_WAITS, STOP, LEAVING, QUEUES = range(0, 72, 8)
 _NEXT_QUEUE = 8
+
+# What a meeting tells its workers: that one of them failed, to go on, or to end the run.
+BROKEN, GO_ON, LEAVE = range(3)
 
 # A spin takes 10 to 50 nanoseconds, yielding a few hundred.
 _SPINS_BEFORE_YIELD = 1000
@@ -123,11 +127,14 @@ def meet(team, worker, n_workers):
 
     A worker that is kept waiting makes sure that it does not share a processor with another.
     Counts the waits of about a millisecond or more, as long as another program keeps a
-    processor. Returns False when a worker failed to start, and True otherwise.
+    processor.
+
+    Returns `BROKEN` when a worker failed to start, and `LEAVE` or `GO_ON` to all others
+    alike: by whether the team was told to stop when the last of them arrived.
     """
     if n_workers == 1:
         team[QUEUES] = 0
-        return True
+        return LEAVE if load(team, STOP) != 0 else GO_ON
     places = QUEUES + n_workers * _NEXT_QUEUE
     note_processor(team, places + worker * PLACE_SIZE)
     generation = load(team, GENERATION)
@@ -135,8 +142,10 @@ def meet(team, worker, n_workers):
         store(team, ARRIVED, 0)
         for worker in range(n_workers):
             store(team, QUEUES + worker * _NEXT_QUEUE, 0)
+        is_leaving = load(team, STOP) != 0
+        store(team, LEAVING, np.int64(is_leaving))
         fetch_add(team, GENERATION, 1)
-        return True
+        return LEAVE if is_leaving else GO_ON
     spins = 0
     while load(team, GENERATION) == generation:
         pause()
@@ -147,9 +156,9 @@ def meet(team, worker, n_workers):
             if spins == _SPINS_BEFORE_YIELD + _YIELDS_OF_LONG_WAIT:
                 fetch_add(team, LONG_WAITS, 1)
             if load(team, FAILED) != 0:
-                return False
+                return BROKEN
             yield_processor()
-    return True
+    return LEAVE if load(team, LEAVING) != 0 else GO_ON
 
 
 @kernel

@@ -12,6 +12,7 @@ from fastdnn.kernels.exchange import (
 from fastdnn.kernels.linear import linear_gradient
 from fastdnn.kernels.nonzeros import has_panels
 from fastdnn.kernels.sparse import csr_weight_gradient
+from fastdnn.kernels.stops import is_told
 from fastdnn.kernels.transpose import transpose_rows
 from fastdnn.kernels.updates import update
 from fastdnn.kernels.views import address
@@ -39,12 +40,20 @@ from fastdnn.kernels.workspace import (
     worker_parameters,
 )
 
+# Rows of a sparse batch from one look at what may tell to stop to the next.
+_ROWS_AT_ONCE = 4096
+
 
 @kernel
 def _sparse_gradient(s, real, position, D, first, dW):
     values, indices, indptr = csr_arrays(s, real)
-    rows = ordered_rows(s, position, D.shape[0])
-    csr_weight_gradient(values, indices, indptr, rows, position, D, first, dW)
+    n_rows = D.shape[0]
+    rows = ordered_rows(s, position, n_rows)
+    for start in range(0, n_rows, _ROWS_AT_ONCE):
+        if is_told(s.stop_in_step):
+            return
+        stop = min(start + _ROWS_AT_ONCE, n_rows)
+        csr_weight_gradient(values, indices, indptr, rows, position, D, first, dW, start, stop)
 
 
 @loop_kernel
@@ -113,8 +122,10 @@ def step_block(
     """Phase 2 for one block of weights.
 
     `constants` are those of `fastdnn.kernels.updates`; `are_masked` says that of the first
-    layer's deltas.
+    layer's deltas. Once it is told to stop, what it leaves in the block means nothing.
     """
+    if is_told(s.stop_in_step):
+        return
     block = block_table(s)[task]
     l, first, n_in = block[BLOCK_LAYER], block[BLOCK_FIRST], block[BLOCK_ROWS]
     size = block[BLOCK_SIZE]
@@ -135,7 +146,7 @@ def step_block(
             if l == 0 and are_masked and has_panels(real, n_in):
                 masked_gradient(s, real, A, first, dW, claimed, worker)
             else:
-                flags = product_flags(s, l - 1, l)
+                flags = product_flags(s, l - 1, l, s.stop_in_step)
                 linear_gradient(A, first, D, dW, product_memory, claimed, flags)
     squares = _step(s, real, task, gradient, constants, scale, scale * s.alpha, worker)
     partial_sums(s)[task, BLOCK_SQUARES] = squares

@@ -50,7 +50,9 @@ def mask_deltas(s, real, n_rows, worker):  # needs jit
     n_parts = parts_to_mask(D.shape[1])
     part = next_task(team, worker, s.n_workers, n_parts)
     while part < n_parts:
-        mask_part_of_columns(real, address(D, 0), D.shape[1], n_rows, part, _masks(s, real))
+        mask_part_of_columns(
+            real, address(D, 0), D.shape[1], n_rows, part, _masks(s, real), s.stop
+        )
         part = next_task(team, worker, s.n_workers, n_parts)
 
 
@@ -66,6 +68,6 @@ def masked_gradient(s, real, A, first, dW, claimed, worker):  # needs jit
     turned = scratch + SCRATCH_BYTES
     multiply_masked(
         real, _masks(s, real), address(A, first), n_in, turned, n_out, n_of_dW, n_rows,
-        scratch, claimed,
+        scratch, claimed, s.stop_in_step,
     )  # fmt: skip
     transpose_rows(matrix_at(real, turned, 0, n_out, n_of_dW), 0, n_out, dW)

@@ -20,12 +20,25 @@ every batch; in large ones there is one of each, which phase 2 keeps.
 Shards and blocks are cut by `fastdnn._plan` without regard to workers and share no sums, and
 what is summed over them is summed in their order. Which worker takes which task therefore
 changes no bit of the result.
+
+A team may be told to stop (`fastdnn.kernels.stops`). Then nobody completes a task, and at the
+next meeting the run ends for all. The network is that of the batches before, if the team was
+in phase 1 or has completed phase 2; it means nothing if ``s.stop_in_step`` allowed to leave
+phase 2 as well, which is known by ``s.t`` not having been counted on.
 """
 
 import numpy as np
 
 from fastdnn._jit import entry_point, kernel
-from fastdnn.kernels.barrier import announce_run, join_run, meet, next_task
+from fastdnn.kernels.barrier import (
+    BROKEN,
+    GO_ON,
+    LEAVE,
+    announce_run,
+    join_run,
+    meet,
+    next_task,
+)
 from fastdnn.kernels.blocks import step_biases, step_block
 from fastdnn.kernels.delta_masks import mask_deltas, masks_pay
 from fastdnn.kernels.exchange import (
@@ -34,13 +47,15 @@ from fastdnn.kernels.exchange import (
     exchanges,
     take_weights,
 )
+from fastdnn.kernels.results import RESULT_CODES, results_columns, write_results
 from fastdnn.kernels.settings import settings_at
 from fastdnn.kernels.shards import forward, train_shards
+from fastdnn.kernels.stops import is_told
 from fastdnn.kernels.subnormals import flush_subnormals, restore_mode
 from fastdnn.kernels.sums import sum_of_squares
 from fastdnn.kernels.transpose import transpose_rows
 from fastdnn.kernels.updates import step_constants
-from fastdnn.kernels.views import vector
+from fastdnn.kernels.views import matrix_at, vector
 from fastdnn.kernels.workspace import (
     A_START,
     BLOCK_SIZE,
@@ -48,6 +63,7 @@ from fastdnn.kernels.workspace import (
     BLOCK_START,
     SHARD_LOSS,
     SHARD_WEIGHT,
+    Z_START,
     block_table,
     epoch_losses,
     input_rows,
@@ -59,11 +75,23 @@ from fastdnn.kernels.workspace import (
     worker_parameters,
 )
 
+#: What `predict` returns.
+DONE, GOES_ON, NOT_FINITE = range(3)
+#: The code of results that are those of the last layer's activation, as in training.
+ACTIVATED = RESULT_CODES["activations"]
+
+# Rows that are transposed from one look at what may tell to stop to the next.
+_ROWS_TO_TRANSPOSE = 256
+
 
 @kernel
 def _transpose_layer(s, real, l, worker):
     W, W_transposed = layer_weights(s, real, l, worker), layer_transposed(s, real, l, worker)
-    transpose_rows(W, 0, W.shape[0], W_transposed)
+    n_rows = W.shape[0]
+    for first in range(0, n_rows, _ROWS_TO_TRANSPOSE):
+        if is_told(s.stop):
+            return
+        transpose_rows(W, first, min(_ROWS_TO_TRANSPOSE, n_rows - first), W_transposed)
 
 
 @kernel
@@ -71,6 +99,8 @@ def _weight_squares(s, real):
     """Return the sum of the squares of all weights, by blocks, as steps add them up."""
     theta, squares = worker_parameters(s, real, 0), 0.0
     for task in range(s.n_blocks):
+        if is_told(s.stop):
+            return -1.0
         block = block_table(s)[task]
         squares += sum_of_squares(vector(theta, block[BLOCK_START], block[BLOCK_SIZE]))
     return squares
@@ -81,7 +111,7 @@ def _run(s, real, worker):
     """Train on the samples ``s.first`` to ``s.last`` of the order, as one of the team."""
     team, partial, losses = team_counters(s), partial_sums(s), epoch_losses(s)
     n_workers, n_blocks = s.n_workers, s.n_blocks
-    t = s.t
+    t = first_t = s.t
     if worker == 0 and s.weight_squares < 0.0 and s.alpha != 0.0:
         s.weight_squares = _weight_squares(s, real)
     if exchanges(s):
@@ -91,7 +121,7 @@ def _run(s, real, worker):
         while layer < s.n_layers:
             _transpose_layer(s, real, layer, worker)
             layer = 1 + next_task(team, worker, n_workers, s.n_layers - 1)
-        if not meet(team, worker, n_workers):
+        if meet(team, worker, n_workers) != GO_ON:
             return
     # Read once: when the last batch is done, worker 0 may prepare the next run while others
     # are still on their way out of this one.
@@ -106,7 +136,6 @@ def _run(s, real, worker):
         # The last batch may be shorter; its shards are about as long as each other, too.
         even_rows = (n_rows + n_shards - 1) // n_shards
         shard_rows = (even_rows + s.unit_rows - 1) // s.unit_rows * s.unit_rows
-        t += 1
         if exchanges(s) and position > first:
             take_weights(s, real, worker)
         if s.transposed_size > 0:
@@ -119,8 +148,11 @@ def _run(s, real, worker):
             shards = first_shard, min(first_shard + s.shards_together, n_shards)
             train_shards(s, real, start, shards, shard_rows, n_rows, worker)
             task = next_task(team, worker, n_workers, n_tasks)
-        if not meet(team, worker, n_workers):
+        verdict = meet(team, worker, n_workers)
+        if verdict == BROKEN:
             return
+        if verdict == LEAVE:
+            break
 
         loss = 0.0
         weight_sum = 0.0
@@ -138,9 +170,12 @@ def _run(s, real, worker):
         are_masked = masks_pay(s, real, n_rows)
         if are_masked:
             mask_deltas(s, real, n_rows, worker)
-            if not meet(team, worker, n_workers):
+            verdict = meet(team, worker, n_workers)
+            if verdict == BROKEN:
                 return
-        constants = step_constants(s.optimizer, s, t)
+            if verdict == LEAVE:
+                break
+        constants = step_constants(s.optimizer, s, t + 1)
         task = next_task(team, worker, n_workers, n_blocks + 1)
         while task <= n_blocks:
             if task < n_blocks:
@@ -151,18 +186,24 @@ def _run(s, real, worker):
             else:
                 step_biases(s, real, n_shards, constants, scale, worker)
             task = next_task(team, worker, n_workers, n_blocks + 1)
-        if not meet(team, worker, n_workers):
+        verdict = meet(team, worker, n_workers)
+        if verdict == BROKEN:
             return
+        if verdict == LEAVE and s.stop_in_step != 0:
+            break  # some blocks may not have been stepped
 
+        t += 1
         if worker == 0:
             squares = 0.0
             for task in range(n_blocks):
                 squares += partial[task, BLOCK_SQUARES]
             s.weight_squares = squares
         position += n_rows
+        if verdict == LEAVE:
+            break
     if worker == 0:
         s.t = t
-    if exchanges(s):
+    if exchanges(s) and t > first_t:
         end_exchange(s, real, worker)
         meet(team, worker, n_workers)
 
@@ -200,30 +241,47 @@ def _is_finite(X):
     return n_finite == X.size
 
 
+@kernel
+def _write_block(s, real, out, first, n_rows, results, in_double):
+    """Write the results of a block of rows, which are in the workspace, into `out`."""
+    last = s.n_layers - 1
+    Z = layer_rows(s, real, last, A_START if results == ACTIVATED else Z_START, 0, n_rows)
+    n_columns = results_columns(results, Z.shape[1])
+    start = first * n_columns
+    if in_double:
+        block = matrix_at(np.float64(0), out, start, n_rows, n_columns)
+        write_results(results, Z, block)
+    else:
+        write_results(results, Z, matrix_at(real, out, start, n_rows, n_columns))
+
+
 @entry_point
-def predict(settings, real, out):
-    """Write the output activations of the rows of X into `out`, as one of a team.
+def predict(settings, real, out, n_rows, results, in_double, most_blocks):
+    """Write results for the first `n_rows` rows of X to the address `out`, as one of a team.
+
+    What they are is said by `results`, a code of `fastdnn.kernels.results`; they are float64
+    if `in_double`, or else of the computing type.
 
     Rows are taken in blocks of ``s.shard_rows``, whose activations stay in cache. The
     workspace that the record at `settings` points to holds one block and belongs to this
     worker; the queue of tasks is common to all.
 
-    Returns False, and predicts nothing, if ``s.check_finite`` and a number is not finite.
+    Returns `DONE` when the queue is empty; `GOES_ON` after so many blocks as are allowed, so
+    that Python can look for Ctrl-C before the next call; `NOT_FINITE`, and predicts
+    nothing, if ``s.check_finite`` and a number is not finite.
     """
     s = settings_at(settings)
     team = team_counters(s)
-    n_rows, n_outputs = out.shape
     if s.check_finite and not _is_finite(input_rows(s, real, 0, 0, n_rows)):
-        return False
+        return NOT_FINITE
+    n_activated = s.n_layers if results == ACTIVATED else s.n_layers - 1
     n_blocks = (n_rows + s.shard_rows - 1) // s.shard_rows
-    block = next_task(team, 0, 1, n_blocks)
-    while block < n_blocks:
+    for _ in range(most_blocks):
+        block = next_task(team, 0, 1, n_blocks)
+        if block >= n_blocks:
+            return DONE
         first = block * s.shard_rows
         rows = min(s.shard_rows, n_rows - first)
-        forward(s, real, first, 0, rows, s.n_layers, 0)
-        A = layer_rows(s, real, s.n_layers - 1, A_START, 0, rows)
-        for i in range(rows):
-            for j in range(n_outputs):
-                out[first + i, j] = A[i, j]
-        block = next_task(team, 0, 1, n_blocks)
-    return True
+        forward(s, real, first, 0, rows, n_activated, 0)
+        _write_block(s, real, out, first, rows, results, in_double)
+    return GOES_ON

@@ -171,7 +171,10 @@ def begin_exchange(s, real, worker):  # needs jit
 
 @kernel
 def end_exchange(s, real, worker):  # needs jit
-    """End a run: bring theta and the state of the network up to date, before a meeting."""
+    """End a run that took a step: bring the network's theta and state up to date.
+
+    A meeting follows.
+    """
     if worker > 0:
         _copy_state(s, real, worker, worker, 0)
     else:

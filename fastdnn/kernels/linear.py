@@ -2,7 +2,7 @@
 
 `scratch` has room for copies of large operands, see `fastdnn.kernels.matmul`, or is empty.
 `flags` are those of `fastdnn.kernels.switches`: zeros that ReLU has made may be left out, see
-`fastdnn.kernels.nonzeros`.
+`fastdnn.kernels.nonzeros`, and a product that is told to stop is left as it is.
 
 For a single column, the output of a binary or a one-target network, and for a single row to
 predict, plain loops are faster than tiles of many rows that are a vector wide.
@@ -18,7 +18,12 @@ from fastdnn.kernels.nonzeros import multiply_nonzeros, skipping_pays
 from fastdnn.kernels.pair_tiles import has_pair_tiles
 from fastdnn.kernels.processor import lanes_here, tile_rows_here
 from fastdnn.kernels.sums import sum_of_products
-from fastdnn.kernels.switches import NO_TRANSPOSED, ZEROS_ON_LEFT, ZEROS_ON_RIGHT
+from fastdnn.kernels.switches import (
+    NO_TRANSPOSED,
+    STOP_FACTOR,
+    ZEROS_ON_LEFT,
+    ZEROS_ON_RIGHT,
+)
 from fastdnn.kernels.transpose import TILE, transpose_rows
 from fastdnn.kernels.views import address, matrix_at, vector
 
@@ -89,7 +94,7 @@ def _matrix_product(A, W, b, Z, floor, scratch, flags):  # needs jit
     if may_skip and skipping_pays(floor, left, 1, n_rows, n_out, n_in, False):
         multiply_nonzeros(
             floor, left, left, n_in, 1, right, n_out, bias, out, n_rows, n_out, n_in, memory,
-            0, 0,
+            0, 0, flags // STOP_FACTOR,
         )  # fmt: skip
     else:
         multiply(floor, left, n_in, 1, right, bias, out, n_rows, n_out, n_in, memory, 0, flags)
@@ -116,7 +121,7 @@ def _transpose_product(A, first, D, dW, scratch, claimed, flags):  # needs jit
     if may_skip and skipping_pays(real, left, n_in, n_of_dW, n_out, n_rows, False):
         multiply_nonzeros(
             real, left, left, 1, n_in, right, n_out, 0, out,
-            n_of_dW, n_out, n_rows, memory, claimed, 0,
+            n_of_dW, n_out, n_rows, memory, claimed, 0, flags // STOP_FACTOR,
         )  # fmt: skip
         return
     has_room = _room(scratch, SCRATCH_BYTES + dW.size * dW.itemsize) != 0
@@ -126,7 +131,7 @@ def _transpose_product(A, first, D, dW, scratch, claimed, flags):  # needs jit
         turned = memory + SCRATCH_BYTES
         multiply_nonzeros(
             real, right, right, 1, n_out, left, n_in, 0, turned,
-            n_out, n_of_dW, n_rows, memory, claimed, 0,
+            n_out, n_of_dW, n_rows, memory, claimed, 0, flags // STOP_FACTOR,
         )  # fmt: skip
         transpose_rows(matrix_at(real, turned, 0, n_out, n_of_dW), 0, n_out, dW)
         return
@@ -160,7 +165,7 @@ def _rectified_product(X, A, D, dW, db, scratch):  # needs jit
     turned = memory + SCRATCH_BYTES
     multiply_nonzeros(
         real, left, masked_by, 1, n_out, address(X, 0), n_in, 0, turned,
-        n_out, n_in, n_rows, memory, 0, address(db, 0),
+        n_out, n_in, n_rows, memory, 0, address(db, 0), 0,
     )  # fmt: skip
     transpose_rows(matrix_at(real, turned, 0, n_out, n_in), 0, n_out, dW)
     return True

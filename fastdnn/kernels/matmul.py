@@ -31,7 +31,8 @@ from fastdnn.kernels.processor import (
     rows_of_one_vector_here,
     tile_rows_here,
 )
-from fastdnn.kernels.switches import NO_COPIES
+from fastdnn.kernels.stops import is_told
+from fastdnn.kernels.switches import NO_COPIES, STOP_FACTOR
 from fastdnn.kernels.tiles import (
     one_vector,
     part_of_vector,
@@ -99,7 +100,7 @@ def multiply(
     0 for none. `claimed` is that of a matrix as large as `c` which this core is going to
     write and others have read, or 0 for none: its cache lines are asked for tile by tile, so
     that the product does not wait for them, and the writes then do not either. `flags` are
-    those of `fastdnn.kernels.switches`.
+    those of `fastdnn.kernels.switches`; a product that is told to stop is left as it is.
     """
     itemsize, tile_rows = itemsize_of(floor), tile_rows_here()
     may_copy = scratch != 0 and n_rows >= _ROWS_THAT_PAY and flags & NO_COPIES == 0
@@ -123,11 +124,13 @@ def multiply(
         n_together = (n_tiles + n_parts - 1) // n_parts * tile_rows
     row_bytes = n_columns * itemsize
     is_copied = may_copy and _copies_panels(floor, row_bytes, inner_block, a_step != 1)
-    panel = scratch if is_copied else 0
+    panel, stop = scratch if is_copied else 0, flags // STOP_FACTOR
     for i in range(0, n_rows, n_together):
         rows = min(n_together, n_rows - i)
         out = c + i * n_columns * itemsize
         for k in range(0, n_inner, inner_block):
+            if is_told(stop):
+                return
             steps = min(inner_block, n_inner - k)
             left = a + (i * a_row + k * a_step) * itemsize
             layout = a_row, a_step, tile_rows * a_row
@@ -180,8 +183,10 @@ def _multiply_block(
     n_vectors = (n_columns + lanes - 1) // lanes
     if n_vectors == 1:  # otherwise no tile has only one
         a_tile = rows_of_one_vector_here() * a_row  # for so few columns nothing is copied
-    vector = 0
+    vector, stop = 0, flags // STOP_FACTOR
     while vector < n_vectors:
+        if is_told(stop):
+            return
         width = min(3, n_vectors - vector)
         if n_vectors - vector == 4:
             width = 2  # two and two, rather than three and one

@@ -28,6 +28,7 @@ from fastdnn.kernels.nonzero_tiles import (
     six_vectors_of_rows,
 )
 from fastdnn.kernels.processor import itemsize_of, lanes_here, vector_lanes
+from fastdnn.kernels.stops import is_told
 from fastdnn.kernels.transpose import TILE
 from fastdnn.kernels.views import vector_at
 
@@ -232,7 +233,7 @@ def _multiply_panels(
 @kernel
 def multiply_nonzeros(
     floor, a, masked_by, a_row, a_step, b, b_row, bias, c, n_rows, n_columns, n_inner, scratch,
-    claimed, totals,
+    claimed, totals, stop,
 ):  # needs jit  # fmt: skip
     """Write ``max(a @ b + bias, floor)`` to address `c`, skipping zeros.
 
@@ -241,7 +242,8 @@ def multiply_nonzeros(
     not zero; rows of `b` are `b_row` elements apart; `scratch` is needed, and there are a
     tile's rows and inner steps at least; `claimed` may be any memory as large as `c`; and the
     sum of what counts of every row of `a` is added to the numbers at address `totals`, if that
-    is not 0.
+    is not 0. The product is left as it is once the number at address `stop`, which may be 0,
+    says so.
     """
     itemsize = itemsize_of(floor)
     n_vectors = _parts_here(n_columns, lanes_here(floor))
@@ -252,6 +254,8 @@ def multiply_nonzeros(
         i, rows = _rows_of_part(n_rows, part)
         k = 0
         while k < n_inner:
+            if is_told(stop):
+                return
             steps = _steps_from(k, steps_of_panel, n_inner)
             offset = (i * a_row + k * a_step) * itemsize
             left, row, step = a + offset, a_row, a_step
@@ -271,16 +275,19 @@ def multiply_nonzeros(
 
 
 @kernel
-def mask_part_of_columns(real, a, n_rows, n_inner, part, masks):  # needs jit
+def mask_part_of_columns(real, a, n_rows, n_inner, part, masks, stop):  # needs jit
     """Make masks and copies of a part of the `n_rows` columns of a matrix at address `a`.
 
-    `masks` has room for those of all parts, see `bytes_of_masked_columns`.
+    `masks` has room for those of all parts, see `bytes_of_masked_columns`; `stop` is as in
+    `multiply_nonzeros`.
     """
     itemsize, steps_of_panel = itemsize_of(real), _steps_of_panel(real, MOST_VECTORS, n_inner)
     i, rows = _rows_of_part(n_rows, part)
     at = masks + part * _bytes_of_part_here(itemsize)
     k = 0
     while k < n_inner:
+        if is_told(stop):
+            return
         steps = _steps_from(k, steps_of_panel, n_inner)
         source = a + (i + k * n_rows) * itemsize
         mask_columns(real, source, n_rows, rows, steps, at)
@@ -291,7 +298,7 @@ def mask_part_of_columns(real, a, n_rows, n_inner, part, masks):  # needs jit
 
 @kernel
 def multiply_masked(
-    real, masks, b, b_row, c, n_rows, n_columns, n_inner, scratch, claimed
+    real, masks, b, b_row, c, n_rows, n_columns, n_inner, scratch, claimed, stop
 ):  # needs jit
     """Write ``a.T @ b`` to address `c`, where all columns of `a` have masks.
 
@@ -301,6 +308,8 @@ def multiply_masked(
     steps_of_panel = _steps_of_panel(real, MOST_VECTORS, n_inner)
     k = 0
     while k < n_inner:
+        if is_told(stop):
+            return
         steps = _steps_from(k, steps_of_panel, n_inner)
         _multiply_panels(
             no_floor, masks + _BYTES_OF_MASKS, steps, 1, masks, 0, n_parts, k, steps, b, b_row,

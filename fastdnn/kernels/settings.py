@@ -68,6 +68,9 @@ SETTINGS = np.dtype(
             ("weighted", np.int64),  # whether samples have weights
             ("total_weight", np.float64),  # divides all gradients; 0: the batch's own
             ("check_finite", np.int64),  # whether `predict` looks for NaN and infinity
+            # Addresses of a number of `fastdnn.kernels.stops`, or 0 for none.
+            ("stop", np.int64),  # where the network is read only
+            ("stop_in_step", np.int64),  # where it is stepped; 0: steps are completed
             # How the work is cut.
             ("n_workers", np.int64),
             ("shard_rows", np.int64),  # at most

@@ -17,6 +17,7 @@ from fastdnn.kernels.linear import (
 )
 from fastdnn.kernels.losses import canonical_loss, output_loss
 from fastdnn.kernels.sparse import csr_forward
+from fastdnn.kernels.stops import is_told
 from fastdnn.kernels.sums import sum_in_double
 from fastdnn.kernels.switches import ZEROS_ON_RIGHT
 from fastdnn.kernels.views import matrix_at, vector, vector_at
@@ -101,10 +102,13 @@ def forward(s, real, position, first, n_rows, n_activated, worker):
 
     The layers from `n_activated` on stop at Z, without activation. ReLU, whose Z and A are
     the same memory, is part of the product: one pass less over what that has just written.
+    Once it is told to stop, the rows that it leaves mean nothing.
     """
     layers, scratch = layer_table(s), product_scratch(s, real, worker)
     A = input_rows(s, real, position, first, 0 if s.sparse else n_rows)
     for l in range(s.n_layers):
+        if is_told(s.stop):
+            return
         Z = layer_rows(s, real, l, Z_START, first, n_rows)
         activation = layers[l, ACTIVATION]
         is_activated = l >= n_activated
@@ -117,7 +121,8 @@ def forward(s, real, position, first, n_rows, n_activated, worker):
             if is_rectified(s, l) and not is_activated:
                 floor, is_activated = type(real)(0), True
             W, b = layer_weights(s, real, l, worker), layer_bias(s, real, l, worker)
-            linear_forward(A, W, b, Z, floor, scratch, product_flags(s, l - 1, -1))
+            flags = product_flags(s, l - 1, -1, s.stop)
+            linear_forward(A, W, b, Z, floor, scratch, flags)
         A = layer_rows(s, real, l, A_START, first, n_rows)
         if not is_activated:
             activation_forward(activation, Z, A)
@@ -129,7 +134,7 @@ def _make_weight_gradient(s, real, position, shard, l, first, D, worker):
     if s.gradient_by_shard:
         A = layer_input(s, real, position, l, first, D.shape[0])
         dW = weight_gradient(s, real, l, shard)
-        flags = product_flags(s, l - 1, l)
+        flags = product_flags(s, l - 1, l, s.stop)
         linear_gradient(A, 0, D, dW, product_scratch(s, real, worker), 0, flags)
 
 
@@ -178,7 +183,7 @@ def _hidden_delta(s, real, position, shard, l, first, n_rows, worker):
     D = layer_rows(s, real, l, D_START, first, n_rows)
     A = layer_rows(s, real, l, A_START, first, n_rows)
     db = bias_gradient(s, real, l, shard)
-    if l == 0 and s.gradient_by_shard and product_flags(s, -1, 0) & ZEROS_ON_RIGHT:
+    if l == 0 and s.gradient_by_shard and product_flags(s, -1, 0, 0) & ZEROS_ON_RIGHT:
         # Nothing else reads this delta. If many are zero, they are left out, not written.
         X = layer_input(s, real, position, 0, first, n_rows)
         dW = weight_gradient(s, real, 0, shard)
@@ -195,24 +200,30 @@ def train_shards(s, real, position, shards, shard_rows, n_rows, worker):
 
     The batch at `position` has `n_rows` rows. Products, which treat every row alone, take
     all the rows at once, so that large weights are read once for all of them. What is
-    summed over rows is summed shard by shard: how many go together changes no bit.
+    summed over rows is summed shard by shard: how many go together changes no bit. Once it
+    is told to stop, what it leaves means nothing.
     """
     first_shard, last_shard = shards
     first = first_shard * shard_rows
     n_together = min(n_rows, last_shard * shard_rows) - first
     last = s.n_layers - 1
     forward(s, real, position, first, n_together, last, worker)
+    if is_told(s.stop):
+        return
     for shard in range(first_shard, last_shard):
         start = shard * shard_rows
         rows = min(shard_rows, n_rows - start)
         _output_delta(s, real, position, shard, start, rows, worker)
     for l in range(last - 1, -1, -1):
+        if is_told(s.stop):
+            return
         D = layer_rows(s, real, l + 1, D_START, first, n_together)
         D_prev = layer_rows(s, real, l, D_START, first, n_together)
         W = layer_weights(s, real, l + 1, worker)
         W_transposed = layer_transposed(s, real, l + 1, worker)
         scratch = product_scratch(s, real, worker)
-        linear_delta(D, W, W_transposed, D_prev, scratch, product_flags(s, l + 1, -1))
+        flags = product_flags(s, l + 1, -1, s.stop)
+        linear_delta(D, W, W_transposed, D_prev, scratch, flags)
         for shard in range(first_shard, last_shard):
             start = shard * shard_rows
             rows = min(shard_rows, n_rows - start)

@@ -18,13 +18,17 @@ def csr_forward(values, indices, indptr, rows, first, W, b, Z):
 
 
 @loop_kernel
-def csr_weight_gradient(values, indices, indptr, rows, first_row, D, first, dW):
-    """Write into `dW` the rows `first`... of the product of the transposed rows with `D`."""
+def csr_weight_gradient(values, indices, indptr, rows, first_row, D, first, dW, start, stop):
+    """Add the products of rows `start` to `stop` to those of the rows before, in `dW`.
+
+    All of them make the rows `first`... of the product of the transposed rows with `D`.
+    """
     n_in = dW.shape[0]
-    for k in range(n_in):
-        for j in range(dW.shape[1]):
-            dW[k, j] = 0
-    for i in range(D.shape[0]):
+    if start == 0:
+        for k in range(n_in):
+            for j in range(dW.shape[1]):
+                dW[k, j] = 0
+    for i in range(start, stop):
         row = rows[i] if rows.size > 0 else first_row + i
         for entry in range(indptr[row], indptr[row + 1]):
             k = indices[entry] - first

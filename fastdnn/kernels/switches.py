@@ -2,6 +2,8 @@
 
 Every optimisation named here changes no bit of a finite result. Tests show that by turning
 them off, one by one, in whole fits: `fastdnn._switches`.
+
+Above these bits comes the address of a number of `fastdnn.kernels.stops`, or 0.
 """
 
 #: The left, or the right, operand is made by ReLU: it may be faster to leave its zeros out.
@@ -16,6 +18,9 @@ OPTIMISATIONS = {
     "exchange of weights": 64,  # fastdnn.kernels.exchange
     "shards taken together": 128,  # fastdnn.kernels.shards
 }
+
+#: An address counts this many times, above all bits.
+STOP_FACTOR = 256
 
 NO_ZERO_SKIPPING, NO_COPIES, NO_PAIR_TILES, NO_TRANSPOSED, NO_EXCHANGE, NO_TOGETHER = (
     OPTIMISATIONS.values()

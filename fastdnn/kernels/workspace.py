@@ -7,7 +7,12 @@ import numpy as np
 
 from fastdnn._jit import kernel
 from fastdnn.kernels.activations import ACTIVATION_CODES
-from fastdnn.kernels.switches import NO_ZERO_SKIPPING, ZEROS_ON_LEFT, ZEROS_ON_RIGHT
+from fastdnn.kernels.switches import (
+    NO_ZERO_SKIPPING,
+    STOP_FACTOR,
+    ZEROS_ON_LEFT,
+    ZEROS_ON_RIGHT,
+)
 from fastdnn.kernels.views import matrix_at, require_within, vector, vector_at
 
 # Columns of the layer table: sizes, positions in theta, positions in the workspace.
@@ -122,17 +127,18 @@ def is_rectified(s, l):
 
 
 @kernel
-def product_flags(s, left, right):
+def product_flags(s, left, right, stop):
     """Return what a product is told, whose operands are outputs or deltas of two layers.
 
-    A layer of -1 is none: the input, or an operand that is not looked at.
+    A layer of -1 is none: the input, or an operand that is not looked at. `stop` is the
+    address of what may tell it to leave, or 0.
     """
     flags = s.switched_off
     if flags & NO_ZERO_SKIPPING == 0:
         flags += (
             is_rectified(s, left) * ZEROS_ON_LEFT + is_rectified(s, right) * ZEROS_ON_RIGHT
         )
-    return flags
+    return flags + STOP_FACTOR * stop
 
 
 @kernel

@@ -70,7 +70,7 @@ def product(a, a_row, a_step, b, bias, c, n_inner, floor, scratch):
     multiply_nonzeros(
         floor, address(a, 0), address(a, 0), a_row, a_step, address(b, 0), b.shape[1],
         address(bias, 0) if bias.size > 0 else 0,
-        address(c, 0), c.shape[0], c.shape[1], n_inner, address(scratch, 0), 0, 0,
+        address(c, 0), c.shape[0], c.shape[1], n_inner, address(scratch, 0), 0, 0, 0,
     )  # fmt: skip
 
 
@@ -78,10 +78,10 @@ def product(a, a_row, a_step, b, bias, c, n_inner, floor, scratch):
 def product_of_masks(a, b, c, masks, scratch, claimed):
     real, at = a.dtype.type(0), address(masks, 0)
     for part in range(parts_to_mask(a.shape[1])):
-        mask_part_of_columns(real, address(a, 0), a.shape[1], a.shape[0], part, at)
+        mask_part_of_columns(real, address(a, 0), a.shape[1], a.shape[0], part, at, 0)
     multiply_masked(
         real, at, address(b, 0), b.shape[1], address(c, 0), c.shape[0], c.shape[1],
-        a.shape[0], address(scratch, 0), address(claimed, 0),
+        a.shape[0], address(scratch, 0), address(claimed, 0), 0,
     )  # fmt: skip
 
 
