@@ -108,6 +108,13 @@ class Interrupted:
         return self._trace
 
 
+def _count(function):
+    """Return how many instructions a call takes: it may wait more often another time."""
+    undisturbed = Interrupted()
+    undisturbed(function)
+    return undisturbed.n_seen
+
+
 def require_no_more_threads(n_before):
     """Require that all threads but so many end; those of a team that was left do after 1 s."""
     until = time.monotonic() + 10.0
@@ -136,10 +143,9 @@ def interrupt(name, positions):
     with teams_of_four(with_long_batches=with_long_batches):
         _prepare_prediction()
         expected = function()
-        count = Interrupted()
-        count(function)
+        n_instructions = min(_count(function) for _ in range(3))
         n_before, n_done = _thread._count(), 0
-        for n in positions(count.n_seen):
+        for n in positions(n_instructions):
             interrupted = Interrupted(n)
             with warnings.catch_warnings(record=True) as given:
                 warnings.simplefilter("always")

@@ -32,4 +32,4 @@ def test_an_interrupt_anywhere_does_no_harm(name):
     n_done = interrupts.interrupt(
         name, lambda n: draw.sample(range(1, n + 1), min(n, _N_POSITIONS))
     )
-    assert n_done > 0.5 * _N_POSITIONS
+    assert n_done > 0.25 * _N_POSITIONS  # others came where one waited the first time
