@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests are not installed
 
-from tests import interrupts  # noqa: E402 - found only after the line above
+from tests import interrupts
 
 
 def main() -> None:
