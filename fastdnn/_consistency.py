@@ -171,6 +171,4 @@ def checked_state(
             f"The optimiser's state has taken t={t!r} steps at a learning rate of {rate!r}, "
             f"but they must be a number of steps and a positive rate. {_REFIT}"
         )
-    # Of targets beyond float32 it is float64, be the network float32.
-    wide = memory.dtype == np.float64
-    return state.astype(np.float64 if wide else parameters.theta.dtype)
+    return state.beside(parameters.theta.dtype)

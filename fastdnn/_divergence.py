@@ -283,7 +283,7 @@ def finite_outputs(
     Parameters
     ----------
     outputs : ndarray of shape (n_samples, n_outputs)
-        Of the network, before or after the output activation.
+        Of the network, before or after the output activation, be it in float64.
     X : ndarray or sparse matrix of shape (n_samples, n_features)
         What is predicted.
     parameters : Parameters
@@ -314,9 +314,11 @@ def finite_outputs(
             break
     else:
         return outputs
+    dtype = outputs.dtype if activation == "exp" else parameters.theta.dtype
+    wider = " or fit with dtype='float64'" if dtype == np.float32 else ""
     raise ValueError(
-        f"The network's output overflows {outputs.dtype} in {rows.size} of "
+        f"The network's output overflows {dtype} in {rows.size} of "
         f"{len(outputs)} rows: row {row} of X has values of up to {feature:.3g}, and the "
         f"network parameters of up to {weight:.3g}. Scale X as that of the fit, for instance "
-        "with StandardScaler, or fit with dtype='float64'."
+        f"with StandardScaler{wider}."
     )

@@ -88,6 +88,13 @@ class OptimizerState:
         """Return the state converted to `dtype`."""
         return replace(self, memory=self.memory.astype(dtype))
 
+    def beside(self, dtype: np.typing.DTypeLike) -> "OptimizerState":
+        """Return a copy for a network of a dtype: float64 stays, others are converted.
+
+        After fits beyond the range of float32 the memory is float64 and the network float32.
+        """
+        return self.astype(np.float64 if self.memory.dtype == np.float64 else dtype)
+
 
 def fit_stochastic(
     parameters: Parameters,

@@ -6,33 +6,16 @@ import warnings
 
 import numpy as np
 import pytest
-import scipy.sparse
-import sklearn
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from fastdnn import DNNClassifier, DNNRegressor, _estimator
 from fastdnn._divergence import is_finite, largest, problem_of_epochs
-from fastdnn._jit import JIT_ENABLED
 from fastdnn._parameters import Parameters
+from tests.diverging import BOTH, CLASSES, NUMPY_MAY_WARN, SMALL, THREE, Y_REAL, X, problem
 
-# NumPy's own, where the kernels run without JIT.
-pytestmark = [] if JIT_ENABLED else [pytest.mark.filterwarnings("ignore:.* encountered in")]
+pytestmark = NUMPY_MAY_WARN
 
-SMALL = {"hidden_layer_sizes": (6,), "batch_size": 20, "random_state": 0, "max_iter": 4}
 LIKELY = "Likely cause: "
-
-
-def problem(n_rows=60, n_features=3):
-    X = np.random.default_rng(0).standard_normal((n_rows, n_features))
-    return X, X[:, 0] - 0.5 * X[:, 1] + 0.2 * np.sin(X[:, 2])
-
-
-X, Y_REAL = problem()
-CLASSES = (Y_REAL > 0).astype(int)
-THREE = np.digitize(Y_REAL, [-0.5, 0.5])
-BOTH = pytest.mark.parametrize(
-    ("Estimator", "y"), [(DNNClassifier, THREE), (DNNRegressor, Y_REAL)], ids=["clf", "reg"]
-)
 
 
 def outcome(model, X, y, weight=None):
@@ -351,75 +334,6 @@ def test_targets_out_of_reach(settings, scale, dtype):
         model.fit(X, np.stack([Y_REAL, -Y_REAL], axis=1) * scale, np.full(60, 2.0))
     assert all(w.filename == __file__ for w in caught if "hardly" in str(w.message))
     assert model.score(X, np.stack([Y_REAL, -Y_REAL], axis=1) * scale) < 0.1
-
-
-# -- what the user gives ------------------------------------------------------------------
-
-
-@BOTH
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-@pytest.mark.parametrize("name", ["coefs_", "intercepts_"])
-def test_parameters_that_are_not_finite(Estimator, y, bad, name):
-    model = Estimator(**SMALL)
-    with pytest.warns(ConvergenceWarning, match="Maximum iterations"):
-        model.fit(X, y)
-    getattr(model, name)[-1][...] = bad
-    message = "coefs_ or intercepts_.* have NaN or infinity"
-    for rows in (X, X[:1], scipy.sparse.csr_matrix(X)):
-        with pytest.raises(ValueError, match=message):
-            model.predict(rows)
-    with pytest.raises(ValueError, match=message):
-        model.partial_fit(X, y)
-
-
-@BOTH
-def test_a_warm_start_from_large_parameters(Estimator, y):
-    model = Estimator(**SMALL, warm_start=True, alpha=0.0)
-    with pytest.warns(ConvergenceWarning, match="Maximum iterations"):
-        model.fit(X, y)
-    for W in model.coefs_:
-        W *= 1e25
-    with pytest.raises(ValueError, match=LIKELY + "the fit goes on from coefs_"):
-        model.fit(X, y)
-
-
-@pytest.mark.parametrize("loss", ["squared_error", "poisson"])
-@pytest.mark.parametrize("convert", [np.asarray, scipy.sparse.csr_matrix, np.float32])
-def test_predictions_that_overflow(loss, convert):
-    model = DNNRegressor(loss, **SMALL | {"hidden_layer_sizes": []})
-    with pytest.warns(ConvergenceWarning, match="Maximum iterations"):
-        model.fit(X, abs(Y_REAL))
-    model.coefs_[0][:, 0] = 3.0
-    rows = X.copy()
-    rows[7] = 1e38 if loss == "poisson" else 2e38
-    message = r"output overflows float32 in 1 of 60 rows: row 7 of X has values of up to "
-    with pytest.raises(ValueError, match=message):
-        model.predict(convert(rows))
-    with pytest.raises(ValueError, match=r"1 of 1 rows: row 0 of X .* Scale X"):
-        model.predict(convert(rows[7:8]))
-    model.predict(convert(rows[:7]))
-
-
-def test_probabilities_that_overflow():
-    model = DNNClassifier(**SMALL | {"hidden_layer_sizes": []})
-    with pytest.warns(ConvergenceWarning, match="Maximum iterations"):
-        model.fit(X, THREE)
-    model.coefs_[0][:] = 3.0
-    for method in (model.predict, model.predict_proba, model.predict_log_proba):
-        with pytest.raises(ValueError, match="overflows float32"):
-            method(np.full((2, 3), 2e38))
-
-
-@BOTH
-def test_numbers_that_are_not_checked_pass(Estimator, y):
-    model = Estimator(**SMALL)
-    with pytest.warns(ConvergenceWarning, match="Maximum iterations"):
-        model.fit(X, y)
-    rows = X.copy()
-    rows[3, 1] = np.nan
-    with sklearn.config_context(assume_finite=True):
-        outputs = model._outputs(rows)
-    assert np.isnan(outputs).any(axis=1).tolist() == [i == 3 for i in range(60)]
 
 
 # -- an estimator that diverges is as it was ----------------------------------------------

@@ -1,5 +1,7 @@
 """Targets and weights of any scale train as usual ones do."""
 
+import copy
+import pickle
 import warnings
 
 import numpy as np
@@ -69,6 +71,15 @@ def test_what_the_optimiser_remembers_of_large_targets_goes_on():
     assert model.coefs_[0].dtype == np.float64
     assert scores["float64"] > 0.9
     assert scores["float32"] == pytest.approx(scores["float64"], abs=0.02)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_copies_go_on_from_what_the_optimiser_remembers_of_large_targets(duplicate):
+    model = DNNRegressor(**SMALL, learning_rate_init=1e13).partial_fit(X, Y * 1e28)
+    twin = duplicate(model).partial_fit(X, Y * 1e28)
+    model.partial_fit(X, Y * 1e28)
+    assert_array_equal(twin.coefs_[0], model.coefs_[0])
+    assert twin.loss_curve_ == model.loss_curve_
 
 
 @pytest.mark.slow_without_jit

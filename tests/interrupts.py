@@ -1,0 +1,162 @@
+"""Fits that are interrupted at any instruction of the package's own Python, and what is left.
+
+Used by tests/test_interrupts.py for some instructions and by scripts/interrupt_everywhere.py
+for all.
+"""
+
+import _thread
+import gc
+import sys
+import time
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastdnn
+from fastdnn import DNNClassifier, _conversion, _cpus, _crowding, _long_batches
+
+PACKAGE = Path(fastdnn.__file__).parent
+#: The files whose instructions count.
+FILES = [
+    *("_blas", "_cache", "_conversion", "_crowding", "_epochs", "_interruptible", "_jit"),
+    *("_lbfgs", "_long_batches", "_plan", "_threads", "_training"),
+]
+_PATHS = {str(PACKAGE / f"{name}.py") for name in FILES}
+
+_RNG = np.random.default_rng(0)
+_X = _RNG.standard_normal((1500, 60))
+_Y = _X[:, 0] > 0
+_OPTIONS = {"hidden_layer_sizes": (64, 64), "n_threads": 4, "random_state": 0, "max_iter": 2}
+
+
+@contextmanager
+def teams_of_four(*, with_long_batches=False):
+    """Let every fit and prediction have four threads, whatever the machine."""
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        patch.setattr(_cpus, "usable_cpus", lambda: 4)
+        patch.setattr(_crowding, "_are_too_many", lambda n_workers: False)
+        patch.setattr(_crowding.crowding, "begin", lambda: None)
+        patch.setattr(_conversion, "_PIECE_BYTES", 1024)
+        patch.setattr("fastdnn._validation._NUMBERS_FOR_ONE_THREAD", 0)
+        if with_long_batches:
+            patch.setattr(_long_batches, "_SECONDS_OF_LONG_BATCH", -1.0)
+            patch.setattr(_long_batches, "_SECONDS_OF_LONG_STEP", 0.0)
+            patch.setattr(_long_batches, "_SHARE_FOR_COPIES", np.inf)
+        yield
+
+
+def _fit(**options):
+    model = DNNClassifier(**_OPTIONS | options).fit(_X, _Y)
+    return [*model.coefs_, *model.intercepts_]
+
+
+def _predict():
+    return [_MODELS[0].predict_proba(_X)]
+
+
+_MODELS: list = []
+
+
+def _prepare_prediction():
+    _MODELS[:] = [DNNClassifier(**_OPTIONS).fit(_X, _Y)]
+
+
+#: What is interrupted: a function that returns arrays, and whether all batches count as long.
+CASES = {
+    "team": (_fit, False),
+    "long batches": (lambda: _fit(batch_size=750), True),
+    "early stopping": (lambda: _fit(early_stopping=True), False),
+    "lbfgs": (lambda: _fit(solver="lbfgs"), False),
+    "long lbfgs": (lambda: _fit(solver="lbfgs"), True),
+    "prediction": (_predict, False),
+}
+
+
+class Interrupted:
+    """Raises KeyboardInterrupt at the n-th instruction of some files in a call."""
+
+    def __init__(self, n=0, paths=_PATHS):
+        self.n_seen, self._n, self._paths = 0, n, paths
+        self.place = None
+
+    def __call__(self, function):
+        """Return whether the interrupt came out of the call."""
+        previous = sys.gettrace()
+        sys.settrace(self._trace)
+        try:
+            function()
+        except KeyboardInterrupt:
+            return True
+        finally:
+            sys.settrace(previous)
+        return False
+
+    def _trace(self, frame, event, argument):
+        if frame.f_code.co_filename not in self._paths:
+            return None
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        if event == "opcode":
+            self.n_seen += 1
+            if self.n_seen == self._n:
+                name = Path(frame.f_code.co_filename).name
+                self.place = f"{name}:{frame.f_lineno} {frame.f_code.co_name}"
+                raise KeyboardInterrupt
+        return self._trace
+
+
+def _count(function):
+    """Return how many instructions a call takes: it may wait more often another time."""
+    undisturbed = Interrupted()
+    undisturbed(function)
+    return undisturbed.n_seen
+
+
+def require_no_more_threads(n_before):
+    """Require that all threads but so many end; those of a team that was left do after 1 s."""
+    until = time.monotonic() + 10.0
+    while _thread._count() > n_before and time.monotonic() < until:
+        gc.collect()
+        time.sleep(0.002)
+    assert _thread._count() <= n_before
+
+
+def interrupt(name, positions):
+    """Interrupt one of `CASES` at each of the instructions; require that no harm is done.
+
+    Parameters
+    ----------
+    name : str
+        Key of `CASES`.
+    positions : callable
+        ``positions(n)`` returns which of the `n` instructions of an undisturbed call.
+
+    Returns
+    -------
+    int
+        How often it was interrupted.
+    """
+    function, with_long_batches = CASES[name]
+    with teams_of_four(with_long_batches=with_long_batches):
+        _prepare_prediction()
+        expected = function()
+        n_instructions = min(_count(function) for _ in range(3))
+        n_before, n_done = _thread._count(), 0
+        for n in positions(n_instructions):
+            interrupted = Interrupted(n)
+            with warnings.catch_warnings(record=True) as given:
+                warnings.simplefilter("always")
+                is_raised = interrupted(function)
+            if interrupted.place is None:
+                continue  # fewer instructions than last time: threads were waited for less
+            n_done += 1
+            is_said = any("interrupted" in str(warning.message) for warning in given)
+            assert is_raised or is_said, f"{interrupted.place}: the interrupt is lost"
+            del given
+            for result, wanted in zip(function(), expected, strict=True):
+                np.testing.assert_array_equal(result, wanted, err_msg=interrupted.place)
+            require_no_more_threads(n_before)
+    return n_done
