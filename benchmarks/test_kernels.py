@@ -11,22 +11,22 @@ from scipy.linalg import blas
 from threadpoolctl import threadpool_limits
 
 from benchmarks.numpy_mlp import NumpyMLP
-from fastdnn.kernels.activations import (
+from fastdnn.engine.record import SETTINGS, settings_at
+from fastdnn.ops.activations import (
     ACTIVATION_CODES,
     activation_backward,
     activation_forward,
 )
-from fastdnn.kernels.linear import (
+from fastdnn.ops.losses import sigmoid_log_loss, softmax_log_loss
+from fastdnn.ops.optimizers import OPTIMIZER_CODES, OPTIMIZERS, step_constants, update
+from fastdnn.products.linear import (
     SCRATCH_BYTES,
     linear_delta,
     linear_forward,
     linear_gradient,
 )
-from fastdnn.kernels.losses import sigmoid_log_loss, softmax_log_loss
-from fastdnn.kernels.settings import SETTINGS, settings_at
-from fastdnn.kernels.switches import ZEROS_ON_LEFT, ZEROS_ON_RIGHT
-from fastdnn.kernels.transpose import transpose_rows
-from fastdnn.kernels.updates import OPTIMIZER_CODES, OPTIMIZERS, step_constants, update
+from fastdnn.products.switches import ZEROS_ON_LEFT, ZEROS_ON_RIGHT
+from fastdnn.products.transpose import transpose_rows
 
 ROWS, COLUMNS = 200, 100
 CALLS = 20

@@ -1,15 +1,17 @@
 """scikit-learn's multi-layer perceptron, many times faster."""
 
-from fastdnn._model_files.errors import ModelFileError
-from fastdnn._model_files.loading import load
-from fastdnn._storage import SKOPS_TRUSTED
+from fastdnn import _old_names
+from fastdnn._load import load
 from fastdnn._version import VERSION
 from fastdnn._warmup import warmup
-from fastdnn.classifier import DNNClassifier
-from fastdnn.network import DeepNeuralNetwork
-from fastdnn.regressor import DNNRegressor
+from fastdnn.estimators.classifier import DNNClassifier
+from fastdnn.estimators.regressor import DNNRegressor
+from fastdnn.storage.errors import ModelFileError
+from fastdnn.storage.pickles import SKOPS_TRUSTED
+from fastdnn.textbook.network import DeepNeuralNetwork
 
 __version__ = VERSION
+_old_names.register()
 
 __all__ = [
     "SKOPS_TRUSTED",

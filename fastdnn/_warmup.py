@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from fastdnn import _cache
-from fastdnn._jit import JIT_ENABLED
-from fastdnn.classifier import DNNClassifier
-from fastdnn.network import DeepNeuralNetwork
+from fastdnn.compiler import cache
+from fastdnn.compiler.jit import JIT_ENABLED
+from fastdnn.estimators.classifier import DNNClassifier
+from fastdnn.textbook.network import DeepNeuralNetwork
 
 # More rows than are computed in double precision whatever the dtype.
 _N_ROWS = 512
@@ -55,7 +55,7 @@ def warmup(dtype: str = "float32") -> Path | None:
 
 
 def _compile_all(dtype: str) -> Path:  # needs jit
-    folder = _cache.cache_directory()
+    folder = cache.cache_directory()
     if folder is None:
         raise RuntimeError(
             "fastdnn.warmup() found no folder to keep compiled code in. Set "
@@ -76,7 +76,7 @@ def _compile_all(dtype: str) -> Path:  # needs jit
     network.cost(AL, y, l2=0.1)
     gradients = network.backward(AL, y, caches)
     network.update_parameters(gradients, learning_rate=0.1, l2=0.1)
-    missing = _cache.missing_entries()
+    missing = cache.missing_entries()
     if missing:
         reason = next(filter(None, missing.values()), "they were removed meanwhile")
         raise RuntimeError(

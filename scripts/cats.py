@@ -14,7 +14,7 @@ import numpy as np
 
 from fastdnn import DeepNeuralNetwork
 
-REFERENCE = Path(__file__).parents[1] / "tests" / "data" / "cats.json"
+REFERENCE = Path(__file__).parents[1] / "tests" / "stored" / "cats.json"
 LAYER_SIZES = [12288, 20, 7, 5, 1]
 
 

@@ -21,7 +21,7 @@ _SECONDS_TO_MEET = 60
 
 def entry_point_of(number: int) -> Any:
     """Return a new entry point, the same one in every process."""
-    from fastdnn._jit import entry_point
+    from fastdnn.compiler.jit import entry_point
 
     names: dict[str, Any] = {"__name__": __name__}
     exec(f"def shifted_{number}(x):\n    return x + x / {number + 3}\n", names)
@@ -38,11 +38,11 @@ def store(barrier: Any, real: Any, tries: int) -> None:
 
 def check(tries: int, result: Any) -> None:
     """Call every entry point with both types; count wrong results and compilations."""
-    from fastdnn import _cache
+    from fastdnn.compiler import cache as cache_module
 
     compiled: list[int] = []
     # A function in the place of another, which types of a module do not allow for.
-    _cache._announce_compilation = lambda: compiled.append(1)  # type: ignore[assignment]
+    cache_module._announce_compilation = lambda: compiled.append(1)  # type: ignore[assignment]
     poisoned = 0
     for number in range(tries):
         for real in _TYPES:

@@ -1,4 +1,4 @@
-"""Fits and predictions whose every bit is stored in `tests/data/bits.json`.
+"""Fits and predictions whose every bit is stored in `tests/stored/bits.json`.
 
 Their inputs are whole numbers and fractions of powers of two, so that nothing but fastdnn's
 own code, and NumPy's random states, stands between the source and the bits.
@@ -20,7 +20,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastdnn import DNNClassifier, DNNRegressor
 
-FILE = Path(__file__).parent / "data" / "bits.json"
+FILE = Path(__file__).parent / "stored" / "bits.json"
 
 _ROWS = 701
 

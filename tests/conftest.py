@@ -2,14 +2,14 @@
 
 import pytest
 
-from fastdnn import _cpus, _crowding
+from fastdnn.teams import cpus, crowding
 
 
 @pytest.fixture(scope="module")
 def four_cpus():
     """Let teams have up to four workers, whatever the machine and what else runs on it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_cpus, "usable_cpus", lambda: 4)
-        patch.setattr(_crowding, "_are_too_many", lambda n_workers: False)
-        patch.setattr(_crowding.crowding, "begin", lambda: None)
+        patch.setattr(cpus, "usable_cpus", lambda: 4)
+        patch.setattr(crowding, "_are_too_many", lambda n_workers: False)
+        patch.setattr(crowding.crowding, "begin", lambda: None)
         yield

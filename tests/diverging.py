@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastdnn import DNNClassifier, DNNRegressor
-from fastdnn._jit import JIT_ENABLED
+from fastdnn.compiler.jit import JIT_ENABLED
 
 #: NumPy's own warnings, where the kernels run without JIT.
 NUMPY_MAY_WARN = (

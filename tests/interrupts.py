@@ -16,13 +16,17 @@ import numpy as np
 import pytest
 
 import fastdnn
-from fastdnn import DNNClassifier, _conversion, _cpus, _crowding, _long_batches
+from fastdnn import DNNClassifier
+from fastdnn.data import conversion
+from fastdnn.teams import cpus, crowding
+from fastdnn.training import long_batches
 
 PACKAGE = Path(fastdnn.__file__).parent
 #: The files whose instructions count.
 FILES = [
-    *("_blas", "_cache", "_conversion", "_crowding", "_epochs", "_interruptible", "_jit"),
-    *("_lbfgs", "_long_batches", "_plan", "_threads", "_training"),
+    *("teams/blas", "teams/crowding", "teams/threads", "system/interruptible"),
+    *("compiler/cache", "compiler/jit", "data/conversion", "planning/plan"),
+    *("training/epochs", "training/lbfgs", "training/long_batches", "training/loop"),
 ]
 _PATHS = {str(PACKAGE / f"{name}.py") for name in FILES}
 
@@ -37,15 +41,15 @@ def teams_of_four(*, with_long_batches=False):
     """Let every fit and prediction have four threads, whatever the machine."""
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        patch.setattr(_cpus, "usable_cpus", lambda: 4)
-        patch.setattr(_crowding, "_are_too_many", lambda n_workers: False)
-        patch.setattr(_crowding.crowding, "begin", lambda: None)
-        patch.setattr(_conversion, "_PIECE_BYTES", 1024)
-        patch.setattr("fastdnn._validation._NUMBERS_FOR_ONE_THREAD", 0)
+        patch.setattr(cpus, "usable_cpus", lambda: 4)
+        patch.setattr(crowding, "_are_too_many", lambda n_workers: False)
+        patch.setattr(crowding.crowding, "begin", lambda: None)
+        patch.setattr(conversion, "_PIECE_BYTES", 1024)
+        patch.setattr("fastdnn.data.plain._NUMBERS_FOR_ONE_THREAD", 0)
         if with_long_batches:
-            patch.setattr(_long_batches, "_SECONDS_OF_LONG_BATCH", -1.0)
-            patch.setattr(_long_batches, "_SECONDS_OF_LONG_STEP", 0.0)
-            patch.setattr(_long_batches, "_SHARE_FOR_COPIES", np.inf)
+            patch.setattr(long_batches, "_SECONDS_OF_LONG_BATCH", -1.0)
+            patch.setattr(long_batches, "_SECONDS_OF_LONG_STEP", 0.0)
+            patch.setattr(long_batches, "_SHARE_FOR_COPIES", np.inf)
         yield
 
 

@@ -2,8 +2,8 @@
 
     python -m tests.model_files
 
-writes those of the current format version to ``tests/data``, and its schema for the documents.
-Files of a version that has been released are never written again.
+writes those of the current format version to ``tests/stored``, and its schema for the
+documents. Files of a version that has been released are never written again.
 """
 
 import json
@@ -16,9 +16,9 @@ import pandas
 from scipy import sparse
 
 from fastdnn import DeepNeuralNetwork, DNNClassifier, DNNRegressor
-from fastdnn._model_files import schema
+from fastdnn.storage import schema
 
-FOLDER = Path(__file__).parent / "data" / "models_1"
+FOLDER = Path(__file__).parent / "stored" / "models_1"
 SCHEMA = Path(__file__).parent.parent / "scripts" / "docs" / "model_file_1.schema.json"
 
 

@@ -19,7 +19,7 @@ sys.modules["fastdnn"] = package
 """
 _CALL_RELU = """
 import numpy as np
-from fastdnn.kernels import relu
+from fastdnn.textbook import relu
 print(relu(np.array([-1.0, 2.0])))
 """
 

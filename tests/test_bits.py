@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fastdnn.kernels.processor import rounds_once
+from fastdnn.machine.processor import rounds_once
 from tests import bits
 
 pytestmark = [pytest.mark.needs_jit, pytest.mark.usefixtures("four_cpus")]

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from fastdnn import DNNClassifier, _interruptible, _jit, _kernel_compiler
-from fastdnn._jit import entry_point, kernel, make_ready
+from fastdnn import DNNClassifier
+from fastdnn.compiler import jit, kernel_compiler
+from fastdnn.compiler.jit import entry_point, kernel, make_ready
+from fastdnn.system import interruptible
 from tests import interrupts
-from tests.test_interruptible import Interrupt, raise_in
+from tests.system.test_interruptible import Interrupt, raise_in
 
 pytestmark = pytest.mark.needs_jit
 
@@ -53,7 +55,7 @@ def _caller_of(below, term=1.0):
 @pytest.fixture
 def looks(monkeypatch):
     """Interrupt the calling thread when its compilation looks for the n-th time."""
-    look, counted = _kernel_compiler.Compilation.look, [0]
+    look, counted = kernel_compiler.Compilation.look, [0]
     caller = _thread.get_ident()
 
     def interrupt_at(n):
@@ -61,13 +63,13 @@ def looks(monkeypatch):
             counted[0] += 1
             if counted[0] == n:
                 raise_in(caller)
-                compilation = _kernel_compiler.Compilation._of_threads[_thread.get_ident()]
+                compilation = kernel_compiler.Compilation._of_threads[_thread.get_ident()]
                 while not compilation._is_stopped:
-                    _interruptible.time.sleep(0.001)
+                    interruptible.time.sleep(0.001)
             look()
 
         counted[0] = 0
-        monkeypatch.setattr(_kernel_compiler.Compilation, "look", look_or_interrupt)
+        monkeypatch.setattr(kernel_compiler.Compilation, "look", look_or_interrupt)
         return counted
 
     return interrupt_at
@@ -95,7 +97,7 @@ def test_a_compilation_interrupted_before_any_kernel_goes_on_later(looks):
 
 def test_interrupts_anywhere_in_a_compilation():
     """Also between what looks: the next call compiles, in this thread and in another."""
-    draw, paths = random.Random(0), {_jit.__file__, _interruptible.__file__}
+    draw, paths = random.Random(0), {jit.__file__, interruptible.__file__}
     undisturbed = interrupts.Interrupted(paths=paths)
     undisturbed(lambda: chain_of_kernels(1)(0.5))
     for n in draw.sample(range(1, undisturbed.n_seen + 1), 25):
@@ -103,7 +105,7 @@ def test_interrupts_anywhere_in_a_compilation():
         interrupted = interrupts.Interrupted(n, paths)
         is_raised = interrupted(lambda function=function: function(0.5))
         assert is_raised or interrupted.place is None
-        result = _interruptible.call_interruptibly(lambda f=function: f(0.5), lambda: None)
+        result = interruptible.call_interruptibly(lambda f=function: f(0.5), lambda: None)
         assert result == 1.5
         assert function(0.5) == 1.5
 
@@ -114,7 +116,7 @@ def test_a_first_fit_that_is_interrupted_while_it_compiles_raises(monkeypatch):
     def interrupt(function, *args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fastdnn._epochs.make_ready", interrupt)
+    monkeypatch.setattr("fastdnn.training.epochs.make_ready", interrupt)
     X, y = np.eye(4), [0, 1, 0, 1]
     model = DNNClassifier((2,))
     with pytest.raises(KeyboardInterrupt):

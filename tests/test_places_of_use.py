@@ -17,9 +17,11 @@ pytestmark = [
 FIT_AND_PREDICT = """
 import numpy as np, warnings
 warnings.simplefilter("ignore")
-from fastdnn import DNNClassifier, _cpus, _crowding
+from fastdnn import DNNClassifier
+from fastdnn.teams import cpus
+from fastdnn.teams import crowding
 
-_cpus.usable_cpus, _crowding._are_too_many = lambda: 4, lambda n_workers: False
+cpus.usable_cpus, crowding._are_too_many = lambda: 4, lambda n_workers: False
 X = np.random.default_rng(0).standard_normal((1500, 60))
 y = X[:, 0] > 0
 rows = np.tile(X, (4, 1)).astype(np.float32)

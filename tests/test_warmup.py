@@ -7,8 +7,8 @@ import sys
 import pytest
 
 import fastdnn
-from fastdnn import _cache
-from fastdnn._jit import JIT_ENABLED
+from fastdnn.compiler import cache as cache_module
+from fastdnn.compiler.jit import JIT_ENABLED
 
 WARM_UP = "import fastdnn; print(fastdnn.warmup())"
 USE_EVERYTHING = """
@@ -55,7 +55,7 @@ def test_after_a_warmup_nothing_is_compiled(tmp_path):
 @pytest.mark.needs_jit
 def test_warmup_in_double_precision_returns_the_folder_that_is_in_use():
     folder = fastdnn.warmup("float64")
-    assert folder == _cache.cache_directory()
+    assert folder == cache_module.cache_directory()
     assert any(path.name.startswith("engine.train") for path in folder.iterdir())
 
 
@@ -71,7 +71,7 @@ def test_unknown_dtype():
 
 @pytest.mark.needs_jit
 def test_without_a_folder_warmup_is_refused(monkeypatch):
-    monkeypatch.setattr(_cache, "cache_directory", lambda: None)
+    monkeypatch.setattr(cache_module, "cache_directory", lambda: None)
     with pytest.raises(RuntimeError, match="FASTDNN_CACHE_DIR"):
         fastdnn.warmup()
 
@@ -79,6 +79,6 @@ def test_without_a_folder_warmup_is_refused(monkeypatch):
 @pytest.mark.needs_jit
 def test_a_warmup_that_leaves_something_out_says_so(monkeypatch):
     missing = {"engine.train.0": "disk full", "engine.predict.0": None}
-    monkeypatch.setattr(_cache, "missing_entries", lambda: missing)
+    monkeypatch.setattr(cache_module, "missing_entries", lambda: missing)
     with pytest.raises(RuntimeError, match=r"without 2 of the .* \(disk full\).*new process"):
         fastdnn.warmup()

@@ -31,7 +31,7 @@ def options():
 @assume(
     "branches on a closure's constants are dropped before types are found",
     JIT,
-    "kernels/updates.py",
+    "ops/optimizers.py",
 )
 def constant_branches():
     def with_constant(is_text):
@@ -100,7 +100,7 @@ def runtime():
 @assume(
     "magic_tuple names system, processor and features: '+fma,-sse4a,...'",
     CACHE,
-    "kernels/processor.py",
+    "machine/processor.py",
 )
 def processors():
     triple, processor, features = cpu_target.target_context.codegen().magic_tuple()

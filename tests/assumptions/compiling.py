@@ -16,7 +16,7 @@ from numba.core.typed_passes import AnnotateTypes, NativeLowering
 from numba.core.types.containers import Tuple
 from numba.core.types.misc import unliteral
 
-from fastdnn import _kernel_compiler
+from fastdnn.compiler import kernel_compiler
 from tests.assumptions.rows import COMPILER, assume, compiled, half, parameters, typing_context
 
 
@@ -42,7 +42,7 @@ def function_types():
 
 @assume("max, min and int have templates that are compiled with _jit_options", COMPILER)
 def templates_defined_in_python():
-    for function in _kernel_compiler._DEFINED_IN_PYTHON:
+    for function in kernel_compiler._DEFINED_IN_PYTHON:
         templates = typing_context().resolve_value_type(function).templates
         assert all(template.key is function for template in templates)
         own = [template for template in templates if hasattr(template, "_jit_options")]
@@ -77,7 +77,7 @@ def literal_types():
 @assume("a pipeline's passes are (pass, why) with the names of those left out", COMPILER)
 def names_of_passes():
     names = {made.name() for made in nopython_passes()[1]}
-    assert not _kernel_compiler._NOT_FOR_KERNELS - names
+    assert not kernel_compiler._NOT_FOR_KERNELS - names
 
 
 @assume("AnnotateTypes, then NativeLowering run; passes can be added behind them", COMPILER)

@@ -8,13 +8,14 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from fastdnn import _kernel_compiler
+from fastdnn.compiler import kernel_compiler
 from tests.assumptions.rows import assume
 
-PACKAGE = Path(_kernel_compiler.__file__).parent
+PACKAGE = Path(kernel_compiler.__file__).parents[1]
 EMITTING = tuple(
-    f"kernels/{path.name}"
-    for path in sorted((PACKAGE / "kernels").glob("*.py"))
+    path.relative_to(PACKAGE).as_posix()
+    for room in ("machine", "products", "ops", "engine")
+    for path in sorted((PACKAGE / room).glob("*.py"))
     if "context" in path.read_text(encoding="utf-8")
 )
 
@@ -51,7 +52,7 @@ def emitted_code():
 
 @assume(
     "an array is a structure that make_array reads and populate_array fills",
-    "kernels/views.py",
+    "machine/views.py",
 )
 def array_structures():
     from numba.np.arrayobj import make_array, populate_array
@@ -78,9 +79,7 @@ def array_structures():
     assert numba.njit(lambda a: first_two(a).sum())(np.array([1.0, 2.0, 4.0])) == 3.0
 
 
-@assume(
-    "a record is the address of its bytes, laid out as NumPy's dtype", "kernels/settings.py"
-)
+@assume("a record is the address of its bytes, laid out as NumPy's dtype", "engine/record.py")
 def records():
     dtype = np.dtype([("a", np.int64), ("b", np.float64)], align=True)
     record_type = numba.from_dtype(dtype)

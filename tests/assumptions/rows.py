@@ -7,7 +7,7 @@ import pytest
 from numba.core import types
 from numba.core.registry import cpu_target
 
-COMPILER, JIT, CACHE = "_kernel_compiler.py", "_jit.py", "_cache.py"
+COMPILER, JIT, CACHE = "compiler/kernel_compiler.py", "compiler/jit.py", "compiler/cache.py"
 
 #: The rows: what is assumed, the files that rely on it, the case that looks.
 ASSUMPTIONS = []

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[1] / "stored"
 
 
 @pytest.fixture(scope="session")
 def reference():
-    """Return a function that reads a JSON file of tests/data."""
+    """Return a function that reads a JSON file of tests/stored."""
     return lambda name: json.loads((DATA / name).read_text())
 
 

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from fastdnn import DeepNeuralNetwork
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[1] / "stored"
 
 
 @pytest.fixture(params=["0.01", "he"])

@@ -1,0 +1,51 @@
+"""`load`: a model from a file, with the classes that it may be of."""
+
+import os
+from typing import Any
+
+from fastdnn.estimators.classifier import DNNClassifier
+from fastdnn.estimators.regressor import DNNRegressor
+from fastdnn.storage import loading
+from fastdnn.textbook.network import DeepNeuralNetwork
+
+_CLASSES = {kind.__name__: kind for kind in (DNNClassifier, DNNRegressor, DeepNeuralNetwork)}
+
+
+def load(path: str | os.PathLike) -> Any:
+    """Load a model that its `save` method has written.
+
+    Nothing in the file is run, whatever it says, and everything is checked before it is
+    used: a file from anywhere gives a model or an error. (A pickle can run any code.)
+
+    Parameters
+    ----------
+    path : str or PathLike
+        The file.
+
+    Returns
+    -------
+    DNNClassifier, DNNRegressor or DeepNeuralNetwork
+        What was saved. It predicts the same to the last bit and, unless it was saved with
+        ``compact=True``, goes on training with the same bits.
+
+    Raises
+    ------
+    ModelFileError
+        If the file cannot be read, is damaged, is no model, or is one of a newer format.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import fastdnn
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = fastdnn.DNNClassifier((5,), solver="lbfgs", random_state=0).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "iris.safetensors"
+    ...     model.save(path)
+    ...     same = fastdnn.load(path)
+    >>> bool((same.predict_proba(X) == model.predict_proba(X)).all())
+    True
+    """
+    return loading.load(path, _CLASSES)

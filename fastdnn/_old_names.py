@@ -1,0 +1,25 @@
+"""Where pickles of fastdnn 0.2 look for classes and functions that lie elsewhere now."""
+
+import sys
+
+from fastdnn import network
+from fastdnn.estimators import classifier, regressor
+from fastdnn.network import parameters
+from fastdnn.textbook.network import DeepNeuralNetwork
+from fastdnn.training import history, loop
+
+_MOVED = {
+    "fastdnn._history": history,
+    "fastdnn._parameters": parameters,
+    "fastdnn._training": loop,
+    "fastdnn.classifier": classifier,
+    "fastdnn.regressor": regressor,
+}
+
+
+def register() -> None:
+    """Let the names of old modules stand for the new ones."""
+    for name, module in _MOVED.items():
+        sys.modules.setdefault(name, module)
+    # The old module of this name is a room now.
+    network.DeepNeuralNetwork = DeepNeuralNetwork  # type: ignore[attr-defined]

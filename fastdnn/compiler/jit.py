@@ -1,0 +1,232 @@
+"""The one place that knows numba's options, and whether it is on.
+
+Four decorators make every compiled function of the package:
+
+- `kernel`: called from other compiled code only; never cached alone, because the entry
+  point that calls it carries its machine code;
+- `loop_kernel`: a `kernel` that loops over arrays which do not overlap;
+- `entry_point`: called from Python, so cached on disk, see `fastdnn.compiler.cache`;
+- `checked_entry_point`: an `entry_point` for users, which checks what Python gives it.
+
+No operation on floating-point numbers is left to the compiler to change: their order is that
+of the source, a product and a sum are rounded once only where the source says so
+(`fastdnn.machine.arithmetic`), and sums of many terms have the order that
+`fastdnn.products.sums` gives them. So the bits of a result do not depend on what LLVM
+thinks is fast on a processor, nor on its version.
+"""
+
+import functools
+import gc
+import inspect
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from numba.core import config, types
+from numba.core.compiler_lock import global_compiler_lock
+from numba.extending import intrinsic, overload
+
+from fastdnn.compiler.cache import KernelCache
+from fastdnn.compiler.kernel_compiler import (
+    KERNEL_OPTIONS,
+    LOOP_OPTIONS,
+    Compilation,
+    KernelDispatcher,
+)
+from fastdnn.system.interruptible import call_interruptibly
+
+#: False under ``NUMBA_DISABLE_JIT=1``: every kernel is then plain Python.
+JIT_ENABLED = not config.DISABLE_JIT
+#: True under ``NUMBA_BOUNDSCHECK=1``: every array access is then checked.
+BOUNDS_CHECKED = bool(config.BOUNDSCHECK)
+
+_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": False}
+
+
+def _compile(function: Callable, options: dict) -> Any:
+    dispatcher = numba.njit(**options)(function)
+    if JIT_ENABLED:  # needs jit
+        dispatcher.__class__ = KernelDispatcher
+    return dispatcher
+
+
+def kernel(function: Callable) -> Any:
+    """Compile `function` for use inside other compiled functions only.
+
+    It makes no arrays: it works on those of its caller, or on views from
+    `fastdnn.machine.views`.
+    """
+    return _compile(function, _OPTIONS | KERNEL_OPTIONS)
+
+
+def loop_kernel(function: Callable) -> Any:
+    """Compile a `kernel` whose array arguments do not overlap, as LLVM is then told.
+
+    Without that word every loop starts with a comparison of all addresses. Not for code
+    that other threads write to in between.
+    """
+    return _compile(function, _OPTIONS | LOOP_OPTIONS)
+
+
+def entry_point(function: Callable) -> Any:
+    """Compile `function` at its first call from Python and cache the result on disk."""
+    dispatcher = numba.njit(**_OPTIONS, no_cfunc_wrapper=True)(function)
+    if JIT_ENABLED:  # needs jit
+        dispatcher._cache = KernelCache(function)
+        dispatcher.compile = _interruptible(_without_collector(dispatcher.compile))
+    return dispatcher
+
+
+def make_ready(function: Any, *args: Any) -> None:
+    """Load or compile an entry point for such arguments now, so that calls do not have to."""
+    if JIT_ENABLED:  # needs jit
+        kinds = tuple(map(numba.typeof, args))
+        if kinds not in function.overloads:
+            function.compile(kinds)
+
+
+def _interruptible(compile_: Callable) -> Callable:  # needs jit
+    """Compile in a thread that no interrupt reaches: one would leave numba half changed.
+
+    The thread ends between two functions, which leaves all of those that are complete.
+    """
+
+    @functools.wraps(compile_)
+    def compile_or_stop(*args: Any, **kwargs: Any) -> Any:
+        if global_compiler_lock.is_locked():  # by this thread: this is a part of its work
+            return compile_(*args, **kwargs)
+        compilation = Compilation()
+
+        def work() -> Any:
+            with compilation:
+                return compile_(*args, **kwargs)
+
+        # LLVM takes a few seconds at a time. What it completes meanwhile is kept.
+        return call_interruptibly(work, compilation.stop, may_outlive=True)
+
+    return compile_or_stop
+
+
+def checked_entry_point(check: Callable) -> Callable:
+    """Compile a function for users: its arguments are checked when Python calls it.
+
+    Compiled code that calls it gets the compiled function itself, without checks; Python
+    finds that one as its attribute ``unchecked``.
+
+    Parameters
+    ----------
+    check : callable
+        Takes the arguments in order and returns them as the compiled function expects them,
+        or raises.
+    """
+
+    def decorate(function: Callable) -> Any:
+        compiled, signature = entry_point(function), inspect.signature(function)
+        n_parameters = len(signature.parameters)
+
+        @functools.wraps(function)
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            if kwargs or len(args) != n_parameters:
+                args = signature.bind(*args, **kwargs).args
+            return compiled(*check(*args))
+
+        public: Any = checked
+        public.unchecked = compiled
+        if JIT_ENABLED:  # needs jit
+            public._numba_type_ = compiled._numba_type_
+        return public
+
+    return decorate
+
+
+# The compilations that go on without Python's garbage collector.
+_without_collector_now: set[object] = set()
+
+
+def _without_collector(compile_: Callable) -> Callable:  # needs jit
+    """Keep Python's garbage collector from walking through a compilation's many objects."""
+
+    @functools.wraps(compile_)
+    def compile_quickly(*args: Any, **kwargs: Any) -> Any:
+        if not gc.isenabled():
+            return compile_(*args, **kwargs)
+        this = object()
+        _without_collector_now.add(this)
+        gc.disable()
+        try:
+            return compile_(*args, **kwargs)
+        finally:
+            gc.enable()
+            _without_collector_now.discard(this)
+
+    return compile_quickly
+
+
+def _forget_compilations_of_the_parent() -> None:  # needs jit
+    """Let a child process compile that was forked while another thread did."""
+    lock = global_compiler_lock._lock
+    if lock.acquire(blocking=False):
+        lock.release()  # free, or held by the thread that forked
+        return
+    global_compiler_lock._lock = threading.RLock()
+    if _without_collector_now:
+        _without_collector_now.clear()
+        gc.enable()
+
+
+if JIT_ENABLED and hasattr(os, "register_at_fork"):  # needs jit
+    os.register_at_fork(after_in_child=_forget_compilations_of_the_parent)
+
+
+def emitted(definition: Callable) -> Any:  # needs jit
+    """Make a function of compiled code whose LLVM instructions `definition` emits."""
+    return intrinsic(definition)
+
+
+def by_precision(single: Any, double: Any) -> Any:
+    """Join a float32 and a float64 scalar kernel under one name.
+
+    The choice is made from the argument's type when the caller is compiled.
+    """
+
+    def choose(x):
+        return single(x) if isinstance(x, np.float32) else double(x)
+
+    if JIT_ENABLED:  # needs jit
+
+        @overload(choose, jit_options=_OPTIONS | KERNEL_OPTIONS)
+        def _choose(x):
+            return single.py_func if x == types.float32 else double.py_func
+
+    return choose
+
+
+def select(kernels: list) -> Any:
+    """Join `kernels` into one that takes the position of the one to call first.
+
+    Compiled code cannot be cached when it receives functions as arguments, so a table of
+    kernels becomes a chain of comparisons, made once from the table, four to a link.
+    """
+    return _link(list(kernels), 0)
+
+
+def _link(kernels: list, position: int) -> Any:
+    first, second, third, *rest = kernels + kernels[-1:] * 3
+    last = _link(rest[:-3], position + 3) if len(kernels) > 4 else rest[0]
+    at_end = len(kernels) <= 4  # a constant of the closure: numba drops one branch
+
+    def call(code, *args):
+        if code == position:
+            return first(*args)
+        if code == position + 1:
+            return second(*args)
+        if code == position + 2:
+            return third(*args)
+        if at_end:
+            return last(*args)
+        return last(code, *args)
+
+    return kernel(call)

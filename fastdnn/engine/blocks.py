@@ -1,0 +1,163 @@
+"""Phase 2 of a batch: complete the gradient of one block of theta and step that block."""
+
+from fastdnn.compiler.jit import kernel, loop_kernel
+from fastdnn.engine.delta_masks import masked_gradient
+from fastdnn.engine.exchange import (
+    exchanges,
+    is_sent,
+    send_weights,
+    state_of_block,
+    take_gradient,
+)
+from fastdnn.engine.workspace import (
+    BLOCK_FIRST,
+    BLOCK_LAYER,
+    BLOCK_ROWS,
+    BLOCK_SIZE,
+    BLOCK_SQUARES,
+    BLOCK_START,
+    D_START,
+    block_table,
+    csr_arrays,
+    layer_input,
+    layer_rows,
+    layer_transposed,
+    layer_weights,
+    ordered_rows,
+    partial_sums,
+    product_flags,
+    product_scratch,
+    shard_gradient,
+    work_matrix,
+    work_vector,
+    worker_parameters,
+)
+from fastdnn.machine.stops import is_told
+from fastdnn.machine.views import address
+from fastdnn.ops.optimizers import update
+from fastdnn.ops.sparse import csr_weight_gradient
+from fastdnn.products.linear import linear_gradient
+from fastdnn.products.nonzeros import has_panels
+from fastdnn.products.transpose import transpose_rows
+
+# Rows of a sparse batch from one look at what may tell to stop to the next.
+_ROWS_AT_ONCE = 4096
+
+
+@kernel
+def _sparse_gradient(s, real, position, D, first, dW):
+    values, indices, indptr = csr_arrays(s, real)
+    n_rows = D.shape[0]
+    rows = ordered_rows(s, position, n_rows)
+    for start in range(0, n_rows, _ROWS_AT_ONCE):
+        if is_told(s.stop_in_step):
+            return
+        stop = min(start + _ROWS_AT_ONCE, n_rows)
+        csr_weight_gradient(values, indices, indptr, rows, position, D, first, dW, start, stop)
+
+
+@loop_kernel
+def _add_to(total, other):
+    for i in range(total.size):
+        total[i] += other[i]
+
+
+@loop_kernel
+def _add(first, second, total):
+    for i in range(total.size):
+        total[i] = first[i] + second[i]
+
+
+@kernel
+def _part_of_gradient(s, real, task, shard, scratch):
+    """View a shard's gradient of one block, brought to `scratch` if it was sent."""
+    start, size = block_table(s)[task, BLOCK_START], block_table(s)[task, BLOCK_SIZE]
+    if not is_sent(s, shard, task):
+        return shard_gradient(s, real, shard, start, size)
+    part = work_vector(s, real, scratch, size)
+    take_gradient(s, real, shard, task, part)
+    return part
+
+
+@kernel
+def _parts_of_gradient(s, real, task, n_shards, scratch):
+    """Return two parts of the gradient of one block, whose sum the update makes.
+
+    They are the sum of all shards but the last, in their order, and the last one; or a single
+    shard and nothing. What has to be added up or was sent is written to position `scratch` of
+    the workspace, which has room for three parts if there are shards that were sent.
+    """
+    size = block_table(s)[task, BLOCK_SIZE]
+    first = _part_of_gradient(s, real, task, 0, scratch + size)
+    if n_shards == 1:
+        return first, work_vector(s, real, scratch, 0)
+    second = _part_of_gradient(s, real, task, 1, scratch + 2 * size)
+    if n_shards == 2:
+        return first, second
+    total = work_vector(s, real, scratch, size)
+    _add(first, second, total)
+    for shard in range(2, n_shards - 1):
+        _add_to(total, _part_of_gradient(s, real, task, shard, scratch + size))
+    return total, _part_of_gradient(s, real, task, n_shards - 1, scratch + size)
+
+
+@kernel
+def _step(s, real, task, gradient, constants, scale, decay, worker):
+    """Step one block by both parts of its gradient and tell the other workers.
+
+    Returns the sum of the squares of the stepped block.
+    """
+    start = block_table(s)[task, BLOCK_START]
+    theta, state = worker_parameters(s, real, worker), state_of_block(s, real, task)
+    squares = update(s.optimizer, constants, theta, state, start, *gradient, scale, decay)
+    if exchanges(s):
+        send_weights(s, real, task, worker)
+    return squares
+
+
+@kernel
+def step_block(
+    s, real, position, task, n_rows, n_shards, constants, scale, are_masked, worker
+):
+    """Phase 2 for one block of weights.
+
+    `constants` are those of `fastdnn.ops.optimizers`; `are_masked` says that of the first
+    layer's deltas. Once it is told to stop, what it leaves in the block means nothing.
+    """
+    if is_told(s.stop_in_step):
+        return
+    block = block_table(s)[task]
+    l, first, n_in = block[BLOCK_LAYER], block[BLOCK_FIRST], block[BLOCK_ROWS]
+    size = block[BLOCK_SIZE]
+    scratch = s.scratch_start + worker * s.scratch_size
+    if s.gradient_by_shard:
+        gradient = _parts_of_gradient(s, real, task, n_shards, scratch)
+    else:
+        gradient = work_vector(s, real, scratch, size), work_vector(s, real, scratch, 0)
+        dW = work_matrix(s, real, scratch, n_in, size // n_in)
+        D = layer_rows(s, real, l, D_START, 0, n_rows)
+        if l == 0 and s.sparse:
+            _sparse_gradient(s, real, position, D, first, dW)
+        else:
+            A = layer_input(s, real, position, l, 0, n_rows)
+            product_memory, claimed = product_scratch(s, real, worker), 0
+            if s.n_workers > 1:  # all of them have read the weights
+                claimed = address(worker_parameters(s, real, worker), block[BLOCK_START])
+            if l == 0 and are_masked and has_panels(real, n_in):
+                masked_gradient(s, real, A, first, dW, claimed, worker)
+            else:
+                flags = product_flags(s, l - 1, l, s.stop_in_step)
+                linear_gradient(A, first, D, dW, product_memory, claimed, flags)
+    squares = _step(s, real, task, gradient, constants, scale, scale * s.alpha, worker)
+    partial_sums(s)[task, BLOCK_SQUARES] = squares
+    if l > 0 and s.transposed_size == 0:
+        W_transposed = layer_transposed(s, real, l, worker)
+        transpose_rows(layer_weights(s, real, l, worker), first, n_in, W_transposed)
+
+
+@kernel
+def step_biases(s, real, n_shards, constants, scale, worker):
+    """Phase 2 for all biases."""
+    scratch = s.scratch_start + worker * s.scratch_size
+    gradient = _parts_of_gradient(s, real, s.n_blocks, n_shards, scratch)
+    _step(s, real, s.n_blocks, gradient, constants, scale, 0.0, worker)

@@ -1,0 +1,287 @@
+"""The training loop over batches and the forward pass over blocks of rows, for one worker.
+
+Every batch has two phases, each ended by a meeting of all workers:
+
+1. *Row shards* (`fastdnn.engine.shards`): gather the rows, run them forward, take the
+   loss and its delta, and run the deltas backward.
+2. *Blocks of theta* (`fastdnn.engine.blocks`): complete the gradient of one block of
+   weights and step that block while it is in cache. Biases are one more such task.
+
+Between them, the first layer's deltas may get masks of their zeros, with one more meeting
+(`fastdnn.engine.delta_masks`).
+
+Weight gradients are made in one of two ways, whichever moves less between processors.
+Small networks: every shard makes those of its own rows, which are still in its cache, and
+phase 2 adds up the shards. Large ones: phase 2 makes each block from all rows at once.
+The weights, and the transposed ones which the deltas are run back with, are likewise each
+worker's own copies in small networks (`fastdnn.engine.exchange`), the latter made anew for
+every batch; in large ones there is one of each, which phase 2 keeps.
+
+Shards and blocks are cut by `fastdnn.planning.plan` without regard to workers and share no
+sums, and what is summed over them is summed in their order. Which worker takes which task
+therefore changes no bit of the result.
+
+A team may be told to stop (`fastdnn.machine.stops`). Then nobody completes a task, and at the
+next meeting the run ends for all. The network is that of the batches before, if the team was
+in phase 1 or has completed phase 2; it means nothing if ``s.stop_in_step`` allowed to leave
+phase 2 as well, which is known by ``s.t`` not having been counted on.
+"""
+
+import numpy as np
+
+from fastdnn.compiler.jit import entry_point, kernel
+from fastdnn.engine.barrier import (
+    BROKEN,
+    GO_ON,
+    LEAVE,
+    announce_run,
+    join_run,
+    meet,
+    next_task,
+)
+from fastdnn.engine.blocks import step_biases, step_block
+from fastdnn.engine.delta_masks import mask_deltas, masks_pay
+from fastdnn.engine.exchange import (
+    begin_exchange,
+    end_exchange,
+    exchanges,
+    take_weights,
+)
+from fastdnn.engine.record import settings_at
+from fastdnn.engine.shards import forward, train_shards
+from fastdnn.engine.workspace import (
+    A_START,
+    BLOCK_SIZE,
+    BLOCK_SQUARES,
+    BLOCK_START,
+    SHARD_LOSS,
+    SHARD_WEIGHT,
+    Z_START,
+    block_table,
+    epoch_losses,
+    input_rows,
+    layer_rows,
+    layer_transposed,
+    layer_weights,
+    partial_sums,
+    team_counters,
+    worker_parameters,
+)
+from fastdnn.machine.stops import is_told
+from fastdnn.machine.subnormals import flush_subnormals, restore_mode
+from fastdnn.machine.views import matrix_at, vector
+from fastdnn.ops.optimizers import step_constants
+from fastdnn.ops.results import RESULT_CODES, results_columns, write_results
+from fastdnn.products.sums import sum_of_squares
+from fastdnn.products.transpose import transpose_rows
+
+#: What `predict` returns.
+DONE, GOES_ON, NOT_FINITE = range(3)
+#: The code of results that are those of the last layer's activation, as in training.
+ACTIVATED = RESULT_CODES["activations"]
+
+# Rows that are transposed from one look at what may tell to stop to the next.
+_ROWS_TO_TRANSPOSE = 256
+
+
+@kernel
+def _transpose_layer(s, real, l, worker):
+    W, W_transposed = layer_weights(s, real, l, worker), layer_transposed(s, real, l, worker)
+    n_rows = W.shape[0]
+    for first in range(0, n_rows, _ROWS_TO_TRANSPOSE):
+        if is_told(s.stop):
+            return
+        transpose_rows(W, first, min(_ROWS_TO_TRANSPOSE, n_rows - first), W_transposed)
+
+
+@kernel
+def _weight_squares(s, real):
+    """Return the sum of the squares of all weights, by blocks, as steps add them up."""
+    theta, squares = worker_parameters(s, real, 0), 0.0
+    for task in range(s.n_blocks):
+        if is_told(s.stop):
+            return -1.0
+        block = block_table(s)[task]
+        squares += sum_of_squares(vector(theta, block[BLOCK_START], block[BLOCK_SIZE]))
+    return squares
+
+
+@kernel
+def _run(s, real, worker):
+    """Train on the samples ``s.first`` to ``s.last`` of the order, as one of the team."""
+    team, partial, losses = team_counters(s), partial_sums(s), epoch_losses(s)
+    n_workers, n_blocks = s.n_workers, s.n_blocks
+    t = first_t = s.t
+    if worker == 0 and s.weight_squares < 0.0 and s.alpha != 0.0:
+        s.weight_squares = _weight_squares(s, real)
+    if exchanges(s):
+        begin_exchange(s, real, worker)
+    if s.transposed_size == 0:
+        layer = 1 + next_task(team, worker, n_workers, s.n_layers - 1)
+        while layer < s.n_layers:
+            _transpose_layer(s, real, layer, worker)
+            layer = 1 + next_task(team, worker, n_workers, s.n_layers - 1)
+        if meet(team, worker, n_workers) != GO_ON:
+            return
+    # Read once: when the last batch is done, worker 0 may prepare the next run while others
+    # are still on their way out of this one.
+    first, last = s.first, s.last
+    position = first
+    while position < last:
+        epoch = position // s.epoch_rows
+        n_rows = min(s.batch_size, min(last, (epoch + 1) * s.epoch_rows) - position)
+        # Without an order all epochs visit the same rows.
+        start = position if s.order_size > 0 else position - epoch * s.epoch_rows
+        n_shards = (n_rows + s.shard_rows - 1) // s.shard_rows
+        # The last batch may be shorter; its shards are about as long as each other, too.
+        even_rows = (n_rows + n_shards - 1) // n_shards
+        shard_rows = (even_rows + s.unit_rows - 1) // s.unit_rows * s.unit_rows
+        if exchanges(s) and position > first:
+            take_weights(s, real, worker)
+        if s.transposed_size > 0:
+            for layer in range(1, s.n_layers):
+                _transpose_layer(s, real, layer, worker)
+        n_tasks = (n_shards + s.shards_together - 1) // s.shards_together
+        task = next_task(team, worker, n_workers, n_tasks)
+        while task < n_tasks:
+            first_shard = task * s.shards_together
+            shards = first_shard, min(first_shard + s.shards_together, n_shards)
+            train_shards(s, real, start, shards, shard_rows, n_rows, worker)
+            task = next_task(team, worker, n_workers, n_tasks)
+        verdict = meet(team, worker, n_workers)
+        if verdict == BROKEN:
+            return
+        if verdict == LEAVE:
+            break
+
+        loss = 0.0
+        weight_sum = 0.0
+        for shard in range(n_shards):
+            loss += partial[shard, SHARD_LOSS]
+            weight_sum += partial[shard, SHARD_WEIGHT]
+        count = n_rows
+        if s.total_weight > 0.0:
+            weight_sum, count = s.total_weight, 1
+        scale = 1.0 / weight_sum
+        if worker == 0:
+            penalty = 0.5 * s.alpha * s.weight_squares if s.alpha != 0.0 else 0.0
+            losses[epoch] += (loss * s.loss_scale + penalty) * scale * count
+
+        are_masked = masks_pay(s, real, n_rows)
+        if are_masked:
+            mask_deltas(s, real, n_rows, worker)
+            verdict = meet(team, worker, n_workers)
+            if verdict == BROKEN:
+                return
+            if verdict == LEAVE:
+                break
+        constants = step_constants(s.optimizer, s, t + 1)
+        task = next_task(team, worker, n_workers, n_blocks + 1)
+        while task <= n_blocks:
+            if task < n_blocks:
+                step_block(
+                    s, real, start, task, n_rows, n_shards, constants, scale, are_masked,
+                    worker,
+                )  # fmt: skip
+            else:
+                step_biases(s, real, n_shards, constants, scale, worker)
+            task = next_task(team, worker, n_workers, n_blocks + 1)
+        verdict = meet(team, worker, n_workers)
+        if verdict == BROKEN:
+            return
+        if verdict == LEAVE and s.stop_in_step != 0:
+            break  # some blocks may not have been stepped
+
+        t += 1
+        if worker == 0:
+            squares = 0.0
+            for task in range(n_blocks):
+                squares += partial[task, BLOCK_SQUARES]
+            s.weight_squares = squares
+        position += n_rows
+        if verdict == LEAVE:
+            break
+    if worker == 0:
+        s.t = t
+    if exchanges(s) and t > first_t:
+        end_exchange(s, real, worker)
+        meet(team, worker, n_workers)
+
+
+@entry_point
+def train(settings, real, worker, n_joined):
+    """Run as worker 0 of a team, or join its runs as another one of its workers.
+
+    All are given the address of the same record, any number of the computing type, their
+    own number and, except for worker 0, how many runs they have joined. Worker 0 begins a
+    run and returns at its end; the others return when for a while no further run has begun,
+    and then return how many they have joined.
+    """
+    s = settings_at(settings)
+    team = team_counters(s)
+    mode = flush_subnormals()
+    if worker == 0:
+        if s.n_workers > 1:  # otherwise the others, if there are any, sit this run out
+            announce_run(team)
+        _run(s, real, worker)
+    else:
+        while join_run(team, n_joined):
+            _run(s, real, worker)
+            n_joined += 1
+    restore_mode(mode)
+    return n_joined
+
+
+@kernel
+def _is_finite(X):
+    n_finite = 0  # counted: one loop without a branch
+    for i in range(X.shape[0]):
+        for j in range(X.shape[1]):
+            n_finite += np.isfinite(X[i, j])
+    return n_finite == X.size
+
+
+@kernel
+def _write_block(s, real, out, first, n_rows, results, in_double):
+    """Write the results of a block of rows, which are in the workspace, into `out`."""
+    last = s.n_layers - 1
+    Z = layer_rows(s, real, last, A_START if results == ACTIVATED else Z_START, 0, n_rows)
+    n_columns = results_columns(results, Z.shape[1])
+    start = first * n_columns
+    if in_double:
+        block = matrix_at(np.float64(0), out, start, n_rows, n_columns)
+        write_results(results, Z, block)
+    else:
+        write_results(results, Z, matrix_at(real, out, start, n_rows, n_columns))
+
+
+@entry_point
+def predict(settings, real, out, n_rows, results, in_double, most_blocks):
+    """Write results for the first `n_rows` rows of X to the address `out`, as one of a team.
+
+    What they are is said by `results`, a code of `fastdnn.ops.results`; they are float64
+    if `in_double`, or else of the computing type.
+
+    Rows are taken in blocks of ``s.shard_rows``, whose activations stay in cache. The
+    workspace that the record at `settings` points to holds one block and belongs to this
+    worker; the queue of tasks is common to all.
+
+    Returns `DONE` when the queue is empty; `GOES_ON` after so many blocks as are allowed, so
+    that Python can look for Ctrl-C before the next call; `NOT_FINITE`, and predicts
+    nothing, if ``s.check_finite`` and a number is not finite.
+    """
+    s = settings_at(settings)
+    team = team_counters(s)
+    if s.check_finite and not _is_finite(input_rows(s, real, 0, 0, n_rows)):
+        return NOT_FINITE
+    n_activated = s.n_layers if results == ACTIVATED else s.n_layers - 1
+    n_blocks = (n_rows + s.shard_rows - 1) // s.shard_rows
+    for _ in range(most_blocks):
+        block = next_task(team, 0, 1, n_blocks)
+        if block >= n_blocks:
+            return DONE
+        first = block * s.shard_rows
+        rows = min(s.shard_rows, n_rows - first)
+        forward(s, real, first, 0, rows, n_activated, 0)
+        _write_block(s, real, out, first, rows, results, in_double)
+    return GOES_ON

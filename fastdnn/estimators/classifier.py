@@ -1,0 +1,461 @@
+"""`DNNClassifier`: a neural network for classification as a scikit-learn estimator."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import _fit_context
+from sklearn.neural_network import MLPClassifier
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from fastdnn.estimators import interchange
+from fastdnn.estimators.accuracy import AccuracyMixin
+from fastdnn.estimators.base import BaseDNN
+from fastdnn.estimators.labels import (
+    find_classes,
+    positions_of,
+    require_known_classes,
+    require_same_classes,
+    require_same_form,
+)
+from fastdnn.models.transaction import of_one_moment
+from fastdnn.training.scores import mean_accuracy
+
+
+class DNNClassifier(AccuracyMixin, BaseDNN):
+    """Multi-layer perceptron classifier with a compiled training engine.
+
+    A drop-in for :class:`sklearn.neural_network.MLPClassifier`: parameters, defaults and
+    fitted attributes have the same names and meanings.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of int, default=(100,)
+        Units of each hidden layer.
+    activation : {'identity', 'logistic', 'tanh', 'relu', 'silu'}, default='relu'
+        Activation of the hidden layers.
+    solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
+        Optimiser of the weights. 'lbfgs' uses all samples at every step and computes in
+        float64.
+    alpha : float, default=0.0001
+        Strength of the L2 penalty, ``alpha / 2 * sum(W**2)`` divided by the number of
+        samples in the batch.
+    batch_size : int or 'auto', default='auto'
+        Samples a step; 'auto' is ``min(200, n_samples)``.
+    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
+        Schedule of the step size for ``solver='sgd'``.
+    learning_rate_init : float, default=0.001
+        Initial step size.
+    power_t : float, default=0.5
+        Exponent of 'invscaling'.
+    max_iter : int, default=200
+        Largest number of epochs.
+    shuffle : bool, default=True
+        Whether to visit the samples in a new order every epoch.
+    random_state : int, RandomState instance or None, default=None
+        Source of the initial parameters, the validation split and the order of samples.
+    tol : float, default=1e-4
+        Improvement of the loss or score that counts.
+    verbose : bool, default=False
+        Whether to print the loss of each epoch.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the parameters of the last one.
+    momentum : float, default=0.9
+        Momentum of ``solver='sgd'``.
+    nesterovs_momentum : bool, default=True
+        Whether momentum is Nesterov's.
+    early_stopping : bool, default=False
+        Whether to hold out ``validation_fraction`` of the samples, stop when their score
+        no longer improves, and keep the best parameters.
+    validation_fraction : float, default=0.1
+        Share of the samples held out for early stopping.
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay of Adam's first and second moments.
+    epsilon : float, default=1e-8
+        Added to the root of Adam's second moment.
+    n_iter_no_change : int, default=10
+        Epochs without improvement that end training.
+    max_fun : int, default=15000
+        Largest number of evaluations of the loss, for ``solver='lbfgs'``.
+    dtype : {'float32', 'float64', 'auto'}, default='float32'
+        Precision of the computation; 'auto' takes that of X, float64 for integers. A fit
+        that goes on keeps the precision it began with.
+    n_threads : int or None, default=None
+        Threads offered to `fit` and `predict`, at most the CPUs that this process may use.
+        None: as many as pay, at most what ``OMP_NUM_THREADS``, joblib and Dask leave to this
+        process or task. The result does not depend on it.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    coefs_ : list of ndarray of shape (n_in, n_out)
+        Weights of each layer.
+    intercepts_ : list of ndarray of shape (n_out,)
+        Biases of each layer.
+    loss_curve_ : list of float
+        Mean loss of each epoch.
+    loss_, best_loss_ : float
+        Last and lowest loss; ``best_loss_`` is None with early stopping.
+    validation_scores_ : list of float or None
+        Accuracy on the held-out samples after each epoch, with early stopping.
+    best_validation_score_ : float or None
+        The highest of them.
+    n_iter_ : int
+        Epochs run.
+    t_ : int
+        Samples seen.
+    n_features_in_, n_layers_, n_outputs_ : int
+        Input features, layers with input and output, outputs.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had string names.
+    out_activation_ : str
+        Activation of the output layer.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from fastdnn import DNNClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> network = DNNClassifier((8,), learning_rate_init=0.05, max_iter=60, random_state=0)
+    >>> model = make_pipeline(StandardScaler(), network).fit(X, y)
+    >>> bool(model.score(X, y) > 0.9)
+    True
+    """
+
+    _y_is_numeric = False
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        dtype="float32",
+        n_threads=None,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.dtype = dtype
+        self.n_threads = n_threads
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "DNNClassifier":
+        """Train the network.
+
+        Ctrl-C ends training with a warning; the estimator then holds the network so far.
+        Whatever is raised leaves the estimator as it was before.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels of any type, or a 0/1 matrix for several labels a sample.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample.
+
+        Returns
+        -------
+        DNNClassifier
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            If the input is not valid or training diverges.
+        KeyboardInterrupt
+            At Ctrl-C in the first epoch, or with ``solver='lbfgs'``.
+        """
+        return self._fit(X, y, sample_weight, incremental=False)
+
+    @available_if(BaseDNN._check_solver)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
+    ) -> "DNNClassifier":
+        """Train for one epoch on the given samples.
+
+        Whatever is raised leaves the estimator as it was before. That includes Ctrl-C, which
+        scikit-learn's perceptrons swallow here: it ends a loop of calls.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that any call will see; needed at the first call.
+
+        Returns
+        -------
+        DNNClassifier
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            If the input is not valid or training diverges.
+        KeyboardInterrupt
+            At Ctrl-C.
+        """
+        return self._fit(X, y, sample_weight, incremental=True, classes=classes)
+
+    @of_one_moment
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable class of each sample.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Class labels, or a 0/1 matrix for several labels a sample.
+        """
+        check_is_fitted(self)
+        probabilities = self._results(X, self._kind_of_probabilities())
+        if self._multilabel:
+            return (probabilities > 0.5).astype(np.int64)
+        if self.n_outputs_ == 1:
+            positions = (probabilities[:, 1] > 0.5).astype(np.int64)
+        else:
+            positions = probabilities.argmax(axis=1)
+        # With a single class there is still one output; it cannot choose.
+        return self.classes_[np.minimum(positions, len(self.classes_) - 1)]
+
+    @of_one_moment
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return the logits: what the output layer has before its activation.
+
+        They order samples as their probabilities do, also where those are equal to 0 or 1 for
+        floating-point numbers.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
+            Of two classes one number, above 0 for the second: the logarithm of the ratio of
+            their probabilities. Of more, one each, whose softmax are the probabilities. Of
+            several labels a sample, one each, above 0 if it is more probable than not.
+            float64, or float32 if X is a float32 array or sparse matrix and the network is
+            float32.
+        """
+        check_is_fitted(self)
+        logits = self._results(X, "logits")
+        return logits.ravel() if self.n_outputs_ == 1 else logits
+
+    @of_one_moment
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of each class, or of each label being 1.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities in the order of `classes_`: the softmax of the logits z of
+            `decision_function`; of two classes 1 / (1 + exp(z)) and 1 / (1 + exp(-z)); of
+            labels 1 / (1 + exp(-z)). float64, or float32 if X is a float32 array or sparse
+            matrix and the network is float32.
+        """
+        check_is_fitted(self)
+        return self._results(X, self._kind_of_probabilities())
+
+    @of_one_moment
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Return the logarithm of `predict_proba`.
+
+        Of a probability below 1/2 it is taken from the logits: finite and exact also where
+        the probability is too small for a floating-point number.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Log-probabilities in the order of `classes_`, with the dtype of `predict_proba`.
+        """
+        check_is_fitted(self)
+        kind = self._kind_of_probabilities()
+        return self._results(
+            X,
+            {
+                "softmax": "log softmax",
+                "sigmoid": "log sigmoid",
+                "two sigmoids": "two log sigmoids",
+            }[kind],
+        )
+
+    def _kind_of_probabilities(self) -> str:
+        """Return their name in `fastdnn.ops.results.RESULTS`."""
+        if self.out_activation_ == "softmax":
+            return "softmax"
+        return "two sigmoids" if self.n_outputs_ == 1 else "sigmoid"
+
+    def to_sklearn(self) -> MLPClassifier:
+        """Return a fitted `MLPClassifier` with the same parameters.
+
+        Everything that takes one can then be used, such as a converter to ONNX.
+
+        Returns
+        -------
+        sklearn.neural_network.MLPClassifier
+            Predicts the same, and goes on from the same state in `partial_fit`.
+
+        Raises
+        ------
+        ValueError
+            If a parameter has a value that scikit-learn does not know.
+        """
+        return interchange.to_sklearn(self, MLPClassifier)
+
+    @classmethod
+    def from_sklearn(cls, mlp: MLPClassifier, *, dtype: str = "float32") -> "DNNClassifier":
+        """Return a fitted estimator with the parameters of a fitted `MLPClassifier`.
+
+        Parameters
+        ----------
+        mlp : sklearn.neural_network.MLPClassifier
+            Fitted.
+        dtype : {'float32', 'float64', 'auto'}, default='float32'
+            Precision of the new estimator; 'auto' takes that of `mlp`.
+
+        Returns
+        -------
+        DNNClassifier
+            Predicts the same up to rounding; `partial_fit` goes on from the same state.
+        """
+        return interchange.from_sklearn(cls, mlp, dtype)
+
+    def _note_classes(self, y: Any, classes: Any) -> None:
+        if _check_partial_fit_first_call(self, classes):
+            multilabel = type_of_target(y).startswith("multilabel")
+            self.classes_, self._multilabel = find_classes(y if multilabel else classes)
+
+    def _encode_targets(self, y: np.ndarray, incremental: bool) -> np.ndarray:
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if not hasattr(self, "classes_") or not (self.warm_start or incremental):
+            self.classes_, self._multilabel = find_classes(y)
+        else:
+            require_same_form(y, len(self.classes_) if self._multilabel else None)
+            if self.warm_start:
+                require_same_classes(y, self.classes_)
+            else:
+                require_known_classes(y, self.classes_)
+        if self._multilabel:
+            return y
+        # Positions in the sorted classes, one a row; the binary ones are also the target.
+        return positions_of(y, self.classes_).reshape(-1, 1)
+
+    def _check_outputs(self, n_outputs: int) -> None:
+        classes = self.classes_
+        if not isinstance(classes, np.ndarray) or classes.ndim != 1:
+            raise ValueError(
+                f"classes_={classes!r} must be an array of one dimension. Put it right, or "
+                "fit the estimator again."
+            )
+        needed = (n_outputs,) if n_outputs > 1 or self._multilabel else (1, 2)
+        activation = "softmax" if n_outputs > 1 and not self._multilabel else "logistic"
+        if len(classes) not in needed:
+            raise ValueError(
+                f"classes_ has {len(classes)} classes, but the network has {n_outputs} "
+                f"output{'s'[: n_outputs - 1]}. Put it right, or fit the estimator again."
+            )
+        if self.out_activation_ != activation:
+            raise ValueError(
+                f"out_activation_={self.out_activation_!r} must be {activation!r} for "
+                f"{len(classes)} classes. Put it right, or fit the estimator again."
+            )
+
+    def _output_layer(self) -> tuple[str, str, int, float]:
+        if self._multilabel:
+            return "logistic", "log_loss", len(self.classes_), 1.0
+        if len(self.classes_) > 2:
+            return "softmax", "log_loss", len(self.classes_), 1.0
+        return "logistic", "log_loss", 1, 1.0
+
+    def _stratified(self) -> bool:
+        # As scikit-learn does: its target matrix has one column for two classes only,
+        # and it does not stratify several.
+        return self.n_outputs_ == 1
+
+    def _positions(self, outputs: np.ndarray) -> np.ndarray:
+        """Return the predicted positions in `classes_`, or the 0/1 matrix of labels."""
+        if self.out_activation_ == "softmax":
+            return outputs.argmax(axis=1)
+        positions = (outputs > 0.5).astype(np.int64)
+        return positions if self._multilabel else positions.ravel()
+
+    def _score_outputs(
+        self, outputs: np.ndarray, Y: np.ndarray, weight: np.ndarray | None
+    ) -> float:
+        correct = self._positions(outputs) == (Y if self._multilabel else Y.ravel())
+        if self._multilabel:
+            correct = correct.all(axis=1)
+        return mean_accuracy(correct, weight)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -1,0 +1,163 @@
+"""Fitted estimators to and from scikit-learn's multi-layer perceptrons."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sklearn
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils.validation import check_is_fitted, check_random_state
+
+from fastdnn.models.consistency import checked_parameters, checked_state, from_arrays
+from fastdnn.models.transaction import twin_of
+from fastdnn.network.parameters import Parameters
+from fastdnn.training.divergence import is_finite
+from fastdnn.training.history import History
+from fastdnn.training.loop import OptimizerState, optimizer_name
+
+if TYPE_CHECKING:
+    from fastdnn.estimators.base import BaseDNN
+
+_COPIED = ("n_features_in_", "feature_names_in_", "n_layers_", "n_outputs_", "classes_")
+_HISTORY = (
+    "loss_",
+    "loss_curve_",
+    "best_loss_",
+    "validation_scores_",
+    "best_validation_score_",
+    "n_iter_",
+    "t_",
+)
+
+# How a result is computed: nothing that the network's twin would have to know.
+_OURS_ALONE = ("dtype", "n_threads")
+
+
+def to_sklearn(model: "BaseDNN", Target: type) -> MLPClassifier | MLPRegressor:
+    """Return a fitted `Target` with the parameters, history and state of `model`."""
+    model = twin_of(model)
+    check_is_fitted(model)
+    parameters = checked_parameters(model)
+    names = set(Target().get_params())
+    settings = {name: v for name, v in model.get_params().items() if name in names}
+    _refuse_what_is_missing(model, Target, names)
+    twin = Target(**settings)
+    twin._validate_params()  # refuses what scikit-learn does not have, by name
+    for name in (*_COPIED, *_HISTORY, "out_activation_"):
+        if hasattr(model, name):
+            setattr(twin, name, getattr(model, name))
+    twin.coefs_ = [W.copy() for W in parameters.coefs]
+    twin.intercepts_ = [b.copy() for b in parameters.intercepts]
+    twin._no_improvement_count = model._history.no_improvement_count
+    twin._random_state = check_random_state(model.random_state)
+    twin._best_coefs = [W.copy() for W in twin.coefs_]
+    twin._best_intercepts = [b.copy() for b in twin.intercepts_]
+    if hasattr(model, "classes_"):
+        labels = model.classes_
+        if model._multilabel:  # the binarizer tells the kind of target from an example
+            labels = np.eye(len(labels), dtype=int)
+        twin._label_binarizer = LabelBinarizer().fit(labels)
+    state = checked_state(model._optimizer_state, parameters)
+    if state is not None:
+        params = twin.coefs_ + twin.intercepts_
+        twin._optimizer = _their_optimizer(model, state, params, parameters.layer_sizes)
+    return twin
+
+
+def _refuse_what_is_missing(model: "BaseDNN", Target: type, names: set[str]) -> None:
+    """Raise for a value, not the default, of what this scikit-learn does not have."""
+    defaults = type(model)().get_params()
+    for name, value in model.get_params().items():
+        if name in names or name in _OURS_ALONE or value == defaults[name]:
+            continue
+        raise ValueError(
+            f"scikit-learn {sklearn.__version__} has no {Target.__name__}({name}={value!r}). "
+            f"Fit with {name}={defaults[name]!r}, or use a newer scikit-learn."
+        )
+
+
+def _their_optimizer(
+    model: "BaseDNN",
+    state: OptimizerState,
+    params: list[np.ndarray],
+    layer_sizes: tuple[int, ...],
+) -> AdamOptimizer | SGDOptimizer:
+    n_parameters = sum(p.size for p in params)
+    slots = []
+    for slot in state.memory.reshape(-1, n_parameters):
+        views = Parameters(layer_sizes, state.memory.dtype)
+        views.theta[:] = slot
+        slots.append([*views.coefs, *views.intercepts])
+    if model.solver == "adam":
+        optimizer = AdamOptimizer(
+            params, model.learning_rate_init, model.beta_1, model.beta_2, model.epsilon
+        )
+        optimizer.ms, optimizer.vs = slots
+        optimizer.t = state.t
+        return optimizer
+    optimizer = SGDOptimizer(
+        params,
+        model.learning_rate_init,
+        model.learning_rate,
+        model.momentum,
+        model.nesterovs_momentum,
+        model.power_t,
+    )
+    optimizer.velocities = slots[0]
+    optimizer.learning_rate = state.learning_rate
+    return optimizer
+
+
+def from_sklearn(cls: type, mlp: Any, dtype: str) -> Any:
+    """Return a fitted `cls` with the parameters, history and state of `mlp`."""
+    check_is_fitted(mlp)
+    model = cls(**mlp.get_params(), dtype=dtype)
+    for name in (*_COPIED, *_HISTORY, "out_activation_"):
+        if hasattr(mlp, name):
+            setattr(model, name, getattr(mlp, name))
+    computed = mlp.coefs_[0].dtype if dtype == "auto" else dtype
+    model._parameters = from_arrays(mlp.coefs_, mlp.intercepts_, computed)
+    model.n_layers_ = len(model._parameters.layer_sizes)
+    if hasattr(mlp, "classes_"):
+        model._multilabel = mlp._label_binarizer.y_type_.startswith("multilabel")
+    else:
+        model._n_targets = mlp.n_outputs_
+    model._show_parameters()
+    checked_parameters(model)
+    early = bool(mlp.early_stopping) and mlp.solver != "lbfgs"
+    history = History(early, t=mlp.t_, n_iter=mlp.n_iter_)
+    history.loss = getattr(mlp, "loss_", np.inf)
+    if mlp.solver != "lbfgs":
+        history.loss_curve = list(mlp.loss_curve_)
+        history.no_improvement_count = mlp._no_improvement_count
+        if early:
+            history.validation_scores = list(mlp.validation_scores_)
+            history.best_validation_score = mlp.best_validation_score_
+        else:
+            history.best_loss = mlp.best_loss_
+    model._history = history
+    state = _our_state(mlp, model._parameters.theta.dtype)
+    # Of a network whose matrices were exchanged for others it may not fit.
+    model._optimizer_state = checked_state(state, model._parameters)
+    return model
+
+
+def _our_state(mlp: Any, dtype: np.dtype) -> OptimizerState | None:
+    optimizer = getattr(mlp, "_optimizer", None)
+    if optimizer is None:
+        return None
+    adam = isinstance(optimizer, AdamOptimizer)
+    slots = [optimizer.ms, optimizer.vs] if adam else [optimizer.velocities]
+    memory = np.concatenate([part.ravel() for slot in slots for part in slot])
+    with np.errstate(over="ignore"):
+        converted = memory.astype(dtype)
+    if not is_finite(converted):  # it is of targets that a fit computes in float64
+        converted = memory.astype(np.float64)
+    return OptimizerState(
+        "adam" if adam else optimizer_name("sgd", optimizer.nesterov),
+        converted,
+        # Adam's attribute holds the last corrected rate; the engine corrects by itself.
+        float(mlp.learning_rate_init if adam else optimizer.learning_rate),
+        optimizer.t if adam else 0,
+    )

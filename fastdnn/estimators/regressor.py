@@ -1,0 +1,356 @@
+"""`DNNRegressor`: a neural network for regression as a scikit-learn estimator."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import RegressorMixin, _fit_context
+from sklearn.metrics import r2_score
+from sklearn.neural_network import MLPRegressor
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from fastdnn.estimators import interchange
+from fastdnn.estimators.base import BaseDNN
+from fastdnn.models.transaction import of_one_moment
+from fastdnn.training.scores import r2
+
+
+class DNNRegressor(RegressorMixin, BaseDNN):
+    """Multi-layer perceptron regressor with a compiled training engine.
+
+    A drop-in for :class:`sklearn.neural_network.MLPRegressor`: parameters, defaults and
+    fitted attributes have the same names and meanings.
+
+    Parameters
+    ----------
+    loss : {'squared_error', 'poisson'}, default='squared_error'
+        Half the squared error, meaned over samples and outputs; or half the Poisson
+        deviance with a logarithmic link, for targets that are not negative.
+    hidden_layer_sizes : int or array-like of int, default=(100,)
+        Units of each hidden layer.
+    activation : {'identity', 'logistic', 'tanh', 'relu', 'silu'}, default='relu'
+        Activation of the hidden layers.
+    solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
+        Optimiser of the weights. 'lbfgs' uses all samples at every step and computes in
+        float64.
+    alpha : float, default=0.0001
+        Strength of the L2 penalty, ``alpha / 2 * sum(W**2)`` divided by the number of
+        samples in the batch.
+    batch_size : int or 'auto', default='auto'
+        Samples a step; 'auto' is ``min(200, n_samples)``.
+    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
+        Schedule of the step size for ``solver='sgd'``.
+    learning_rate_init : float, default=0.001
+        Initial step size.
+    power_t : float, default=0.5
+        Exponent of 'invscaling'.
+    max_iter : int, default=200
+        Largest number of epochs.
+    shuffle : bool, default=True
+        Whether to visit the samples in a new order every epoch.
+    random_state : int, RandomState instance or None, default=None
+        Source of the initial parameters, the validation split and the order of samples.
+    tol : float, default=1e-4
+        Improvement of the loss or score that counts.
+    verbose : bool, default=False
+        Whether to print the loss of each epoch.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the parameters of the last one.
+    momentum : float, default=0.9
+        Momentum of ``solver='sgd'``.
+    nesterovs_momentum : bool, default=True
+        Whether momentum is Nesterov's.
+    early_stopping : bool, default=False
+        Whether to hold out ``validation_fraction`` of the samples, stop when their score
+        no longer improves, and keep the best parameters.
+    validation_fraction : float, default=0.1
+        Share of the samples held out for early stopping.
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay of Adam's first and second moments.
+    epsilon : float, default=1e-8
+        Added to the root of Adam's second moment.
+    n_iter_no_change : int, default=10
+        Epochs without improvement that end training.
+    max_fun : int, default=15000
+        Largest number of evaluations of the loss, for ``solver='lbfgs'``.
+    dtype : {'float32', 'float64', 'auto'}, default='float32'
+        Precision of the computation; 'auto' takes that of X, float64 for integers. A fit
+        that goes on keeps the precision it began with. With float32, fits of targets beyond
+        7e10 are computed in float64 and rounded.
+    n_threads : int or None, default=None
+        Threads offered to `fit` and `predict`, at most the CPUs that this process may use.
+        None: as many as pay, at most what ``OMP_NUM_THREADS``, joblib and Dask leave to this
+        process or task. The result does not depend on it.
+
+    Attributes
+    ----------
+    coefs_ : list of ndarray of shape (n_in, n_out)
+        Weights of each layer.
+    intercepts_ : list of ndarray of shape (n_out,)
+        Biases of each layer.
+    loss_curve_ : list of float
+        Mean loss of each epoch.
+    loss_, best_loss_ : float
+        Last and lowest loss; ``best_loss_`` is None with early stopping.
+    validation_scores_ : list of float or None
+        R2 on the held-out samples after each epoch, with early stopping.
+    best_validation_score_ : float or None
+        The highest of them.
+    n_iter_ : int
+        Epochs run.
+    t_ : int
+        Samples seen.
+    n_features_in_, n_layers_, n_outputs_ : int
+        Input features, layers with input and output, outputs.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had string names.
+    out_activation_ : str
+        Activation of the output layer.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from fastdnn import DNNRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> network = DNNRegressor(hidden_layer_sizes=(4,), solver="lbfgs", max_iter=50)
+    >>> model = make_pipeline(StandardScaler(), network).fit(X, y)
+    >>> bool(model.score(X, y) > 0.5)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = BaseDNN._parameter_constraints | {
+        "loss": [StrOptions({"squared_error", "poisson"})]
+    }
+    _y_is_numeric = True
+
+    def __init__(
+        self,
+        loss="squared_error",
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        dtype="float32",
+        n_threads=None,
+    ):
+        self.loss = loss
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.dtype = dtype
+        self.n_threads = n_threads
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "DNNRegressor":
+        """Train the network.
+
+        Ctrl-C ends training with a warning; the estimator then holds the network so far.
+        Whatever is raised leaves the estimator as it was before.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample.
+
+        Returns
+        -------
+        DNNRegressor
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            If the input is not valid or training diverges.
+        KeyboardInterrupt
+            At Ctrl-C in the first epoch, or with ``solver='lbfgs'``.
+        """
+        return self._fit(X, y, sample_weight, incremental=False)
+
+    @available_if(BaseDNN._check_solver)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "DNNRegressor":
+        """Train for one epoch on the given samples.
+
+        Whatever is raised leaves the estimator as it was before. That includes Ctrl-C, which
+        scikit-learn's perceptrons swallow here: it ends a loop of calls.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample.
+
+        Returns
+        -------
+        DNNRegressor
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            If the input is not valid or training diverges.
+        KeyboardInterrupt
+            At Ctrl-C.
+        """
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    @of_one_moment
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the predicted targets of each sample.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Predictions; of ``loss='poisson'`` exp of what the output layer adds up. float64,
+            or float32 if X is a float32 array or sparse matrix and the network is float32.
+        """
+        check_is_fitted(self)
+        kind = "exp" if self.out_activation_ == "exp" else "logits"
+        outputs = self._results(X, kind)
+        return outputs.ravel() if self.n_outputs_ == 1 else outputs
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the coefficient of determination, R2, on the given samples.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample.
+
+        Returns
+        -------
+        float
+            At most 1; computed in float64, meaned over the targets.
+        """
+        predicted = self.predict(X).astype(np.float64, copy=False)
+        return float(r2_score(y, predicted, sample_weight=sample_weight))
+
+    def to_sklearn(self) -> MLPRegressor:
+        """Return a fitted `MLPRegressor` with the same parameters.
+
+        Everything that takes one can then be used, such as a converter to ONNX.
+
+        Returns
+        -------
+        sklearn.neural_network.MLPRegressor
+            Predicts the same, and goes on from the same state in `partial_fit`.
+
+        Raises
+        ------
+        ValueError
+            If a parameter has a value that scikit-learn does not know.
+        """
+        return interchange.to_sklearn(self, MLPRegressor)
+
+    @classmethod
+    def from_sklearn(cls, mlp: MLPRegressor, *, dtype: str = "float32") -> "DNNRegressor":
+        """Return a fitted estimator with the parameters of a fitted `MLPRegressor`.
+
+        Parameters
+        ----------
+        mlp : sklearn.neural_network.MLPRegressor
+            Fitted.
+        dtype : {'float32', 'float64', 'auto'}, default='float32'
+            Precision of the new estimator; 'auto' takes that of `mlp`.
+
+        Returns
+        -------
+        DNNRegressor
+            Predicts the same up to rounding; `partial_fit` goes on from the same state.
+        """
+        return interchange.from_sklearn(cls, mlp, dtype)
+
+    def _encode_targets(self, y: np.ndarray, incremental: bool) -> np.ndarray:
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if self.loss == "poisson" and (y < 0).any():
+            raise ValueError(
+                f"loss='poisson' needs targets y >= 0, got {y.min():g}. Use "
+                "loss='squared_error' for targets that can be negative."
+            )
+        Y = y.reshape(len(y), -1)
+        goes_on = hasattr(self, "coefs_") and (self.warm_start or incremental)
+        if goes_on and Y.shape[1] != self.n_outputs_:
+            raise ValueError(
+                f"`y` has {Y.shape[1]} targets a sample, but the network was fitted with "
+                f"{self.n_outputs_}. Give as many, or call fit with warm_start=False."
+            )
+        self._n_targets = Y.shape[1]
+        return Y
+
+    def _check_outputs(self, n_outputs: int) -> None:
+        if self.out_activation_ not in ("identity", "exp"):
+            raise ValueError(
+                f"out_activation_={self.out_activation_!r} must be 'identity' or 'exp'. Put "
+                "it right, or fit the estimator again."
+            )
+
+    def _output_layer(self) -> tuple[str, str, int, float]:
+        if self.loss == "poisson":
+            return "exp", "poisson", self._n_targets, 1.0
+        # scikit-learn reports the mean over the outputs and descends on their sum.
+        return "identity", "half_squared_error", self._n_targets, 1.0 / self._n_targets
+
+    def _score_outputs(
+        self, outputs: np.ndarray, Y: np.ndarray, weight: np.ndarray | None
+    ) -> float:
+        return r2(Y, outputs, weight)

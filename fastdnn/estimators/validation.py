@@ -1,0 +1,96 @@
+"""Validation of what users give: scikit-learn's, and less of it for plain NumPy arrays.
+
+scikit-learn's validation knows every kind of table, and looks for each of them: for a few
+thousand numbers that takes as long as an epoch. The functions here know one kind, and pass
+everything else on; also what is wrong, so that scikit-learn's message is the one to see.
+"""
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from fastdnn.data.conversion import is_to_convert
+from fastdnn.data.plain import is_plain_target, plain_matrix
+from fastdnn.data.samples import Samples
+from fastdnn.models.hyperparameters import require_valid
+
+# Up to so many numbers, scikit-learn's validation takes longer than predicting them.
+_NUMBERS_TO_PREDICT = 100_000
+
+_SPARSE_FORMATS = ["csr", "csc"]
+
+
+class ValidatingEstimator(BaseEstimator):
+    """What `BaseDNN` inherits: the validation of parameters and of samples."""
+
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        # scikit-learn reads them from the signature at every call; this, when it is another.
+        known = vars(cls).get("_names_of_parameters")
+        if known is None or known[0] is not cls.__init__:
+            known = cls.__init__, tuple(super()._get_param_names())
+            cls._names_of_parameters = known
+        return list(known[1])
+
+    def _validate_params(self) -> None:
+        require_valid(self)
+
+    def _acceptable_dtypes(self, first_pass: bool) -> tuple[np.dtype, ...]:
+        """Return the dtype, or the acceptable dtypes, to convert X to in a fit."""
+        if not first_pass:
+            return (self._parameters.theta.dtype,)
+        if self.dtype == "auto":
+            return np.dtype(np.float64), np.dtype(np.float32)
+        return (np.dtype(self.dtype),)
+
+    def _validate_for_prediction(self, X: Any) -> Samples:
+        dtype = self._parameters.theta.dtype
+        plain = plain_matrix(X, (dtype,), _NUMBERS_TO_PREDICT)
+        if plain is not None and self._has_my_features(plain):
+            return Samples(plain)
+        if is_to_convert(X, dtype):  # piece by piece, when it is predicted
+            return Samples(self._validated(X, dtype=None, ensure_all_finite=False))
+        return Samples(_rows_in_order(self._validated(X, dtype=dtype)))
+
+    def _validated_to_fit(self, X: Any, y: Any, first_pass: bool) -> tuple[Any, Any]:
+        """Return X as the engine takes it, and y as an array of as many targets.
+
+        In a first pass X decides about ``n_features_in_`` and ``feature_names_in_``; later
+        it has to agree with them.
+        """
+        dtypes = self._acceptable_dtypes(first_pass)
+        is_plain = type(X) is np.ndarray and X.ndim == 2 and is_plain_target(y, len(X))
+        if is_plain and (first_pass or self._has_my_features(X)):
+            plain = plain_matrix(X, dtypes, n_threads=self.n_threads)
+            if plain is not None:
+                if first_pass:
+                    self.__dict__.pop("feature_names_in_", None)
+                    self.n_features_in_ = plain.shape[1]
+                return plain, y
+        X, y = self._validated(
+            X,
+            y,
+            dtype=dtypes,
+            multi_output=True,
+            y_numeric=self._y_is_numeric,
+            reset=first_pass,
+        )
+        return _rows_in_order(X), y.toarray() if sparse.issparse(y) else y
+
+    def _has_my_features(self, X: np.ndarray) -> bool:
+        """Whether scikit-learn has no error and no warning about the columns of a matrix."""
+        return X.shape[1] == self.n_features_in_ and not hasattr(self, "feature_names_in_")
+
+    def _validated(self, X: Any, y: Any = "no_validation", **options: Any) -> Any:
+        """Do scikit-learn's validation."""
+        options = {"accept_sparse": _SPARSE_FORMATS, "order": "C", "reset": False} | options
+        with np.errstate(over="ignore"):  # a number too large is reported as such
+            return validate_data(self, X, y, **options)
+
+
+def _rows_in_order(X: Any) -> Any:
+    """Return X with its rows one after the other in memory: C-contiguous, or CSR."""
+    return X.tocsr() if sparse.issparse(X) else np.ascontiguousarray(X)

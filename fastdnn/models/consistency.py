@@ -1,0 +1,174 @@
+"""Whether what a fitted estimator holds fits together: checked before each use of it.
+
+Attributes can be edited, exchanged or loaded from anywhere. The compiled engine finds
+everything by address and believes the sizes that it is told; so it is only handed a network
+whose arrays all were found to fit here.
+"""
+
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+from fastdnn.network.parameters import Parameters
+from fastdnn.ops.optimizers import OPTIMIZERS
+from fastdnn.training.loop import OptimizerState
+
+_REFIT = "Put it right, or fit the estimator again."
+
+
+def checked_parameters(model: Any) -> Parameters:
+    """Return what a fitted estimator computes with, found to fit all else that it holds.
+
+    Parameters
+    ----------
+    model : BaseDNN
+        Fitted.
+
+    Returns
+    -------
+    network : Parameters
+        Those of the estimator itself; or new ones, where matrices or vectors were put in
+        the place of some, be it of the same or of other sizes that fit each other.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit each other, or the numbers of features, layers, outputs or
+        classes.
+    """
+    parameters, coefs, intercepts = model._parameters, model.coefs_, model.intercepts_
+    if not _are_views_of(parameters, coefs, intercepts):
+        parameters = from_arrays(coefs, intercepts, parameters.theta.dtype)
+    sizes = parameters.layer_sizes
+    for name, value, needed in (
+        ("n_features_in_", model.n_features_in_, sizes[0]),
+        ("n_layers_", model.n_layers_, len(sizes)),
+        ("n_outputs_", model.n_outputs_, sizes[-1]),
+    ):
+        if not isinstance(value, Integral) or value != needed:
+            raise ValueError(
+                f"{name}={value!r} does not fit the network, whose coefs_ and intercepts_ "
+                f"make it {needed}. {_REFIT}"
+            )
+    model._check_outputs(sizes[-1])
+    return parameters
+
+
+def _are_views_of(parameters: Parameters, coefs: Any, intercepts: Any) -> bool:
+    """Whether the arrays are the very ones of the parameters, as they were made."""
+    if type(coefs) is not list or type(intercepts) is not list:
+        return False
+    sizes, n_layers = parameters.layer_sizes, len(parameters.coefs)
+    if len(coefs) != n_layers or len(intercepts) != n_layers:
+        return False
+    for l in range(n_layers):
+        W, b = coefs[l], intercepts[l]
+        if W is not parameters.coefs[l] or b is not parameters.intercepts[l]:
+            return False
+        # The shape of an array, its strides and its type can be changed in place.
+        if W.shape != (sizes[l], sizes[l + 1]) or b.shape != (sizes[l + 1],):
+            return False
+        if not (W.flags.c_contiguous and b.flags.c_contiguous):
+            return False
+        if W.dtype != parameters.theta.dtype or b.dtype != parameters.theta.dtype:
+            return False
+    return True
+
+
+def from_arrays(coefs: Any, intercepts: Any, dtype: np.typing.DTypeLike) -> Parameters:
+    """Make a network with the values of matrices and vectors, if they make a network.
+
+    Parameters
+    ----------
+    coefs : list of array-like of shape (n_in, n_out)
+        The weights of each layer.
+    intercepts : list of array-like of shape (n_out,)
+        The biases of each layer.
+    dtype : dtype
+        To compute in.
+
+    Raises
+    ------
+    ValueError
+        If they do not, or a number is NaN or infinite.
+    """
+    try:
+        coefs, intercepts = list(coefs), list(intercepts)
+    except TypeError:
+        raise ValueError(
+            f"coefs_ and intercepts_ must be lists of arrays, got {type(coefs).__name__} and "
+            f"{type(intercepts).__name__}. {_REFIT}"
+        ) from None
+    if not coefs or len(coefs) != len(intercepts):
+        raise ValueError(
+            f"coefs_ has {len(coefs)} matrices and intercepts_ {len(intercepts)} vectors, but "
+            f"each layer needs one of both. {_REFIT}"
+        )
+    matrices = [_numbers(f"coefs_[{l}]", W, 2, dtype) for l, W in enumerate(coefs)]
+    vectors = [_numbers(f"intercepts_[{l}]", b, 1, dtype) for l, b in enumerate(intercepts)]
+    for l, (W, b) in enumerate(zip(matrices, vectors, strict=True)):
+        if b.size != W.shape[1]:
+            raise ValueError(
+                f"intercepts_[{l}] has {b.size} numbers, but coefs_[{l}] of shape {W.shape} "
+                f"needs {W.shape[1]}. {_REFIT}"
+            )
+        if l > 0 and W.shape[0] != matrices[l - 1].shape[1]:
+            raise ValueError(
+                f"coefs_[{l}] of shape {W.shape} must have {matrices[l - 1].shape[1]} rows "
+                f"to follow coefs_[{l - 1}] of shape {matrices[l - 1].shape}. {_REFIT}"
+            )
+    parameters = Parameters([len(matrices[0]), *(b.size for b in vectors)], dtype)
+    parameters.take_over(matrices, vectors)
+    return parameters
+
+
+def _numbers(name: str, given: Any, n_dimensions: int, dtype: Any) -> np.ndarray:
+    """Return a copy of an array of finite numbers."""
+    try:
+        with np.errstate(over="ignore"):  # said below
+            array = np.array(given, order="C")
+            array = array.astype(
+                dtype, casting="same_kind" if array.dtype != "O" else "unsafe"
+            )
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be an array of real numbers. {_REFIT}") from None
+    if array.ndim != n_dimensions or array.size == 0:
+        raise ValueError(
+            f"{name} must be an array of {n_dimensions} dimension{'s'[: n_dimensions - 1]} "
+            f"that is not empty, got shape {array.shape}. {_REFIT}"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} has NaN, or a number too large for {array.dtype}. {_REFIT}")
+    return array
+
+
+def checked_state(
+    state: OptimizerState | None, parameters: Parameters
+) -> OptimizerState | None:
+    """Return a copy of what an optimiser carries on, or None where it has to start anew.
+
+    It has to where the network has got other sizes.
+
+    Raises
+    ------
+    ValueError
+        If it carries what no optimiser can have.
+    """
+    if state is None:
+        return None
+    if state.optimizer not in OPTIMIZERS:
+        raise ValueError(
+            f"The optimiser's state is that of {state.optimizer!r}, but must be of one of "
+            f"{list(OPTIMIZERS)}. {_REFIT}"
+        )
+    memory, rate, t = state.memory, state.learning_rate, state.t
+    size = OPTIMIZERS[state.optimizer].n_slots * parameters.theta.size
+    if not isinstance(memory, np.ndarray) or memory.shape != (size,):
+        return None
+    if not isinstance(t, Integral) or t < 0 or not np.isfinite(rate) or rate < 0.0:
+        raise ValueError(
+            f"The optimiser's state has taken t={t!r} steps at a learning rate of {rate!r}, "
+            f"but they must be a number of steps and a rate of at least 0. {_REFIT}"
+        )
+    return state.beside(parameters.theta.dtype)

@@ -1,0 +1,155 @@
+"""Where arrays become addresses: the engine is told sizes, and believes them.
+
+So this is the one place where they are written into its record, and every array is compared
+with the network before. What is checked must not change afterwards: where numbers of the
+samples decide what memory is read (the structure of a CSR matrix, positions of classes), the
+arrays are copies that nobody else has.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from fastdnn.engine.record import Data, Network
+from fastdnn.engine.workspace import B_START, N_IN, N_OUT, W_START
+
+
+def point_to_network(table: np.ndarray, network: Network, n_slots: int) -> None:
+    """Write where a network and the memory to train it in lie into the settings.
+
+    Parameters
+    ----------
+    table : ndarray of one record
+        The settings.
+    network : Network
+        Kept alive by the caller.
+    n_slots : int
+        Numbers that the optimiser remembers of each parameter.
+
+    Raises
+    ------
+    ValueError
+        If an array does not fit the others.
+    """
+    layers, theta = network.layers, network.theta
+    n_weights, n_biases = 0, 0
+    for l, layer in enumerate(layers.tolist()):
+        n_in, n_out = layer[N_IN], layer[N_OUT]
+        _require(n_in > 0 and n_out > 0, "layers", layers, "positive sizes")
+        _require(l == 0 or n_in == layers[l - 1, N_OUT], "layers", layers, "equal sizes")
+        _require(layer[W_START] == n_weights, "layers", layers, "weights in order")
+        n_weights += n_in * n_out
+    for layer in layers.tolist():
+        _require(layer[B_START] == n_weights + n_biases, "layers", layers, "biases at the end")
+        n_biases += layer[N_OUT]
+    _require(table["n_weights"][0] == n_weights, "layers", layers, "all weights")
+    _require_numbers("theta", theta, (n_weights + n_biases,), theta.dtype)
+    _require(theta.dtype in (np.float32, np.float64), "theta", theta, "float32 or float64")
+    _require_numbers("state", network.state, (n_slots * theta.size,), theta.dtype)
+    _require_numbers("work", network.work, network.work.shape, theta.dtype)
+    _write(table, network)
+    table["n_layers"], table["n_blocks"] = len(layers), len(network.blocks) - 1
+    table["n_partial"] = len(network.partial)
+    table["n_features"] = layers[0, N_IN]
+
+
+def point_to_data(table: np.ndarray, network: Network, data: Data) -> None:
+    """Write where samples lie, for training or prediction, into the settings.
+
+    Parameters
+    ----------
+    table : ndarray of one record
+        The settings, with a network.
+    network : Network
+        The same.
+    data : Data
+        Kept alive by the caller.
+
+    Raises
+    ------
+    ValueError
+        If an array does not fit the network or the others.
+    """
+    # The order is the planner's own, and made only epoch by epoch.
+    n_features, n_outputs = int(network.layers[0, N_IN]), int(network.layers[-1, N_OUT])
+    dtype = network.theta.dtype
+    n_rows = len(data.X)
+    if table["sparse"][0]:
+        n_rows = data.indptr.size - 1
+        _require(data.X.shape == (0, n_features), "X", data.X, f"{n_features} features")
+        _require_csr(data, n_features)
+    else:
+        _require_numbers("X", data.X, (n_rows, n_features), dtype)
+    _require_numbers("values", data.values, data.values.shape, dtype)
+    n_targets = data.Y.shape[1]
+    if len(data.Y) > 0:  # none in a prediction
+        _require_numbers("Y", data.Y, (n_rows, n_targets), dtype)
+        if n_targets == 1 < n_outputs:
+            are_classes = data.Y.min() >= 0 and data.Y.max() < n_outputs  # False for NaN
+            _require(bool(are_classes), "Y", data.Y, f"positions of {n_outputs} classes")
+        else:
+            _require(n_targets == n_outputs, "Y", data.Y, f"{n_outputs} columns")
+    if data.weight.size > 0 or table["weighted"][0]:
+        _require_numbers("weight", data.weight, (n_rows,), dtype)
+    _write(table, data)
+    table["n_features"], table["n_targets"] = n_features, n_targets
+
+
+def point_to_rows(columns: dict[str, np.ndarray], network: Network, X: np.ndarray) -> None:
+    """Write where the rows of a dense matrix lie, for a prediction.
+
+    Parameters
+    ----------
+    columns : dict of str to ndarray
+        Those of the plan, see `fastdnn.planning.plan.Plan`.
+    network : Network
+        Of the plan.
+    X : ndarray of shape (n_samples, n_features)
+        Kept alive by the caller.
+
+    Raises
+    ------
+    ValueError
+        If it does not fit the network.
+    """
+    if X.shape[1:] != (columns["n_features"][0],) or X.dtype != network.theta.dtype:
+        n_features = columns["n_features"][0]
+        _require(False, "X", X, f"{n_features} columns of {network.theta.dtype}")
+    if not X.flags.c_contiguous:
+        _require(False, "X", X, "C-contiguous memory")
+    columns["X"][0] = X.__array_interface__["data"][0]
+    columns["X_size"][0] = X.size
+
+
+def _write(table: np.ndarray, arrays: Network | Data) -> None:
+    named: Any = zip(arrays._fields, arrays, strict=True)
+    for name, array in named:
+        _require(array.flags.c_contiguous, name, array, "C-contiguous memory")
+        table[name] = array.__array_interface__["data"][0]  # twice as fast as `ctypes`
+        table[f"{name}_size"] = array.size
+
+
+def _require_csr(data: Data, n_features: int) -> None:
+    """Raise unless every row of a CSR matrix lies within its arrays."""
+    indptr, indices = data.indptr, data.indices
+    _require(indices.size == data.values.size, "indices", indices, "one for each value")
+    are_in_order = indptr.size > 0 and indptr[0] >= 0 and bool((np.diff(indptr) >= 0).all())
+    _require(are_in_order, "indptr", indptr, "starts of rows in ascending order")
+    _require(int(indptr[-1]) <= indices.size, "indptr", indptr, "rows within the values")
+    are_columns = indices.size == 0 or (indices.min() >= 0 and indices.max() < n_features)
+    _require(bool(are_columns), "indices", indices, f"columns among {n_features}")
+
+
+def _require_numbers(
+    name: str, array: np.ndarray, shape: tuple[int, ...], dtype: np.dtype
+) -> None:
+    if array.shape != shape or array.dtype != dtype:
+        _require(False, name, array, f"{dtype} of shape {shape}")
+
+
+def _require(holds: Any, name: str, array: np.ndarray, needed: str) -> None:
+    if not holds:
+        raise ValueError(
+            f"{name} of shape {array.shape} and dtype {array.dtype} does not fit the network: "
+            f"needed are {needed}. Was it changed while it was in use?"
+        )

@@ -1,0 +1,231 @@
+"""Where all that a training step or a prediction works on lies in memory."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from fastdnn.engine.workspace import COLUMNS_OF_GAP, N_IN, N_OUT, WT_START
+from fastdnn.machine.cache_lines import LINE_BYTES
+from fastdnn.network.parameters import Parameters
+from fastdnn.ops.activations import ACTIVATION_CODES, ACTIVATIONS
+from fastdnn.products.linear import SCRATCH_BYTES
+from fastdnn.products.nonzeros import bytes_of_masked_columns
+
+# Positions are rounded up to whole cache lines of 16 float32.
+_ALIGNMENT = 16
+# Processors fetch ahead of what they read. Lines of another worker that come along like that
+# have to be asked for again before it writes them; so what belongs to different workers lies
+# so many elements apart. Down a column, eight rows at a time, they fetch over ten steps ahead,
+# and so many rows are left free between two shards: with 20 instead, a hundred units take one
+# of the workers 1 to 5 us longer a batch.
+_ELEMENTS_APART, _ROWS_APART = 8192, 120
+
+
+class Workspace:
+    """Hands out positions in a buffer whose size is known only at the end.
+
+    Parameters
+    ----------
+    is_shared : bool, default=False
+        Whether several workers write to it, each to its own arrays or rows.
+
+    Attributes
+    ----------
+    size : int
+        Elements that have been handed out.
+    apart : int
+        Elements to leave free between what belongs to different workers.
+    """
+
+    def __init__(self, is_shared: bool = False) -> None:
+        self.size = 0
+        self.apart = _ELEMENTS_APART if is_shared else 0
+
+    def take(self, count: int) -> int:
+        """Return the position of `count` elements."""
+        start = self.size
+        self.size += aligned(count) + self.apart
+        return start
+
+
+def aligned(count: int) -> int:
+    """Round up to whole cache lines."""
+    return -(-count // _ALIGNMENT) * _ALIGNMENT
+
+
+def aligned_zeros(count: int, dtype: np.dtype) -> np.ndarray:
+    """Return zeros that start on a cache line."""
+    return _aligned(np.zeros, count, dtype)
+
+
+def aligned_scratch(count: int, dtype: np.dtype) -> np.ndarray:
+    """Return numbers to be overwritten, the first on a cache line.
+
+    Nobody clears the room between arrays, which is more than some of them take.
+    """
+    return _aligned(np.empty, count, dtype)
+
+
+def _aligned(make: Callable[..., np.ndarray], count: int, dtype: np.dtype) -> np.ndarray:
+    spare = _ALIGNMENT * 4 // dtype.itemsize * 2
+    buffer = make(count + spare, dtype=dtype)
+    offset = -(buffer.ctypes.data // dtype.itemsize) % spare
+    return buffer[offset : offset + count]
+
+
+def lay_out_samples(
+    table: np.ndarray,
+    workspace: Workspace,
+    n_rows: int,
+    n_features: int,
+    n_targets: int,
+    n_weights: int,
+) -> None:
+    """Lay out the gathered rows of X, Y and the sample weights."""
+    for name, n_columns in (("x_start", n_features), ("y_start", n_targets)):
+        gaps = _gaps(table, n_rows, n_columns)
+        table[name] = workspace.take(n_rows * n_columns + gaps)
+    table["w_start"] = workspace.take(n_rows * n_weights)
+
+
+def layer_table(
+    table: np.ndarray,
+    parameters: Parameters,
+    activations: Sequence[str],
+    n_rows: int,
+    workspace: Workspace,
+    *,
+    with_deltas: bool,
+) -> list[list[int]]:
+    """Lay out all layers; `lay_out_transposed` completes the rows where there are deltas."""
+    rows = []
+    for l, name in enumerate(activations):
+        n_in, n_out = parameters.coefs[l].shape
+        size = n_rows * n_out + _gaps(table, n_rows, n_out)
+        a_start = workspace.take(size)
+        keeps_input = ACTIVATIONS[name].keeps_input
+        rows.append(
+            [
+                n_in,
+                n_out,
+                parameters.coef_starts[l],
+                parameters.intercept_starts[l],
+                a_start,
+                workspace.take(size) if keeps_input else a_start,
+                workspace.take(size) if with_deltas else a_start,
+                a_start,
+                ACTIVATION_CODES[name],
+            ]
+        )
+    return rows
+
+
+def keep_shards_apart(table: np.ndarray) -> None:
+    """Leave room between the rows of one shard and the next."""
+    table["shard_gap"] = _ROWS_APART
+
+
+def _gaps(table: np.ndarray, n_rows: int, n_columns: int) -> int:
+    """Return how many elements the gaps between the shards of `n_rows` rows take."""
+    n_shards = -(-n_rows // int(table["shard_rows"][0]))
+    return (n_shards - 1) * int(table["shard_gap"][0]) * (n_columns + COLUMNS_OF_GAP)
+
+
+def lay_out_gradients(
+    table: np.ndarray, workspace: Workspace, first: int, last: int, n_shards: int
+) -> None:
+    """Lay out every shard's gradient of theta from `first` to before `last`."""
+    size = aligned(last - first) + workspace.apart
+    table["gradient_size"] = size
+    table["gradient_start"] = workspace.take(n_shards * size) - first
+
+
+def partial_table(n_rows: int) -> np.ndarray:
+    """Return the table of partial results, each row a cache line."""
+    return aligned_zeros(8 * n_rows, np.dtype(np.float64)).reshape(n_rows, 8)
+
+
+def lay_out_transposed(layers: list[list[int]], workspace: Workspace, n_copies: int) -> int:
+    """Lay out copies of all transposed weights; return how far apart they are."""
+    first = workspace.size
+    for layer in layers[1:]:
+        layer[WT_START] = workspace.take(layer[N_IN] * layer[N_OUT])
+    size = workspace.size - first
+    for _ in range(n_copies - 1):
+        workspace.take(size)
+    return size
+
+
+def lay_out_scratch(
+    table: np.ndarray, workspace: Workspace, n_workers: int, size: int
+) -> None:
+    """Lay out the scratch in which each worker makes the gradient of a block."""
+    size = aligned(size) + workspace.apart
+    table["scratch_size"] = size
+    table["scratch_start"] = workspace.take(n_workers * size)
+
+
+def lay_out_product_scratch(
+    table: np.ndarray,
+    workspace: Workspace,
+    n_workers: int,
+    dtype: np.dtype,
+    largest_gradient: int,
+    shard_rows: int,
+) -> None:
+    """Lay out what matrix products copy operands and a transposed gradient into.
+
+    Between two products the losses of the rows of a shard lie there.
+    """
+    size = SCRATCH_BYTES // dtype.itemsize + aligned(largest_gradient)
+    size = max(size, aligned(shard_rows)) + workspace.apart
+    table["product_size"] = size
+    table["product_start"] = workspace.take(n_workers * size)
+
+
+def lay_out_masks(
+    table: np.ndarray, workspace: Workspace, n_rows: int, n_units: int, dtype: np.dtype
+) -> None:
+    """Lay out masks and copies of the deltas of one layer, of so many rows and units."""
+    table["masks_size"] = size = (
+        bytes_of_masked_columns(n_units, n_rows, dtype) // dtype.itemsize
+    )
+    table["masks_start"] = workspace.take(size)
+
+
+def block_table(
+    parameters: Parameters, cuts: Sequence[tuple[int, int, int]]
+) -> tuple[np.ndarray, int]:
+    """Lay out blocks, each the layer, the first row and the number of rows; then all biases.
+
+    Returns the table for `Network.blocks` and the size of a mailbox.
+    """
+    per_line = LINE_BYTES // parameters.theta.itemsize - 1
+    rows, slot = [], 0
+    for l, first, n_rows in cuts:
+        n_out = parameters.coefs[l].shape[1]
+        start, size = parameters.coef_starts[l] + first * n_out, n_rows * n_out
+        rows.append((l, first, n_rows, start, size, slot))
+        slot += -(-size // per_line) * (per_line + 1)
+    n_biases = parameters.n_biases
+    rows.append((-1, 0, 0, parameters.n_weights, n_biases, slot))
+    slot += -(-n_biases // per_line) * (per_line + 1)
+    return np.array(rows, dtype=np.int64), slot
+
+
+def lay_out_exchange(
+    table: np.ndarray,
+    workspace: Workspace,
+    parameters: Parameters,
+    n_shards: int,
+    n_workers: int,
+    mailbox: int,
+    state_size: int,
+) -> None:
+    """Lay out mailboxes of so many elements, and the workers' copies of theta and state."""
+    table["mail_size"] = mailbox
+    table["gradient_mail_start"] = workspace.take(n_shards * mailbox)
+    table["weight_mail_start"] = workspace.take(n_workers * mailbox)
+    table["replica_state"] = theta_size = aligned(parameters.theta.size)
+    table["replica_size"] = size = theta_size + aligned(state_size) + workspace.apart
+    table["replica_start"] = workspace.take((n_workers - 1) * size)

@@ -1,0 +1,53 @@
+"""The textbook: the network one explicit step at a time, and the steps as public functions.
+
+`network` has `DeepNeuralNetwork`, `architecture` its layers and parameters, `steps` its
+explicit steps, `costs` their costs, `inputs` what they accept. The functions that are public
+here, for use in your own compiled code too, are in `activations` and `layers`; `kernel_inputs`
+is what they accept from Python.
+"""
+
+from fastdnn.textbook.activations import (
+    relu,
+    relu_backward,
+    relu_prime,
+    sigmoid,
+    sigmoid_backward,
+    sigmoid_prime,
+)
+from fastdnn.textbook.layers import (
+    EXP,
+    IDENTITY,
+    RELU,
+    SIGMOID,
+    SILU,
+    SOFTMAX,
+    TANH,
+    compute_cost,
+    linear_activation_backward,
+    linear_activation_forward,
+    linear_backward,
+    linear_forward,
+    update_parameters,
+)
+
+__all__ = [
+    "EXP",
+    "IDENTITY",
+    "RELU",
+    "SIGMOID",
+    "SILU",
+    "SOFTMAX",
+    "TANH",
+    "compute_cost",
+    "linear_activation_backward",
+    "linear_activation_forward",
+    "linear_backward",
+    "linear_forward",
+    "relu",
+    "relu_backward",
+    "relu_prime",
+    "sigmoid",
+    "sigmoid_backward",
+    "sigmoid_prime",
+    "update_parameters",
+]

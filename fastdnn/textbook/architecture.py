@@ -1,0 +1,296 @@
+"""The architecture of a network: its layers, its named parameters, and its stored state."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from numbers import Integral
+from typing import Any, NoReturn
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import InvalidParameterError
+
+from fastdnn.network.parameters import SCHEMES, Parameters
+from fastdnn.ops.activations import ACTIVATION_CODES
+from fastdnn.ops.losses import loss_code
+from fastdnn.prediction.predictor import Predictor
+from fastdnn.storage.pickles import SavingMixin
+from fastdnn.textbook.inputs import as_floats
+
+# Also what looks like the name of a parameter by mistake: it is never another attribute.
+_PARAMETER_NAME = re.compile(r"[WwBb]_?\d+")
+_FIXED = ("layer_sizes", "activations", "loss", "dtype", "n_layers")
+_STORED = ("layer_sizes", "activations", "loss", "dtype")
+_OWN = ("_parameters", "_activations", "_loss", "_canonical", "_predictor")
+
+
+class Architecture(SavingMixin):
+    """What `fastdnn.DeepNeuralNetwork` consists of; the parameters are described there."""
+
+    _parameters: Parameters
+    _activations: tuple[str, ...]
+    _loss: str
+    _canonical: bool
+    _predictor: Predictor
+
+    def __init__(
+        self,
+        layer_sizes: Sequence[int],
+        activation: str | Sequence[str] = "relu",
+        output_activation: str = "sigmoid",
+        loss: str = "log_loss",
+        dtype: str = "float64",
+    ) -> None:
+        n_hidden = len(_checked_sizes(layer_sizes := _listed(layer_sizes))) - 2
+        is_one = isinstance(activation, str)
+        hidden = [activation] * n_hidden if is_one else _listed(activation)
+        if not isinstance(hidden, list) or len(hidden) != n_hidden:
+            raise InvalidParameterError(
+                f"activation={activation!r} must be one name, or one for each of the "
+                f"{n_hidden} hidden layers."
+            )
+        for name in [activation] if is_one else hidden:  # also where no layer has it
+            _require_activation("activation", name)
+        _require_activation("output_activation", output_activation)
+        parts = _make_parts(layer_sizes, [*hidden, output_activation], loss, dtype)
+        self.__dict__.update(parts)
+
+    # -- what is fixed ------------------------------------------------------------------
+
+    @property
+    def layer_sizes(self) -> tuple[int, ...]:
+        """Units of every layer: inputs, hidden layers, outputs."""
+        return self._parameters.layer_sizes
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """Activation of every layer but the input."""
+        return self._activations
+
+    @property
+    def loss(self) -> str:
+        """Name of the cost."""
+        return self._loss
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Precision of parameters and computation."""
+        return self._parameters.theta.dtype
+
+    @property
+    def n_layers(self) -> int:
+        """Number of layers with parameters."""
+        return len(self.layer_sizes) - 1
+
+    # -- parameters ---------------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _OWN or name in _FIXED:
+            raise AttributeError(
+                f"this {type(self).__name__} has no {name!r}: it was made without its "
+                "__init__, or its state was edited. Make a new one."
+            )
+        if _PARAMETER_NAME.fullmatch(name) is None:
+            raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+        return self._view(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _FIXED or name in _OWN:
+            _refuse_to_change(name)
+        if _PARAMETER_NAME.fullmatch(name) is None:
+            super().__setattr__(name, value)
+            return
+        view = self._view(name)
+        view[...] = as_floats(name, value, view.shape, self.dtype)
+
+    def __delattr__(self, name: str) -> None:
+        if name in _FIXED or name in _OWN or _PARAMETER_NAME.fullmatch(name) is not None:
+            _refuse_to_change(name)
+        super().__delattr__(name)
+
+    def _view(self, name: str) -> np.ndarray:
+        """Return a new view of the parameter of a name."""
+        digits = name.lstrip("WwBb_")
+        l = int(digits) if len(digits) < 10 else 0
+        if not 1 <= l <= self.n_layers or name not in (f"W{l}", f"b{l}"):
+            raise AttributeError(
+                f"{type(self).__name__!r} has no parameter {name!r}: the parameters of its "
+                f"{self.n_layers} layers are W1 to W{self.n_layers} and b1 to "
+                f"b{self.n_layers}."
+            )
+        views = self._parameters.coefs if name[0] == "W" else self._parameters.intercepts
+        return views[l - 1][...]
+
+    def initialize_parameters(
+        self, scheme: str = "he", random_state: int | np.random.RandomState | None = None
+    ) -> None:
+        """Draw the weights and set the biases to zero.
+
+        Parameters
+        ----------
+        scheme : str, default='he'
+            'he', 'xavier' (normal with variance 1 / n_in), 'glorot_uniform',
+            'glorot_normal', 'lecun', or 'small_random' (0.01 times a standard normal,
+            which stalls deep networks).
+        random_state : int, RandomState or None, default=None
+            Source of the numbers, drawn layer by layer.
+
+        Raises
+        ------
+        ValueError
+            If `scheme` is unknown, or `random_state` is no source of numbers. The
+            parameters are then as before.
+        """
+        if not isinstance(scheme, str) or scheme not in SCHEMES:
+            raise InvalidParameterError(
+                f"scheme={scheme!r} is unknown; choose from {list(SCHEMES)}."
+            )
+        try:
+            if isinstance(random_state, bool):
+                raise ValueError("a bool is no seed")
+            generator = check_random_state(random_state)
+        except (ValueError, TypeError) as error:
+            raise InvalidParameterError(
+                f"random_state={random_state!r} must be an integer from 0 to 2**32 - 1, a "
+                "numpy.random.RandomState, or None."
+            ) from error
+        theta = np.zeros_like(self._parameters.theta)
+        for W, _ in self._views(theta):
+            W[...] = SCHEMES[scheme](generator, *W.shape)
+        np.copyto(self._parameters.theta, theta)
+
+    def _views(self, theta: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return W and b of each layer as new views into a vector of all parameters."""
+        parameters, views = self._parameters, []
+        sizes = parameters.layer_sizes
+        for l in range(len(sizes) - 1):
+            n_in, n_out = sizes[l], sizes[l + 1]
+            first, first_bias = parameters.coef_starts[l], parameters.intercept_starts[l]
+            W = theta[first : first + n_in * n_out].reshape(n_in, n_out)
+            views.append((W, theta[first_bias : first_bias + n_out]))
+        return views
+
+    # -- storage ------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {name: value for name, value in self.__dict__.items() if name not in _OWN}
+        return state | {
+            "layer_sizes": self.layer_sizes,
+            "activations": self.activations,
+            "loss": self.loss,
+            "dtype": self.dtype.name,
+            "theta": self._parameters.theta,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if not isinstance(state, Mapping):
+            _refuse_state(f"is no dictionary but {type(state).__name__}")
+        others = dict(state)
+        try:
+            # Up to version 0.1.0 the parameters were stored as an object.
+            old = others.pop("_parameters", None)
+            theta = others.pop("theta") if old is None else old.theta
+            sizes, activations, loss, dtype = (others.pop(name) for name in _STORED)
+        except (KeyError, AttributeError) as error:
+            _refuse_state(f"is incomplete ({error})")
+        for name in [name for name in others if name in _OWN]:
+            del others[name]
+        for name in others:
+            is_fixed = isinstance(name, str) and name in _FIXED
+            if not isinstance(name, str) or is_fixed or _PARAMETER_NAME.fullmatch(name):
+                _refuse_state(f"holds the attribute {name!r}")
+        try:
+            _checked_sizes(sizes := _listed(sizes))
+            if not isinstance(activations, list | tuple) or len(activations) != len(sizes) - 1:
+                raise ValueError(f"activations={activations!r} must be one for each layer.")
+            for activation in activations:
+                _require_activation("activation", activation)
+            n_parameters = _count_parameters(sizes)
+            theta = as_vector(theta, n_parameters, dtype)
+            parts = _make_parts(sizes, activations, loss, dtype)
+        except (TypeError, ValueError) as error:
+            _refuse_state(f"does not fit together: {error}")
+        np.copyto(parts["_parameters"].theta, theta)
+        self.__dict__ = others | parts
+
+
+def as_vector(theta: Any, n_parameters: int, dtype: Any) -> np.ndarray:
+    """Return a stored vector of parameters if it has their number and dtype."""
+    is_array = isinstance(theta, np.ndarray) and not isinstance(theta, np.ma.MaskedArray)
+    if not is_array or theta.shape != (n_parameters,):
+        got = f"the shape {theta.shape}" if isinstance(theta, np.ndarray) else type(theta)
+        raise ValueError(f"its layers have {n_parameters} parameters, but stored is {got}.")
+    if theta.dtype.newbyteorder("=") != np.dtype(str(dtype)):
+        raise ValueError(f"dtype={str(dtype)!r}, but the parameters are {theta.dtype}.")
+    return theta
+
+
+def _listed(values: Any) -> Any:
+    """Return an iterable as a list, anything else as it is."""
+    is_list = isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping)
+    try:
+        return list(values) if is_list else values
+    except TypeError:  # an array without dimensions
+        return values
+
+
+def _checked_sizes(sizes: Any) -> list[int]:
+    is_valid = isinstance(sizes, list) and len(sizes) >= 2
+    if not is_valid or any(
+        not isinstance(size, Integral) or isinstance(size, bool) or size < 1 for size in sizes
+    ):
+        raise InvalidParameterError(
+            f"layer_sizes={sizes!r} must hold two or more positive integers: "
+            "inputs, hidden layers, outputs."
+        )
+    return sizes
+
+
+def _count_parameters(sizes: Sequence[int]) -> int:
+    return sum((int(n_in) + 1) * int(n_out) for n_in, n_out in pairwise(sizes))
+
+
+def _require_activation(parameter: str, name: Any) -> None:
+    if not isinstance(name, str) or name not in ACTIVATION_CODES:
+        raise InvalidParameterError(
+            f"{parameter} {name!r} is unknown; choose one of {list(ACTIVATION_CODES)}."
+        )
+
+
+def _make_parts(
+    sizes: Sequence[int], activations: Sequence[str], loss: Any, dtype: Any
+) -> dict[str, Any]:
+    """Return the attributes of a network whose layers were checked."""
+    if not isinstance(dtype, str | np.dtype) or str(dtype) not in ("float32", "float64"):
+        raise InvalidParameterError(f"dtype={dtype!r} must be 'float64' or 'float32'.")
+    if not isinstance(loss, str):
+        raise InvalidParameterError(f"loss={loss!r} must be the name of a loss.")
+    canonical, _ = loss_code(loss, activations[-1])
+    try:
+        parameters = Parameters(sizes, np.dtype(str(dtype)))
+    except (ValueError, OverflowError) as error:
+        raise InvalidParameterError(
+            f"layer_sizes={sizes!r} make a network of {_count_parameters(sizes)} parameters, "
+            "more than an array can hold. Choose smaller layers."
+        ) from error
+    return {
+        "_parameters": parameters,
+        "_activations": tuple(activations),
+        "_loss": loss,
+        "_canonical": canonical,
+        "_predictor": Predictor(parameters, activations),
+    }
+
+
+def _refuse_to_change(name: str) -> NoReturn:
+    raise AttributeError(
+        f"{name!r} of a network cannot be replaced or deleted. Make a new DeepNeuralNetwork; "
+        "parameters such as W1 can be set to arrays of their shape."
+    )
+
+
+def _refuse_state(reason: str) -> NoReturn:
+    raise ValueError(
+        f"The state of a DeepNeuralNetwork {reason}. It was edited or damaged; restore it "
+        "from what __getstate__ or pickle made."
+    )

@@ -1,0 +1,276 @@
+"""What the steps of `DeepNeuralNetwork` accept: samples, targets, settings, earlier results.
+
+What is given back to a step, such as caches and gradients, may come from anywhere: compiled
+code reads it by the sizes of the network, so it is compared with them here.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import InvalidParameterError
+
+from fastdnn.data.plain import has_engine_form
+from fastdnn.textbook.costs import check_targets
+from fastdnn.textbook.kernel_inputs import finite_number
+
+Caches = list[tuple]
+
+# Outputs may have been rounded to a little above 1.
+_LARGEST_PROBABILITY = 1.0 + 1e-6
+
+
+def as_positive(name: str, value: Any, dtype: np.dtype) -> float:
+    """Return a setting that must be a number above 0 that `dtype` can hold."""
+    return finite_number(name, value, dtype, above_zero=True, error=InvalidParameterError)
+
+
+def as_not_negative(name: str, value: Any, dtype: np.dtype) -> float:
+    """Return a setting that must be a finite number of 0 or more."""
+    return finite_number(name, value, dtype, error=InvalidParameterError)
+
+
+def as_count(name: str, value: Any, or_none: bool = False) -> Any:
+    """Return a setting that must be a positive integer, or None where that is allowed."""
+    if value is None and or_none:
+        return None
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise InvalidParameterError(
+            f"{name}={value!r} must be a positive integer{' or None' if or_none else ''}."
+        )
+    return int(value)
+
+
+def as_samples(X: Any, n_inputs: int, dtype: np.dtype) -> np.ndarray:
+    """Return the samples as the engine takes them."""
+    if has_engine_form(X, dtype, n_inputs) and np.isfinite(X).all():
+        return X
+    X = _validated("X", X, dtype)
+    if X.shape[1] != n_inputs:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but the network has {n_inputs} inputs."
+        )
+    return np.ascontiguousarray(X)
+
+
+def as_targets(
+    Y: Any, samples: np.ndarray, n_outputs: int, loss: str, output_activation: str
+) -> np.ndarray:
+    """Return the targets as the engine takes them, in memory of their own.
+
+    Class positions stay positions: one column. They are a copy, since the engine finds memory
+    by them and the user may change theirs meanwhile.
+    """
+    Y = as_columns(Y, samples, samples.dtype)
+    check_targets(Y, loss, output_activation, n_outputs)
+    by_position = Y.shape[1] == 1 < n_outputs
+    return Y.copy() if by_position else Y
+
+
+def as_columns(Y: Any, samples: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return targets of any values as a matrix of one row for each sample."""
+    columns = None
+    with np.errstate(over="ignore", invalid="ignore"):
+        if type(Y) is np.ndarray and Y.dtype.kind in "biuf" and 1 <= Y.ndim <= 2 and Y.size:
+            columns = np.ascontiguousarray(Y.reshape(len(Y), -1), dtype=dtype)
+        if columns is None or not np.isfinite(columns).all():
+            Y = _validated("Y", Y, dtype, ensure_2d=False)
+            columns = np.ascontiguousarray(Y.reshape(len(Y), -1))
+    if len(columns) != len(samples):
+        raise ValueError(
+            f"Y has {len(columns)} rows, but there are {len(samples)} samples in X or AL."
+        )
+    return columns
+
+
+def _validated(name: str, value: Any, dtype: np.dtype, **options: Any) -> Any:
+    """Do scikit-learn's validation; what it says names what it is about."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} must be an array without a mask: fill or drop what it hides.")
+    if isinstance(value, np.ndarray) and value.dtype.kind in "mM":  # would become numbers
+        raise TypeError(f"{name} must be an array of real numbers, got {value.dtype}.")
+    try:
+        with np.errstate(over="ignore"):  # a number too large is reported as such
+            return check_array(value, dtype=dtype, order="C", input_name=name, **options)
+    except (TypeError, ValueError, OverflowError) as error:
+        said = str(error)
+        if f" {name} " in said:
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name} must be an array of real numbers. {said}") from error
+
+
+def one_column_for_each(Y: np.ndarray, n_outputs: int) -> np.ndarray:
+    """Return targets with class positions turned into columns of zeros and ones."""
+    if Y.shape[1] == n_outputs:
+        return Y
+    columns = np.zeros((len(Y), n_outputs), Y.dtype)
+    columns[np.arange(len(Y)), Y.ravel().astype(np.int64)] = 1.0
+    return columns
+
+
+def as_outputs(AL: Any, n_outputs: int, loss: str, dtype: np.dtype) -> np.ndarray:
+    """Return outputs of the last layer that were given back to a step."""
+    if type(AL) is not np.ndarray:
+        AL = _real_numbers("AL", AL)
+    if AL.ndim != 2 or len(AL) == 0 or AL.shape[1] != n_outputs:
+        raise ValueError(
+            f"AL must have shape (n_samples, {n_outputs}), as `forward` returns it, got "
+            f"{AL.shape}."
+        )
+    AL = as_floats("AL", AL, AL.shape, dtype)
+    if loss == "log_loss" and not 0.0 <= AL.min() <= AL.max() <= _LARGEST_PROBABILITY:
+        raise ValueError(
+            "AL must be probabilities between 0 and 1 for loss='log_loss', got values from "
+            f"{AL.min():g} to {AL.max():g}. Give the first result of `forward`."
+        )
+    if loss == "poisson" and AL.min() < 0.0:
+        raise ValueError(
+            f"AL must not be negative for loss='poisson', got {AL.min():g}. Give the first "
+            "result of `forward`."
+        )
+    return AL
+
+
+def as_caches(
+    caches: Any, n_samples: int, layer_sizes: Sequence[int], dtype: np.dtype
+) -> Caches:
+    """Return the caches of a forward pass over so many samples."""
+    n_layers = len(layer_sizes) - 1
+    if not isinstance(caches, list | tuple) or len(caches) != n_layers:
+        got = type(caches).__name__
+        if isinstance(caches, list | tuple):
+            got += f" of {len(caches)}"
+        raise ValueError(
+            f"caches must be the list of {n_layers} that `forward` of this network returns, "
+            f"one for each layer; got {got}."
+        )
+    checked: Caches = []
+    for l, cache in enumerate(caches, start=1):
+        try:
+            (A_prev, W, b), Z = cache
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"caches[{l - 1}] must be ((A_prev, W, b), Z), as `forward` returns it."
+            ) from None
+        n_in, n_out = layer_sizes[l - 1], layer_sizes[l]
+        parts = (
+            ("A_prev", A_prev, (n_samples, n_in)),
+            ("W", W, (n_in, n_out)),
+            ("b", b, (n_out,)),
+            ("Z", Z, (n_samples, n_out)),
+        )
+        A_prev, W, b, Z = (
+            as_floats(f"{name} of caches[{l - 1}]", value, shape, dtype)
+            for name, value, shape in parts
+        )
+        checked.append(((A_prev, W, b), Z))
+    return checked
+
+
+def as_gradients(
+    grads: Any, layer_sizes: Sequence[int], dtype: np.dtype
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the gradients of all layers, dW and db of each; they may be NaN or infinite."""
+    if not isinstance(grads, Mapping):
+        raise TypeError(
+            "grads must be the dictionary that `backward` returns, got "
+            f"{type(grads).__name__}."
+        )
+    n_layers = len(layer_sizes) - 1
+    checked = []
+    for l, shape in enumerate(pairwise(layer_sizes), start=1):
+        for name in (f"dW{l}", f"db{l}"):
+            if name not in grads:
+                raise ValueError(
+                    f"grads lacks {name!r}: it must hold dW1, db1, ... for the {n_layers} "
+                    "layers of this network, as `backward` returns them."
+                )
+        dW = _as_floats(f"dW{l}", grads[f"dW{l}"], shape, dtype)
+        checked.append((dW, _as_floats(f"db{l}", grads[f"db{l}"], shape[1:], dtype)))
+    for name in (f"dW{n_layers + 1}", f"db{n_layers + 1}"):
+        if name in grads:
+            raise ValueError(
+                f"grads holds {name!r}, but this network has {n_layers} layers: it comes from "
+                "another network."
+            )
+    return checked
+
+
+def require_finite_gradients(gradients: list[tuple[np.ndarray, np.ndarray]]) -> None:
+    """Raise if one of the gradients is not finite."""
+    for l, (dW, db) in enumerate(gradients, start=1):
+        _require_finite(f"dW{l}", dW)
+        _require_finite(f"db{l}", db)
+
+
+def samples_of_gradients(grads: Mapping, n_units: int) -> int:
+    """Return over how many samples the gradients were taken, which dA1 has as rows."""
+    dA1 = grads.get("dA1")
+    shape = getattr(dA1, "shape", None) if dA1 is None else np.shape(dA1)
+    if shape is None or len(shape) != 2 or shape[0] == 0 or shape[1] != n_units:
+        raise ValueError(
+            f"grads must hold 'dA1' of shape (n_samples, {n_units}) for l2 > 0, which is "
+            "divided by the number of samples; got "
+            f"{'none' if shape is None else f'the shape {shape}'}."
+        )
+    return int(shape[0])
+
+
+def as_floats(name: str, value: Any, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Return finite numbers of a given shape as an array that compiled code takes.
+
+    Numbers in another type are converted.
+
+    Raises
+    ------
+    TypeError
+        If they are no real numbers.
+    ValueError
+        If the shape is another one, or a number is NaN, infinite or too large for `dtype`.
+    """
+    array = _as_floats(name, value, shape, dtype)
+    _require_finite(name, array)
+    return array
+
+
+def _as_floats(name: str, value: Any, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    array = value if type(value) is np.ndarray else _real_numbers(name, value)
+    if array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {array.shape}.")
+    if array.dtype != dtype or not array.flags.carray:
+        _require_real(name, array)
+        with np.errstate(over="ignore", under="ignore"):
+            array = np.require(array, dtype, ["C", "A", "W"])
+    return array
+
+
+def _real_numbers(name: str, value: Any) -> np.ndarray:
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} must be an array without a mask: fill or drop what it hides.")
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be an array of real numbers: {error}") from error
+    _require_real(name, array)
+    return array
+
+
+def _require_real(name: str, array: np.ndarray) -> None:
+    if array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"{name} must be an array of real numbers, got the dtype {array.dtype}."
+        )
+
+
+def _require_finite(name: str, array: np.ndarray) -> None:
+    if np.isfinite(array).all():
+        return
+    index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+    raise ValueError(
+        f"{name} must be finite in {array.dtype}, got {array[index]} at "
+        f"{index if len(index) != 1 else index[0]}."
+    )

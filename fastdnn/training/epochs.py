@@ -1,0 +1,134 @@
+"""Epochs over the compiled engine, in runs of about the same length."""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from fastdnn.compiler.jit import make_ready
+from fastdnn.data.samples import Samples
+from fastdnn.engine.loop import train
+from fastdnn.planning.plan import Plan
+from fastdnn.teams.threads import Team
+from fastdnn.training.long_batches import LongBatches
+
+# The engine is left this often, so that Ctrl-C and progress reports work.
+_SECONDS_PER_RUN = 0.08
+# While other threads keep its processors, a team looks this often whether they still do.
+_SECONDS_TO_LOOK = 0.008
+# Assumed before the first run has been timed; of a team less, so that it is soon timed.
+_FLOPS_PER_SECOND, _FLOPS_PER_SECOND_OF_TEAM = 2.5e10, 1e10
+# What a batch takes besides its products, as so many operations.
+_FLOPS_OF_BATCH = 5e4
+# Epochs of a run over rows that are visited as they lie.
+_MOST_EPOCHS = 1000
+
+
+class EpochRunner:
+    """Runs epochs of one plan: slices of a long one, or several short ones, at a time.
+
+    Compiles what it needs when it is made. An interrupt in a run is raised soon, and leaves
+    the network as it was after a whole batch: the plan's `t` counts which.
+
+    Parameters
+    ----------
+    plan : Plan
+        From `plan_training`.
+    samples : Samples
+        The rows to train on.
+    order : ndarray of int64
+        The rows in the order to visit, of one epoch or of several, one after the other;
+        read anew in every run. Empty for all rows as they lie.
+    """
+
+    def __init__(self, plan: Plan, samples: Samples, order: np.ndarray) -> None:
+        self._plan, network = plan, plan.network  # kept alive: the table holds addresses
+        self._first, self._last = plan.columns["first"], plan.columns["last"]
+        self._batch_size = int(plan.table["batch_size"][0])
+        self._is_total = bool(plan.table["total_weight"][0] > 0.0)
+        self._n_rows = samples.n_rows
+        self._batches_per_epoch = -(-self._n_rows // self._batch_size)
+        self._most_epochs = order.size // self._n_rows or _MOST_EPOCHS
+        self._losses = np.zeros(self._most_epochs)
+        # Kept alive as well.
+        self._data = samples.data(order, network.theta.dtype, self._losses)
+        plan.point_to(self._data)
+        plan.table["epoch_rows"] = self._n_rows
+        real = network.theta.dtype.type(0)
+        make_ready(train, plan.address, real, 0, 0)
+        kept_alive = plan, self._data  # by threads, whatever becomes of this object
+
+        def work(worker: int, n_joined: int) -> int:
+            return train(kept_alive[0].address, real, worker, n_joined)
+
+        self._team = Team(plan.columns["n_workers"], network.team, work)
+        n_weights = int(plan.table["n_weights"][0])
+        plan.table["weight_squares"] = -1.0  # to be summed up at the first batch
+        flops = 6.0 * n_weights * self._batch_size + _FLOPS_OF_BATCH
+        rate = _FLOPS_PER_SECOND if plan.n_workers == 1 else _FLOPS_PER_SECOND_OF_TEAM
+        self._batches_per_run = max(1, int(rate * _SECONDS_PER_RUN / flops))
+        self._batches_asked_for = self._batches_per_run
+        self._long_batches = LongBatches(plan, samples)
+
+    def __enter__(self) -> "EpochRunner":
+        self._team.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._team.__exit__(*error)
+
+    @property
+    def epochs_at_once(self) -> int:
+        """How many epochs one run may take: as there is an order for, and time."""
+        return max(1, min(self._most_epochs, self._batches() // self._batches_per_epoch))
+
+    def run(self, n_epochs: int = 1) -> list[float]:
+        """Train on every row once an epoch.
+
+        Parameters
+        ----------
+        n_epochs : int
+            At most `epochs_at_once`.
+
+        Returns
+        -------
+        list of float
+            For each epoch the mean over the rows of the loss of their batch, each taken
+            before its step; with a total weight, the sum of all losses divided by it.
+        """
+        self._losses[:n_epochs] = 0.0
+        if n_epochs > 1:
+            self._run(0, n_epochs * self._n_rows, n_epochs * self._batches_per_epoch)
+        else:
+            first = 0
+            while first < self._n_rows:
+                last = min(self._n_rows, first + self._batches() * self._batch_size)
+                self._run(first, last, -(-(last - first) // self._batch_size))
+                first = last
+        losses = self._losses[:n_epochs]
+        return (losses if self._is_total else losses / self._n_rows).tolist()
+
+    def _batches(self) -> int:
+        """Return how many batches the next run has at most."""
+        share = 1.0
+        if self._team.look_around():
+            share = _SECONDS_TO_LOOK / _SECONDS_PER_RUN
+        elif self._team.is_to_compare:
+            share = 0.25
+        self._batches_asked_for = max(1, int(share * self._batches_per_run))
+        return self._batches_asked_for
+
+    def _run(self, first: int, last: int, n_batches: int) -> None:
+        self._first[0], self._last[0] = first, last
+        start = time.perf_counter()
+        if self._long_batches.are_expected:
+            self._long_batches.run(self._team, n_batches)
+        else:
+            self._team.run(n_batches)
+        seconds = time.perf_counter() - start
+        if 2 * (last - first) >= self._batch_size:  # much fewer rows say little
+            self._long_batches.seconds = seconds * self._batch_size / (last - first)
+        # A short run says little; never grow by much from a single timing.
+        if 2 * n_batches >= self._batches_asked_for:
+            batches = n_batches * _SECONDS_PER_RUN / max(seconds, 1e-9)
+            self._batches_per_run = max(1, int(min(batches, 2.0 * self._batches_per_run)))

@@ -1,0 +1,101 @@
+"""Batches of which a single one takes so long that an interrupt is not to wait for its end."""
+
+import numpy as np
+
+from fastdnn.data.samples import Samples
+from fastdnn.engine.barrier import STOP
+from fastdnn.ops.optimizers import OPTIMIZER_CODES
+from fastdnn.planning.plan import Plan
+from fastdnn.system.interruptible import call_interruptibly
+from fastdnn.teams.threads import Stopped, Team
+
+# A run of batches that take longer is made so that it can be interrupted.
+_SECONDS_OF_LONG_BATCH = 0.1
+# A step that takes longer is left in the middle and undone; a shorter one is completed.
+_SECONDS_OF_LONG_STEP = 0.2
+# Share of the time of a batch that the copies to undo it by may take, and their pace.
+_SHARE_FOR_COPIES, _BYTES_PER_SECOND = 0.05, 4e9
+# Assumed of one thread before a batch has been timed.
+_FLOPS_PER_SECOND = 2.5e10
+# Of the three products of a layer one is made in the step, unless shards make it.
+_SHARE_OF_STEP = 1 / 3
+
+
+class LongBatches:
+    """Knows how long batches take, and does runs of long ones.
+
+    Parameters
+    ----------
+    plan : Plan
+        From `plan_training`.
+    samples : Samples
+        The rows to train on.
+
+    Attributes
+    ----------
+    seconds : float
+        What a whole batch is expected to take; set to what it took.
+    """
+
+    def __init__(self, plan: Plan, samples: Samples) -> None:
+        network, table = plan.network, plan.table
+        self._table, self._t = table, plan.columns["t"]
+        self._stop = network.team[STOP:].ctypes.data
+        n_weights = float(table["n_weights"][0])
+        if samples.is_sparse:
+            n_in, n_out = network.layers[0, :2]
+            per_row = samples.X.nnz / max(1, samples.X.shape[0])
+            n_weights += float(n_out) * (per_row - float(n_in))
+        self.seconds = 6.0 * n_weights * float(table["batch_size"][0]) / _FLOPS_PER_SECOND
+        self._share_of_step = 0.0 if table["gradient_by_shard"][0] else _SHARE_OF_STEP
+        # What a step that is left in the middle has to be undone in. That of L-BFGS writes
+        # the gradient only, which is of no use without the rest of it.
+        is_gradient = table["optimizer"][0] == OPTIMIZER_CODES["gradient"]
+        self._stepped = [] if is_gradient else [network.theta, network.state]
+        self._copies: list[np.ndarray] = []
+
+    @property
+    def are_expected(self) -> bool:
+        """Whether runs are to be done by `run`."""
+        return self.seconds > _SECONDS_OF_LONG_BATCH
+
+    def run(self, team: Team, n_batches: int) -> None:
+        """Do a run of the team; an interrupt leaves the network of a whole batch.
+
+        Raises
+        ------
+        BaseException
+            The first error of any worker, or what interrupts the calling thread.
+        """
+        call_interruptibly(lambda: self._run(team, n_batches), team.stop)
+
+    def _run(self, team: Team, n_batches: int) -> None:
+        """Do a run in a thread that nothing interrupts."""
+        may_undo = n_batches == 1 and self._is_step_to_undo() and self._copy()
+        self._table["stop"] = self._stop
+        self._table["stop_in_step"] = self._stop if may_undo else 0
+        t = int(self._t[0])
+        try:
+            team.run(n_batches)
+        except Stopped:
+            if may_undo and int(self._t[0]) == t:
+                for array, copy in zip(self._stepped, self._copies, strict=True):
+                    array[:] = copy
+            raise
+
+    def _is_step_to_undo(self) -> bool:
+        if self._share_of_step * self.seconds <= _SECONDS_OF_LONG_STEP:
+            return False
+        n_bytes = sum(array.nbytes for array in self._stepped)
+        return n_bytes / _BYTES_PER_SECOND <= _SHARE_FOR_COPIES * self.seconds
+
+    def _copy(self) -> bool:
+        """Copy what a step changes; return False where there is no room for that."""
+        try:
+            if not self._copies:
+                self._copies = [np.empty_like(array) for array in self._stepped]
+        except MemoryError:
+            return False
+        for array, copy in zip(self._stepped, self._copies, strict=True):
+            copy[:] = array
+        return True

@@ -1,0 +1,183 @@
+"""Every row of the activation table against NumPy, finite differences, and extremes."""
+
+import numba
+import numpy as np
+import pytest
+from scipy import special
+
+from fastdnn.ops.activations import (
+    ACTIVATION_CODES,
+    ACTIVATIONS,
+    activation_backward,
+    activation_forward,
+)
+from tests.ops.test_elementary import scalar_warnings_off
+
+#: What each activation of the table is, row by row of a matrix.
+ORACLES = {
+    "identity": lambda Z: Z,
+    "sigmoid": special.expit,
+    "tanh": np.tanh,
+    "relu": lambda Z: np.maximum(Z, 0),
+    "softmax": lambda Z: special.softmax(Z, axis=1),
+    "silu": lambda Z: Z * special.expit(Z),
+    "exp": np.exp,
+}
+
+#: All but exp, which is for outputs: it grows beyond the reach of differences and layers.
+BOUNDED_SLOPES = [name for name in ACTIVATIONS if name != "exp"]
+
+DTYPES = [np.float32, np.float64]
+
+
+@numba.njit
+def compiled_forward(code, Z, A):
+    activation_forward(code, Z, A)
+
+
+@numba.njit
+def compiled_backward(code, Z, A, D, db):
+    activation_backward(code, Z, A, D, db)
+
+
+def growth(D):
+    """Return the factor of absolute rounding where exp makes large numbers."""
+    return max(1.0, float(np.abs(D).max()))
+
+
+def forward(name, Z, b):
+    """Return what the layer keeps: Z, which may be the memory of A, and A."""
+    Z = Z + b
+    A = np.full_like(Z, np.nan) if ACTIVATIONS[name].keeps_input else Z
+    compiled_forward(ACTIVATION_CODES[name], Z, A)
+    return Z, A
+
+
+def backward(name, Z, b, dA, db):
+    """Return dL/dZ, and `db` with its column sums added."""
+    D, db = dA.copy(), db.copy()
+    compiled_backward(ACTIVATION_CODES[name], *forward(name, Z, b), D, db)
+    return D, db
+
+
+def layer(dtype, n_rows=7, n_units=4):
+    """Return Z and b with a sum that keeps away from the kink of ReLU at zero."""
+    rng = np.random.default_rng(0)
+    b = rng.uniform(-1.0, 1.0, n_units)
+    total = rng.uniform(0.1, 4.0, (n_rows, n_units))
+    total *= rng.choice([-1.0, 1.0], total.shape)
+    # Computed from the float32 numbers in both precisions.
+    Z, b = (total - b).astype(np.float32), b.astype(np.float32)
+    return Z.astype(dtype), b.astype(dtype)
+
+
+def gradients(shape, dtype):
+    rng = np.random.default_rng(1)
+    dA, db = rng.standard_normal(shape), rng.standard_normal(shape[1])
+    return (
+        dA.astype(np.float32).astype(dtype),
+        db.astype(np.float32).astype(dtype),
+    )
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_forward_equals_numpy(name, dtype):
+    Z, b = layer(dtype)
+    exact = ORACLES[name](Z.astype(np.float64) + b)
+    # Rounding of Z + b, at most half an eps of |z| < 5, grows by the slope of log g.
+    np.testing.assert_allclose(forward(name, Z, b)[1], exact, rtol=6 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_forward_keeps_the_input_where_the_table_says_so(name):
+    Z, b = layer(np.float64)
+    kept, A = forward(name, Z, b)
+    if ACTIVATIONS[name].keeps_input:
+        np.testing.assert_array_equal(kept, Z + b)
+    else:
+        assert np.shares_memory(kept, A)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_backward_equals_finite_differences(name):
+    Z, b = layer(np.float64)
+    dA, db = gradients(Z.shape, Z.dtype)
+    step = 6e-6  # about the cube root of eps, the best for central differences
+    numeric = np.empty_like(Z)
+    for j in range(Z.shape[1]):
+        above, below = Z.copy(), Z.copy()
+        above[:, j] += step
+        below[:, j] -= step
+        difference = forward(name, above, b)[1] - forward(name, below, b)[1]
+        numeric[:, j] = (dA * difference).sum(axis=1) / (above - below)[:, j]
+    D, _ = backward(name, Z, b, dA, db)
+    np.testing.assert_allclose(D, numeric, rtol=0.0, atol=5e-10 * growth(D))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_backward_adds_the_column_sums(name, dtype):
+    Z, b = layer(dtype)
+    dA, db_before = gradients(Z.shape, dtype)
+    D, db = backward(name, Z, b, dA, db_before)
+    exact = db_before.astype(np.float64) + D.astype(np.float64).sum(axis=0)
+    atol = 8 * np.finfo(dtype).eps * growth(D)
+    np.testing.assert_allclose(db, exact, rtol=0.0, atol=atol)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_backward_in_single_precision_equals_double(name):
+    single, double = (
+        backward(name, *layer(dtype), *gradients((7, 4), dtype)) for dtype in DTYPES
+    )
+    eps = np.finfo(np.float32).eps
+    for got, exact in zip(single, double, strict=True):
+        assert got.dtype == np.float32
+        np.testing.assert_allclose(got, exact, rtol=0.0, atol=8 * eps * growth(exact))
+
+
+def test_softmax_backward_equals_its_jacobian():
+    Z, b = layer(np.float64)
+    dA, db = gradients(Z.shape, Z.dtype)
+    A = ORACLES["softmax"](Z + b)
+    D, _ = backward("softmax", Z, b, dA, db)
+    for a, d_out, d_in in zip(A, dA, D, strict=True):
+        jacobian = np.diag(a) - np.outer(a, a)
+        np.testing.assert_allclose(d_in, jacobian @ d_out, rtol=0.0, atol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("size", [40.0, 90.0, 1e4])
+@pytest.mark.parametrize("name", BOUNDED_SLOPES)
+def test_saturated_units_are_exact_and_finite(name, size, dtype):
+    Z = np.array([[size, 0.0, -size], [-size, -size, -size], [0.0, size, size]], dtype)
+    b = np.zeros(3, dtype)
+    info = np.finfo(dtype)
+    # Where exp is clamped, zero becomes the smallest normal number; silu multiplies by z.
+    floor = 1.01 * info.tiny * size
+    with scalar_warnings_off():
+        _, A = forward(name, Z, b)
+        D, db = backward(name, Z, b, np.ones_like(Z), b)
+    exact = ORACLES[name](Z.astype(np.float64))
+    np.testing.assert_allclose(A, exact, rtol=4 * info.eps, atol=floor)
+    if name != "softmax":  # its columns depend on each other
+        above, below = (ORACLES[name](Z + np.float64(step)) for step in (1.0, -1.0))
+        far = Z != 0.0  # where the function is a straight line
+        slope = (above - below)[far] / 2.0
+        np.testing.assert_allclose(D[far], slope, rtol=0.0, atol=4 * info.eps)
+    assert np.isfinite(D).all()
+    np.testing.assert_allclose(db, D.sum(axis=0), rtol=2 * info.eps)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_nan_stays_nan_and_in_its_row(name, dtype):
+    Z, b = layer(dtype)
+    clean = forward(name, Z, b)[1]
+    Z[2, 1] = np.nan
+    with scalar_warnings_off():
+        A = forward(name, Z, b)[1]
+    assert np.isnan(A[2, 1])
+    other_rows = np.arange(len(Z)) != 2
+    np.testing.assert_array_equal(A[other_rows], clean[other_rows])

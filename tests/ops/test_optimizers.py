@@ -1,0 +1,190 @@
+"""Every optimiser of the table against scikit-learn's, and on two toy problems."""
+
+from itertools import pairwise
+
+import numba
+import numpy as np
+import pytest
+from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
+
+from fastdnn.engine.record import SETTINGS
+from fastdnn.ops.optimizers import OPTIMIZER_CODES, OPTIMIZERS, step_constants, update
+
+DTYPES = [np.float32, np.float64]
+RATE, MOMENTUM, BETA_1, BETA_2, EPSILON = 0.01, 0.9, 0.9, 0.999, 1e-8
+
+
+class PlainDescent:
+    """Gradient descent with the interface of scikit-learn's optimisers."""
+
+    def __init__(self, params, learning_rate):
+        self.learning_rate = learning_rate
+
+    def update_params(self, params, grads):
+        for param, grad in zip(params, grads, strict=True):
+            param -= self.learning_rate * grad
+
+
+#: The stepping optimisers; "gradient" is no step.
+REFERENCES = {
+    "sgd": PlainDescent,
+    "momentum": lambda p, rate: SGDOptimizer(p, rate, "constant", MOMENTUM, False),
+    "nesterov": lambda p, rate: SGDOptimizer(p, rate, "constant", MOMENTUM, True),
+    "adam": lambda p, rate: AdamOptimizer(p, rate, BETA_1, BETA_2, EPSILON),
+}
+STEPPING = [name for name in OPTIMIZERS if name != "gradient"]
+
+
+@numba.njit
+def compiled_update(code, s, t, theta, state, start, grad, rest, scale, decay):
+    constants = step_constants(code, s, t)
+    return update(code, constants, theta, state, start, grad, rest, scale, decay)
+
+
+class Optimizer:
+    """One row of the table with its settings and memory."""
+
+    def __init__(self, name, theta, rate=RATE):
+        self.code = OPTIMIZER_CODES[name]
+        self.theta = theta
+        self.state = np.zeros(OPTIMIZERS[name].n_slots * theta.size, theta.dtype)
+        self.settings = np.zeros(1, SETTINGS)[0]
+        self.settings.learning_rate = rate
+        self.settings.momentum = MOMENTUM
+        self.settings.beta_1, self.settings.beta_2 = BETA_1, BETA_2
+        self.settings.epsilon = EPSILON
+
+    def step(self, t, grad, rest=None, *, start=0, scale=1.0, decay=0.0):
+        """Step theta[start:...] and return the sum of squares."""
+        return compiled_update(
+            self.code,
+            self.settings,
+            t,
+            self.theta,
+            self.state,
+            start,
+            grad,
+            grad[:0] if rest is None else rest,
+            scale,
+            decay,
+        )
+
+
+def parameters_and_gradients(dtype, size=13, n_steps=6):
+    rng = np.random.default_rng(0)
+    # The same float32 numbers in both precisions.
+    theta = rng.standard_normal(size).astype(np.float32).astype(dtype)
+    grads = rng.standard_normal((n_steps, size)).astype(np.float32).astype(dtype)
+    return theta, grads
+
+
+def rounding_of_theta(dtype, n_steps):
+    """Bound the error of `n_steps` steps of parameters below 4."""
+    eps = np.finfo(dtype).eps
+    # 1 - beta_2 of the rounded beta_2 is wrong by eps / 4 of 0.001, and the root in the
+    # denominator halves that; a step of Adam is as long as the learning rate.
+    adam = RATE * eps / 4 / (1 - BETA_2) / 2
+    return n_steps * (4 * eps + adam)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", STEPPING)
+def test_steps_by_blocks_equal_the_reference(name, dtype):
+    theta, grads = parameters_and_gradients(dtype)
+    expected = theta.astype(np.float64)
+    reference = REFERENCES[name]([expected], RATE)
+    optimizer = Optimizer(name, theta)
+    scale, decay = 0.25, 0.125
+    for t, grad in enumerate(grads, start=1):
+        total = scale * grad.astype(np.float64) + decay * expected
+        reference.update_params([expected], [total])
+        for start, stop in ((5, 13), (0, 5)):
+            optimizer.step(t, grad[start:stop], start=start, scale=scale, decay=decay)
+        atol = rounding_of_theta(dtype, t)
+        np.testing.assert_allclose(theta, expected, rtol=0.0, atol=atol)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_gradient_accumulates_and_leaves_theta_alone(dtype):
+    theta, grads = parameters_and_gradients(dtype)
+    before = theta.copy()
+    optimizer = Optimizer("gradient", theta)
+    scale, decay = 0.25, 0.125
+    expected = np.zeros(theta.size)
+    for t, grad in enumerate(grads, start=1):
+        expected += scale * grad.astype(np.float64) + decay * theta.astype(np.float64)
+        for start, stop in ((5, 13), (0, 5)):
+            optimizer.step(t, grad[start:stop], start=start, scale=scale, decay=decay)
+    atol = 8 * np.finfo(dtype).eps
+    np.testing.assert_allclose(optimizer.state, expected, rtol=0.0, atol=atol)
+    np.testing.assert_array_equal(theta, before)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_step_returns_the_squares_of_its_block_and_touches_no_other(name, dtype):
+    theta, grads = parameters_and_gradients(dtype)
+    before = theta.copy()
+    squares = Optimizer(name, theta).step(1, grads[0, 4:9], start=4, decay=0.5)
+    exact = np.sum(theta[4:9].astype(np.float64) ** 2)
+    np.testing.assert_allclose(squares, exact, rtol=4 * np.finfo(dtype).eps)
+    np.testing.assert_array_equal(theta[:4], before[:4])
+    np.testing.assert_array_equal(theta[9:], before[9:])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_decay_counts_as_a_gradient_along_theta(name, dtype):
+    theta, grads = parameters_and_gradients(dtype)
+    decayed, plain = Optimizer(name, theta.copy()), Optimizer(name, theta.copy())
+    scale, decay = 0.25, 0.125
+    for t, grad in enumerate(grads, start=1):
+        plain.step(t, grad + plain.theta * (decay / scale), scale=scale)
+        decayed.step(t, grad, scale=scale, decay=decay)
+    atol = rounding_of_theta(dtype, len(grads))
+    for name in ("theta", "state"):
+        got, expected = getattr(decayed, name), getattr(plain, name)
+        np.testing.assert_allclose(got, expected, rtol=0.0, atol=atol)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_two_parts_of_a_gradient_count_as_their_sum(name, dtype):
+    theta, grads = parameters_and_gradients(dtype, size=37)
+    in_parts, whole = Optimizer(name, theta.copy()), Optimizer(name, theta.copy())
+    for t, (grad, rest) in enumerate(pairwise(grads), start=1):
+        squares = in_parts.step(t, grad, rest, scale=0.25, decay=0.125)
+        expected = whole.step(t, grad + rest, scale=0.25, decay=0.125)
+        # The compiler may fuse other multiplications with additions.
+        atol = rounding_of_theta(dtype, t)
+        of_squares = 2 * np.abs(whole.theta).sum(dtype=float) * atol
+        np.testing.assert_allclose(squares, expected, rtol=0.0, atol=of_squares)
+        np.testing.assert_allclose(in_parts.theta, whole.theta, rtol=0.0, atol=atol)
+        np.testing.assert_allclose(in_parts.state, whole.state, rtol=0.0, atol=atol)
+
+
+def parabola_gradient(x):
+    return 2.0 * (x - 1.0)
+
+
+def rosenbrock_gradient(x):
+    curve = x[1] - x[0] ** 2
+    slope = [-2.0 * (1.0 - x[0]) - 400.0 * x[0] * curve, 200.0 * curve]
+    return np.array(slope, dtype=x.dtype)
+
+
+# Both have their minimum at (1, 1).
+TOY_PROBLEMS = {"parabola": parabola_gradient, "rosenbrock": rosenbrock_gradient}
+# The valley of Rosenbrock's function is stable below a rate of 0.002 without momentum.
+TOY_RATES = {"sgd": 1.8e-3, "momentum": 1e-3, "nesterov": 1e-3, "adam": 1e-2}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("problem", TOY_PROBLEMS)
+@pytest.mark.parametrize("name", STEPPING)
+def test_optimiser_finds_the_minimum(name, problem, dtype):
+    x = np.zeros(2, dtype)
+    optimizer = Optimizer(name, x, TOY_RATES[name])
+    for t in range(1, 10_001):
+        optimizer.step(t, TOY_PROBLEMS[problem](x))
+    np.testing.assert_allclose(x, [1.0, 1.0], rtol=0.0, atol=1e-3)

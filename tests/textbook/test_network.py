@@ -1,0 +1,423 @@
+"""`DeepNeuralNetwork`: each explicit step, and the engine that repeats them."""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import fastdnn
+from fastdnn import DeepNeuralNetwork
+from fastdnn.training.epochs import EpochRunner
+
+PACKAGE = Path(fastdnn.__file__).parent
+
+SCHEMES = ["glorot_uniform", "glorot_normal", "he", "xavier", "small_random", "lecun"]
+
+
+@pytest.fixture
+def samples():
+    generator = np.random.default_rng(0)
+    X = generator.standard_normal((30, 4))
+    return X, (X[:, 0] * X[:, 1] > 0).astype(np.int64)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "variance"),
+    [
+        ("glorot_uniform", 2 / 500),
+        ("glorot_normal", 2 / 500),
+        ("he", 2 / 300),
+        ("xavier", 1 / 300),
+        ("small_random", 1e-4),
+        ("lecun", 1 / 300),
+    ],
+)
+def test_initial_weights_have_the_variance_of_their_scheme(scheme, variance):
+    network = DeepNeuralNetwork([300, 200, 1])
+    network.initialize_parameters(scheme, random_state=0)
+    # The variance of 60000 draws is known to sqrt(2 / 60000) = 0.6 %; five of those.
+    assert_allclose(network.W1.var(), variance, rtol=0.03)
+    assert_allclose(network.W1.mean(), 0.0, atol=5 * np.sqrt(variance / 60_000))
+    assert_array_equal(network.b1, 0.0)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_same_random_state_draws_the_same(scheme):
+    first, second = DeepNeuralNetwork([3, 2, 1]), DeepNeuralNetwork([3, 2, 1])
+    first.initialize_parameters(scheme, random_state=5)
+    second.initialize_parameters(scheme, random_state=np.random.RandomState(5))
+    assert_array_equal(first.W1, second.W1)
+    assert np.abs(first.W2).max() > 0
+
+
+def test_parameters_can_be_read_and_set():
+    network = DeepNeuralNetwork([3, 2, 1])
+    network.W1 = [[1, 2], [3, 4], [5, 6]]
+    network.b2 = [7]
+    assert_array_equal(network.W1, [[1, 2], [3, 4], [5, 6]])
+    network.W1[0, 0] = 9.0
+    # As near as fastdnn.ops.elementary promises for sigmoid in float64.
+    output = network.forward([[1.0, 0.0, 0.0]])[0]
+    assert_allclose(output, 1 / (1 + np.exp(-7.0)), rtol=4.4e-16)
+    with pytest.raises(ValueError, match=r"W1 must have shape \(3, 2\), got \(2, 3\)"):
+        network.W1 = np.ones((2, 3))
+    with pytest.raises(AttributeError, match="'W3'"):
+        _ = network.W3
+
+
+def test_forward_by_hand():
+    network = DeepNeuralNetwork([2, 2, 1])
+    network.W1, network.b1 = [[1, -1], [2, 1]], [0.5, 0]
+    network.W2, network.b2 = [[1], [1]], [-3]
+    AL, caches = network.forward([[1.0, 1.0]])
+    # Z1 = [3.5, 0], A1 = relu(Z1) = [3.5, 0], Z2 = 0.5.
+    assert_allclose(AL, [[1 / (1 + np.exp(-0.5))]], rtol=1e-15)
+    (A_prev, W, b), Z = caches[0]
+    assert_allclose(Z, [[3.5, 0.0]])
+    assert_array_equal(A_prev, [[1.0, 1.0]])
+    assert_array_equal(W, network.W1)
+    assert_array_equal(b, network.b1)
+
+
+CASES = [
+    ("sigmoid", "log_loss", 1),
+    ("sigmoid", "log_loss", 3),
+    ("softmax", "log_loss", 3),
+    ("identity", "squared_error", 2),
+    ("sigmoid", "squared_error", 2),
+    ("softmax", "squared_error", 3),
+    ("tanh", "absolute_error", 2),
+    ("identity", "absolute_error", 1),
+    ("identity", "half_squared_error", 2),
+    ("exp", "poisson", 2),
+]
+
+
+def targets_for(output_activation, n_outputs, generator, n_samples=12):
+    if output_activation == "softmax":
+        return np.eye(n_outputs)[generator.integers(0, n_outputs, n_samples)]
+    return generator.integers(0, 2, (n_samples, n_outputs)).astype(float)
+
+
+@pytest.mark.parametrize(("output_activation", "loss", "n_outputs"), CASES)
+@pytest.mark.parametrize("activation", ["tanh", "silu", ["sigmoid", "identity"]])
+def test_gradients_are_those_of_the_cost(output_activation, loss, n_outputs, activation):
+    generator = np.random.default_rng(3)
+    hidden = [3] if isinstance(activation, str) else [3, 2]
+    network = DeepNeuralNetwork([4, *hidden, n_outputs], activation, output_activation, loss)
+    network.initialize_parameters("glorot_uniform", random_state=0)
+    X = generator.standard_normal((12, 4))
+    Y = targets_for(output_activation, n_outputs, generator)
+    AL, caches = network.forward(X)
+    grads = network.backward(AL, Y, caches)
+
+    def cost():
+        AL, caches = network.forward(X)
+        return network.cost(AL, Y, caches=caches)
+
+    for l in range(1, network.n_layers + 1):
+        for name in (f"W{l}", f"b{l}"):
+            parameter, numeric = getattr(network, name), []
+            for index in np.ndindex(parameter.shape):
+                value = parameter[index]
+                parameter[index] = value + 1e-6
+                above = cost()
+                parameter[index] = value - 1e-6
+                numeric.append((above - cost()) / 2e-6)
+                parameter[index] = value
+            # Central differences: error of order 1e-12 / 1e-6 from rounding of the cost.
+            assert_allclose(grads["d" + name].ravel(), numeric, rtol=1e-5, atol=1e-8)
+    assert set(grads) == {
+        f"d{kind}{l}" for kind in ("W", "b", "A") for l in range(1, network.n_layers + 1)
+    }
+    assert grads["dA1"].shape == (12, 3)
+
+
+@pytest.mark.parametrize(("output_activation", "loss", "n_outputs"), CASES)
+@pytest.mark.parametrize("l2", [0.0, 0.7])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gradient_descent_repeats_the_explicit_steps(
+    output_activation, loss, n_outputs, l2, dtype
+):
+    generator = np.random.default_rng(4)
+    sizes = [4, 5, n_outputs]
+    steps = DeepNeuralNetwork(sizes, "tanh", output_activation, loss, dtype)
+    engine = DeepNeuralNetwork(sizes, "tanh", output_activation, loss, dtype)
+    for network in (steps, engine):
+        network.initialize_parameters("xavier", random_state=0)
+    X = generator.standard_normal((12, 4))
+    Y = targets_for(output_activation, n_outputs, generator)
+    costs = []
+    for _ in range(5):
+        AL, caches = steps.forward(X)
+        costs.append(steps.cost(AL, Y, l2=l2, caches=caches))
+        steps.update_parameters(steps.backward(AL, Y, caches), 0.1, l2=l2)
+    recorded = engine.gradient_descent(X, Y, learning_rate=0.1, n_iterations=5, l2=l2)
+    tolerance = 2e-6 if dtype == "float32" else 1e-13
+    assert_allclose(recorded, costs, rtol=tolerance)
+    assert_allclose(engine.W1, steps.W1, rtol=10 * tolerance, atol=tolerance)
+    AL = steps.forward(X)[0]
+    assert_allclose(engine.predict_proba(X), AL, rtol=10 * tolerance, atol=tolerance)
+
+
+def test_costs_are_recorded_every_so_often(samples):
+    X, Y = samples
+    all_of_them, some = DeepNeuralNetwork([4, 3, 1]), DeepNeuralNetwork([4, 3, 1])
+    for network in (all_of_them, some):
+        network.initialize_parameters(random_state=0)
+    every = all_of_them.gradient_descent(X, Y, learning_rate=0.1, n_iterations=7)
+    third = some.gradient_descent(X, Y, learning_rate=0.1, n_iterations=7, record_every=3)
+    assert third == every[::3]
+
+
+def test_cost_without_caches_agrees(samples):
+    X, Y = samples
+    for output, n_outputs in [("sigmoid", 1), ("softmax", 2)]:
+        network = DeepNeuralNetwork([4, 3, n_outputs], output_activation=output)
+        network.initialize_parameters(random_state=0)
+        AL, caches = network.forward(X)
+        assert_allclose(
+            network.cost(AL, Y, l2=2.0),
+            network.cost(AL, Y, l2=2.0, caches=caches),
+            rtol=1e-12,
+        )
+
+
+def test_class_positions_equal_one_column_for_each(samples):
+    X, Y = samples
+    network = DeepNeuralNetwork([4, 3, 2], output_activation="softmax")
+    network.initialize_parameters(random_state=0)
+    AL, caches = network.forward(X)
+    by_position = network.backward(AL, Y, caches)
+    by_column = network.backward(AL, np.eye(2)[Y], caches)
+    assert_array_equal(by_position["dW1"], by_column["dW1"])
+    assert network.score(X, Y) == network.score(X, np.eye(2)[Y])
+
+
+def test_predict_and_score(samples):
+    X, Y = samples
+    network = DeepNeuralNetwork([4, 8, 1], "tanh")
+    network.initialize_parameters("glorot_normal", random_state=0)
+    network.gradient_descent(X, Y, learning_rate=0.5, n_iterations=500)
+    assert_array_equal(network.predict(X), (network.predict_proba(X) > 0.5).ravel())
+    assert network.score(X, Y) == (network.predict(X) == Y).mean() > 0.9
+    regression = DeepNeuralNetwork([4, 1], (), "identity", "squared_error")
+    regression.gradient_descent(X, X[:, 0], learning_rate=0.1, n_iterations=200)
+    assert regression.score(X, X[:, 0]) > 0.999
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([3],), r"layer_sizes=\[3\] must hold two or more"),
+        (([3, 0, 1],), "layer_sizes"),
+        (([3, 2.0, 1],), "layer_sizes"),
+        (([3, 2, 1], "rely"), "activation 'rely' is unknown"),
+        (([3, 2, 1], ["relu", "relu"]), "one for each of the 1 hidden layers"),
+        (([3, 2, 1], "relu", "tanh"), r"loss='log_loss' needs output_activation"),
+        (([3, 2, 1], "relu", "sigmoid", "hinge"), "loss='hinge' is unknown"),
+        (([3, 2, 1], "relu", "sigmoid", "log_loss", "int8"), "dtype='int8'"),
+    ],
+)
+def test_bad_architectures(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        DeepNeuralNetwork(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("X", "Y", "message"),
+    [
+        (np.ones((2, 3)), [0, 1], "X has 3 features, but the network has 4 inputs"),
+        (np.full((2, 4), np.nan), [0, 1], "Input X contains NaN"),
+        (np.ones((2, 4)), [0, 1, 1], "Y has 3 rows, but there are 2 samples"),
+        (np.ones((2, 4)), [[0, 1], [1, 0]], "Y has 2 columns"),
+        (np.ones((2, 4)), [0, 2], "Y must lie between 0 and 1"),
+        (np.ones((2, 4)), [0, np.nan], "Input Y contains NaN"),
+    ],
+)
+def test_bad_samples(X, Y, message):
+    network = DeepNeuralNetwork([4, 3, 1])
+    network.initialize_parameters(random_state=0)
+    with pytest.raises(ValueError, match=message):
+        network.gradient_descent(X, Y, learning_rate=0.1, n_iterations=1)
+
+
+def test_bad_class_positions():
+    network = DeepNeuralNetwork([4, 3, 3], output_activation="softmax")
+    with pytest.raises(ValueError, match="class positions 0 to 2"):
+        network.gradient_descent(np.ones((2, 4)), [0, 3], learning_rate=0.1, n_iterations=1)
+
+
+def test_softmax_of_one_output_is_one():
+    network = DeepNeuralNetwork([4, 1], (), "softmax")
+    network.initialize_parameters(random_state=0)
+    costs = network.gradient_descent(
+        np.ones((2, 4)), np.ones((2, 1)), learning_rate=1.0, n_iterations=2
+    )
+    assert costs == [0.0, 0.0]
+    assert_array_equal(network.predict_proba(np.ones((2, 4))), 1.0)
+
+
+def test_targets_that_do_not_fit_the_loss():
+    counts = DeepNeuralNetwork([4, 1], (), "exp", "poisson")
+    with pytest.raises(ValueError, match="Y must not be negative for loss='poisson'"):
+        counts.gradient_descent(np.ones((2, 4)), [1, -1], learning_rate=1, n_iterations=1)
+    classes = DeepNeuralNetwork([4, 3], (), "softmax", "squared_error")
+    with pytest.raises(ValueError, match="class positions are for loss='log_loss'"):
+        classes.gradient_descent(np.ones((2, 4)), [0, 1], learning_rate=1, n_iterations=1)
+
+
+def test_bad_steps(samples):
+    network = DeepNeuralNetwork([4, 3, 1])
+    with pytest.raises(ValueError, match="scheme='best' is unknown"):
+        network.initialize_parameters("best")
+    with pytest.raises(ValueError, match="n_iterations=0 must be a positive integer"):
+        network.gradient_descent(*samples, learning_rate=0.1, n_iterations=0)
+
+
+def parameters_of(network):
+    """Return a copy of all parameters."""
+    return network.__getstate__()["theta"].copy()
+
+
+@pytest.mark.filterwarnings("ignore:.* encountered in")  # NumPy's, without JIT
+@pytest.mark.parametrize("n_iterations", [2, 200])
+def test_divergence_raises_and_leaves_the_parameters(samples, n_iterations):
+    X, Y = samples
+    network = DeepNeuralNetwork([4, 3, 1], "identity", "identity", "squared_error", "float32")
+    network.initialize_parameters(random_state=0)
+    before = parameters_of(network)
+    with pytest.raises(ValueError, match="non-finite parameter weights") as caught:
+        network.gradient_descent(X, Y, learning_rate=1e25, n_iterations=n_iterations)
+    assert "Lower learning_rate, scale X" in str(caught.value)
+    assert_array_equal(parameters_of(network), before)
+    network.gradient_descent(X, Y, learning_rate=0.01, n_iterations=2)
+    assert np.isfinite(parameters_of(network)).all()
+
+
+@pytest.mark.filterwarnings("ignore:.* encountered in")  # NumPy's, without JIT
+def test_a_cost_that_overflows_is_divergence_too(samples):
+    network = DeepNeuralNetwork([4, 1], (), "identity", "absolute_error")
+    targets = np.full(30, 1.7e308)
+    with pytest.raises(ValueError, match="diverged: it produced non-finite"):
+        network.gradient_descent(samples[0], targets, learning_rate=1.0, n_iterations=1)
+    assert_array_equal(parameters_of(network), 0.0)
+
+
+class Interrupt(BaseException):
+    """What another thread or a signal raises."""
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, Interrupt, TimeoutError])
+@pytest.mark.parametrize("is_run", [False, True])
+@pytest.mark.parametrize("at", [0, 1, 3])
+def test_an_interrupt_leaves_the_passes_so_far(samples, monkeypatch, error, is_run, at):
+    runs = []
+
+    def run(self, n_epochs=1, usual=EpochRunner.run):
+        if len(runs) == at and not is_run:
+            raise error
+        runs.append(usual(self, n_epochs))
+        if len(runs) == at + 1:
+            raise error
+        return runs[-1]
+
+    network, usual = DeepNeuralNetwork([4, 3, 1]), DeepNeuralNetwork([4, 3, 1])
+    for of in (network, usual):
+        of.initialize_parameters(random_state=0)
+    if at:
+        usual.gradient_descent(*samples, learning_rate=0.5, n_iterations=at)
+    monkeypatch.setattr(EpochRunner, "epochs_at_once", 1)
+    monkeypatch.setattr(EpochRunner, "run", run)
+    with pytest.raises(error):
+        network.gradient_descent(*samples, learning_rate=0.5, n_iterations=9, batch_size=30)
+    assert_array_equal(parameters_of(network), parameters_of(usual))
+
+
+def interrupted(call, at):
+    """Call with an interrupt at a line of the package, by number; whether it was reached."""
+    lines = 0
+
+    def trace(frame, event, argument):
+        nonlocal lines
+        if PACKAGE not in Path(frame.f_code.co_filename).parents:
+            return None
+        if event == "line":
+            lines += 1
+            if lines == at:
+                raise Interrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    except Interrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+CHANGES = {
+    "training": (
+        lambda network, X, Y: network.gradient_descent(
+            X, Y, learning_rate=0.5, n_iterations=3, n_threads=1
+        ),
+        [0, 1, 2, 3],
+    ),
+    "a step": (
+        lambda network, X, Y: network.update_parameters(
+            {"dW1": np.ones((4, 3)), "db1": np.ones(3), "dW2": np.ones((3, 1)), "db2": [1.0]},
+            0.1,
+        ),
+        None,
+    ),
+    "initial values": (
+        lambda network, X, Y: network.initialize_parameters("xavier", random_state=1),
+        None,
+    ),
+    "another state": (
+        lambda network, X, Y: network.__setstate__(
+            network.__getstate__() | {"theta": np.arange(19.0)}
+        ),
+        None,
+    ),
+}
+
+
+@pytest.mark.needs_jit  # each line of a kernel would be one to interrupt
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_interrupt_at_any_line_leaves_no_mixture(samples, monkeypatch, change):
+    monkeypatch.setattr(EpochRunner, "epochs_at_once", 1)
+    call, passes = CHANGES[change]
+
+    def made():
+        network = DeepNeuralNetwork([4, 3, 1])
+        network.initialize_parameters(random_state=0)
+        return network
+
+    possible = [parameters_of(made())]
+    for n_passes in passes or [1]:
+        network = made()
+        if passes is None:
+            call(network, *samples)
+        elif n_passes:
+            network.gradient_descent(*samples, learning_rate=0.5, n_iterations=n_passes)
+        possible.append(parameters_of(network))
+    at, found = 1, set()
+    while True:
+        network = made()
+        is_interrupted = interrupted(partial(call, network, *samples), at)
+        left = parameters_of(network)
+        [*matching] = [n for n, each in enumerate(possible) if np.array_equal(left, each)]
+        assert matching, at
+        found.add(matching[-1])
+        assert np.isfinite(network.predict_proba(samples[0])).all()
+        if not is_interrupted:
+            break
+        at += 1 if passes is None else 3
+    assert len(found) > 1  # some came before the change, and some after it
