@@ -5,11 +5,13 @@ import sys
 from fastdnn import network
 from fastdnn.estimators import classifier, regressor
 from fastdnn.network import parameters
+from fastdnn.prediction import predictor
 from fastdnn.textbook.network import DeepNeuralNetwork
 from fastdnn.training import history, loop
 
 _MOVED = {
     "fastdnn._history": history,
+    "fastdnn._prediction": predictor,
     "fastdnn._parameters": parameters,
     "fastdnn._training": loop,
     "fastdnn.classifier": classifier,

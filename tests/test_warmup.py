@@ -56,7 +56,7 @@ def test_after_a_warmup_nothing_is_compiled(tmp_path):
 def test_warmup_in_double_precision_returns_the_folder_that_is_in_use():
     folder = fastdnn.warmup("float64")
     assert folder == cache_module.cache_directory()
-    assert any(path.name.startswith("engine.train") for path in folder.iterdir())
+    assert any(path.name.startswith("loop.train") for path in folder.iterdir())
 
 
 @pytest.mark.skipif(JIT_ENABLED, reason="with JIT there is something to compile")

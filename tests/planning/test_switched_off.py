@@ -58,6 +58,7 @@ def fit(options, sizes, kind, is_weighted):
     model = Estimator(max_iter=3, random_state=0, **options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "The number of unique classes is greater")
         warnings.filterwarnings("ignore", "Got `batch_size` less than 1 or larger")
         model.fit(X, y, sample_weight=weight)
     predict = model.predict if kind == "targets" else model.predict_proba

@@ -7,7 +7,7 @@ import numba
 import numpy as np
 import pytest
 
-from fastdnn import kernels
+from fastdnn import textbook as kernels
 from fastdnn.textbook import kernel_inputs
 from tests.wrong_arrays import (
     NO_NUMBERS,
