@@ -1,5 +1,8 @@
 """scikit-learn's multi-layer perceptron, many times faster."""
 
+from fastdnn._model_files.errors import ModelFileError
+from fastdnn._model_files.loading import load
+from fastdnn._storage import SKOPS_TRUSTED
 from fastdnn._version import VERSION
 from fastdnn._warmup import warmup
 from fastdnn.classifier import DNNClassifier
@@ -8,4 +11,13 @@ from fastdnn.regressor import DNNRegressor
 
 __version__ = VERSION
 
-__all__ = ["DNNClassifier", "DNNRegressor", "DeepNeuralNetwork", "__version__", "warmup"]
+__all__ = [
+    "SKOPS_TRUSTED",
+    "DNNClassifier",
+    "DNNRegressor",
+    "DeepNeuralNetwork",
+    "ModelFileError",
+    "__version__",
+    "load",
+    "warmup",
+]

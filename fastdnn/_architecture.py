@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from fastdnn._parameters import SCHEMES, Parameters
 from fastdnn._prediction import Predictor
+from fastdnn._storage import SavingMixin
 from fastdnn._textbook_inputs import as_floats
 from fastdnn.kernels.activations import ACTIVATION_CODES
 from fastdnn.kernels.losses import loss_code
@@ -23,7 +24,7 @@ _STORED = ("layer_sizes", "activations", "loss", "dtype")
 _OWN = ("_parameters", "_activations", "_loss", "_canonical", "_predictor")
 
 
-class Architecture:
+class Architecture(SavingMixin):
     """What `fastdnn.DeepNeuralNetwork` consists of; the parameters are described there."""
 
     _parameters: Parameters

@@ -171,4 +171,4 @@ def checked_state(
             f"The optimiser's state has taken t={t!r} steps at a learning rate of {rate!r}, "
             f"but they must be a number of steps and a positive rate. {_REFIT}"
         )
-    return state.astype(parameters.theta.dtype)
+    return state.beside(parameters.theta.dtype)

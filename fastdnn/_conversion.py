@@ -8,7 +8,6 @@ Half of its time is the system's, which clears fresh memory for the copy; where 
 machine has given free memory back to its host, most of it. Workers share that as well.
 """
 
-import collections
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -120,16 +119,17 @@ def for_pieces(
     """
     pieces: Iterator[int] = iter(range(0, n_rows, piece_rows))  # one for all workers
     places = Places(n_workers)
+    works: dict[int, Any] = {}
 
-    def take_pieces(worker: int) -> None:
-        work = make_work(worker)
-        try:
-            for first in pieces:
-                # Each time: who has waited for the interpreter may wake up somewhere else.
-                places.keep_apart(worker)
-                work(first, min(first + piece_rows, n_rows))
-        except BaseException:  # such as Ctrl-C: the others have nothing left to take
-            collections.deque(pieces, maxlen=0)
-            raise
+    def take_piece(worker: int) -> bool:
+        first = next(pieces, None)
+        if first is None:
+            return False
+        if worker not in works:
+            works[worker] = make_work(worker)
+        # Each time: who has waited for the interpreter may wake up somewhere else.
+        places.keep_apart(worker)
+        works[worker](first, min(first + piece_rows, n_rows))
+        return True
 
-    run_side_by_side(n_workers, take_pieces)
+    run_side_by_side(n_workers, take_piece)

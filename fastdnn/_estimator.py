@@ -1,16 +1,25 @@
 """What the classifier and the regressor share: parameters, validation and fitting."""
 
-import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight
 
 from fastdnn import _training
 from fastdnn._consistency import checked_parameters, checked_state
 from fastdnn._conversion import NotFiniteError
+from fastdnn._divergence import (
+    finite_outputs,
+    likely_causes,
+    notice_of_targets,
+    notice_of_weights,
+    problem_of_epochs,
+    problem_of_network,
+)
 from fastdnn._history import History
 from fastdnn._hyperparameters import CONSTRAINTS, hidden_units, rows_of_batch
 from fastdnn._lbfgs import fit_lbfgs
@@ -18,13 +27,13 @@ from fastdnn._parameters import Parameters, glorot_uniform_like_sklearn
 from fastdnn._prediction import Predictor
 from fastdnn._random import random_state_of
 from fastdnn._samples import Samples
+from fastdnn._scales import exceeds_float32, gains_by_float64, targets_in, weights_in
+from fastdnn._storage import EstimatorStorage
 from fastdnn._training import Notices, OptimizerState
 from fastdnn._transaction import replace_by, twin_of
 from fastdnn._validation import ValidatingEstimator
-from fastdnn._version import VERSION
+from fastdnn.kernels.results import RESULT_CODES
 
-# Data sets of up to this many rows that train as a whole are computed in float64.
-_SMALL_BATCH = 200
 # Attributes of stochastic solvers alone.
 _OF_STOCHASTIC_SOLVERS = (
     *("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_"),
@@ -34,7 +43,7 @@ _OF_STOCHASTIC_SOLVERS = (
 _KERNEL_NAMES = {"logistic": "sigmoid"}
 
 
-class BaseDNN(ValidatingEstimator, ABC):
+class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
     """A multi-layer perceptron as a scikit-learn estimator; see the subclasses."""
 
     _parameter_constraints: ClassVar[dict] = CONSTRAINTS
@@ -65,11 +74,10 @@ class BaseDNN(ValidatingEstimator, ABC):
         """Train a twin and become it; whatever is raised before leaves `self` as it was."""
         twin = twin_of(self)
         goes_on = hasattr(self, "coefs_") and (self.warm_start or incremental)
-        if goes_on:
-            twin._go_on(incremental)
+        start = twin._go_on(incremental) if goes_on else None
         if incremental:
             twin._note_classes(y, classes)
-        notices = twin._learn(X, y, sample_weight, incremental, not goes_on)
+        notices = twin._learn(X, y, sample_weight, incremental, start)
         replace_by(self, twin)
         for give_notice in notices:  # a warning may be raised as an error
             give_notice()
@@ -79,22 +87,30 @@ class BaseDNN(ValidatingEstimator, ABC):
         """Learn all classes from the first call of `partial_fit`, if there are any."""
 
     def _learn(
-        self, X: Any, y: Any, sample_weight: Any, incremental: bool, first_pass: bool
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        incremental: bool,
+        start: Parameters | None,
     ) -> Notices:
         """Validate and train; return the warnings to give when all is done."""
         hidden_sizes = hidden_units(self.hidden_layer_sizes)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
-        X, y = self._validated_to_fit(X, y, first_pass)
-        Y = np.ascontiguousarray(self._encode_targets(y, incremental), dtype=X.dtype)
+        X, y = self._validated_to_fit(X, y, first_pass=start is None)
+        Y, largest_target = targets_in(self._encode_targets(y, incremental), X.dtype)
+        scale = 1.0
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
-        samples = Samples(X, Y, sample_weight)
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+            sample_weight, scale = weights_in(sample_weight, X.dtype)
+        samples = Samples(
+            X, Y, sample_weight, weight_scale=scale, largest_target=largest_target
+        )
         random_state = random_state_of(self.random_state)
-        if first_pass:
+        if start is None:
             self._initialize(hidden_sizes, X, random_state)
-        self._incremental = incremental
-        return self._train(samples, random_state, incremental)
+        return self._train(samples, random_state, incremental, start)
 
     def _check_solver(self) -> bool:
         if self.solver == "lbfgs":
@@ -110,15 +126,14 @@ class BaseDNN(ValidatingEstimator, ABC):
         self._parameters = Parameters(sizes, X.dtype)
         glorot_uniform_like_sklearn(self._parameters, random_state, self.activation)
         self._history = History(bool(self.early_stopping))
-        if self.early_stopping:
-            # What remains if no score is a number. As in scikit-learn, a warm start
-            # whose scores do not improve keeps its last parameters.
-            self._history.best_theta = self._parameters.theta.copy()
         self._optimizer_state: OptimizerState | None = None
         self.n_layers_ = len(sizes)
 
-    def _go_on(self, incremental: bool) -> None:
-        """Take copies of what training changes; `fit` starts the optimiser anew."""
+    def _go_on(self, incremental: bool) -> Parameters:
+        """Take copies of what training changes; `fit` starts the optimiser anew.
+
+        Returns what it goes on from.
+        """
         parameters = checked_parameters(self)
         wanted, loss, _, _ = self._output_layer()
         if wanted != self.out_activation_:
@@ -130,46 +145,68 @@ class BaseDNN(ValidatingEstimator, ABC):
         self._optimizer_state = kept
         self._parameters = parameters.astype(parameters.theta.dtype)
         self._history = self._history.copy()
+        return parameters
 
     def _activations(self) -> list[str]:
         names: list[str] = [self.activation] * (self.n_layers_ - 2)
         names.append(self.out_activation_)
         return [_KERNEL_NAMES.get(name, name) for name in names]
 
-    def _train(self, samples: Samples, random_state: Any, incremental: bool) -> Notices:
-        parameters, notices = self._parameters, Notices()
-        widen = parameters.theta.dtype == np.float32 and self._needs_float64(
-            samples, incremental
-        )
+    def _train(
+        self,
+        samples: Samples,
+        random_state: Any,
+        incremental: bool,
+        start: Parameters | None,
+    ) -> Notices:
+        parameters, given, notices = self._parameters, samples, Notices()
+        loss = self._output_layer()[1]
+
+        def causes(samples: Samples) -> str:
+            return likely_causes(samples, loss, self, start)
+
+        is_single = parameters.theta.dtype == np.float32
+        is_wide = is_single and self._is_beyond_float32(samples, loss)
+        widen = is_wide or (is_single and gains_by_float64(samples, self, incremental))
         if widen:
             parameters = parameters.astype(np.float64)
             samples = samples.astype(np.float64)
+            if self._optimizer_state is not None:
+                self._optimizer_state = self._optimizer_state.astype(np.float64)
         if self.solver == "lbfgs":
             self._minimize(parameters, samples, notices)
         else:
-            self._descend(parameters, samples, random_state, incremental, notices)
-        _training.require_finite(parameters)
+            self._descend(parameters, samples, random_state, incremental, notices, causes)
+        problem = problem_of_epochs(parameters, [self._history.loss])
+        if problem is not None:
+            raise ValueError(f"{problem} {causes(samples)}")
         if widen:
-            self._parameters.theta[:] = parameters.theta
-            if self._optimizer_state is not None:
-                self._optimizer_state = self._optimizer_state.astype(np.float32)
+            with np.errstate(over="ignore"):  # said below
+                self._parameters.theta[:] = parameters.theta
+        # What float64 has computed may overflow float32.
+        doubtful = is_wide or self.solver == "lbfgs"
+        problem = problem_of_network(
+            self._parameters, self._activations(), given, self.n_threads, doubtful
+        )
+        if problem is not None:
+            raise ValueError(f"{problem} {causes(given)}")
+        # What is beyond float32 now will be so when the optimiser goes on from it.
+        if widen and not is_wide and self._optimizer_state is not None:
+            self._optimizer_state = self._optimizer_state.astype(np.float32)
+        said = [notice_of_weights(given, self.alpha)]
+        if not incremental:
+            said.append(notice_of_targets(given, loss, self._history.loss))
+        for message in filter(None, said):
+            notices.warn(message, ConvergenceWarning)
         self._publish()
         return notices
 
-    def _needs_float64(self, samples: Samples, incremental: bool) -> bool:
-        """Whether a float32 fit is computed in float64 and its parameters rounded.
-
-        L-BFGS compares losses that differ by less than float32 can tell. And where an
-        epoch is one step over a handful of rows, the cost of float64 does not show, while
-        the rounding of sums no longer depends on how the rows are ordered: so a row of
-        weight 2 gives the same network as the row given twice.
-        """
-        if self.solver == "lbfgs":
+    def _is_beyond_float32(self, samples: Samples, loss: str) -> bool:
+        """Whether training in float32 would overflow, or goes on from what would have."""
+        state = self._optimizer_state
+        if state is not None and state.memory.dtype == np.float64:
             return True
-        if incremental or self.early_stopping:
-            return False
-        whole = self.batch_size == "auto" or self.batch_size >= samples.n_rows
-        return whole and samples.n_rows <= _SMALL_BATCH
+        return exceeds_float32(samples, loss, self)
 
     def _minimize(self, parameters: Parameters, samples: Samples, notices: Notices) -> None:
         _, loss, _, loss_scale = self._output_layer()
@@ -195,10 +232,11 @@ class BaseDNN(ValidatingEstimator, ABC):
         random_state: Any,
         incremental: bool,
         notices: Notices,
+        causes: Callable[[Samples], str],
     ) -> None:
         validate = None
         if self.early_stopping:
-            samples, validate = self._hold_out(samples, random_state)
+            samples, validate = self._hold_out(parameters, samples, random_state)
         _, loss, _, loss_scale = self._output_layer()
         shared = {
             name: getattr(self, name)
@@ -220,9 +258,12 @@ class BaseDNN(ValidatingEstimator, ABC):
             state=self._optimizer_state,
             incremental=incremental,
             notices=notices,
+            causes=causes,
         )
 
-    def _hold_out(self, samples: Samples, random_state: Any) -> tuple[Samples, Any]:
+    def _hold_out(
+        self, parameters: Parameters, samples: Samples, random_state: Any
+    ) -> tuple[Samples, Any]:
         """Split off the validation rows, as positions, in scikit-learn's order."""
         stratify = samples.Y.astype(bool) if self._stratified() else None
         rows, held_out = train_test_split(
@@ -238,7 +279,13 @@ class BaseDNN(ValidatingEstimator, ABC):
             )
         Y = samples.Y[held_out]
         weight = None if samples.weight is None else samples.weight[held_out]
-        predictor = Predictor(self._parameters, self._activations())
+        if weight is not None and not weight.any():
+            raise ZeroDivisionError(
+                "Weights sum to zero, can't be normalized: sample_weight is zero in all of "
+                f"the {held_out.size} samples held out for early stopping. Leave such samples "
+                "out or raise validation_fraction."
+            )
+        predictor = Predictor(parameters, self._activations())
         validation = samples.at(held_out).to_predict()
 
         def validate() -> float:
@@ -278,51 +325,28 @@ class BaseDNN(ValidatingEstimator, ABC):
 
     # -- prediction ---------------------------------------------------------------------
 
-    def _outputs(self, X: Any) -> np.ndarray:
+    def _results(self, X: Any, kind: str) -> np.ndarray:
+        """Return results of the network, a name in `fastdnn.kernels.results.RESULTS`.
+
+        They are float32 if both the network and X are, an array or a sparse matrix;
+        otherwise float64, as scikit-learn's.
+        """
         parameters, activations = checked_parameters(self), self._activations()
         predictor = self._predictor
         if predictor.parameters is not parameters or predictor.activations != activations:
             # Matrices were exchanged, or the parameter was set, after fitting.
             predictor = Predictor(parameters, activations)
         samples = self._validate_for_prediction(X)
+        given = getattr(X, "dtype", None)
+        is_single = isinstance(given, np.dtype) and given.type is np.float32
+        options = self.n_threads, RESULT_CODES[kind], not is_single
         try:
-            return predictor(samples, self.n_threads)
+            outputs = predictor(samples, *options)
         except NotFiniteError:
             # scikit-learn has the message; or lets NaN pass, where it was told to.
-            X = self._validated(X, dtype=np.float32)
-            return predictor(Samples(X), self.n_threads)
-
-    # -- storage ------------------------------------------------------------------------
-
-    def __getstate__(self) -> dict:
-        state = super().__getstate__() | {"_fastdnn_version": VERSION}
-        state.pop("_predictor", None)
-        if "_parameters" in state:
-            # The views would be stored as further copies of the parameters.
-            self._parameters.take_over(state.pop("coefs_"), state.pop("intercepts_"))
-            kept = state["_optimizer_state"]
-            if kept is not None:
-                # Only `partial_fit` goes on from it; `fit` starts anew.
-                again = state.get("_incremental") or self.warm_start
-                state["_optimizer_state"] = kept.astype(np.float32) if again else None
-        return state
-
-    def __setstate__(self, state: dict) -> None:
-        saved_by = state.pop("_fastdnn_version", "unknown")
-        if saved_by != VERSION:
-            warnings.warn(
-                f"This {type(self).__name__} was saved by fastdnn {saved_by} and is "
-                f"loaded by fastdnn {VERSION}. If it does not work, load it with "
-                f"{saved_by} and save its `to_sklearn()`.",
-                UserWarning,
-                stacklevel=2,
-            )
-        super().__setstate__(state)
-        if "_parameters" in state:
-            self._show_parameters()
-            if self._optimizer_state is not None:
-                dtype = self._parameters.theta.dtype
-                self._optimizer_state = self._optimizer_state.astype(dtype)
+            samples = Samples(self._validated(X, dtype=np.float32))
+            outputs = predictor(samples, *options)
+        return finite_outputs(outputs, samples.X, predictor.parameters, activations[-1])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -1,5 +1,6 @@
 """What training records, and how it counts epochs without improvement."""
 
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -28,7 +29,7 @@ class History:
     t : int
         Samples seen.
     loss : float
-        Last loss.
+        Last finite loss.
     """
 
     early_stopping: bool
@@ -64,6 +65,16 @@ class History:
         """Count an epoch over so many samples."""
         self.loss = loss
         self.loss_curve.append(loss)
+        self.n_iter += 1
+        self.t += n_samples
+
+    def add_divergence(self, loss: float, n_samples: int) -> None:
+        """Record, as scikit-learn does, an epoch after which nothing has a score any more.
+
+        `loss` stays that of the epoch before.
+        """
+        self.loss_curve.append(loss)
+        self.validation_scores.append(math.nan)
         self.n_iter += 1
         self.t += n_samples
 

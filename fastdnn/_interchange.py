@@ -10,6 +10,7 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.validation import check_is_fitted, check_random_state
 
 from fastdnn._consistency import checked_parameters, checked_state, from_arrays
+from fastdnn._divergence import is_finite
 from fastdnn._history import History
 from fastdnn._parameters import Parameters
 from fastdnn._training import OptimizerState, optimizer_name
@@ -149,9 +150,13 @@ def _our_state(mlp: Any, dtype: np.dtype) -> OptimizerState | None:
     adam = isinstance(optimizer, AdamOptimizer)
     slots = [optimizer.ms, optimizer.vs] if adam else [optimizer.velocities]
     memory = np.concatenate([part.ravel() for slot in slots for part in slot])
+    with np.errstate(over="ignore"):
+        converted = memory.astype(dtype)
+    if not is_finite(converted):  # it is of targets that a fit computes in float64
+        converted = memory.astype(np.float64)
     return OptimizerState(
         "adam" if adam else optimizer_name("sgd", optimizer.nesterov),
-        memory.astype(dtype),
+        converted,
         # Adam's attribute holds the last corrected rate; the engine corrects by itself.
         float(mlp.learning_rate_init if adam else optimizer.learning_rate),
         optimizer.t if adam else 0,

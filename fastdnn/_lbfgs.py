@@ -73,6 +73,7 @@ def fit_lbfgs(
         state=gradient,
     )
     total = float(samples.n_rows if samples.weight is None else samples.weight.sum())
+    alpha *= samples.weight_scale
     plan.table["total_weight"] = total
     plan.table["loss_scale"] = loss_scale
     plan.table["loss_cap"] = log_loss_cap(parameters)

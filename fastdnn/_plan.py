@@ -69,6 +69,8 @@ _BLOCKS_TO_SHARE = 4
 _MAX_BLOCK_BYTES = 256 * 1024
 # Prediction keeps the activations of one block of rows in the second-level cache.
 _PREDICTION_BYTES = 256 * 1024
+# It has fewer rows if they take so many operations: interrupts wait for the end of a block.
+_FLOPS_OF_PREDICTION = 2e9
 # The fields that every run or prediction reads or writes.
 _QUICK_COLUMNS = (
     *("first", "last", "learning_rate", "t", "n_workers"),
@@ -349,7 +351,10 @@ def plan_prediction(
     widest = max(parameters.layer_sizes[1:] if is_sparse else parameters.layer_sizes)
     by_cache = _PREDICTION_BYTES // (widest * dtype.itemsize)
     n_rows = max(_MIN_SHARD_ROWS, min(_MAX_SHARD_ROWS, by_cache))
-    table["shard_rows"] = n_rows = _whole_units(n_rows)
+    # Of sparse rows the first layer mostly takes little.
+    n_weights = parameters.n_weights - is_sparse * parameters.coefs[0].size
+    by_time = max(1, int(_FLOPS_OF_PREDICTION / max(1, 2 * n_weights)))
+    table["shard_rows"] = n_rows = _whole_units(min(n_rows, by_time))
     workspace = Workspace()
     if gather and not is_sparse:
         lay_out_samples(table, workspace, n_rows, parameters.layer_sizes[0], 0, 0)

@@ -1,5 +1,6 @@
 """The forward pass over many rows, in blocks that stay in cache, by one or more workers."""
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,11 +14,16 @@ from fastdnn._plan import Plan, plan_prediction
 from fastdnn._samples import AS_THEY_LIE, Samples
 from fastdnn._threads import run_side_by_side
 from fastdnn.kernels.barrier import QUEUES
-from fastdnn.kernels.engine import predict
+from fastdnn.kernels.engine import ACTIVATED, DONE, NOT_FINITE, predict
+from fastdnn.kernels.results import columns_of_results
 
 #: Rows of up to so many numbers are few: what is decided about them takes longer than
 #: predicting them.
 FEW_NUMBERS = 2048
+
+# A worker looks this often whether it was interrupted. Before it has been timed, it takes so
+# many floating-point operations; each unit counts as some more.
+_SECONDS_PER_TURN, _FLOPS_OF_FIRST_TURN, _FLOPS_OF_UNIT = 0.05, 2.5e8, 50.0
 
 
 class Predictor:
@@ -40,11 +46,18 @@ class Predictor:
         self._real = parameters.theta.dtype.type(0)
         self._n_outputs = parameters.layer_sizes[-1]
         self._flops_per_row = 2.0 * parameters.n_weights
+        self._cost_per_row = self._flops_per_row + _FLOPS_OF_UNIT * parameters.n_biases
         self._idle: dict[tuple[bool, bool], list[Plan]] = {}
         self._idle_for_few: list[tuple[Plan, np.ndarray]] = []
 
-    def __call__(self, samples: Samples, n_threads: int | None = 1) -> np.ndarray:
-        """Return the output activations of every row of the samples.
+    def __call__(
+        self,
+        samples: Samples,
+        n_threads: int | None = 1,
+        results: int = ACTIVATED,
+        in_double: bool = False,
+    ) -> np.ndarray:
+        """Return results for every row of the samples.
 
         Parameters
         ----------
@@ -53,25 +66,40 @@ class Predictor:
             weights are not looked at.
         n_threads : int or None
             Threads that the user allows; None for as many as pay.
+        results : int
+            What to return: a code of `fastdnn.kernels.results`; by default the output
+            activations.
+        in_double : bool
+            Whether the results are float64; otherwise they have the dtype of the parameters.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_outputs)
+        ndarray of shape (n_samples, n_columns)
 
         Raises
         ------
         NotFiniteError
             If float64 is converted, and one of the converted numbers is not finite.
         """
-        if is_to_convert(samples.X, self.parameters.theta.dtype):
-            return self._convert_and_predict(samples.X, n_threads)
+        dtype = self.parameters.theta.dtype
+        n_columns = columns_of_results(results, self._n_outputs)
+        out = np.empty((samples.n_rows, n_columns), np.float64 if in_double else dtype)
+        if is_to_convert(samples.X, dtype):
+            self._convert_and_predict(samples.X, n_threads, results, out)
+        else:
+            self._predict(samples, n_threads, results, out)
+        return out
+
+    def _predict(
+        self, samples: Samples, n_threads: int | None, results: int, out: np.ndarray
+    ) -> None:
+        """Write results for the samples, which have the dtype of the parameters."""
         gather, is_sparse = samples.rows is not None, samples.is_sparse
         idle = self._idle.setdefault((gather, is_sparse), [])
         data: Any = None
         if gather or is_sparse:
             order = AS_THEY_LIE if samples.rows is None else samples.rows
             data = samples.data(order, self.parameters.theta.dtype)
-        out = np.empty((samples.n_rows, self._n_outputs), self.parameters.theta.dtype)
         first = self._take(idle, gather, is_sparse)
         plans = [first]
         n_blocks = -(-samples.n_rows // first.shard_rows)
@@ -85,18 +113,49 @@ class Predictor:
                 plan.point_to(data)
             # The queue of tasks is common to all.
             plan.columns["team"][0] = first.team_address
+        turns = [self._turns(plan, results, out) for plan in plans]
         if len(plans) == 1:
-            predict(first.address, self._real, out)
+            while turns[0]():
+                pass
         else:
             places = Places(len(plans))
 
-            def work(worker: int, kept_alive: object = (samples, data)) -> None:
+            # Whoever is still at work when this call has been interrupted, twice, keeps alive
+            # what he reads and writes.
+            def work(worker: int, kept_alive: object = (samples, data, plans)) -> bool:
                 places.keep_apart(worker)
-                predict(plans[worker].address, self._real, out)
+                return turns[worker]()
 
             run_side_by_side(len(plans), work)
         idle.extend(plans)
-        return out
+
+    def _turns(self, plan: Plan, results: int, out: np.ndarray) -> Callable[[], bool]:
+        """Return what predicts some blocks when it is called, and whether more are left.
+
+        Between two calls Python looks for interrupts.
+        """
+        address, n_rows = plan.address, len(out)
+        memory, in_double = _address_of(out), out.dtype == np.float64
+        most_blocks = self._blocks_of_first_turn(plan)
+
+        def take_turn(kept_alive: object = (plan, out)) -> bool:
+            nonlocal most_blocks
+            start = time.perf_counter()
+            state = predict(
+                address, self._real, memory, n_rows, results, in_double, most_blocks
+            )
+            if state == DONE:
+                return False
+            seconds = max(time.perf_counter() - start, 1e-9)
+            # Never much more because of a single timing.
+            growth = min(2.0, _SECONDS_PER_TURN / seconds)
+            most_blocks = max(1, int(most_blocks * growth))
+            return True
+
+        return take_turn
+
+    def _blocks_of_first_turn(self, plan: Plan) -> int:
+        return max(1, int(_FLOPS_OF_FIRST_TURN / (self._cost_per_row * plan.shard_rows)))
 
     def predict_few(self, X: np.ndarray) -> np.ndarray | None:
         """Return the output activations of few rows, by this thread alone.
@@ -122,9 +181,12 @@ class Predictor:
         rows[:n_rows] = X  # copied in less time than NumPy needs to tell where it lies
         out = np.empty((n_rows, self._n_outputs), rows.dtype)
         plan.network.team[QUEUES] = 0
-        is_finite = predict(plan.address, self._real, out)
+        # All blocks at once, of which there cannot be more.
+        state = predict(
+            plan.address, self._real, _address_of(out), n_rows, ACTIVATED, False, FEW_NUMBERS
+        )
         self._idle_for_few.append((plan, rows))
-        return out if is_finite else None
+        return None if state == NOT_FINITE else out
 
     def _plan_for_few(self) -> tuple[Plan, np.ndarray]:
         """Return a plan, and the rows that it predicts."""
@@ -143,14 +205,18 @@ class Predictor:
         pays = n_rows * self._flops_per_row >= PREDICTION_THAT_PAYS
         return min(threads_offered(n_threads, pays), n_shares)
 
-    def _convert_and_predict(self, X: np.ndarray, n_threads: int | None) -> np.ndarray:
+    def _convert_and_predict(
+        self, X: np.ndarray, n_threads: int | None, results: int, out: np.ndarray
+    ) -> None:
         """Predict rows of float64, each piece right after it is converted."""
         idle = self._idle.setdefault((False, False), [])
-        out = np.empty((len(X), self._n_outputs), np.float32)
         first = self._take(idle, False, False)
-        piece_rows = rows_of_piece(X, first.shard_rows)
+        # A piece is a turn, see `_turns`.
+        rows_of_turn = self._blocks_of_first_turn(first) * first.shard_rows
+        piece_rows = min(rows_of_piece(X, first.shard_rows), rows_of_turn)
         n_workers = self._n_workers(len(X), -(-len(X) // piece_rows), n_threads)
         plans = [first] + [self._take(idle, False, False) for _ in range(1, n_workers)]
+        in_double = out.dtype == np.float64
 
         def make_work(worker: int) -> Callable[[int, int], None]:
             plan = plans[worker]
@@ -161,13 +227,16 @@ class Predictor:
             def work(start: int, stop: int) -> None:
                 convert_piece(X[start:stop], buffer[: stop - start])
                 plan.network.team[QUEUES] = 0
-                predict(plan.address, self._real, out[start:stop])
+                piece = out[start:stop]
+                predict(
+                    plan.address, self._real, _address_of(piece), len(piece), results,
+                    in_double, len(piece) + 1,
+                )  # fmt: skip
 
             return work
 
         for_pieces(len(X), piece_rows, n_workers, make_work)
         idle.extend(plans)
-        return out
 
     def _take(self, idle: list[Plan], gather: bool, is_sparse: bool) -> Plan:
         try:
@@ -180,3 +249,7 @@ class Predictor:
     def __reduce__(self) -> tuple:
         # Workspaces hold addresses, which mean nothing elsewhere.
         return Predictor, (self.parameters, self.activations)
+
+
+def _address_of(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]

@@ -29,6 +29,10 @@ class Samples:
         Sample weights in the computing dtype.
     rows : ndarray of int64 or None
         The rows to use; all of them if None.
+    weight_scale : float
+        What the user's weights were multiplied by; a penalty has to be as well.
+    largest_target : float
+        The largest magnitude among all targets.
     structure : pair of ndarray
         Of a CSR matrix copies of its indices, int32, and of its row pointers, int64: what
         is checked must not change before it is used.
@@ -38,6 +42,8 @@ class Samples:
     Y: Any = None
     weight: np.ndarray | None = None
     rows: np.ndarray | None = None
+    weight_scale: float = 1.0
+    largest_target: float = 0.0
     structure: tuple[np.ndarray, np.ndarray] = (np.zeros(0, np.int32), np.zeros(1, np.int64))
 
     def __post_init__(self) -> None:

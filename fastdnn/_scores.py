@@ -43,16 +43,17 @@ def r2(Y: np.ndarray, outputs: np.ndarray, weight: np.ndarray | None) -> float:
     """
     w = np.ones(len(Y)) if weight is None else weight.astype(np.float64)
     total, scores = _sum(w), []
-    for target, output in zip(
-        Y.T.astype(np.float64), outputs.T.astype(np.float64), strict=True
-    ):
-        mean = _sum(w * target) / total if total != 0.0 else math.nan
-        residual = _sum(w * np.square(target - output))
-        spread = _sum(w * np.square(target - mean))
-        if spread != 0.0:
-            scores.append(1.0 - residual / spread)
-        else:
-            scores.append(1.0 if residual == 0.0 else 0.0)
+    with np.errstate(over="ignore", invalid="ignore"):  # the score is not finite then
+        for target, output in zip(
+            Y.T.astype(np.float64), outputs.T.astype(np.float64), strict=True
+        ):
+            mean = _sum(w * target) / total if total != 0.0 else math.nan
+            residual = _sum(w * np.square(target - output))
+            spread = _sum(w * np.square(target - mean))
+            if spread != 0.0:
+                scores.append(1.0 - residual / spread)
+            else:
+                scores.append(1.0 if residual == 0.0 else 0.0)
     return math.fsum(scores) / len(scores)
 
 

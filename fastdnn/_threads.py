@@ -208,11 +208,12 @@ class Team:
 
 
 def run_side_by_side(n_workers: int, work: Callable[[int], object]) -> None:
-    """Call ``work(worker)`` once for workers 0, 1..., worker 0 in the calling thread.
+    """Call ``work(worker)`` for workers 0, 1..., worker 0 in the calling thread.
 
-    What they take their work from has to be common to all: those are left out whose threads
-    begin when worker 0 has done, or which the system refuses to start, as under a limit or at
-    the end of the interpreter.
+    Each is called again as long as it returns True, until worker 0 has done or is
+    interrupted, or one of them has raised an error. What they take their work from has to be
+    common to all: those are left out whose threads begin when worker 0 has done, or which the
+    system refuses to start, as under a limit or at the end of the interpreter.
 
     No lock is held meanwhile that another call would need: one may come from a signal handler
     in the middle of this.
@@ -225,12 +226,16 @@ def run_side_by_side(n_workers: int, work: Callable[[int], object]) -> None:
     errors: list[BaseException] = []
     attendance = Attendance()
 
+    def work_on(worker: int) -> None:
+        while work(worker) is True and not errors and not attendance.is_closed:
+            pass
+
     try:
         try:
             for worker in range(1, n_workers):
-                if not start_thread(work, worker, attendance, errors.append):
+                if not start_thread(work_on, worker, attendance, errors.append):
                     break
-            work(0)
+            work_on(0)
         finally:
             attendance.close()
     finally:  # again, where an interrupt came before the first one waited

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 
+from fastdnn._divergence import problem_of_epochs, problem_of_memory
 from fastdnn._epochs import EpochRunner
 from fastdnn._history import History
 from fastdnn._order import VisitOrder
@@ -18,13 +19,12 @@ from fastdnn._plan import plan_training
 from fastdnn._samples import Samples
 
 _LOG_2 = 0.6931471805599453
+# The engine takes smaller numbers for 0, by which Adam would divide where a gradient is 0.
+_SMALLEST_EPSILON = {
+    np.dtype(dtype): float(np.finfo(dtype).tiny) for dtype in (np.float32, np.float64)
+}
 # From a warning that is given at the end up to the line that called `fit`.
 _FRAMES_TO_USER = 5
-
-NON_FINITE_MESSAGE = (
-    "Solver produced non-finite parameter weights. The input data may contain large "
-    "values and need to be preprocessed."
-)
 
 
 @dataclass
@@ -88,6 +88,13 @@ class OptimizerState:
         """Return the state converted to `dtype`."""
         return replace(self, memory=self.memory.astype(dtype))
 
+    def beside(self, dtype: np.typing.DTypeLike) -> "OptimizerState":
+        """Return a copy for a network of a dtype: float64 stays, others are converted.
+
+        After fits beyond the range of float32 the memory is float64 and the network float32.
+        """
+        return self.astype(np.float64 if self.memory.dtype == np.float64 else dtype)
+
 
 def fit_stochastic(
     parameters: Parameters,
@@ -100,6 +107,7 @@ def fit_stochastic(
     *,
     n_threads: int | None,
     notices: Notices,
+    causes: Callable[[Samples], str],
     validation_score: Callable[[], float] | None = None,
     state: OptimizerState | None = None,
     incremental: bool = False,
@@ -132,6 +140,8 @@ def fit_stochastic(
         Threads that the user allows; None for as many as pay.
     notices : Notices
         Gets the warnings.
+    causes : callable
+        Says what may have made training on some samples diverge.
     validation_score : callable, optional
         Scores the current parameters after every epoch, for early stopping.
     state : OptimizerState, optional
@@ -146,7 +156,7 @@ def fit_stochastic(
     Raises
     ------
     ValueError
-        If the parameters become infinite or NaN.
+        If training diverges, and no epoch before had a validation score.
     KeyboardInterrupt
         In the first epoch, or in the only one of `partial_fit`: nothing is to be kept.
     """
@@ -163,6 +173,8 @@ def fit_stochastic(
     )
     for name in ("alpha", "loss_scale", "momentum", "beta_1", "beta_2", "epsilon"):
         plan.table[name] = getattr(options, name)
+    plan.table["alpha"] *= samples.weight_scale
+    plan.table["epsilon"] = max(options.epsilon, _SMALLEST_EPSILON[parameters.theta.dtype])
     plan.table["loss_cap"] = log_loss_cap(parameters)
     if state is None:
         state = OptimizerState(
@@ -179,6 +191,7 @@ def fit_stochastic(
         and not (incremental or options.verbose or options.rate_follows_samples)
     )
     history.n_iter = 0
+    problem, score = None, 0.0
     # What belongs together after a whole epoch; one assignment, which no interrupt divides.
     consistent = (history.mark(), state.learning_rate)
     with EpochRunner(plan, samples, order.positions) as runner:
@@ -195,8 +208,12 @@ def fit_stochastic(
                 if not all(map(math.isfinite, losses)):
                     visited = order.positions[: samples.n_rows]
                     require_positive_batches(samples, visited, options.batch_size)
-                    if validation_score is None:
-                        require_finite(parameters)
+                elif validation_score is not None:
+                    score = validation_score()
+                problem = problem_of_epochs(parameters, losses, score)
+                if problem is not None:
+                    history.add_divergence(losses[-1], samples.n_rows)
+                    break
                 state.t = int(t[0])
                 for epoch_loss in losses:
                     history.add_epoch(epoch_loss, samples.n_rows)
@@ -205,7 +222,6 @@ def fit_stochastic(
                     if validation_score is None:
                         history.record_loss(options.tol)
                 if validation_score is not None:
-                    score = validation_score()
                     if options.verbose:
                         print(f"Validation score: {score:f}")
                     history.record_score(score, options.tol, parameters.theta)
@@ -229,10 +245,21 @@ def fit_stochastic(
             if incremental or history.n_iter == 0:
                 raise
             notices.warn("Training interrupted by user.")
+    where = "" if problem is None else f" It stopped in epoch {history.n_iter}."
+    problem = problem or problem_of_memory(parameters, samples, state.optimizer, state.memory)
+    if problem is not None:
+        if history.best_theta is None:
+            raise ValueError(f"{problem} {causes(samples)}")
+        notices.warn(
+            f"{problem}{where} {causes(samples)} The network with the best validation score, "
+            f"{history.best_validation_score:g}, is kept.",
+            ConvergenceWarning,
+        )
+        state.memory[:], state.t = 0.0, 0
+        state.learning_rate = float(options.learning_rate_init)
     if history.best_theta is not None:
         parameters.theta[:] = history.best_theta
         history.best_theta = None
-    require_finite(parameters)
     return state
 
 
@@ -260,12 +287,6 @@ def require_positive_batches(samples: Samples, order: np.ndarray, batch_size: in
             "Weights sum to zero, can't be normalized: sample_weight is zero in all of a "
             f"batch of {batch_size}. Leave such samples out or raise batch_size."
         )
-
-
-def require_finite(parameters: Parameters) -> None:
-    """Raise if training has diverged."""
-    if not np.isfinite(parameters.theta).all():
-        raise ValueError(NON_FINITE_MESSAGE)
 
 
 def _should_stop(options: Options, history: History, state: OptimizerState) -> bool:

@@ -21,7 +21,6 @@ from fastdnn._labels import (
 )
 from fastdnn._scores import mean_accuracy
 from fastdnn._transaction import of_one_moment
-from fastdnn.kernels.log_probabilities import take_logarithms
 
 
 class DNNClassifier(AccuracyMixin, BaseDNN):
@@ -264,7 +263,40 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
             Class labels, or a 0/1 matrix for several labels a sample.
         """
         check_is_fitted(self)
-        return self._decide(self._outputs(X))
+        probabilities = self._results(X, self._kind_of_probabilities())
+        if self._multilabel:
+            return (probabilities > 0.5).astype(np.int64)
+        if self.n_outputs_ == 1:
+            positions = (probabilities[:, 1] > 0.5).astype(np.int64)
+        else:
+            positions = probabilities.argmax(axis=1)
+        # With a single class there is still one output; it cannot choose.
+        return self.classes_[np.minimum(positions, len(self.classes_) - 1)]
+
+    @of_one_moment
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return the logits: what the output layer has before its activation.
+
+        They order samples as their probabilities do, also where those are equal to 0 or 1 for
+        floating-point numbers.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
+            Of two classes one number, above 0 for the second: the logarithm of the ratio of
+            their probabilities. Of more, one each, whose softmax are the probabilities. Of
+            several labels a sample, one each, above 0 if it is more probable than not.
+            float64, or float32 if X is a float32 array or sparse matrix and the network is
+            float32.
+        """
+        check_is_fitted(self)
+        logits = self._results(X, "logits")
+        return logits.ravel() if self.n_outputs_ == 1 else logits
 
     @of_one_moment
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -272,37 +304,53 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
             Samples.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            Probabilities in the order of `classes_`, in the computing dtype.
+            Probabilities in the order of `classes_`: the softmax of the logits z of
+            `decision_function`; of two classes 1 / (1 + exp(z)) and 1 / (1 + exp(-z)); of
+            labels 1 / (1 + exp(-z)). float64, or float32 if X is a float32 array or sparse
+            matrix and the network is float32.
         """
         check_is_fitted(self)
-        outputs = self._outputs(X)
-        if self.n_outputs_ == 1:
-            return np.hstack([1 - outputs, outputs])
-        return outputs
+        return self._results(X, self._kind_of_probabilities())
 
     @of_one_moment
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Return the logarithm of `predict_proba`.
 
+        It is taken from the logits: finite and exact also where a probability is too small
+        for a floating-point number, or too close to 1.
+
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
             Samples.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            Log-probabilities in the order of `classes_`.
+            Log-probabilities in the order of `classes_`, with the dtype of `predict_proba`.
         """
-        probabilities = np.ascontiguousarray(self.predict_proba(X))
-        take_logarithms(probabilities)
-        return probabilities
+        check_is_fitted(self)
+        kind = self._kind_of_probabilities()
+        return self._results(
+            X,
+            {
+                "softmax": "log softmax",
+                "sigmoid": "log sigmoid",
+                "two sigmoids": "two log sigmoids",
+            }[kind],
+        )
+
+    def _kind_of_probabilities(self) -> str:
+        """Return their name in `fastdnn.kernels.results.RESULTS`."""
+        if self.out_activation_ == "softmax":
+            return "softmax"
+        return "two sigmoids" if self.n_outputs_ == 1 else "sigmoid"
 
     def to_sklearn(self) -> MLPClassifier:
         """Return a fitted `MLPClassifier` with the same parameters.
@@ -398,13 +446,6 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
             return outputs.argmax(axis=1)
         positions = (outputs > 0.5).astype(np.int64)
         return positions if self._multilabel else positions.ravel()
-
-    def _decide(self, outputs: np.ndarray) -> np.ndarray:
-        positions = self._positions(outputs)
-        if self._multilabel:
-            return positions
-        # With a single class there is still one output; it cannot choose.
-        return self.classes_[np.minimum(positions, len(self.classes_) - 1)]
 
     def _score_outputs(
         self, outputs: np.ndarray, Y: np.ndarray, weight: np.ndarray | None

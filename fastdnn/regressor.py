@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
+from sklearn.metrics import r2_score
 from sklearn.neural_network import MLPRegressor
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
@@ -75,7 +76,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         Largest number of evaluations of the loss, for ``solver='lbfgs'``.
     dtype : {'float32', 'float64', 'auto'}, default='float32'
         Precision of the computation; 'auto' takes that of X, float64 for integers. A fit
-        that goes on keeps the precision it began with.
+        that goes on keeps the precision it began with. With float32, fits of targets beyond
+        7e10 are computed in float64 and rounded.
     n_threads : int or None, default=None
         Threads offered to `fit` and `predict`, at most the CPUs that this process may use.
         None: as many as pay, at most what ``OMP_NUM_THREADS``, joblib and Dask leave to this
@@ -248,17 +250,39 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
             Samples.
 
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Predictions in the computing dtype.
+            Predictions; of ``loss='poisson'`` exp of what the output layer adds up. float64,
+            or float32 if X is a float32 array or sparse matrix and the network is float32.
         """
         check_is_fitted(self)
-        outputs = self._outputs(X)
+        kind = "exp" if self.out_activation_ == "exp" else "logits"
+        outputs = self._results(X, kind)
         return outputs.ravel() if self.n_outputs_ == 1 else outputs
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the coefficient of determination, R2, on the given samples.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample.
+
+        Returns
+        -------
+        float
+            At most 1; computed in float64, meaned over the targets.
+        """
+        predicted = self.predict(X).astype(np.float64, copy=False)
+        return float(r2_score(y, predicted, sample_weight=sample_weight))
 
     def to_sklearn(self) -> MLPRegressor:
         """Return a fitted `MLPRegressor` with the same parameters.

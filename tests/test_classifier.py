@@ -51,8 +51,8 @@ def test_probabilities(iris, n_classes):
     model = DNNClassifier(random_state=0, max_iter=10).fit(X, y)
     probabilities = model.predict_proba(X)
     assert probabilities.shape == (len(X), n_classes)
-    assert probabilities.dtype == np.float32
-    assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-6)
+    assert probabilities.dtype == np.float64
+    assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-15)
     assert_array_equal(model.classes_[probabilities.argmax(axis=1)], model.predict(X))
     assert_allclose(model.predict_log_proba(X), np.log(probabilities), rtol=1e-6)
 

@@ -47,6 +47,7 @@ from fastdnn.kernels.exchange import (
     exchanges,
     take_weights,
 )
+from fastdnn.kernels.results import RESULT_CODES, results_columns, write_results
 from fastdnn.kernels.settings import settings_at
 from fastdnn.kernels.shards import forward, train_shards
 from fastdnn.kernels.stops import is_told
@@ -54,7 +55,7 @@ from fastdnn.kernels.subnormals import flush_subnormals, restore_mode
 from fastdnn.kernels.sums import sum_of_squares
 from fastdnn.kernels.transpose import transpose_rows
 from fastdnn.kernels.updates import step_constants
-from fastdnn.kernels.views import vector
+from fastdnn.kernels.views import matrix_at, vector
 from fastdnn.kernels.workspace import (
     A_START,
     BLOCK_SIZE,
@@ -62,6 +63,7 @@ from fastdnn.kernels.workspace import (
     BLOCK_START,
     SHARD_LOSS,
     SHARD_WEIGHT,
+    Z_START,
     block_table,
     epoch_losses,
     input_rows,
@@ -72,6 +74,11 @@ from fastdnn.kernels.workspace import (
     team_counters,
     worker_parameters,
 )
+
+#: What `predict` returns.
+DONE, GOES_ON, NOT_FINITE = range(3)
+#: The code of results that are those of the last layer's activation, as in training.
+ACTIVATED = RESULT_CODES["activations"]
 
 # Rows that are transposed from one look at what may tell to stop to the next.
 _ROWS_TO_TRANSPOSE = 256
@@ -234,30 +241,47 @@ def _is_finite(X):
     return n_finite == X.size
 
 
+@kernel
+def _write_block(s, real, out, first, n_rows, results, in_double):
+    """Write the results of a block of rows, which are in the workspace, into `out`."""
+    last = s.n_layers - 1
+    Z = layer_rows(s, real, last, A_START if results == ACTIVATED else Z_START, 0, n_rows)
+    n_columns = results_columns(results, Z.shape[1])
+    start = first * n_columns
+    if in_double:
+        block = matrix_at(np.float64(0), out, start, n_rows, n_columns)
+        write_results(results, Z, block)
+    else:
+        write_results(results, Z, matrix_at(real, out, start, n_rows, n_columns))
+
+
 @entry_point
-def predict(settings, real, out):
-    """Write the output activations of the rows of X into `out`, as one of a team.
+def predict(settings, real, out, n_rows, results, in_double, most_blocks):
+    """Write results for the first `n_rows` rows of X to the address `out`, as one of a team.
+
+    What they are is said by `results`, a code of `fastdnn.kernels.results`; they are float64
+    if `in_double`, or else of the computing type.
 
     Rows are taken in blocks of ``s.shard_rows``, whose activations stay in cache. The
     workspace that the record at `settings` points to holds one block and belongs to this
     worker; the queue of tasks is common to all.
 
-    Returns False, and predicts nothing, if ``s.check_finite`` and a number is not finite.
+    Returns `DONE` when the queue is empty; `GOES_ON` after so many blocks as are allowed, so
+    that Python can look for Ctrl-C before the next call; `NOT_FINITE`, and predicts
+    nothing, if ``s.check_finite`` and a number is not finite.
     """
     s = settings_at(settings)
     team = team_counters(s)
-    n_rows, n_outputs = out.shape
     if s.check_finite and not _is_finite(input_rows(s, real, 0, 0, n_rows)):
-        return False
+        return NOT_FINITE
+    n_activated = s.n_layers if results == ACTIVATED else s.n_layers - 1
     n_blocks = (n_rows + s.shard_rows - 1) // s.shard_rows
-    block = next_task(team, 0, 1, n_blocks)
-    while block < n_blocks:
+    for _ in range(most_blocks):
+        block = next_task(team, 0, 1, n_blocks)
+        if block >= n_blocks:
+            return DONE
         first = block * s.shard_rows
         rows = min(s.shard_rows, n_rows - first)
-        forward(s, real, first, 0, rows, s.n_layers, 0)
-        A = layer_rows(s, real, s.n_layers - 1, A_START, 0, rows)
-        for i in range(rows):
-            for j in range(n_outputs):
-                out[first + i, j] = A[i, j]
-        block = next_task(team, 0, 1, n_blocks)
-    return True
+        forward(s, real, first, 0, rows, n_activated, 0)
+        _write_block(s, real, out, first, rows, results, in_double)
+    return GOES_ON

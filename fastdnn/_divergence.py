@@ -1,0 +1,324 @@
+"""Training that diverged and outputs that overflow: how they are found and what is said.
+
+Nothing that is not finite leaves an estimator without a word. What is said names the numbers
+that are far from usual ones, the farthest first: they are the likely cause.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from fastdnn._parameters import Parameters
+from fastdnn._prediction import Predictor
+from fastdnn._samples import Samples
+
+# scikit-learn's words; more follows.
+NON_FINITE_MESSAGE = (
+    "Solver produced non-finite parameter weights. The input data may contain large "
+    "values and need to be preprocessed."
+)
+
+# Of so few numbers Python looks at each sooner than NumPy begins.
+_FEW = 16
+# Up to so many parameters it takes no time to look at what is remembered of them.
+_MANY = 50_000
+# Rows that are predicted after a fit whose outputs may overflow.
+_MOST_ROWS = 64
+# Outputs are not expected to overflow in the last step of a fit while the gains of all layers
+# multiply to less than this power of two.
+_SAFE_POWERS = {np.dtype(np.float32): 64.0, np.dtype(np.float64): 512.0}
+
+# The largest numbers that are usual in a fit.
+_USUAL_FEATURE, _USUAL_TARGET, _USUAL_WEIGHT = 10.0, 10.0, 100.0
+_USUAL_RATE = {"sgd": 0.1, "adam": 0.02}
+_USUAL_PENALTY, _USUAL_MOMENTUM, _USUAL_RATIO = 10.0, 0.99, 1e6
+# Targets below it are lost beside outputs of usual size.
+_TINY_TARGET = 1e-20
+# Of sample weights: below such a mean, and from such a penalty of one sample on, a fit that
+# divides the one by the other only shrinks its weights.
+_SMALL_MEAN, _LARGE_PENALTY = 1e-6, 1e3
+# From such targets on, it may be their size that leaves so much of their variance.
+_LARGE_TARGET, _MUCH = 1e6, 0.9
+
+
+def is_finite(array: np.ndarray) -> bool:
+    """Return whether no number is NaN or infinite."""
+    if array.size <= _FEW:
+        return all(map(math.isfinite, array.ravel().tolist()))
+    return bool(np.isfinite(array).all())
+
+
+def largest(array: np.ndarray) -> float:
+    """Return the largest magnitude; NaN if there is one, 0 of nothing."""
+    if array.size == 0:
+        return 0.0
+    low, high = float(array.min()), float(array.max())
+    return max(-low, high) if low == low else math.nan
+
+
+def problem_of_epochs(
+    parameters: Parameters, losses: list[float], score: float = 0.0
+) -> str | None:
+    """Return what is wrong after epochs of some losses, or None: a look at few numbers."""
+    bad = [f"loss became {loss}" for loss in losses if not math.isfinite(loss)]
+    if not math.isfinite(score):
+        bad.append(f"validation score became {score}")
+    if not bad:
+        return None
+    if not is_finite(parameters.theta):
+        return NON_FINITE_MESSAGE
+    return f"Training diverged: the {bad[0]}."
+
+
+def problem_of_memory(
+    parameters: Parameters, samples: Samples, optimizer: str, memory: np.ndarray
+) -> str | None:
+    """Return what is wrong with what an optimiser remembers after training, or None."""
+    # Other optimisers add it to the parameters. Adam divides by the root of its second half:
+    # those weights would no longer move. Squares overflow before the numbers of the first.
+    if optimizer != "adam":
+        return None
+    X = samples.X.data if samples.is_sparse else samples.X
+    if parameters.theta.size > max(_MANY, X.size):
+        # Few steps of many parameters: less to read. A gradient is an activation times a
+        # delta, which have passed all layers, be it not the same ones.
+        power = 2.0 * _power_of_gain(parameters, largest(parameters.theta))
+        power += math.log2((1.0 + largest(X)) ** 2 * (1.0 + samples.largest_target))
+        if power < _SAFE_POWERS[memory.dtype] - 10.0:
+            return None
+    if is_finite(memory[memory.size // 2 :]):
+        return None
+    return (
+        "Training diverged: the optimiser's moments of the gradient overflowed "
+        f"{memory.dtype}."
+    )
+
+
+def _power_of_gain(parameters: Parameters, size: float) -> float:
+    """Return by what power of two layers multiply, of weights of up to `size` at random."""
+    gains = (1.0 + math.sqrt(n_inputs) * size for n_inputs in parameters.layer_sizes[:-1])
+    return sum(map(math.log2, gains))
+
+
+def likely_causes(
+    samples: Samples, loss: str, settings: Any, start: Parameters | None = None
+) -> str:
+    """Return what may have made training diverge, and what to do about it.
+
+    Parameters
+    ----------
+    samples : Samples
+        What it was trained on, in the computing dtype.
+    loss : str
+        Name of the loss.
+    settings : object
+        With the hyperparameters of the estimators as attributes.
+    start : Parameters, optional
+        What training went on from.
+    """
+    wider = " or use dtype='float64'" if samples.X.dtype == np.float32 else ""
+    feature = largest(samples.X.data if samples.is_sparse else samples.X)
+    scale_x = f"X has values of up to {feature:.3g}; scale it with StandardScaler{wider}"
+    suspects = [(feature / _USUAL_FEATURE, scale_x)]
+    if start is not None:
+        suspects.append(_suspect_of_start(largest(start.theta)))
+    if loss != "log_loss":
+        target = samples.largest_target
+        excess = target / _USUAL_TARGET if target > 1.0 else _TINY_TARGET / (target or 1.0)
+        suspects.append(
+            (
+                excess,
+                f"y has values of up to {target:.3g}; scale it with "
+                f"TransformedTargetRegressor(transformer=StandardScaler()){wider}",
+            )
+        )
+    suspects += _suspects_of_steps(settings) + _suspects_of_penalty(samples, settings.alpha)
+    suspects = sorted((s for s in suspects if s[0] > 1.0), reverse=True)
+    if not suspects:
+        rate = f"learning_rate_init={settings.learning_rate_init:g} is too high; lower it"
+        suspects = [(1.0, scale_x if settings.solver == "lbfgs" else rate)]
+    first, *others = [text for _, text in suspects]
+    return " ".join([f"Likely cause: {first}.", *(f"Besides, {text}." for text in others)])
+
+
+# Each of them returns how many times the usual a number is, and what to say of it.
+
+
+def _suspect_of_start(size: float) -> tuple[float, str]:
+    if not math.isfinite(size):
+        return math.inf, (
+            "the fit goes on from coefs_ or intercepts_ that have NaN or infinity; put "
+            "finite numbers there or fit anew"
+        )
+    return size / _USUAL_WEIGHT, (
+        f"the fit goes on from coefs_ or intercepts_ of up to {size:.3g}; fit anew"
+    )
+
+
+def _suspects_of_steps(settings: Any) -> list[tuple[float, str]]:
+    suspects = []
+    if settings.solver in _USUAL_RATE:
+        rate = settings.learning_rate_init
+        excess = rate / _USUAL_RATE[settings.solver]
+        suspects.append((excess, f"learning_rate_init={rate:g} is too high; lower it"))
+    if settings.solver == "sgd" and settings.momentum > _USUAL_MOMENTUM:
+        suspects.append((2.0, f"momentum={settings.momentum:g} is too high; lower it"))
+    return suspects
+
+
+def _suspects_of_penalty(samples: Samples, alpha: float) -> list[tuple[float, str]]:
+    suspects = [(alpha / _USUAL_PENALTY, f"alpha={alpha:g} is too large; lower it")]
+    weights = _magnitudes(samples)
+    if weights.size == 0:
+        return suspects
+    mean, low, high = float(weights.mean()), float(weights.min()), float(weights.max())
+    if mean < 1.0:
+        suspects.append((alpha / mean / _USUAL_PENALTY, _small_weights(mean, alpha)))
+    suspects.append(
+        (
+            high / low / _USUAL_RATIO,
+            f"sample_weight goes from {low:.3g} to {high:.3g}; bring its numbers closer "
+            "together",
+        )
+    )
+    return suspects
+
+
+def _magnitudes(samples: Samples) -> np.ndarray:
+    """Return the magnitudes of the user's sample weights that are not 0."""
+    if samples.weight is None:
+        return np.zeros(0)
+    weights = samples.weight[samples.weight != 0.0].astype(np.float64)
+    return np.abs(weights) / samples.weight_scale
+
+
+def _small_weights(mean: float, alpha: float) -> str:
+    return (
+        f"sample_weight has a mean of {mean:.3g}, and alpha={alpha:g} is divided by the sum "
+        "of weights; scale them to a mean of 1 or lower alpha"
+    )
+
+
+def notice_of_weights(samples: Samples, alpha: float) -> str | None:
+    """Return what is to be said of weights so small that only the penalty counts, or None."""
+    if samples.weight is None or alpha == 0.0:
+        return None
+    mean = float(np.abs(samples.weight, dtype=np.float64).mean()) / samples.weight_scale
+    if mean == 0.0 or mean > _SMALL_MEAN or alpha / mean < _LARGE_PENALTY:
+        return None
+    return f"The penalty outweighs the losses: {_small_weights(mean, alpha)}."
+
+
+def notice_of_targets(samples: Samples, loss: str, final_loss: float) -> str | None:
+    """Return what is to be said of targets so large that steps do not reach them, or None."""
+    if loss != "half_squared_error" or samples.largest_target < _LARGE_TARGET:
+        return None
+    Y = samples.Y.astype(np.float64)
+    weight = None if samples.weight is None else samples.weight.astype(np.float64)
+    mean = np.average(Y, axis=0, weights=weight)
+    of_mean = 0.5 * float(np.average(np.square(Y - mean), axis=0, weights=weight).mean())
+    if not final_loss > _MUCH * of_mean:
+        return None
+    return (
+        f"The network is hardly better than the mean of y, with a loss of {final_loss:.3g} "
+        f"against {of_mean:.3g}: y has values of up to {samples.largest_target:.3g}, far from "
+        "outputs of usual weights; scale it with "
+        "TransformedTargetRegressor(transformer=StandardScaler())."
+    )
+
+
+def problem_of_network(
+    parameters: Parameters,
+    activations: Sequence[str],
+    samples: Samples,
+    n_threads: int | None,
+    doubtful: bool,
+) -> str | None:
+    """Return what is wrong with a trained network, or None.
+
+    Its losses are of before the last step. So samples are predicted: all of them, if that is
+    `doubtful`, or some, where weights are large enough for outputs to overflow.
+    """
+    size = largest(parameters.theta)
+    if not math.isfinite(size):
+        return NON_FINITE_MESSAGE
+    if not doubtful:
+        safe = _SAFE_POWERS[parameters.theta.dtype]
+        if activations[-1] != "exp" and _power_of_gain(parameters, size) < safe:
+            return None
+        samples = _some_of(samples)
+    outputs = Predictor(parameters, activations)(samples.to_predict(), n_threads)
+    if not _overflow(outputs, activations[-1]).any():
+        return None
+    return (
+        f"Training diverged: the network has finite parameters, of up to {size:.3g}, but its "
+        f"outputs overflow {parameters.theta.dtype}."
+    )
+
+
+def _some_of(samples: Samples) -> Samples:
+    """Return few of the samples, from the first to the last."""
+    rows = np.linspace(0, samples.n_rows - 1, min(_MOST_ROWS, samples.n_rows)).astype(np.int64)
+    return samples.at(rows if samples.rows is None else samples.rows[rows])
+
+
+def _overflow(outputs: np.ndarray, activation: str) -> np.ndarray:
+    """Return which of the outputs are NaN or out of range."""
+    if activation == "exp":  # stays at the end of the range, a little below it
+        return ~(outputs < np.finfo(outputs.dtype).max / 4)
+    return ~np.isfinite(outputs)
+
+
+def finite_outputs(
+    outputs: np.ndarray, X: Any, parameters: Parameters, activation: str
+) -> np.ndarray:
+    """Return the outputs of a prediction, if they are finite.
+
+    Where X itself is not finite, which scikit-learn's setting ``assume_finite`` lets pass,
+    neither have the outputs to be.
+
+    Parameters
+    ----------
+    outputs : ndarray of shape (n_samples, n_outputs)
+        Of the network, before or after the output activation, be it in float64.
+    X : ndarray or sparse matrix of shape (n_samples, n_features)
+        What is predicted.
+    parameters : Parameters
+        The network.
+    activation : str
+        Of the output layer.
+
+    Raises
+    ------
+    ValueError
+        If a row of finite numbers has an output that is NaN or infinite.
+    """
+    if is_finite(outputs) and activation != "exp":
+        return outputs
+    rows = np.flatnonzero(_overflow(outputs, activation).reshape(len(outputs), -1).any(axis=1))
+    if rows.size == 0:
+        return outputs
+    weight = largest(parameters.theta)
+    if not math.isfinite(weight):
+        raise ValueError(
+            "coefs_ or intercepts_ have NaN or infinity, and so would the predictions. "
+            "Put finite numbers there, or fit the estimator again."
+        )
+    for row in rows:
+        numbers = X[[row]].data if sparse.issparse(X) else np.asarray(X[row])
+        feature = largest(numbers)
+        if math.isfinite(feature):
+            break
+    else:
+        return outputs
+    dtype = outputs.dtype if activation == "exp" else parameters.theta.dtype
+    wider = " or fit with dtype='float64'" if dtype == np.float32 else ""
+    raise ValueError(
+        f"The network's output overflows {dtype} in {rows.size} of "
+        f"{len(outputs)} rows: row {row} of X has values of up to {feature:.3g}, and the "
+        f"network parameters of up to {weight:.3g}. Scale X as that of the fit, for instance "
+        f"with StandardScaler{wider}."
+    )

@@ -1,0 +1,127 @@
+"""Which tensors a model file must have: their types and shapes, and what they may hold."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from fastdnn._model_files import json
+from fastdnn._model_files.labels import N_KEYS, decode_labels, layout_of_labels
+from fastdnn.kernels.updates import OPTIMIZERS
+
+#: Type and shape of each tensor.
+Layout = dict[str, tuple[np.dtype, tuple[int, ...]]]
+
+RANDOM_KEY = "random_state.key"
+MEMORY = "optimizer.memory"
+BEST_THETA = "history.best_theta"
+#: The lists of a `History`, and where a document says how long they are.
+CURVES = {"loss_curve": "n_losses", "validation_scores": "n_scores"}
+
+
+def layout(document: dict) -> Layout:
+    """Return type and shape of every tensor that a document needs.
+
+    Parameters
+    ----------
+    document : dict
+        In agreement with its schema.
+
+    Raises
+    ------
+    ValueError
+        If it contradicts itself.
+    """
+    expected: Layout = {}
+    if document["class"] == "DeepNeuralNetwork":
+        return _layout_of_network(document)
+    if isinstance(document["parameters"]["random_state"], dict):
+        expected[RANDOM_KEY] = np.dtype(np.uint32), (N_KEYS,)
+    fitted = document["fitted"]
+    if fitted is None:
+        return expected
+    expected |= _layout_of_network(fitted)
+    dtype, n_parameters = np.dtype(fitted["dtype"]), count_parameters(fitted["layer_sizes"])
+    for name, count in CURVES.items():
+        expected[f"history.{name}"] = np.dtype(np.float64), (fitted["history"][count],)
+    if fitted["history"]["has_best_theta"]:
+        expected[BEST_THETA] = dtype, (n_parameters,)
+    if fitted["optimizer"] is not None:
+        n_slots = OPTIMIZERS[fitted["optimizer"]["name"]].n_slots
+        expected[MEMORY] = np.dtype(fitted["optimizer"]["dtype"]), (n_slots, n_parameters)
+    if fitted["feature_name_width"] is not None:
+        width = fitted["feature_name_width"]
+        expected["feature_names"] = np.dtype(np.uint32), (fitted["layer_sizes"][0], width)
+    if "classes" in fitted:
+        _check_classes(fitted)
+        expected["classes"] = layout_of_labels(fitted["classes"])
+    return expected
+
+
+def _layout_of_network(network: dict) -> Layout:
+    dtype = np.dtype(network["dtype"])
+    shapes = shapes_of_layers(network["layer_sizes"])
+    return {name: (dtype, shape) for name, shape in shapes.items()}
+
+
+def shapes_of_layers(layer_sizes: Any) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of weights and biases in the order of theta."""
+    n_layers = len(layer_sizes) - 1
+    shapes = {f"coefs.{l}": (layer_sizes[l], layer_sizes[l + 1]) for l in range(n_layers)}
+    return shapes | {f"intercepts.{l}": (layer_sizes[l + 1],) for l in range(n_layers)}
+
+
+def count_parameters(layer_sizes: Any) -> int:
+    return sum(math.prod(shape) for shape in shapes_of_layers(layer_sizes).values())
+
+
+def _check_classes(fitted: dict) -> None:
+    count, n_outputs = fitted["classes"]["count"], fitted["layer_sizes"][-1]
+    needed = count if fitted["multilabel"] or count > 2 else 1
+    activation = "softmax" if count > 2 and not fitted["multilabel"] else "logistic"
+    if n_outputs != needed or fitted["out_activation"] != activation:
+        raise ValueError(
+            f"{count} classes do not go with {n_outputs} outputs of "
+            f"{fitted['out_activation']!r}"
+        )
+
+
+def require_layout(found: Layout, expected: Layout) -> None:
+    """Raise ValueError unless the tensors are those that a document needs."""
+    for name in [*expected, *found]:
+        if name not in found:
+            raise ValueError(f"the tensor {name!r} is missing")
+        if name not in expected:
+            raise ValueError(f"the tensor {json.shown(name)} does not belong to the model")
+        if found[name] != expected[name]:
+            (dtype, shape), (wanted, needed) = found[name], expected[name]
+            raise ValueError(
+                f"the tensor {name!r} is of {dtype} and shape {shape}, but the model needs "
+                f"{wanted} and shape {json.shown(needed)}"
+            )
+
+
+def check_values(document: dict, tensors: dict[str, np.ndarray]) -> None:
+    """Raise ValueError where a tensor has numbers that its part of a model cannot have."""
+    for name, tensor in tensors.items():
+        is_record = name.startswith("history.") and name != BEST_THETA
+        if tensor.dtype.kind == "f" and not is_record and not np.isfinite(tensor).all():
+            raise ValueError(f"{name} has NaN or infinity")
+    fitted = document.get("fitted")
+    if fitted and fitted["optimizer"] and fitted["optimizer"]["name"] == "adam":
+        if (tensors[MEMORY][1] < 0).any():
+            raise ValueError(f"{MEMORY} has a second moment below zero")
+    if fitted and "classes" in fitted:
+        classes = decode_labels(fitted["classes"], tensors["classes"], "classes")
+        if not (classes[:-1] < classes[1:]).all():
+            raise ValueError("classes are not in ascending order, each of them once")
+
+
+def tensors_of(layer_sizes: tuple[int, ...], theta: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the weights and biases of each layer as views."""
+    tensors, start = {}, 0
+    for name, shape in shapes_of_layers(layer_sizes).items():
+        stop = start + math.prod(shape)
+        tensors[name] = theta[start:stop].reshape(shape)
+        start = stop
+    return tensors

@@ -1,0 +1,146 @@
+"""What predictions return, made from the logits of a block of rows while it is in cache.
+
+The logits, which is what the last layer has before its activation, are those of the network's
+type; the results may be float64 where the network is float32. Probabilities that are close to
+1 then keep how far from it they are: both of two classes come from the logit, and logarithms
+of probabilities from logits, too.
+"""
+
+from fastdnn._jit import kernel, loop_kernel, select
+from fastdnn.kernels import elementary
+from fastdnn.kernels.activations import softmax_forward
+from fastdnn.kernels.rows import subtract_largest
+from fastdnn.kernels.sums import sum_of
+from fastdnn.kernels.views import vector
+
+
+@loop_kernel
+def _copy(Z, out):
+    """Write the elements of `Z` into `out`, in its type."""
+    z, results = vector(Z, 0, Z.size), vector(out, 0, out.size)
+    for i in range(z.size):
+        results[i] = z[i]
+
+
+@loop_kernel
+def _exp(Z, out):
+    """Write e^Z into `out`."""
+    z, results = vector(Z, 0, Z.size), vector(out, 0, out.size)
+    for i in range(z.size):
+        results[i] = elementary.exp(out.dtype.type(z[i]))
+
+
+@loop_kernel
+def _sigmoid(Z, out):
+    """Write the probability of every label into `out`."""
+    z, results = vector(Z, 0, Z.size), vector(out, 0, out.size)
+    for i in range(z.size):
+        results[i] = elementary.sigmoid(out.dtype.type(z[i]))
+
+
+@loop_kernel
+def _log_sigmoid(Z, out):
+    """Write the logarithms of the probabilities of labels into `out`."""
+    z, results = vector(Z, 0, Z.size), vector(out, 0, out.size)
+    for i in range(z.size):
+        results[i] = -elementary.softplus(out.dtype.type(-z[i]))
+
+
+@loop_kernel
+def _two_sigmoids(Z, out):
+    """Write the probabilities of two classes, with one logit, into the columns of `out`.
+
+    The second is larger than 1/2 exactly where it is larger than the first.
+    """
+    z, results = vector(Z, 0, Z.size), vector(out, 0, out.size)
+    one, half = out.dtype.type(1), out.dtype.type(0.5)
+    for i in range(z.size):
+        x = out.dtype.type(z[i])
+        e = elementary.exp(-abs(x))
+        larger = one / (one + e)
+        # Near 1/2 the difference is exact, and a larger logit has no smaller probability.
+        smaller = one - larger if e > half else e * larger
+        results[2 * i] = smaller if x > 0 else larger
+        results[2 * i + 1] = larger if x > 0 else smaller
+
+
+@loop_kernel
+def _two_log_sigmoids(Z, out):
+    """Write the logarithms of the probabilities of two classes into the columns of `out`."""
+    z, results = vector(Z, 0, Z.size), vector(out, 0, out.size)
+    zero = out.dtype.type(0)
+    for i in range(z.size):
+        x = out.dtype.type(z[i])
+        rest = elementary.log1p(elementary.exp(-abs(x)))
+        results[2 * i] = -(max(x, zero) + rest)
+        results[2 * i + 1] = -(max(-x, zero) + rest)
+
+
+@loop_kernel
+def _softmax(Z, out):
+    """Write the softmax of each row into `out`."""
+    _copy(Z, out)
+    softmax_forward(out, out)
+
+
+@kernel
+def _log_of_one_more(x):
+    """Return log(1 + x) of a number that is not negative, without a branch."""
+    one = type(x)(1)
+    y = one + x
+    return elementary.log(y) + (x - (y - one)) / y  # what is lost when y is rounded
+
+
+@loop_kernel
+def _log_softmax(Z, out):
+    """Write the logarithm of the softmax of each row into `out`."""
+    n_rows, n_classes = Z.shape
+    z, powers = vector(Z, 0, Z.size), vector(out, 0, out.size)
+    zero = out.dtype.type(0)
+    _copy(Z, out)
+    for i in range(n_rows):
+        subtract_largest(vector(out, i * n_classes, n_classes))
+    for i in range(powers.size):
+        # The largest counts 1, to which the others may add less than its last bit.
+        powers[i] = zero if powers[i] == zero else elementary.exp(powers[i])
+    for i in range(n_rows):
+        logits = vector(z, i * n_classes, n_classes)
+        row = vector(out, i * n_classes, n_classes)
+        n_largest, largest = 0, logits[0]
+        for j in range(n_classes):
+            is_largest = row[j] == zero  # exp is not
+            n_largest += is_largest
+            largest = logits[j] if is_largest else largest
+        rest = sum_of(row) + out.dtype.type(n_largest - 1)
+        log_sum, largest = _log_of_one_more(rest), out.dtype.type(largest)
+        for j in range(n_classes):
+            row[j] = (out.dtype.type(logits[j]) - largest) - log_sum
+
+
+#: Each kind of results, made by a kernel ``(Z, out)``; the position is its code. Of the first
+#: kind are the last layer's activations, which `fastdnn.kernels.engine.predict` gives for Z.
+RESULTS = {
+    "activations": _copy,
+    "logits": _copy,
+    "exp": _exp,
+    "sigmoid": _sigmoid,
+    "two sigmoids": _two_sigmoids,
+    "softmax": _softmax,
+    "log sigmoid": _log_sigmoid,
+    "two log sigmoids": _two_log_sigmoids,
+    "log softmax": _log_softmax,
+}
+RESULT_CODES = {name: code for code, name in enumerate(RESULTS)}
+_PAIR, _LOG_PAIR = RESULT_CODES["two sigmoids"], RESULT_CODES["two log sigmoids"]
+
+#: ``write_results(code, Z, out)``.
+write_results = select(list(RESULTS.values()))
+
+
+def columns_of_results(code, n_outputs):
+    """Return how many columns the results of so many outputs have."""
+    return 2 * n_outputs if code == _PAIR or code == _LOG_PAIR else n_outputs
+
+
+#: The same inside compiled code.
+results_columns = kernel(columns_of_results)

@@ -1,0 +1,138 @@
+"""Models of every kind for the tests of model files.
+
+    python -m tests.model_files
+
+writes those of the current format version to ``tests/data``, and its schema for the documents.
+Files of a version that has been released are never written again.
+"""
+
+import json
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas
+from scipy import sparse
+
+from fastdnn import DeepNeuralNetwork, DNNClassifier, DNNRegressor
+from fastdnn._model_files import schema
+
+FOLDER = Path(__file__).parent / "data" / "models_1"
+SCHEMA = Path(__file__).parent.parent / "scripts" / "docs" / "model_file_1.schema.json"
+
+
+def wave():
+    """Return features that no random number has made."""
+    i = np.arange(60.0)
+    return np.column_stack([np.sin(i), np.cos(2.0 * i), np.sin(3.0 * i + 1.0)])
+
+
+def _network():
+    network = DeepNeuralNetwork([3, 4, 5, 2], ["tanh", "relu"], "softmax", dtype="float32")
+    network.initialize_parameters("glorot_uniform", random_state=1)
+    return network
+
+
+def _labels(*names, dtype=None):
+    return np.array(names, dtype=dtype)[np.arange(60) % len(names)]
+
+
+def models():
+    """Return a function for each kind of model: it makes the model and its samples."""
+    X = wave()
+    small = dict(hidden_layer_sizes=(4,), max_iter=3, batch_size=20, random_state=0)
+    flags = np.column_stack([X[:, 0] > 0, X[:, 1] > 0, X[:, 2] > 0.5]).astype(int)
+    return {
+        "binary": lambda: (DNNClassifier(**small), X, _labels(-3, 5)),
+        "binary_bool": lambda: (DNNClassifier(**small), X, _labels(False, True)),
+        "strings_early_stopping": lambda: (
+            DNNClassifier(**small, early_stopping=True, validation_fraction=0.2),
+            X,
+            _labels("blau", "grün", "红"),
+        ),
+        "strings_random_state": lambda: (
+            DNNClassifier(**small | dict(random_state=np.random.RandomState(5))),
+            X,
+            _labels("a", "bb", ""),
+        ),
+        "bytes_float64": lambda: (
+            DNNClassifier(**small, dtype="float64", activation="tanh"),
+            X,
+            _labels(b"no", b"yes"),
+        ),
+        "multilabel_no_hidden_layer": lambda: (
+            DNNClassifier(**small | dict(hidden_layer_sizes=())),
+            X,
+            flags,
+        ),
+        "sparse": lambda: (
+            DNNClassifier(**small | dict(hidden_layer_sizes=[4, 3]), activation="logistic"),
+            sparse.csr_array(X * (X > 0)),
+            _labels(1.5, 0.5, 2.5) * 2,
+        ),
+        "sgd_momentum": lambda: (
+            DNNClassifier(
+                **small, solver="sgd", learning_rate="invscaling", nesterovs_momentum=False
+            ),
+            X,
+            _labels(7, 8, 9, dtype=np.int8),
+        ),
+        "sgd_nesterov": lambda: (
+            DNNRegressor(**small, solver="sgd", n_iter_no_change=np.inf),
+            X,
+            X[:, 0] * 2.0,
+        ),
+        "lbfgs": lambda: (
+            DNNRegressor(**small | dict(solver="lbfgs", activation="identity")),
+            X,
+            X[:, 1],
+        ),
+        "poisson_two_targets_float64": lambda: (
+            DNNRegressor(**small, loss="poisson", dtype="float64", activation="silu"),
+            X,
+            np.abs(X[:, :2]),
+        ),
+        "names": lambda: (
+            DNNRegressor(**small),
+            pandas.DataFrame(X, columns=["länge", "b", "c d"]),
+            X[:, 2],
+        ),
+        "unfitted": lambda: (DNNRegressor(alpha=0.5, hidden_layer_sizes=7), None, None),
+        "network": lambda: (_network(), None, None),
+    }
+
+
+def model_of(kind):
+    """Return a fitted model and its samples."""
+    model, X, y = models()[kind]()
+    if y is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.fit(X, y)
+    return model, X, y
+
+
+def schema_text():
+    """Return the schema as a document of its own."""
+    document = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "What a model file of format version 1 says of its model",
+        "anyOf": list(schema.SCHEMAS.values()),
+        "$defs": {"__metadata__": schema.METADATA_SCHEMA},
+    }
+    return json.dumps(document, indent=1) + "\n"
+
+
+def main():
+    SCHEMA.write_text(schema_text(), encoding="utf-8")
+    FOLDER.mkdir(exist_ok=True)
+    for kind in models():
+        path = FOLDER / f"{kind}.safetensors"
+        if path.exists():
+            sys.exit(f"{path} is there already; delete it only if no release has it.")
+        model_of(kind)[0].save(path)
+
+
+if __name__ == "__main__":
+    main()
