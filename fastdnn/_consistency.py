@@ -166,9 +166,9 @@ def checked_state(
     size = OPTIMIZERS[state.optimizer].n_slots * parameters.theta.size
     if not isinstance(memory, np.ndarray) or memory.shape != (size,):
         return None
-    if not isinstance(t, Integral) or t < 0 or not np.isfinite(rate) or rate <= 0.0:
+    if not isinstance(t, Integral) or t < 0 or not np.isfinite(rate) or rate < 0.0:
         raise ValueError(
             f"The optimiser's state has taken t={t!r} steps at a learning rate of {rate!r}, "
-            f"but they must be a number of steps and a positive rate. {_REFIT}"
+            f"but they must be a number of steps and a rate of at least 0. {_REFIT}"
         )
     return state.beside(parameters.theta.dtype)

@@ -322,8 +322,8 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Return the logarithm of `predict_proba`.
 
-        It is taken from the logits: finite and exact also where a probability is too small
-        for a floating-point number, or too close to 1.
+        Of a probability below 1/2 it is taken from the logits: finite and exact also where
+        the probability is too small for a floating-point number.
 
         Parameters
         ----------

@@ -1,16 +1,23 @@
 """The forward pass against NumPy, in blocks, over threads, and call after call."""
 
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from scipy import sparse
 
-from fastdnn import _prediction, _threads
+from fastdnn import _plan, _prediction, _threads
+from fastdnn._parameters import Parameters
 from fastdnn._plan import plan_prediction
 from fastdnn._prediction import FEW_NUMBERS, Predictor
 from fastdnn._samples import Samples
+from fastdnn.kernels.engine import GOES_ON
+from fastdnn.kernels.results import RESULT_CODES
 from tests.kernels.test_activations import BOUNDED_SLOPES, DTYPES
 from tests.kernels.test_engine import DEPTHS, numpy_layers, random_parameters
+from tests.test_transaction import STEP, interrupt_at
 
 pytestmark = pytest.mark.usefixtures("four_cpus")
 
@@ -127,3 +134,173 @@ def test_predictions_in_many_threads_at_once_are_those_of_one():
             got = pool.map(lambda chunk: predictor(Samples(chunk)), chunks)
             for one, other in zip(got, expected, strict=True):
                 np.testing.assert_array_equal(one, other)
+
+
+FORMS = ["in_order", "gathered", "sparse", "converted"]
+
+
+def samples_in_form(X, form):
+    """Return samples of the same rows, for each way in which a predictor takes them."""
+    if form == "sparse":
+        return Samples(sparse.csr_matrix(X))
+    if form == "converted":
+        return Samples(X.astype(np.float64))
+    return Samples(X, rows=np.arange(len(X)) if form == "gathered" else None)
+
+
+ROWS_OF_BLOCK = 4
+
+
+def small_network(n_rows):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n_rows, 6)).astype(np.float32)
+    return random_parameters(rng, (6, 5, 3), np.float32), X
+
+
+class Calls(list):
+    """The threads that have called the engine, and what is done before each call."""
+
+    def before(self):
+        """Do nothing, or raise an interrupt."""
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Let blocks be small, and Python look for interrupts after every one."""
+    made, predict = Calls(), _prediction.predict
+
+    def predict_some(*args):
+        made.append(threading.get_ident())
+        made.before()
+        return predict(*args)
+
+    monkeypatch.setattr(_prediction, "predict", predict_some)
+    monkeypatch.setattr(_prediction, "_FLOPS_OF_FIRST_TURN", 0.0)
+    monkeypatch.setattr(_prediction, "_SECONDS_PER_TURN", 0.0)
+    monkeypatch.setattr(_plan, "_MIN_SHARD_ROWS", ROWS_OF_BLOCK)
+    monkeypatch.setattr(_plan, "_MAX_SHARD_ROWS", ROWS_OF_BLOCK)
+    return made
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("form", FORMS)
+def test_turns_of_one_block_change_no_bit(form, n_threads, calls, monkeypatch):
+    parameters, X = small_network(50)
+    samples = samples_in_form(X, form)
+    out = Predictor(parameters, ["tanh", "softmax"])(samples, n_threads)
+    assert len(calls) >= len(X) // ROWS_OF_BLOCK
+    monkeypatch.undo()
+    whole = Predictor(parameters, ["tanh", "softmax"])(samples)
+    np.testing.assert_array_equal(out, whole)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("form", FORMS)
+def test_an_interrupt_ends_a_prediction_within_a_turn(form, n_threads, calls):
+    parameters, X = small_network(400)
+    predictor = Predictor(parameters, ["tanh", "softmax"])
+    samples, caller = samples_in_form(X, form), threading.get_ident()
+    expected = predictor(samples)
+    calls.clear()
+    is_interrupted = threading.Event()
+
+    def interrupt():
+        if threading.get_ident() != caller:
+            is_interrupted.wait(timeout=10)  # leave something to the caller
+        elif calls.count(caller) == 2:
+            is_interrupted.set()
+            raise KeyboardInterrupt
+
+    calls.before = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        predictor(samples, n_threads)
+    assert calls.count(caller) == 2
+    n_calls = len(calls)
+    time.sleep(0.01)
+    assert len(calls) == n_calls  # nobody is at work any more
+    calls.before = lambda: None
+    np.testing.assert_array_equal(predictor(samples, n_threads), expected)
+
+
+@pytest.mark.needs_jit
+@pytest.mark.parametrize("form", FORMS)
+def test_an_interrupt_ends_what_other_workers_do(form, calls):
+    parameters, X = small_network(40_000)
+    samples, caller = samples_in_form(X, form), threading.get_ident()
+    other_is_at_work = threading.Event()
+
+    def interrupt():
+        if threading.get_ident() != caller:
+            other_is_at_work.set()
+        elif other_is_at_work.wait(timeout=10):
+            raise KeyboardInterrupt
+
+    calls.before = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        Predictor(parameters, ["tanh", "softmax"])(samples, 2)
+    assert len(calls) < len(X) // ROWS_OF_BLOCK
+
+
+@pytest.mark.needs_jit
+@pytest.mark.parametrize("form", FORMS)
+def test_interrupted_anywhere_a_prediction_leaves_the_next_as_it_was(form, calls):
+    parameters, X = small_network(50)
+    predictor = Predictor(parameters, ["tanh", "softmax"])
+    samples = samples_in_form(X, form)
+    expected, n = predictor(samples), 1
+    while interrupt_at(n, lambda: predictor(samples, 2)):
+        np.testing.assert_array_equal(predictor(samples, 2), expected)
+        n += STEP
+    assert n > 10 * STEP
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_error_of_one_worker_is_raised_and_ends_the_others(form, calls):
+    parameters, X = small_network(400)
+    predictor = Predictor(parameters, ["tanh", "softmax"])
+
+    def fail():
+        if len(calls) == 2:
+            raise MemoryError("no room")
+
+    calls.before = fail
+    with pytest.raises(MemoryError, match="no room"):
+        predictor(samples_in_form(X, form), 2)
+
+
+def test_turns_grow_until_they_take_as_long_as_they_may(monkeypatch):
+    parameters, X = small_network(5)
+    clock, taken = [0.0], []
+
+    def predict(*args):
+        taken.append(args[-1])
+        clock[0] += 1e-3 * args[-1]  # a millisecond a block
+        return _prediction.DONE if len(taken) == 12 else GOES_ON
+
+    monkeypatch.setattr(_prediction, "predict", predict)
+    monkeypatch.setattr(_prediction.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(_prediction, "_FLOPS_OF_FIRST_TURN", 0.0)
+    Predictor(parameters, ["tanh", "softmax"])(Samples(X))
+    assert taken[:6] == [1, 2, 4, 8, 16, 32]
+    assert all(49 <= n <= 50 for n in taken[6:])
+
+
+def test_blocks_of_large_networks_are_short():
+    """An interrupt waits for the end of a block."""
+    small = Parameters((10, 20, 3), np.float32)
+    assert (
+        plan_prediction(small, ["relu"] * 2, gather=False, is_sparse=False).shard_rows == 256
+    )
+    large = Parameters((9000, 9000), np.float32)
+    made = plan_prediction(large, ["relu"], gather=False, is_sparse=False)
+    assert made.shard_rows * 2 * large.n_weights <= 2.2e9
+
+
+def test_logits_in_float64_are_those_of_the_network():
+    parameters, X = small_network(5)
+    predictor = Predictor(parameters, ["relu", "identity"])
+    code = RESULT_CODES["logits"]
+    single, double = (predictor(Samples(X), 1, code, kind) for kind in (False, True))
+    assert single.dtype == np.float32
+    assert double.dtype == np.float64
+    np.testing.assert_array_equal(single, double)

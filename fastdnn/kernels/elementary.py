@@ -264,26 +264,6 @@ def _log_double(x):
 log = by_precision(_log_single, _log_double)
 
 
-@kernel
-def _log_of_any_single(x):
-    is_small = x < f32(1.17549435e-38)
-    # Numbers below the smallest normal one are made larger, by 2^24; 0 has no logarithm.
-    y = _log_single(x * f32(16777216.0) if is_small else x)
-    y = y - f32(16.63553233) if is_small else y
-    return f32(-np.inf) if x == f32(0.0) else y
-
-
-@kernel
-def _log_of_any_double(x):
-    is_small = x < 2.2250738585072014e-308
-    y = _log_double(x * 9007199254740992.0 if is_small else x)
-    y = y - 36.7368005696771 if is_small else y
-    return -np.inf if x == 0.0 else y
-
-
-#: The logarithm of a finite number of 0 or more.
-log_of_any = by_precision(_log_of_any_single, _log_of_any_double)
-
 #: log(1 + x) for 0 <= x <= 1, all that the stable losses need.
 log1p = by_precision(_log1p_single, _log1p_double)
 

@@ -2,8 +2,9 @@
 
 The logits, which is what the last layer has before its activation, are those of the network's
 type; the results may be float64 where the network is float32. Probabilities that are close to
-1 then keep how far from it they are: both of two classes come from the logit, and logarithms
-of probabilities from logits, too.
+1 then keep how far from it they are: both of two classes come from the logit. Logarithms are
+those of the probabilities as they are returned, if these are above 1/2; smaller ones, of which
+the probability may be no number any more, come from the logit.
 """
 
 from fastdnn._jit import kernel, loop_kernel, select
@@ -43,7 +44,9 @@ def _log_sigmoid(Z, out):
     """Write the logarithms of the probabilities of labels into `out`."""
     z, results = vector(Z, 0, Z.size), vector(out, 0, out.size)
     for i in range(z.size):
-        results[i] = -elementary.softplus(out.dtype.type(-z[i]))
+        x = out.dtype.type(z[i])
+        larger = elementary.log(elementary.sigmoid(abs(x)))
+        results[i] = min(x, out.dtype.type(0)) + larger
 
 
 @loop_kernel
@@ -68,12 +71,12 @@ def _two_sigmoids(Z, out):
 def _two_log_sigmoids(Z, out):
     """Write the logarithms of the probabilities of two classes into the columns of `out`."""
     z, results = vector(Z, 0, Z.size), vector(out, 0, out.size)
-    zero = out.dtype.type(0)
+    one, zero = out.dtype.type(1), out.dtype.type(0)
     for i in range(z.size):
         x = out.dtype.type(z[i])
-        rest = elementary.log1p(elementary.exp(-abs(x)))
-        results[2 * i] = -(max(x, zero) + rest)
-        results[2 * i + 1] = -(max(-x, zero) + rest)
+        larger = elementary.log(one / (one + elementary.exp(-abs(x))))
+        results[2 * i] = larger + min(-x, zero)
+        results[2 * i + 1] = larger + min(x, zero)
 
 
 @loop_kernel
@@ -83,38 +86,26 @@ def _softmax(Z, out):
     softmax_forward(out, out)
 
 
-@kernel
-def _log_of_one_more(x):
-    """Return log(1 + x) of a number that is not negative, without a branch."""
-    one = type(x)(1)
-    y = one + x
-    return elementary.log(y) + (x - (y - one)) / y  # what is lost when y is rounded
-
-
 @loop_kernel
 def _log_softmax(Z, out):
     """Write the logarithm of the softmax of each row into `out`."""
     n_rows, n_classes = Z.shape
     z, powers = vector(Z, 0, Z.size), vector(out, 0, out.size)
-    zero = out.dtype.type(0)
     _copy(Z, out)
     for i in range(n_rows):
         subtract_largest(vector(out, i * n_classes, n_classes))
     for i in range(powers.size):
-        # The largest counts 1, to which the others may add less than its last bit.
-        powers[i] = zero if powers[i] == zero else elementary.exp(powers[i])
+        powers[i] = elementary.exp(powers[i])
     for i in range(n_rows):
-        logits = vector(z, i * n_classes, n_classes)
         row = vector(out, i * n_classes, n_classes)
-        n_largest, largest = 0, logits[0]
+        logits = vector(z, i * n_classes, n_classes)
+        log_of_largest = elementary.log(out.dtype.type(1) / sum_of(row))
+        largest = logits[0]
+        for j in range(1, n_classes):
+            largest = max(largest, logits[j])
         for j in range(n_classes):
-            is_largest = row[j] == zero  # exp is not
-            n_largest += is_largest
-            largest = logits[j] if is_largest else largest
-        rest = sum_of(row) + out.dtype.type(n_largest - 1)
-        log_sum, largest = _log_of_one_more(rest), out.dtype.type(largest)
-        for j in range(n_classes):
-            row[j] = (out.dtype.type(logits[j]) - largest) - log_sum
+            difference = out.dtype.type(logits[j]) - out.dtype.type(largest)
+            row[j] = difference + log_of_largest
 
 
 #: Each kind of results, made by a kernel ``(Z, out)``; the position is its code. Of the first

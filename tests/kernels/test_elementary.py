@@ -142,19 +142,3 @@ def test_single_precision_is_not_promoted(name):
     # The product of two float32, taken in float64, would not fit into a float32.
     product = call(np.array([0.7], dtype=np.float32))
     assert product == np.float32(product)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_logarithms_of_probabilities_down_to_zero(dtype):
-    info = np.finfo(dtype)
-    smallest = info.smallest_subnormal
-    x = np.array([0.0, smallest, 3 * smallest, info.tiny / 2, info.tiny, 0.3, 1.0], dtype)
-    x = np.concatenate([x, np.geomspace(info.tiny, 1.0, 1000, dtype=dtype), [dtype(np.nan)]])
-    with np.errstate(divide="ignore"):
-        exact = np.log(x.astype(np.longdouble))
-    with scalar_warnings_off():
-        result = apply("log_of_any", x.astype(dtype))
-    assert result[0] == -np.inf
-    assert np.isnan(result[-1])
-    errors = np.abs(result[1:-1] - exact[1:-1]) / np.maximum(np.abs(exact[1:-1]), 1e-30)
-    assert errors.max() < 2 * info.eps
