@@ -80,12 +80,17 @@ def entry_point(function: Callable) -> Any:
     return dispatcher
 
 
+# Entry points that are ready, each with the types of its arguments. numba's own take longer
+# to find than a step of a small network.
+_ready: set[tuple] = set()
+
+
 def make_ready(function: Any, *args: Any) -> None:
-    """Load or compile an entry point for such arguments now, so that calls do not have to."""
-    if JIT_ENABLED:  # needs jit
-        kinds = tuple(map(numba.typeof, args))
-        if kinds not in function.overloads:
-            function.compile(kinds)
+    """Load or compile an entry point for such numbers now, so that calls do not have to."""
+    key = (function, *map(type, args))
+    if JIT_ENABLED and key not in _ready:  # needs jit
+        function.compile(tuple(map(numba.typeof, args)))
+        _ready.add(key)
 
 
 def _interruptible(compile_: Callable) -> Callable:  # needs jit

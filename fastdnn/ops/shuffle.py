@@ -47,23 +47,24 @@ def _temper(keys, position, draws):
 
 
 @kernel
-def _shuffle(memory, order, draws):
-    """Shuffle one order; `draws` is scratch for `N_KEYS` int64."""
+def _shuffle(memory, order, draws, first, last):
+    """Shuffle the positions from `first` down to after `last`, not negative, of one order."""
     position = np.int64(memory[N_KEYS])
-    i = order.size - 1
+    i = first
     mask = 0
     while mask < i:
         mask = 2 * mask + 1
-    while i > 0:
+    while i > last:
         if position == N_KEYS:
             _generate(memory)
             position = np.int64(0)
         n_draws = N_KEYS - position
         _temper(memory, position, vector(draws, 0, n_draws))
         k = 0
-        while k < n_draws and i > 0:
+        while k < n_draws and i > last:
             half = mask >> 1
-            while k < n_draws and i > half:
+            lowest = max(half, last)
+            while k < n_draws and i > lowest:
                 j = draws[np.uint64(k)] & mask
                 is_accepted = int(j <= i)
                 # A rejected draw swaps an element with itself: no branch to mispredict.
@@ -79,12 +80,14 @@ def _shuffle(memory, order, draws):
 
 
 @entry_point
-def shuffle_epochs(state, epochs, latest, n_epochs, draws):
+def shuffle_epochs(state, epochs, latest, n_epochs, draws, first, last):
     """Write the orders of the next epochs into the first rows of `epochs`, int64.
 
     Each is the one before it, shuffled; the one before the first is in row `latest`. They
-    have at most 2**32 elements. At address `state` lies a Mersenne Twister: its 624 keys and
-    the position of the next one, all as uint32. `draws` is scratch for `N_KEYS` int64.
+    have at most 2**32 elements. Their positions from `first` down to after `last` are
+    shuffled: from the highest to 0, or a part of that by one call after the other. At address
+    `state` lies a Mersenne Twister: its 624 keys and the position of the next one, all as
+    uint32. `draws` is scratch for `N_KEYS` int64.
     """
     memory = vector_at(np.uint32(0), state, 0, N_KEYS + 1)
     n_rows = epochs.shape[1]
@@ -94,5 +97,5 @@ def shuffle_epochs(state, epochs, latest, n_epochs, draws):
             before = vector(epochs, latest * n_rows, n_rows)
             for i in range(n_rows):
                 order[i] = before[i]
-        _shuffle(memory, order, draws)
+        _shuffle(memory, order, draws, first, last)
         latest = epoch

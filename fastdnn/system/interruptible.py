@@ -115,7 +115,7 @@ def _body(
     Until Python 3.12, what is set to be raised in a thread that is just starting another one
     may be raised in the new one, in its first step. Then that is here, and gets reported.
     """
-    is_present = False
+    is_present, caller = False, _thread.get_ident()
     try:
         yield
         is_present = attendance.enter(worker)
@@ -124,6 +124,8 @@ def _body(
     except GeneratorExit:
         pass  # the thread could not be started
     except BaseException as error:
+        if _thread.get_ident() == caller:
+            raise  # in the first `next`
         report(error)
     finally:
         if is_present:

@@ -55,9 +55,11 @@ class _Crew:
     def dismiss(self) -> None:
         """End all threads."""
         try:
-            self._dismiss()
+            if self.gates:
+                self._dismiss()
         finally:  # again: an interrupt may have come at any point of it
-            self._dismiss()
+            if self.gates:
+                self._dismiss()
 
     def _dismiss(self) -> None:
         self._counters[CLOSED] = 1

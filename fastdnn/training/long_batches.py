@@ -38,20 +38,14 @@ class LongBatches:
     """
 
     def __init__(self, plan: Plan, samples: Samples) -> None:
-        network, table = plan.network, plan.table
-        self._table, self._t = table, plan.columns["t"]
-        self._stop = network.team[STOP:].ctypes.data
-        n_weights = float(table["n_weights"][0])
+        self._plan, network = plan, plan.network
+        n_weights = float(plan.table["n_weights"][0])
         if samples.is_sparse:
             n_in, n_out = network.layers[0, :2]
             per_row = samples.X.nnz / max(1, samples.X.shape[0])
             n_weights += float(n_out) * (per_row - float(n_in))
-        self.seconds = 6.0 * n_weights * float(table["batch_size"][0]) / _FLOPS_PER_SECOND
-        self._share_of_step = 0.0 if table["gradient_by_shard"][0] else _SHARE_OF_STEP
-        # What a step that is left in the middle has to be undone in. That of L-BFGS writes
-        # the gradient only, which is of no use without the rest of it.
-        is_gradient = table["optimizer"][0] == OPTIMIZER_CODES["gradient"]
-        self._stepped = [] if is_gradient else [network.theta, network.state]
+        flops = 6.0 * n_weights * float(plan.table["batch_size"][0])
+        self.seconds = flops / _FLOPS_PER_SECOND
         self._copies: list[np.ndarray] = []
 
     @property
@@ -71,31 +65,41 @@ class LongBatches:
 
     def _run(self, team: Team, n_batches: int) -> None:
         """Do a run in a thread that nothing interrupts."""
-        may_undo = n_batches == 1 and self._is_step_to_undo() and self._copy()
-        self._table["stop"] = self._stop
-        self._table["stop_in_step"] = self._stop if may_undo else 0
-        t = int(self._t[0])
+        table, stop = self._plan.table, self._plan.team_address + 8 * STOP
+        stepped = self._stepped()
+        may_undo = n_batches == 1 and self._is_step_to_undo(stepped) and self._copy(stepped)
+        table["stop"], table["stop_in_step"] = stop, stop if may_undo else 0
+        t = int(table["t"][0])
         try:
             team.run(n_batches)
         except Stopped:
-            if may_undo and int(self._t[0]) == t:
-                for array, copy in zip(self._stepped, self._copies, strict=True):
+            if may_undo and int(table["t"][0]) == t:
+                for array, copy in zip(stepped, self._copies, strict=True):
                     array[:] = copy
             raise
 
-    def _is_step_to_undo(self) -> bool:
-        if self._share_of_step * self.seconds <= _SECONDS_OF_LONG_STEP:
+    def _stepped(self) -> list[np.ndarray]:
+        """Return what a step that is left in the middle has to be undone in."""
+        network = self._plan.network
+        if self._plan.table["optimizer"][0] == OPTIMIZER_CODES["gradient"]:
+            return []  # L-BFGS has no use for a part of the gradient that this writes
+        return [network.theta, network.state]
+
+    def _is_step_to_undo(self, stepped: list[np.ndarray]) -> bool:
+        if self._plan.table["gradient_by_shard"][0]:
+            return False  # in the step they are only added up
+        if _SHARE_OF_STEP * self.seconds <= _SECONDS_OF_LONG_STEP:
             return False
-        n_bytes = sum(array.nbytes for array in self._stepped)
+        n_bytes = sum(array.nbytes for array in stepped)
         return n_bytes / _BYTES_PER_SECOND <= _SHARE_FOR_COPIES * self.seconds
 
-    def _copy(self) -> bool:
+    def _copy(self, stepped: list[np.ndarray]) -> bool:
         """Copy what a step changes; return False where there is no room for that."""
         try:
             if not self._copies:
-                self._copies = [np.empty_like(array) for array in self._stepped]
+                self._copies = [np.empty_like(array) for array in stepped]
         except MemoryError:
             return False
-        for array, copy in zip(self._stepped, self._copies, strict=True):
+        for array, copy in zip(stepped, self._copies, strict=True):
             copy[:] = array
         return True

@@ -12,6 +12,9 @@ from sklearn.utils import check_random_state
 from fastdnn.compiler.jit import JIT_ENABLED
 from fastdnn.ops.shuffle import N_KEYS, shuffle_epochs
 
+# Positions that are shuffled from one moment for interrupts to the next.
+_MOST_POSITIONS = 2**23
+
 
 class _NoSeed(ISeedSequence):
     """Saves the quarter of a millisecond in which NumPy mixes a seed that is not used."""
@@ -63,9 +66,21 @@ def shuffle_epochs_like_numpy(
             random_state.shuffle(epochs[epoch])
             latest = epoch
         return
-    with generator.lock:
-        address = generator.ctypes.state_address
-        shuffle_epochs(address, epochs, latest, n_epochs, np.empty(N_KEYS, np.int64))
+    address, draws = generator.ctypes.state_address, np.empty(N_KEYS, np.int64)
+    first = epochs.shape[1] - 1
+    if first <= _MOST_POSITIONS:
+        with generator.lock:
+            shuffle_epochs(address, epochs, latest, n_epochs, draws, first, 0)
+        return
+    for epoch in range(n_epochs):
+        order = epochs[epoch : epoch + 1]
+        if epoch != latest:
+            order[0] = epochs[latest]
+        latest = epoch
+        for part in range(first, 0, -_MOST_POSITIONS):
+            last = max(0, part - _MOST_POSITIONS)
+            with generator.lock:
+                shuffle_epochs(address, order, 0, 1, draws, part, last)
 
 
 @functools.cache

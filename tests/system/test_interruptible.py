@@ -13,6 +13,7 @@ import pytest
 
 from fastdnn.system import interruptible
 from fastdnn.system.interruptible import Attendance, call_interruptibly
+from tests.interrupts import Interrupted
 
 
 class Interrupt(BaseException):
@@ -164,3 +165,15 @@ def test_what_is_raised_in_a_thread_before_it_begins_is_raised(monkeypatch):
     with pytest.raises(Interrupt):
         call_interruptibly(lambda: begun.append(True), lambda: None)
     assert begun == []
+
+
+def test_an_interrupt_while_a_thread_is_prepared_is_raised():
+    """At any instruction of that, in the calling thread."""
+    paths = {interruptible.__file__}
+    undisturbed = Interrupted(paths=paths)
+    undisturbed(lambda: call_interruptibly(lambda: None, lambda: None))
+    assert undisturbed.n_seen > 100
+    for n in range(1, undisturbed.n_seen + 1):
+        interrupted = Interrupted(n, paths)
+        is_raised = interrupted(lambda: call_interruptibly(lambda: None, lambda: None))
+        assert is_raised or interrupted.place is None

@@ -27,6 +27,19 @@ def test_every_draw_is_numpys(n, latest):
     np.testing.assert_array_equal(ours.bytes(64), numpys.bytes(64))
 
 
+@pytest.mark.parametrize("most", [1, 7, 255, 256, 700])
+@pytest.mark.parametrize("n", [256, 700, 1797])
+def test_long_orders_are_shuffled_in_parts(monkeypatch, n, most):
+    monkeypatch.setattr(_random, "_MOST_POSITIONS", most)
+    calls, compiled = [], _random.shuffle_epochs
+    monkeypatch.setattr(
+        _random, "shuffle_epochs", lambda *args: calls.append(args[-2:]) or compiled(*args)
+    )
+    test_every_draw_is_numpys(n, 2)
+    if JIT_ENABLED:  # else NumPy shuffles
+        assert len(calls) == (3 * -(-(n - 1) // most) if n - 1 > most else 1)
+
+
 @pytest.mark.parametrize("n", [2, 700])
 def test_the_kernel_draws_like_numpy_with_and_without_jit(n):
     numpys, generator = np.random.RandomState(5), np.random.MT19937()
@@ -34,7 +47,7 @@ def test_the_kernel_draws_like_numpy_with_and_without_jit(n):
     expected, epochs = np.arange(n), np.arange(n).reshape(1, n)
     numpys.shuffle(expected)
     scratch = np.empty(N_KEYS, np.int64)
-    shuffle_epochs(generator.ctypes.state_address, epochs, 0, 1, scratch)
+    shuffle_epochs(generator.ctypes.state_address, epochs, 0, 1, scratch, n - 1, 0)
     np.testing.assert_array_equal(epochs[0], expected)
     assert generator.random_raw() == int(numpys.randint(2**32, dtype=np.uint32))
 
