@@ -30,10 +30,10 @@ def test_every_draw_is_numpys(n, latest):
 @pytest.mark.parametrize("most", [1, 7, 255, 256, 700])
 @pytest.mark.parametrize("n", [256, 700, 1797])
 def test_long_orders_are_shuffled_in_parts(monkeypatch, n, most):
-    monkeypatch.setattr(_random, "_MOST_POSITIONS", most)
-    calls, compiled = [], _random.shuffle_epochs
+    monkeypatch.setattr(random, "_MOST_POSITIONS", most)
+    calls, compiled = [], random.shuffle_epochs
     monkeypatch.setattr(
-        _random, "shuffle_epochs", lambda *args: calls.append(args[-2:]) or compiled(*args)
+        random, "shuffle_epochs", lambda *args: calls.append(args[-2:]) or compiled(*args)
     )
     test_every_draw_is_numpys(n, 2)
     if JIT_ENABLED:  # else NumPy shuffles
