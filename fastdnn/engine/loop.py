@@ -23,8 +23,8 @@ therefore changes no bit of the result.
 
 A team may be told to stop (`fastdnn.machine.stops`). Then nobody completes a task, and at the
 next meeting the run ends for all. The network is that of the batches before, if the team was
-in phase 1 or has completed phase 2; it means nothing if ``s.stop_in_step`` allowed to leave
-phase 2 as well, which is known by ``s.t`` not having been counted on.
+in phase 1 or has completed phase 2. ``s.stop_in_step`` allows to leave phase 2 as well, and
+``s.is_step_left`` says that this was done: then the network means nothing.
 """
 
 import numpy as np
@@ -190,7 +190,9 @@ def _run(s, real, worker):
         if verdict == BROKEN:
             return
         if verdict == LEAVE and s.stop_in_step != 0:
-            break  # some blocks may not have been stepped
+            if worker == 0:  # some blocks may not have been stepped
+                s.is_step_left = 1
+            break
 
         t += 1
         if worker == 0:

@@ -71,6 +71,7 @@ SETTINGS = np.dtype(
             # Addresses of a number of `fastdnn.machine.stops`, or 0 for none.
             ("stop", np.int64),  # where the network is read only
             ("stop_in_step", np.int64),  # where it is stepped; 0: steps are completed
+            ("is_step_left", np.int64),  # set where a step was left in the middle
             # How the work is cut.
             ("n_workers", np.int64),
             ("shard_rows", np.int64),  # at most

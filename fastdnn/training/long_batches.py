@@ -1,5 +1,7 @@
 """Batches of which a single one takes so long that an interrupt is not to wait for its end."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from fastdnn.data.samples import Samples
@@ -15,6 +17,8 @@ _SECONDS_OF_LONG_BATCH = 0.1
 _SECONDS_OF_LONG_STEP = 0.2
 # Share of the time of a batch that the copies to undo it by may take, and their pace.
 _SHARE_FOR_COPIES, _BYTES_PER_SECOND = 0.05, 4e9
+# Numbers that are copied from one look at whether to stop to the next.
+_NUMBERS_OF_PIECE = 2**20
 # Assumed of one thread before a batch has been timed.
 _FLOPS_PER_SECOND = 2.5e10
 # Of the three products of a layer one is made in the step, unless shards make it.
@@ -69,13 +73,11 @@ class LongBatches:
         stepped = self._stepped()
         may_undo = n_batches == 1 and self._is_step_to_undo(stepped) and self._copy(stepped)
         table["stop"], table["stop_in_step"] = stop, stop if may_undo else 0
-        t = int(table["t"][0])
         try:
             team.run(n_batches)
         except Stopped:
-            if may_undo and int(table["t"][0]) == t:
-                for array, copy in zip(stepped, self._copies, strict=True):
-                    array[:] = copy
+            if table["is_step_left"][0]:
+                self._undo(stepped)
             raise
 
     def _stepped(self) -> list[np.ndarray]:
@@ -100,6 +102,24 @@ class LongBatches:
                 self._copies = [np.empty_like(array) for array in stepped]
         except MemoryError:
             return False
-        for array, copy in zip(stepped, self._copies, strict=True):
+        for array, copy in _pieces(stepped, self._copies):
+            if self._plan.network.team[STOP]:
+                return False  # before anything is stepped
             copy[:] = array
         return True
+
+    def _undo(self, stepped: list[np.ndarray]) -> None:
+        for array, copy in _pieces(stepped, self._copies):
+            # What the step has not come to is not written to, perhaps for the first time.
+            if not np.array_equal(array.view(np.int32), copy.view(np.int32)):
+                array[:] = copy
+
+
+def _pieces(
+    arrays: list[np.ndarray], copies: list[np.ndarray]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Cut vectors and their copies alike: fresh memory takes seconds a gigabyte."""
+    for array, copy in zip(arrays, copies, strict=False):
+        for first in range(0, array.size, _NUMBERS_OF_PIECE):
+            piece = slice(first, first + _NUMBERS_OF_PIECE)
+            yield array[piece], copy[piece]
