@@ -152,7 +152,7 @@ def test_only_long_steps_are_left_in_the_middle(monkeypatch, seconds):
     made, _ = runner(parameters, samples, batch_size, "adam", 1)
     long_batches = LongBatches(made, samples)
     before = parameters.theta.copy()
-    monkeypatch.setattr(_long_batches, "_NUMBERS_OF_PIECE", 1000)
+    monkeypatch.setattr(long_batches_module, "_NUMBERS_OF_PIECE", 1000)
     long_batches.seconds = seconds
     with pytest.raises(Stopped):
         long_batches.run(LeavesInStep(made), 1)
