@@ -207,3 +207,9 @@ def dispatchers():
         result = made._compiler.compile(args, returned)
         made.add_overload(result)
     assert made.overloads[args].entry_point is result.entry_point
+
+
+@assume("a function's symbol holds the unique_id that it has when it is lowered", COMPILER)
+def symbols_hold_ids():
+    described = compiled().fndesc
+    assert f"v{described.uid}" in described.mangled_name
