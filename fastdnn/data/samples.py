@@ -53,8 +53,14 @@ class Samples:
             if type(array) is np.ndarray:
                 setattr(self, name, array.view())
         if self.is_sparse and self.structure[0].size == 0:
-            X = self.X
-            self.structure = X.indices.astype(np.int32), X.indptr.astype(np.int64)
+            indices, indptr = np.array(self.X.indices), self.X.indptr.astype(np.int64)
+            limits = np.iinfo(np.int32)
+            if indices.size and not limits.min <= indices.min() <= indices.max() <= limits.max:
+                raise ValueError(
+                    f"X has indices from {indices.min()} to {indices.max()}, but "
+                    f"{self.X.shape[1]} columns. Make a new sparse matrix."
+                )
+            self.structure = indices.astype(np.int32), indptr
 
     @property
     def n_rows(self) -> int:

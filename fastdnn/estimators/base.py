@@ -73,12 +73,13 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
     ) -> "BaseDNN":
         """Train a twin and become it; whatever is raised before leaves `self` as it was."""
         twin = twin_of(self)
-        goes_on = hasattr(self, "coefs_") and (self.warm_start or incremental)
+        before = twin.__dict__.copy()
+        goes_on = hasattr(twin, "coefs_") and (twin.warm_start or incremental)
         start = twin._go_on(incremental) if goes_on else None
         if incremental:
             twin._note_classes(y, classes)
         notices = twin._learn(X, y, sample_weight, incremental, start)
-        replace_by(self, twin)
+        replace_by(self, twin, before)
         for give_notice in notices:  # a warning may be raised as an error
             give_notice()
         return self
@@ -145,6 +146,8 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         self._optimizer_state = kept
         self._parameters = parameters.astype(parameters.theta.dtype)
         self._history = self._history.copy()
+        if not incremental:
+            self._history.early_stopping = bool(self.early_stopping)
         return parameters
 
     def _activations(self) -> list[str]:
@@ -190,9 +193,8 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         )
         if problem is not None:
             raise ValueError(f"{problem} {causes(given)}")
-        # What is beyond float32 now will be so when the optimiser goes on from it.
         if widen and not is_wide and self._optimizer_state is not None:
-            self._optimizer_state = self._optimizer_state.astype(np.float32)
+            self._optimizer_state = self._optimizer_state.narrowed()
         said = [notice_of_weights(given, self.alpha)]
         if not incremental:
             said.append(notice_of_targets(given, loss, self._history.loss))

@@ -15,6 +15,7 @@ from fastdnn.estimators.base import BaseDNN
 from fastdnn.estimators.labels import (
     find_classes,
     positions_of,
+    require_ascending,
     require_known_classes,
     require_same_classes,
     require_same_form,
@@ -223,6 +224,9 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
         Whatever is raised leaves the estimator as it was before. That includes Ctrl-C, which
         scikit-learn's perceptrons swallow here: it ends a loop of calls.
 
+        The optimiser of the first call goes on, with its learning rate, whatever `solver` and
+        `learning_rate_init` are set to later; all other parameters count as they are now.
+
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
@@ -348,9 +352,10 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
 
     def _kind_of_probabilities(self) -> str:
         """Return their name in `fastdnn.ops.results.RESULTS`."""
-        if self.out_activation_ == "softmax":
+        # An estimator that was never fitted is told so later on.
+        if getattr(self, "out_activation_", None) == "softmax":
             return "softmax"
-        return "two sigmoids" if self.n_outputs_ == 1 else "sigmoid"
+        return "two sigmoids" if getattr(self, "n_outputs_", 1) == 1 else "sigmoid"
 
     def to_sklearn(self) -> MLPClassifier:
         """Return a fitted `MLPClassifier` with the same parameters.
@@ -398,13 +403,14 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             self.classes_, self._multilabel = find_classes(y)
         else:
+            require_ascending(self.classes_)
             require_same_form(y, len(self.classes_) if self._multilabel else None)
             if self.warm_start:
                 require_same_classes(y, self.classes_)
             else:
                 require_known_classes(y, self.classes_)
         if self._multilabel:
-            return y
+            return y.astype(bool)  # whatever the two values are, as scikit-learn takes them
         # Positions in the sorted classes, one a row; the binary ones are also the target.
         return positions_of(y, self.classes_).reshape(-1, 1)
 
@@ -450,7 +456,10 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
     def _score_outputs(
         self, outputs: np.ndarray, Y: np.ndarray, weight: np.ndarray | None
     ) -> float:
-        correct = self._positions(outputs) == (Y if self._multilabel else Y.ravel())
+        positions = self._positions(outputs)
+        if len(self.classes_) == 1 and not self._multilabel:
+            positions[:] = 0  # as `predict` does: the one output cannot choose
+        correct = positions == (Y if self._multilabel else Y.ravel())
         if self._multilabel:
             correct = correct.all(axis=1)
         return mean_accuracy(correct, weight)

@@ -89,7 +89,7 @@ def _their_optimizer(
         views = Parameters(layer_sizes, state.memory.dtype)
         views.theta[:] = slot
         slots.append([*views.coefs, *views.intercepts])
-    if model.solver == "adam":
+    if state.optimizer == "adam":
         optimizer = AdamOptimizer(
             params, model.learning_rate_init, model.beta_1, model.beta_2, model.epsilon
         )
@@ -101,7 +101,7 @@ def _their_optimizer(
         model.learning_rate_init,
         model.learning_rate,
         model.momentum,
-        model.nesterovs_momentum,
+        state.optimizer == "nesterov",
         model.power_t,
     )
     optimizer.velocities = slots[0]
@@ -125,22 +125,27 @@ def from_sklearn(cls: type, mlp: Any, dtype: str) -> Any:
         model._n_targets = mlp.n_outputs_
     model._show_parameters()
     checked_parameters(model)
-    early = bool(mlp.early_stopping) and mlp.solver != "lbfgs"
-    history = History(early, t=mlp.t_, n_iter=mlp.n_iter_)
-    history.loss = getattr(mlp, "loss_", np.inf)
-    if mlp.solver != "lbfgs":
-        history.loss_curve = list(mlp.loss_curve_)
-        history.no_improvement_count = mlp._no_improvement_count
-        if early:
-            history.validation_scores = list(mlp.validation_scores_)
-            history.best_validation_score = mlp.best_validation_score_
-        else:
-            history.best_loss = mlp.best_loss_
-    model._history = history
+    model._history = _our_history(mlp)
     state = _our_state(mlp, model._parameters.theta.dtype)
     # Of a network whose matrices were exchanged for others it may not fit.
     model._optimizer_state = checked_state(state, model._parameters)
     return model
+
+
+def _our_history(mlp: Any) -> History:
+    """Return what was recorded, whatever the parameters of `mlp` are by now."""
+    scores = getattr(mlp, "validation_scores_", None)
+    history = History(scores is not None, t=mlp.t_, n_iter=mlp.n_iter_)
+    history.loss = float(getattr(mlp, "loss_", np.inf))
+    history.loss_curve = list(getattr(mlp, "loss_curve_", None) or [])
+    history.no_improvement_count = getattr(mlp, "_no_improvement_count", 0)
+    best_loss = getattr(mlp, "best_loss_", None)
+    if scores is not None:
+        history.validation_scores = list(scores)
+        history.best_validation_score = mlp.best_validation_score_
+    elif best_loss is not None:
+        history.best_loss = best_loss
+    return history
 
 
 def _our_state(mlp: Any, dtype: np.dtype) -> OptimizerState | None:

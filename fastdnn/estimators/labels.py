@@ -85,6 +85,19 @@ def _distances(y: np.ndarray, lowest: int) -> np.ndarray:
     return y.astype(np.int64, copy=False) - np.int64(lowest)
 
 
+def require_ascending(classes: np.ndarray) -> None:
+    """Raise ValueError unless classes, which may have been edited, are sorted and differ."""
+    try:
+        are_ascending = bool((classes[:-1] < classes[1:]).all())
+    except TypeError:  # of kinds that cannot be compared; NumPy has not sorted them either
+        return
+    if not are_ascending:
+        raise ValueError(
+            f"classes_={classes!r} must be in ascending order, each once, to go on training: "
+            "targets are positions in it. Put it right, or call fit with warm_start=False."
+        )
+
+
 def require_same_form(y: np.ndarray, n_labels: int | None) -> None:
     """Raise ValueError unless `y` has as many labels a sample as the fit that goes on.
 

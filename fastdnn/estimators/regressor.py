@@ -221,6 +221,9 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         Whatever is raised leaves the estimator as it was before. That includes Ctrl-C, which
         scikit-learn's perceptrons swallow here: it ends a loop of calls.
 
+        The optimiser of the first call goes on, with its learning rate, whatever `solver` and
+        `learning_rate_init` are set to later; all other parameters count as they are now.
+
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)

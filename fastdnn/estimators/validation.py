@@ -86,9 +86,21 @@ class ValidatingEstimator(BaseEstimator):
 
     def _validated(self, X: Any, y: Any = "no_validation", **options: Any) -> Any:
         """Do scikit-learn's validation."""
+        _refuse_dates_and_text(X)
         options = {"accept_sparse": _SPARSE_FORMATS, "order": "C", "reset": False} | options
         with np.errstate(over="ignore"):  # a number too large is reported as such
             return validate_data(self, X, y, **options)
+
+
+def _refuse_dates_and_text(X: Any) -> None:
+    """Raise for columns that NumPy would take for numbers without a word."""
+    dtypes = [X.dtype] if hasattr(X, "dtype") else list(getattr(X, "dtypes", ()))
+    for dtype in dtypes:
+        if isinstance(dtype, np.dtype) and dtype.kind in "mMUSV":
+            raise ValueError(
+                f"X has values of dtype {dtype}, but must hold numbers. Convert them, for "
+                "instance dates to days since a first one."
+            )
 
 
 def _rows_in_order(X: Any) -> Any:

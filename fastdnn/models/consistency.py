@@ -37,7 +37,7 @@ def checked_parameters(model: Any) -> Parameters:
         If they do not fit each other, or the numbers of features, layers, outputs or
         classes.
     """
-    parameters, coefs, intercepts = model._parameters, model.coefs_, model.intercepts_
+    parameters, coefs, intercepts = _held_by(model), model.coefs_, model.intercepts_
     if not _are_views_of(parameters, coefs, intercepts):
         parameters = from_arrays(coefs, intercepts, parameters.theta.dtype)
     sizes = parameters.layer_sizes
@@ -52,6 +52,16 @@ def checked_parameters(model: Any) -> Parameters:
                 f"make it {needed}. {_REFIT}"
             )
     model._check_outputs(sizes[-1])
+    return parameters
+
+
+def _held_by(model: Any) -> Parameters:
+    parameters = getattr(model, "_parameters", None)
+    if not isinstance(parameters, Parameters):
+        raise ValueError(
+            f"This {type(model).__name__} has coefs_ but was never fitted. Fit it, or make it "
+            "by from_sklearn of a fitted one."
+        )
     return parameters
 
 

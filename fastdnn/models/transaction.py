@@ -18,12 +18,25 @@ def twin_of(estimator: Any) -> Any:
     return twin
 
 
-def replace_by(estimator: Any, twin: Any) -> None:
-    """Give the estimator all attributes of its twin; its parameters stay as they are now."""
+def replace_by(estimator: Any, twin: Any, before: dict[str, Any]) -> None:
+    """Give the estimator all attributes of its twin.
+
+    Its parameters, and other attributes of the user's own, stay as they are now, where the
+    twin has not changed them: they may have been set during the fit.
+
+    Parameters
+    ----------
+    estimator, twin : BaseEstimator
+        The latter is fitted.
+    before : dict of str to object
+        The attributes that both began with.
+    """
     now, new = estimator.__dict__, twin.__dict__.copy()
-    for name in estimator._get_param_names():
-        if name in now:
-            new[name] = now[name]
+    missing = object()
+    for name, value in now.items():
+        is_of_user = not name.startswith("_") and not name.endswith("_")
+        if is_of_user and new.get(name, missing) is before.get(name, missing):
+            new[name] = value
     estimator.__dict__ = new
 
 

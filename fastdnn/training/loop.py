@@ -13,7 +13,7 @@ from sklearn.utils import gen_batches
 from fastdnn.data.samples import Samples
 from fastdnn.network.parameters import Parameters
 from fastdnn.planning.plan import plan_training
-from fastdnn.training.divergence import problem_of_epochs, problem_of_memory
+from fastdnn.training.divergence import is_finite, problem_of_epochs, problem_of_memory
 from fastdnn.training.epochs import EpochRunner
 from fastdnn.training.history import History
 from fastdnn.training.order import VisitOrder
@@ -88,6 +88,15 @@ class OptimizerState:
         """Return the state converted to `dtype`."""
         return replace(self, memory=self.memory.astype(dtype))
 
+    def narrowed(self) -> "OptimizerState":
+        """Return the state in float32, or itself where it is beyond that.
+
+        Then the fits that go on from it are beyond float32 as well.
+        """
+        with np.errstate(over="ignore"):
+            narrow = self.astype(np.float32)
+        return narrow if is_finite(narrow.memory) else self
+
     def beside(self, dtype: np.typing.DTypeLike) -> "OptimizerState":
         """Return a copy for a network of a dtype: float64 stays, others are converted.
 
@@ -160,6 +169,9 @@ def fit_stochastic(
     KeyboardInterrupt
         In the first epoch, or in the only one of `partial_fit`: nothing is to be kept.
     """
+    if state is not None:
+        # What goes on is the optimiser of the state, with the schedule that it has.
+        options = replace(options, solver="adam" if state.optimizer == "adam" else "sgd")
     plan = plan_training(
         parameters,
         activations,

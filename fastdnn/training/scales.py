@@ -35,7 +35,12 @@ def targets_in(Y: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, float]:
     ValueError
         If they are too large for it.
     """
-    if Y.dtype.kind not in "biuf":  # of objects, or no numbers at all
+    if Y.dtype.kind in "mMUSV":
+        raise ValueError(
+            f"y has dtype {Y.dtype}, but must hold numbers. Convert it, for instance dates to "
+            "days since a first one."
+        )
+    if Y.dtype.kind not in "biuf":  # of objects
         Y = Y.astype(np.float64)
     size = largest(Y)
     if size > _LARGEST[dtype]:

@@ -54,7 +54,7 @@ def test_integer_targets(diabetes):
 
 def test_strings_are_no_targets(diabetes):
     X, y = diabetes
-    with pytest.raises(ValueError, match="could not convert string"):
+    with pytest.raises(ValueError, match="y has dtype <U4, but must hold numbers"):
         DNNRegressor().fit(X, np.where(y > 0, "high", "low"))
 
 
