@@ -130,6 +130,8 @@ def _body(
     is_present, caller = False, _thread.get_ident()
     try:
         yield
+        if not any(map(_has_room, (worker,))):
+            return
         is_present = attendance.enter(worker)
         if is_present:
             work(worker)
@@ -145,6 +147,16 @@ def _body(
     finally:
         if is_present:
             attendance.leave(worker)
+
+
+def _has_room(worker: int) -> bool:
+    """Return True, where a new thread has the memory for frames of functions in Python.
+
+    The first call of one allocates it. Without memory, Python 3.11 drops a reference too many
+    to a function that Python calls, which later is gone. Not to one that C calls, as `map`
+    does; that then ends without an error.
+    """
+    return True
 
 
 class _Call:

@@ -183,6 +183,20 @@ def test_a_thread_without_memory_for_its_first_step_is_one_that_never_begins(
     assert callers[0] != _thread.get_ident()
 
 
+def test_a_thread_without_room_for_functions_in_python_calls_none(monkeypatch):
+    callers = []
+
+    def has_no_room(worker):
+        callers.append(_thread.get_ident())
+        return False
+
+    monkeypatch.setattr(interruptible, "_has_room", has_no_room)
+    monkeypatch.setattr(interruptible, "_LOOKS_UNTIL_MISSED", 2)
+    assert call_interruptibly(_thread.get_ident, lambda: None) == _thread.get_ident()
+    assert len(callers) == 1
+    assert callers[0] != _thread.get_ident()
+
+
 def test_a_thread_that_has_begun_is_waited_for(monkeypatch):
     """However long it takes."""
     monkeypatch.setattr(interruptible, "_LOOKS_UNTIL_MISSED", 1)
