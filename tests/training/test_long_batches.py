@@ -208,6 +208,6 @@ def test_batches_are_long_by_their_operations_until_they_are_timed():
     for batch_size, is_long in ((100, False), (2000, True)):
         _, epochs = runner(parameters, samples, batch_size, "sgd", 1)
         assert epochs._long_batches.are_expected is is_long
-        epochs._team.run = lambda n_batches: None
+        epochs._team.run = lambda n_batches: 0.0
         epochs.run()
         assert not epochs._long_batches.are_expected
