@@ -1,12 +1,13 @@
 """The one place that knows numba's options, and whether it is on.
 
-Four decorators make every compiled function of the package:
+Five decorators make every compiled function of the package:
 
 - `kernel`: called from other compiled code only; never cached alone, because the entry
   point that calls it carries its machine code;
 - `loop_kernel`: a `kernel` that loops over arrays which do not overlap;
 - `entry_point`: called from Python, so cached on disk, see `fastdnn.compiler.cache`;
-- `checked_entry_point`: an `entry_point` for users, which checks what Python gives it.
+- `divided_entry_point`: an `entry_point` for work so long that Python has it done in parts;
+- `checked_entry_point`: a function for users, which checks what Python gives it.
 
 No operation on floating-point numbers is left to the compiler to change: their order is that
 of the source, a product and a sum are rounded once only where the source says so
@@ -115,36 +116,77 @@ def _interruptible(compile_: Callable) -> Callable:  # needs jit
     return compile_or_stop
 
 
-def checked_entry_point(check: Callable) -> Callable:
-    """Compile a function for users: its arguments are checked when Python calls it.
+def divided_entry_point(parts: Callable) -> Callable:
+    """Compile a function that Python calls for one part after the other of long work.
 
-    Compiled code that calls it gets the compiled function itself, without checks; Python
-    finds that one as its attribute ``unchecked``.
+    Compiled code does not look for interrupts: they are raised between two parts. Compiled
+    code that calls the function does all at once.
+
+    Parameters
+    ----------
+    parts : callable
+        Takes the arguments in order and returns an iterable of those of each call.
+    """
+
+    def decorate(function: Callable) -> Any:
+        compiled = entry_point(function)
+
+        @functools.wraps(function)
+        def divided(*args: Any) -> None:
+            for part in parts(*args):
+                compiled(*part)
+
+        return _with_compiled(divided, compiled)
+
+    return decorate
+
+
+def checked_entry_point(check: Callable) -> Callable:
+    """Make a function for users: its arguments are checked when Python calls it.
+
+    Python runs it as it stands, so that it returns arrays of Python's. Arrays that compiled
+    code returns are made by Python code of numba's: an interrupt that is raised in there
+    becomes a SystemError, and their memory is lost. What takes time, the function leaves to
+    entry points that write into arrays and return none.
+
+    Compiled code that calls it gets it compiled, without checks.
 
     Parameters
     ----------
     check : callable
-        Takes the arguments in order and returns them as the compiled function expects them,
-        or raises.
+        Takes the arguments in order and returns them as the function expects them, or
+        raises.
+
+    Returns
+    -------
+    callable
+        A decorator. What it makes has the attributes ``unchecked``, for calls from Python
+        with arguments that are known to fit, and ``compiled``.
     """
 
     def decorate(function: Callable) -> Any:
-        compiled, signature = entry_point(function), inspect.signature(function)
+        signature = inspect.signature(function)
         n_parameters = len(signature.parameters)
 
         @functools.wraps(function)
         def checked(*args: Any, **kwargs: Any) -> Any:
             if kwargs or len(args) != n_parameters:
                 args = signature.bind(*args, **kwargs).args
-            return compiled(*check(*args))
+            return function(*check(*args))
 
-        public: Any = checked
-        public.unchecked = compiled
-        if JIT_ENABLED:  # needs jit
-            public._numba_type_ = compiled._numba_type_
+        public = _with_compiled(checked, entry_point(function))
+        public.unchecked = function
         return public
 
     return decorate
+
+
+def _with_compiled(called_by_python: Any, compiled: Any) -> Any:
+    """Let compiled code that calls the one function get the other."""
+    called_by_python.compiled = compiled
+    if JIT_ENABLED:  # needs jit
+        called_by_python._numba_type_ = compiled._numba_type_
+    return called_by_python
 
 
 # The compilations that go on without Python's garbage collector.

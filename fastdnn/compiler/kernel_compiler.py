@@ -16,6 +16,7 @@ each.
 import _thread
 import copy
 import functools
+import os
 from typing import Any, ClassVar
 
 from numba import _dynfunc
@@ -167,6 +168,10 @@ class _StartUnfinishedLibrary(AnalysisPass):  # needs jit
 
     def run_pass(self, state: Any) -> bool:
         Compilation.look()
+        # numba counts functions in each process. Closures, like those of `select`, are told
+        # apart by that alone, and code of several processes meets where it is loaded beside
+        # what a user compiles: LLVM takes one for the other where they have the same name.
+        state.func_id.unique_id = int.from_bytes(os.urandom(7), "little")
         codegen = state.targetctx.codegen()
         library = codegen.create_library(state.func_id.func_qualname)
 

@@ -8,9 +8,10 @@ other. An ``@njit`` function has to give what fits: it is compiled without check
 
 import numpy as np
 
-from fastdnn.compiler.jit import checked_entry_point
+from fastdnn.compiler.jit import checked_entry_point, divided_entry_point
 from fastdnn.ops import activations, elementary
 from fastdnn.textbook import kernel_inputs as inputs
+from fastdnn.textbook import parts
 
 
 @checked_entry_point(inputs.elementwise)
@@ -34,9 +35,14 @@ def sigmoid(Z):
     array([0. , 0.5, 1. ])
     """
     A = np.empty_like(Z)
+    _sigmoid(Z, A)
+    return A
+
+
+@divided_entry_point(parts.numbers)
+def _sigmoid(Z, A):
     for index, z in np.ndenumerate(Z):
         A[index] = elementary.sigmoid(z)
-    return A
 
 
 @checked_entry_point(inputs.elementwise)
@@ -60,9 +66,14 @@ def sigmoid_prime(Z):
     array([0.25])
     """
     slope = np.empty_like(Z)
+    _sigmoid_prime(Z, slope)
+    return slope
+
+
+@divided_entry_point(parts.numbers)
+def _sigmoid_prime(Z, slope):
     for index, z in np.ndenumerate(Z):
         slope[index] = activations.sigmoid_prime(elementary.sigmoid(z))
-    return slope
 
 
 @checked_entry_point(inputs.elementwise)
@@ -86,9 +97,14 @@ def relu(Z):
     array([0., 3.])
     """
     A = np.empty_like(Z)
+    _relu(Z, A)
+    return A
+
+
+@divided_entry_point(parts.numbers)
+def _relu(Z, A):
     for index, z in np.ndenumerate(Z):
         A[index] = activations.relu(z)
-    return A
 
 
 @checked_entry_point(inputs.elementwise)
@@ -112,9 +128,14 @@ def relu_prime(Z):
     array([0., 0., 1.])
     """
     slope = np.empty_like(Z)
+    _relu_prime(Z, slope)
+    return slope
+
+
+@divided_entry_point(parts.numbers)
+def _relu_prime(Z, slope):
     for index, z in np.ndenumerate(Z):
         slope[index] = activations.relu_prime(z)
-    return slope
 
 
 @checked_entry_point(inputs.elementwise_backward)
@@ -140,7 +161,15 @@ def sigmoid_backward(dA, Z):
     >>> sigmoid_backward(np.array([[2.0]]), np.array([[0.0]]))
     array([[0.5]])
     """
-    return dA * sigmoid_prime(Z)
+    dZ = np.empty_like(Z)
+    _sigmoid_backward(dA, Z, dZ)
+    return dZ
+
+
+@divided_entry_point(parts.numbers)
+def _sigmoid_backward(dA, Z, dZ):
+    for index, z in np.ndenumerate(Z):
+        dZ[index] = dA[index] * activations.sigmoid_prime(elementary.sigmoid(z))
 
 
 @checked_entry_point(inputs.elementwise_backward)
@@ -166,4 +195,12 @@ def relu_backward(dA, Z):
     >>> relu_backward(np.array([[2.0, 2.0]]), np.array([[-1.0, 1.0]]))
     array([[0., 2.]])
     """
-    return dA * relu_prime(Z)
+    dZ = np.empty_like(Z)
+    _relu_backward(dA, Z, dZ)
+    return dZ
+
+
+@divided_entry_point(parts.numbers)
+def _relu_backward(dA, Z, dZ):
+    for index, z in np.ndenumerate(Z):
+        dZ[index] = dA[index] * activations.relu_prime(z)

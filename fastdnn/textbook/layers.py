@@ -15,13 +15,14 @@ import math
 
 import numpy as np
 
-from fastdnn.compiler.jit import checked_entry_point
+from fastdnn.compiler.jit import checked_entry_point, divided_entry_point, entry_point
 from fastdnn.ops.activations import (
     ACTIVATION_CODES,
     activation_backward,
     activation_forward,
 )
 from fastdnn.textbook import kernel_inputs as inputs
+from fastdnn.textbook import parts
 
 IDENTITY = ACTIVATION_CODES["identity"]
 SIGMOID = ACTIVATION_CODES["sigmoid"]
@@ -60,11 +61,17 @@ def linear_forward(A_prev, W, b):
     >>> Z
     array([[7.]])
     """
-    Z = np.dot(A_prev, W)
+    Z = np.empty((A_prev.shape[0], W.shape[1]), A_prev.dtype)
+    _linear_forward(A_prev, Z, W, b, 0)
+    return Z, (A_prev, W, b)
+
+
+@divided_entry_point(parts.rows(2))
+def _linear_forward(A_prev, Z, W, b, n_before):
+    np.dot(A_prev, W, Z)
     for i in range(Z.shape[0]):
         for j in range(Z.shape[1]):
             Z[i, j] += b[j]
-    return Z, (A_prev, W, b)
 
 
 @checked_entry_point(inputs.linear_gradients)
@@ -97,20 +104,34 @@ def linear_backward(dZ, cache):
     (array([[3., 4.]]), array([1., 2.]), array([1.]))
     """
     A_prev, W, _ = cache
-    real = dZ.dtype.type
-    n_samples = real(dZ.shape[0])
-    dA_prev = np.dot(dZ, W.T)
-    dW = np.dot(A_prev.T, dZ)
-    for i in range(dW.shape[0]):
-        for j in range(dW.shape[1]):
-            dW[i, j] /= n_samples
-    db = np.zeros(dZ.shape[1], dtype=dZ.dtype)
+    dA_prev = np.empty(A_prev.shape, dZ.dtype)
+    dW, db = np.empty(W.shape, dZ.dtype), np.empty(dZ.shape[1], dZ.dtype)
+    _linear_backward(dZ, A_prev, dA_prev, W, dW, db, dZ.shape[0], 0)
+    return dA_prev, dW, db
+
+
+@divided_entry_point(parts.rows(3))
+def _linear_backward(dZ, A_prev, dA_prev, W, dW, db, n_samples, n_before):
+    np.dot(dZ, W.T, dA_prev)
+    if n_before == 0:
+        np.dot(A_prev.T, dZ, dW)
+        db[:] = 0
+    else:
+        of_part = np.dot(A_prev.T, dZ)
+        for i in range(dW.shape[0]):
+            for j in range(dW.shape[1]):
+                dW[i, j] += of_part[i, j]
     for i in range(dZ.shape[0]):
         for j in range(dZ.shape[1]):
             db[j] += dZ[i, j]
+    if n_before + dZ.shape[0] < n_samples:
+        return
+    divisor = dZ.dtype.type(n_samples)
+    for i in range(dW.shape[0]):
+        for j in range(dW.shape[1]):
+            dW[i, j] /= divisor
     for j in range(db.size):
-        db[j] /= n_samples
-    return dA_prev, dW, db
+        db[j] /= divisor
 
 
 @checked_entry_point(inputs.layer_with_activation)
@@ -144,10 +165,17 @@ def linear_activation_forward(A_prev, W, b, activation):
     >>> A
     array([[2., 0.]])
     """
-    Z, linear_cache = linear_forward(A_prev, W, b)
-    A = Z.copy()
+    Z = np.empty((A_prev.shape[0], W.shape[1]), A_prev.dtype)
+    A = np.empty_like(Z)
+    _linear_activation_forward(A_prev, Z, A, W, b, activation, 0)
+    return A, ((A_prev, W, b), Z)
+
+
+@divided_entry_point(parts.rows(3))
+def _linear_activation_forward(A_prev, Z, A, W, b, activation, n_before):
+    _linear_forward(A_prev, Z, W, b, n_before)
+    A[:] = Z
     activation_forward(activation, Z.copy(), A)
-    return A, (linear_cache, Z)
 
 
 @checked_entry_point(inputs.layer_gradients)
@@ -181,13 +209,24 @@ def linear_activation_backward(dA, cache, activation):
     >>> dA_prev, dW, db
     (array([[2.]]), array([[1.]]), array([1.]))
     """
-    linear_cache, Z = cache
+    (A_prev, W, _), Z = cache
+    dA_prev = np.empty(A_prev.shape, dA.dtype)
+    dW, db = np.empty(W.shape, dA.dtype), np.empty(dA.shape[1], dA.dtype)
+    n_samples = dA.shape[0]
+    _linear_activation_backward(dA, Z, A_prev, dA_prev, W, dW, db, activation, n_samples, 0)
+    return dA_prev, dW, db
+
+
+@divided_entry_point(parts.rows(4))
+def _linear_activation_backward(
+    dA, Z, A_prev, dA_prev, W, dW, db, activation, n_samples, n_before
+):
     A = Z.copy()
     activation_forward(activation, Z.copy(), A)
     dZ = dA.copy()
     sums = np.zeros(Z.shape[1], dtype=Z.dtype)
     activation_backward(activation, Z, A, dZ, sums)
-    return linear_backward(dZ, linear_cache)
+    _linear_backward(dZ, A_prev, dA_prev, W, dW, db, n_samples, n_before)
 
 
 @checked_entry_point(inputs.probabilities_and_targets)
@@ -218,6 +257,11 @@ def compute_cost(AL, Y):
     >>> round(compute_cost(np.array([[0.5], [0.5]]), np.array([[1.0], [0.0]])), 4)
     0.6931
     """
+    return _mean_cost(AL, Y)
+
+
+@entry_point
+def _mean_cost(AL, Y):
     n_samples, n_outputs = AL.shape
     smallest = np.finfo(AL.dtype).tiny
     largest = 1.0 - np.finfo(AL.dtype).eps / 2.0
@@ -259,6 +303,11 @@ def update_parameters(W, b, dW, db, learning_rate, decay):
     >>> W, b
     (array([[0.9]]), array([0.9]))
     """
+    _step(W, b, dW, db, learning_rate, decay)
+
+
+@entry_point
+def _step(W, b, dW, db, learning_rate, decay):
     real = W.dtype.type
     step, shrink = real(learning_rate), real(decay)
     for i in range(W.shape[0]):

@@ -1,8 +1,10 @@
 """Decorators of compiled functions, in processes of their own; kernels called from Python."""
 
+import itertools
 import os
 
 import pytest
+from numba.core import bytecode, types
 
 from tests.processes import run_kernels, run_python
 
@@ -194,3 +196,17 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), sigmoid(np.zeros(1)))
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_child_forked_while_another_thread_compiles_can_compile(tmp_path):
     assert run_kernels(FORK_DURING_A_COMPILATION, tmp_path) == "17 [0.5]\n"
+
+
+@pytest.mark.needs_jit
+def test_closures_compiled_by_several_processes_have_names_of_their_own(monkeypatch):
+    """By the same name LLVM takes one for the other where their code is loaded together."""
+
+    def in_a_new_process(term):
+        monkeypatch.setattr(bytecode.FunctionIdentity, "_unique_ids", itertools.count(1))
+        add = kernel(lambda x: x + term)
+        add.compile((types.float64,))
+        [compiled] = add.overloads.values()
+        return compiled.fndesc.mangled_name
+
+    assert in_a_new_process(1.0) != in_a_new_process(2.0)

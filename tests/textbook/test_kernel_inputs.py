@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fastdnn import textbook as kernels
-from fastdnn.textbook import kernel_inputs
+from fastdnn.textbook import activations, kernel_inputs, layers
 from tests.wrong_arrays import (
     NO_NUMBERS,
     NO_POSITIVE_NUMBERS,
@@ -132,9 +132,14 @@ def test_the_layout_does_not_matter(name, argument, layout):
 
 
 @pytest.mark.needs_jit
-@pytest.mark.parametrize("name", ["sigmoid", "linear_activation_forward"])
-def test_layouts_are_not_compiled_one_by_one(name):
-    compiled = getattr(kernels, name).unchecked
+@pytest.mark.parametrize(
+    ("name", "compiled"),
+    [
+        ("sigmoid", activations._sigmoid.compiled),
+        ("linear_activation_forward", layers._linear_activation_forward.compiled),
+    ],
+)
+def test_layouts_are_not_compiled_one_by_one(name, compiled):
     call(name, arguments(name))
     n_signatures = len(compiled.signatures)
     argument = next(iter(arguments(name)))
@@ -242,7 +247,7 @@ def test_compiled_callers_get_the_compiled_function():
         return function(Z)
 
     Z = matrix(4, 2) - 0.5
-    n_signatures = len(relu.unchecked.signatures)
+    n_signatures = len(relu.compiled.signatures)
     for result in (through_module(Z), through_closure(Z), through_argument(relu, Z)):
         np.testing.assert_array_equal(result, relu(Z))
-    assert len(relu.unchecked.signatures) <= n_signatures + 1
+    assert len(relu.compiled.signatures) <= n_signatures + 1
