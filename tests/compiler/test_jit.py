@@ -6,6 +6,7 @@ import os
 import pytest
 from numba.core import bytecode, types
 
+from fastdnn.compiler.jit import kernel
 from tests.processes import run_kernels, run_python
 
 pytestmark = pytest.mark.needs_jit
