@@ -64,8 +64,12 @@ def looks(monkeypatch):
             if counted[0] == n:
                 raise_in(caller)
                 compilation = kernel_compiler.Compilation._of_threads[_thread.get_ident()]
+                n_pauses = 0
                 while not compilation._is_stopped:
                     interruptible.time.sleep(0.001)
+                    n_pauses += 1
+                    if n_pauses % 5000 == 0:  # Python drops what is raised in a finalizer
+                        raise_in(caller)
             look()
 
         counted[0] = 0

@@ -20,7 +20,9 @@ from fastdnn.engine.placement import PLACE_SIZE, move_apart, note_processor
 from fastdnn.machine.views import array_struct
 
 # Positions in the team vector, a cache line of 8 numbers each.
-ARRIVED, GENERATION, FAILED, RUNS, CLOSED, LONG_WAITS, STOP, LEAVING, QUEUES = range(0, 72, 8)
+(
+    ARRIVED, GENERATION, FAILED, RUNS, CLOSED, LONG_WAITS, STOP, LEAVING, ATTENDED, QUEUES,
+) = range(0, 80, 8)  # fmt: skip
 _NEXT_QUEUE = 8
 
 # What a meeting tells its workers: that one of them failed, to go on, or to end the run.
@@ -30,6 +32,11 @@ BROKEN, GO_ON, LEAVE = range(3)
 _SPINS_BEFORE_YIELD = 1000
 _YIELDS_OF_LONG_WAIT = 1500
 _SPINS_BETWEEN_RUNS, _YIELDS_BETWEEN_RUNS = 5_000, 3_000
+# After some 10 milliseconds worker 0 looks whether all have begun, and sleeps if they have
+# not: so many times, which takes about a second however busy the processors are.
+_SPINS_BEFORE_SLEEP, _MICROSECONDS_OF_SLEEP, _SLEEPS_UNTIL_MISSED = 20_000, 5000, 200
+# Taken from the number of those who attend when they are not waited for any longer.
+_GIVEN_UP = 2**40
 
 
 def _counter_address(context, builder, signature, args):  # needs jit
@@ -73,6 +80,21 @@ def _yield_processor(typingctx):  # needs jit
     return types.void(), codegen
 
 
+def _sleep(typingctx):  # needs jit
+    def codegen(context, builder, signature, args):
+        integer = ir.IntType(32)
+        if sys.platform == "win32":
+            name, result, time = "Sleep", ir.VoidType(), _MICROSECONDS_OF_SLEEP // 1000
+        else:
+            name, result, time = "usleep", integer, _MICROSECONDS_OF_SLEEP
+        function_type = ir.FunctionType(result, [integer])
+        function = cgutils.get_or_insert_function(builder.module, function_type, name)
+        builder.call(function, [integer(time)])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
 def _pause(typingctx):  # needs jit
     def codegen(context, builder, signature, args):
         # Leaves the execution units of a core with two threads to the other one.
@@ -93,6 +115,7 @@ if JIT_ENABLED:  # needs jit
     load = emitted(_load)
     store = emitted(_store)
     yield_processor = emitted(_yield_processor)
+    sleep = emitted(_sleep)
     pause = emitted(_pause)
 else:  # plain Python runs in teams of one, which never wait
 
@@ -115,10 +138,26 @@ else:  # plain Python runs in teams of one, which never wait
     def yield_processor():
         """Let another thread run."""
 
+    def sleep():
+        """Sleep for some milliseconds."""
+
 
 def team_size(n_workers: int) -> int:
     """Return how many numbers a team is: counters, its workers' queues and their places."""
     return QUEUES + n_workers * (_NEXT_QUEUE + PLACE_SIZE)
+
+
+@kernel
+def _give_up(team, n_workers):
+    """Let nobody join the first run any more, unless all have; return whether some have not.
+
+    Those who come later see it, so that no meeting of that run ever takes place.
+    """
+    if fetch_add(team, ATTENDED, -_GIVEN_UP) < n_workers - 1:
+        store(team, FAILED, 1)
+        return True
+    fetch_add(team, ATTENDED, _GIVEN_UP)
+    return False
 
 
 @kernel
@@ -127,9 +166,10 @@ def meet(team, worker, n_workers):
 
     A worker that is kept waiting makes sure that it does not share a processor with another.
     Counts the waits of about a millisecond or more, as long as another program keeps a
-    processor.
+    processor. At the first meeting of the first run, worker 0 waits about a second for those
+    who have not begun, whose threads may have died; then it gives up, see `is_given_up`.
 
-    Returns `BROKEN` when a worker failed to start, and `LEAVE` or `GO_ON` to all others
+    Returns `BROKEN` when a worker failed, or to begin, and `LEAVE` or `GO_ON` to all others
     alike: by whether the team was told to stop when the last of them arrived.
     """
     if n_workers == 1:
@@ -146,7 +186,7 @@ def meet(team, worker, n_workers):
         store(team, LEAVING, np.int64(is_leaving))
         fetch_add(team, GENERATION, 1)
         return LEAVE if is_leaving else GO_ON
-    spins = 0
+    spins, sleeps = 0, 0
     while load(team, GENERATION) == generation:
         pause()
         spins += 1
@@ -157,8 +197,28 @@ def meet(team, worker, n_workers):
                 fetch_add(team, LONG_WAITS, 1)
             if load(team, FAILED) != 0:
                 return BROKEN
+            if worker == 0 and spins > _SPINS_BEFORE_SLEEP:
+                if load(team, ATTENDED) < n_workers - 1:
+                    if sleeps == _SLEEPS_UNTIL_MISSED and _give_up(team, n_workers):
+                        return BROKEN
+                    sleeps += 1
+                    sleep()
             yield_processor()
     return LEAVE if load(team, LEAVING) != 0 else GO_ON
+
+
+def is_given_up(team: np.ndarray) -> bool:
+    """Whether some worker never began, so that the first run had no meeting.
+
+    Then nothing has changed but what a run makes anew, and once all have left it, `reset`
+    lets it be done alone.
+    """
+    return bool(team[ATTENDED] < 0)
+
+
+def reset(team: np.ndarray) -> None:
+    """Let worker 0 begin a run that it had given up, alone: its queue starts anew."""
+    team[QUEUES] = 0
 
 
 @kernel
@@ -171,7 +231,8 @@ def announce_run(team):
 def join_run(team, n_joined):
     """Wait a little for a run beyond those that this worker has joined.
 
-    Returns False when none has begun for about a millisecond, or when none will.
+    Returns False when none has begun for about a millisecond, or when none will, be it that
+    worker 0 has given up to wait for this one.
     """
     spins = 0
     while load(team, RUNS) == n_joined:
@@ -183,7 +244,8 @@ def join_run(team, n_joined):
             yield_processor()
         if load(team, CLOSED) != 0 or load(team, FAILED) != 0:
             return False
-    return True
+    # Once for every worker: then it has joined a run.
+    return n_joined > 0 or fetch_add(team, ATTENDED, 1) >= 0
 
 
 @kernel

@@ -21,6 +21,9 @@ _LONGEST_PAUSE = 1e-3
 # Seconds within which a thread that is not the main one sees what was set to be raised in it.
 # The main thread is woken by signals, but for Windows.
 _SECONDS_TO_LOOK = 0.05
+# So many times a call looks whether its thread has begun. One that is started and finds no
+# memory for its first step never does.
+_LOOKS_UNTIL_MISSED = 20
 
 
 class Attendance:
@@ -32,7 +35,7 @@ class Attendance:
     """
 
     def __init__(self) -> None:
-        self.is_closed = False
+        self.is_closed = self.has_begun = False
         self._present: set[int] = set()
 
     def enter(self, worker: int) -> bool:
@@ -41,7 +44,16 @@ class Attendance:
         if self.is_closed:
             self._present.discard(worker)
             return False
+        self.has_begun = True
         return True
+
+    def give_up(self) -> bool:
+        """Let nobody begin; return True where nobody has.
+
+        Returns False, too, while somebody who comes just now finds out: a later call tells.
+        """
+        self.is_closed = True
+        return not self._present and not self.has_begun  # in this order: they may leave
 
     def leave(self, worker: int) -> None:
         """End what began with `enter`."""
@@ -118,6 +130,8 @@ def _body(
     is_present, caller = False, _thread.get_ident()
     try:
         yield
+        if not any(map(_has_room, (worker,))):
+            return
         is_present = attendance.enter(worker)
         if is_present:
             work(worker)
@@ -126,10 +140,23 @@ def _body(
     except BaseException as error:
         if _thread.get_ident() == caller:
             raise  # in the first `next`
-        report(error)
+        # Without memory for the first step, which Python may call a SystemError, this thread
+        # is one that never came: nothing has been done, and the caller will see to it.
+        if is_present or not isinstance(error, (MemoryError, SystemError)):
+            report(error)
     finally:
         if is_present:
             attendance.leave(worker)
+
+
+def _has_room(worker: int) -> bool:
+    """Return True, where a new thread has the memory for frames of functions in Python.
+
+    The first call of one allocates it. Without memory, Python 3.11 drops a reference too many
+    to a function that Python calls, which later is gone. Not to one that C calls, as `map`
+    does; that then ends without an error.
+    """
+    return True
 
 
 class _Call:
@@ -156,10 +183,17 @@ class _Call:
         if self._until_done.locked():
             self._until_done.release()
 
-    def wait(self) -> None:
-        """Wait until it is done, or an interrupt is raised."""
+    def wait(self) -> bool:
+        """Wait until it is done, or an interrupt is raised; False where nobody makes it."""
+        n_looks = 0
         while not self.is_done:
             self._until_done.acquire(timeout=_SECONDS_TO_LOOK)
+            if not self.attendance.has_begun:
+                n_looks += 1
+                if n_looks >= _LOOKS_UNTIL_MISSED and self.attendance.give_up():
+                    # `_end` may have been called, for what was raised before it began.
+                    return self.is_done
+        return True
 
 
 class _Outliving:
@@ -191,7 +225,8 @@ def call_interruptibly(
 
     Compiled code does not look for them. Here the calling thread does. What is raised in it
     leaves this function as soon as `work` has returned, which is told to by `stop` and never
-    sees an interrupt itself. Where no thread can be started, the calling one works.
+    sees an interrupt itself. Where no thread can be started, or none begins within about a
+    second, the calling one works.
 
     Parameters
     ----------
@@ -222,7 +257,7 @@ def call_interruptibly(
         try:
             is_started = call.start()
             if is_started:
-                call.wait()
+                is_started = call.wait()
         finally:
             end()
     finally:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastdnn.engine.barrier import CLOSED, FAILED, LONG_WAITS, STOP
+from fastdnn.engine.barrier import CLOSED, FAILED, LONG_WAITS, STOP, is_given_up, reset
 from fastdnn.system.interruptible import Attendance, start_thread
 from fastdnn.teams.crowding import TeamRecord, Watch, crowding
 
@@ -95,8 +95,9 @@ class Team:
     without the interpreter's lock, so that the next run begins at once; when none comes
     for about a millisecond they sleep.
 
-    Where other programs need the processors, or the system refuses to start so many threads,
-    worker 0 does runs alone; the results are the same.
+    Where other programs need the processors, the system refuses to start so many threads, or
+    one of them does not begin within about a second, worker 0 does runs alone; the results
+    are the same.
 
     Parameters
     ----------
@@ -128,8 +129,13 @@ class Team:
         """Let the run that another thread does end early, and no further one be done."""
         self._counters[STOP] = 1
 
-    def run(self, n_batches: int) -> None:
+    def run(self, n_batches: int) -> float:
         """Do one run of so many batches, with all workers or alone.
+
+        Returns
+        -------
+        float
+            The seconds that it took, without those for which workers were waited for in vain.
 
         Raises
         ------
@@ -138,6 +144,7 @@ class Team:
         Stopped
             After `stop`.
         """
+        start = time.perf_counter()
         if self._size == 1:
             self._do_own_part()
         elif self._is_kept_out or crowding.is_seen():
@@ -154,7 +161,10 @@ class Team:
                 if self._record.is_flawless:
                     crowding.end()
                 self._record = TeamRecord()
-            self._run_together(n_batches)
+            if not self._run_together(n_batches):
+                self._size = 1
+                return self._run_alone()
+        return time.perf_counter() - start
 
     def look_around(self) -> bool:
         """Whether the next run is done alone for what others do now: a short one will do."""
@@ -182,31 +192,36 @@ class Team:
         self._do_own_part()
         return time.perf_counter() - start
 
-    def _run_together(self, n_batches: int) -> None:
+    def _run_together(self, n_batches: int) -> bool:
+        """Return False, with nothing done, where the others cannot start or do not begin."""
         counters, crew = self._counters, self._crew
         long_waits = int(counters[LONG_WAITS])
         start = time.perf_counter()
         are_awake = bool(crew.gates)
         try:
             if not are_awake and not crew.start(self._size - 1):
-                self._size = 1
-                self._run_alone()
-                return
+                return False
             self._taking_part[0] = self._size
             crew.n_runs += 1
             crew.wake()
             self._do_own_part()
+            if is_given_up(counters):
+                crew.dismiss()
         except BaseException:
             counters[FAILED] = 1  # those who started must not wait for ever
             raise
         if crew.errors:
             raise crew.errors[0]
+        if is_given_up(counters):
+            reset(counters)
+            return False
         if are_awake:  # until threads and processors are, runs are slow for once
             self._record.add(
                 n_batches,
                 time.perf_counter() - start,
                 int(counters[LONG_WAITS]) - long_waits,
             )
+        return True
 
 
 def run_side_by_side(n_workers: int, work: Callable[[int], object]) -> None:

@@ -57,24 +57,29 @@ class LongBatches:
         """Whether runs are to be done by `run`."""
         return self.seconds > _SECONDS_OF_LONG_BATCH
 
-    def run(self, team: Team, n_batches: int) -> None:
+    def run(self, team: Team, n_batches: int) -> float:
         """Do a run of the team; an interrupt leaves the network of a whole batch.
+
+        Returns
+        -------
+        float
+            The seconds that it took, as the team says.
 
         Raises
         ------
         BaseException
             The first error of any worker, or what interrupts the calling thread.
         """
-        call_interruptibly(lambda: self._run(team, n_batches), team.stop)
+        return call_interruptibly(lambda: self._run(team, n_batches), team.stop)
 
-    def _run(self, team: Team, n_batches: int) -> None:
+    def _run(self, team: Team, n_batches: int) -> float:
         """Do a run in a thread that nothing interrupts."""
         table, stop = self._plan.table, self._plan.team_address + 8 * STOP
         stepped = self._stepped()
         may_undo = n_batches == 1 and self._is_step_to_undo(stepped) and self._copy(stepped)
         table["stop"], table["stop_in_step"] = stop, stop if may_undo else 0
         try:
-            team.run(n_batches)
+            return team.run(n_batches)
         except Stopped:
             if table["is_step_left"][0]:
                 self._undo(stepped)

@@ -131,6 +131,115 @@ def test_a_call_that_is_given_up_before_it_begins_never_begins(monkeypatch):
     assert begun == []
 
 
+@pytest.fixture
+def late(monkeypatch):
+    """Let threads die before they do anything; return what they were to call."""
+    started, start = [], interruptible._start_new_thread
+
+    def start_and_die(function, args):
+        started.append((function, args))
+        return start(lambda: None, ())
+
+    monkeypatch.setattr(interruptible, "_start_new_thread", start_and_die)
+    monkeypatch.setattr(interruptible, "_LOOKS_UNTIL_MISSED", 2)
+    return started
+
+
+def test_where_a_started_thread_never_begins_the_caller_works(late):
+    begun, told = [], []
+
+    def work():
+        begun.append(_thread.get_ident())
+        return len(begun)
+
+    assert call_interruptibly(work, lambda: told.append(True)) == 1
+    for function, args in late:  # nor does it when it comes late
+        function(*args)
+    assert len(late) == 1
+    assert begun == [_thread.get_ident()]
+    assert told == []
+
+
+def test_an_error_of_the_caller_who_works_for_a_dead_thread_is_raised(late):
+    with pytest.raises(ZeroDivisionError):
+        call_interruptibly(lambda: 1 / 0, lambda: None)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), SystemError("without exception set")])
+def test_a_thread_without_memory_for_its_first_step_is_one_that_never_begins(
+    monkeypatch, error
+):
+    enter, callers = Attendance.enter, []
+
+    def enter_without_memory(self, worker):
+        callers.append(_thread.get_ident())
+        if len(callers) == 1:
+            raise error
+        return enter(self, worker)
+
+    monkeypatch.setattr(Attendance, "enter", enter_without_memory)
+    monkeypatch.setattr(interruptible, "_LOOKS_UNTIL_MISSED", 2)
+    assert call_interruptibly(_thread.get_ident, lambda: None) == _thread.get_ident()
+    assert callers[0] != _thread.get_ident()
+
+
+def test_a_thread_without_room_for_functions_in_python_calls_none(monkeypatch):
+    callers = []
+
+    def has_no_room(worker):
+        callers.append(_thread.get_ident())
+        return False
+
+    monkeypatch.setattr(interruptible, "_has_room", has_no_room)
+    monkeypatch.setattr(interruptible, "_LOOKS_UNTIL_MISSED", 2)
+    assert call_interruptibly(_thread.get_ident, lambda: None) == _thread.get_ident()
+    assert len(callers) == 1
+    assert callers[0] != _thread.get_ident()
+
+
+def test_a_thread_that_has_begun_is_waited_for(monkeypatch):
+    """However long it takes."""
+    monkeypatch.setattr(interruptible, "_LOOKS_UNTIL_MISSED", 1)
+    monkeypatch.setattr(interruptible, "_SECONDS_TO_LOOK", 0.0)
+    begun, looks = [], []
+    give_up = Attendance.give_up
+
+    def give_up_late(self):
+        while not begun:  # it comes just before it would have been missed
+            time.sleep(0.001)
+        looks.append(give_up(self))
+        return looks[-1]
+
+    def work():
+        begun.append(_thread.get_ident())
+        time.sleep(0.05)
+        return begun
+
+    monkeypatch.setattr(Attendance, "give_up", give_up_late)
+    assert len(call_interruptibly(work, lambda: None)) == 1
+    assert begun != [_thread.get_ident()]
+    assert not any(looks)
+
+
+def test_nobody_is_given_up_while_it_is_to_be_seen_whether_he_has_begun():
+    attendance, answers = Attendance(), []
+
+    class Present(set):
+        def add(self, worker):
+            super().add(worker)
+            answers.append(attendance.give_up())
+
+    attendance._present = Present()
+    assert not attendance.enter(1)  # it has been closed meanwhile
+    assert answers == [False]
+    assert attendance.give_up()
+    begun = Attendance()
+    assert begun.enter(1)
+    assert not begun.give_up()
+    begun.leave(1)
+    assert not begun.give_up()
+
+
 def test_attendance_is_closed_although_the_first_wait_is_interrupted(monkeypatch):
     attendance, waits = Attendance(), []
     close = Attendance._close

@@ -4,13 +4,27 @@ import _thread
 import threading
 import time
 
+import numba
 import numpy as np
 import pytest
 
 from fastdnn import DNNClassifier
 from fastdnn.compiler.jit import JIT_ENABLED
 from fastdnn.data import conversion as conversion_module
-from fastdnn.engine.barrier import FAILED, RUNS, team_size
+from fastdnn.engine import barrier
+from fastdnn.engine.barrier import (
+    ATTENDED,
+    BROKEN,
+    FAILED,
+    GENERATION,
+    GO_ON,
+    QUEUES,
+    RUNS,
+    is_given_up,
+    join_run,
+    meet,
+    team_size,
+)
 from fastdnn.system import interruptible
 from fastdnn.teams import cpus
 from fastdnn.teams import crowding as crowding_module
@@ -234,6 +248,179 @@ def test_fits_and_predictions_without_threads_have_the_same_bits(
     for result, wanted in zip(fit_and_predict(), expected, strict=True):
         np.testing.assert_array_equal(result, wanted)
     assert len(asked) >= n_allowed + 4  # by conversion, fit and both predictions
+
+
+@pytest.fixture
+def dying(monkeypatch):
+    """Let some threads die before they do anything; return what they were to call."""
+
+    def die(is_dying):
+        late, start, n_started = [], interruptible._start_new_thread, iter(range(1000))
+
+        def start_or_die(function, args):
+            if is_dying(next(n_started)):
+                late.append((function, args))
+                return start(lambda: None, ())
+            return start(function, args)
+
+        monkeypatch.setattr(interruptible, "_start_new_thread", start_or_die)
+        return late
+
+    return die
+
+
+@pytest.mark.skipif(not JIT_ENABLED, reason="plain Python runs alone")
+@pytest.mark.parametrize("layers", [(64, 64), (256, 256)])
+@pytest.mark.parametrize(
+    "is_dying",
+    [lambda n: True, *(lambda n, k=k: n == k for k in range(3))],
+    ids=["all", "first", "second", "third"],
+)
+def test_fits_whose_threads_never_begin_have_the_same_bits(
+    dying, monkeypatch, is_dying, layers
+):
+    """The smaller network's workers have weights of their own."""
+    X = np.random.default_rng(0).standard_normal((3000, 60))
+    y = X[:, 0] > 0
+
+    def fit():
+        options = {"n_threads": 4, "batch_size": 1000, "random_state": 0, "max_iter": 2}
+        return DNNClassifier(layers, **options).fit(X, y).coefs_
+
+    monkeypatch.setattr(cpus, "usable_cpus", lambda: 4)
+    monkeypatch.setattr(crowding_module, "_are_too_many", lambda n_workers: False)
+    monkeypatch.setattr("fastdnn.data.plain._NUMBERS_FOR_ONE_THREAD", X.size)
+    monkeypatch.setattr(conversion_module, "_PIECE_BYTES", X.nbytes)
+    before, expected = _thread._count(), fit()
+    late = dying(is_dying)
+    found = fit()
+    assert late
+    copies = [coef.copy() for coef in found]
+    for function, args in late:  # those who come late have nothing to do any more
+        function(*args)
+    for result, copy, wanted in zip(found, copies, expected, strict=True):
+        np.testing.assert_array_equal(result, wanted)
+        np.testing.assert_array_equal(result, copy)
+    require_threads(before)
+
+
+@numba.njit(nogil=True)
+def meet_as(team, worker, n_workers):
+    return meet(team, worker, n_workers)
+
+
+@numba.njit(nogil=True)
+def join(team, n_joined):
+    return join_run(team, n_joined)
+
+
+@pytest.mark.needs_jit
+@pytest.mark.parametrize("n_others", [0, 1])
+def test_a_worker_who_was_given_up_never_joins(n_others):
+    """So that no meeting of the run takes place: nobody has gone on, and it can be redone."""
+    team, verdicts = counters(), []
+    team[RUNS] = 1
+    others = [
+        threading.Thread(target=lambda: verdicts.append(join(team, 0) and meet_as(team, 2, 3)))
+        for _ in range(n_others)
+    ]
+    for other in others:
+        other.start()
+    assert meet_as(team, 0, 3) == BROKEN
+    for other in others:
+        other.join()
+    assert verdicts == [BROKEN] * n_others
+    assert is_given_up(team)
+    assert not join(team, 0)
+    assert not join(team, 0)
+    assert team[FAILED] == 1
+    assert team[GENERATION] == 0
+
+
+@pytest.mark.needs_jit
+def test_a_worker_who_has_joined_is_waited_for():
+    """However long its tasks take."""
+    team = counters()
+    team[RUNS] = 1
+    assert join(team, 0)
+    verdicts = []
+    waiting = threading.Thread(target=lambda: verdicts.append(meet_as(team, 0, 2)))
+    waiting.start()
+    waiting.join(1.5)  # more than one who has not joined is waited for
+    assert waiting.is_alive()
+    assert meet_as(team, 1, 2) == GO_ON
+    waiting.join()
+    assert verdicts == [GO_ON]
+    assert not is_given_up(team)
+    assert team[ATTENDED] == 1
+
+
+@pytest.mark.needs_jit
+def test_workers_who_join_while_one_gives_up_are_all_there_or_none_goes_on():
+    """Whichever comes first: the same for both."""
+    give_up = numba.njit(nogil=True)(barrier._give_up.py_func)
+    for _ in range(200):
+        team, joined = counters(), []
+        team[RUNS] = 1
+        late = threading.Thread(target=lambda t=team, j=joined: j.append(join(t, 0)))
+        late.start()
+        is_given_up_now = give_up(team, 2)
+        late.join()
+        assert joined == [not is_given_up_now]
+        assert is_given_up(team) == is_given_up_now
+
+
+@pytest.mark.parametrize("error", [None, MemoryError("no room")])
+def test_a_run_that_was_given_up_is_done_alone(error):
+    before, shared, taking_part = _thread._count(), counters(), np.array([3])
+    sizes, has_failed = [], threading.Event()
+
+    def work(worker, n_joined):
+        if worker > 0:
+            if error is not None:
+                has_failed.set()
+                raise error
+            return n_joined
+        sizes.append(int(taking_part[0]))
+        if len(sizes) == 1:  # as compiled code does when somebody has not come
+            if error is not None:
+                has_failed.wait(10)
+            shared[ATTENDED], shared[FAILED] = -1, 1
+            shared[QUEUES] = 5  # tasks that were taken
+        else:
+            shared[QUEUES] = 0 if shared[QUEUES] == 0 else 7
+        return 0
+
+    with Team(taking_part, shared, work) as team:
+        if error is not None:
+            with pytest.raises(MemoryError, match="no room"):
+                team.run(1)
+        else:
+            for _ in range(3):
+                team.run(1)
+                require_threads(before)
+            assert sizes == [3, 1, 1, 1]
+            assert shared[QUEUES] == 0
+    require_threads(before)
+
+
+def test_waiting_in_vain_is_no_part_of_what_a_run_took(monkeypatch):
+    """Otherwise batches would be taken for long ones, each with a thread of its own."""
+    shared, taking_part, now = counters(), np.array([2]), [100.0]
+    monkeypatch.setattr(threads_module.time, "perf_counter", lambda: now[0])
+
+    def work(worker, n_joined):
+        if worker == 0:
+            if taking_part[0] == 2:
+                now[0] += 1.0
+                shared[ATTENDED], shared[FAILED] = -1, 1
+            else:
+                now[0] += 0.25
+        return n_joined
+
+    with Team(taking_part, shared, work) as team:
+        assert team.run(1) == 0.25
+        assert team.run(1) == 0.25
 
 
 @pytest.mark.parametrize("error", [RecursionError("deep"), KeyboardInterrupt()], ids=repr)

@@ -183,10 +183,15 @@ def test_a_run_that_compares_has_a_quarter_of_the_batches(monkeypatch):
     made = plan(
         random_parameters(rng, sizes), activations, "log_loss", "sgd", samples, batch_size=2
     )
-    monkeypatch.setattr(epochs.time, "perf_counter", lambda: 0.0)  # runs may be longer
+    batches = []
+
+    def run(n_batches):
+        batches.append(n_batches)
+        return 0.0  # seconds: runs may be longer
+
     with EpochRunner(made, samples, IN_ORDER) as runner:
-        runner._batches_per_run, batches = 16, []
-        monkeypatch.setattr(runner._team, "run", batches.append)
+        runner._batches_per_run = 16
+        monkeypatch.setattr(runner._team, "run", run)
         monkeypatch.setattr(Team, "is_to_compare", property(lambda team: len(batches) == 1))
         runner.run()
     assert batches == [16, 8, 8]  # a quarter of 32, then what is left
@@ -238,10 +243,7 @@ def test_runs_of_one_worker_between_those_of_the_team_change_no_bit(dtype, monke
     def take_turns(team, n_batches):
         """Run together, alone, together... as where other programs come and go."""
         sizes.append(1 if len(sizes) % 2 else 4)
-        if sizes[-1] == 1:
-            team._run_alone()
-        else:
-            run(team, n_batches)
+        return team._run_alone() if sizes[-1] == 1 else run(team, n_batches)
 
     monkeypatch.setattr(Team, "run", take_turns)
     other = train(parameters, samples, orders, n_threads=4, **HEAVY)

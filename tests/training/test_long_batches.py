@@ -96,10 +96,17 @@ def test_an_interrupt_leaves_the_network_of_a_whole_batch(
         made, epochs = runner(parameters, samples, batch_size, "adam", n_threads)
         caller, begun = _thread.get_ident(), threading.Event()
 
-        def interrupt(caller=caller, begun=begun, pause=longest * attempt / n_tries):
+        ended = threading.Event()
+
+        def interrupt(
+            caller=caller, begun=begun, ended=ended, pause=longest * attempt / n_tries
+        ):
             begun.wait(10)
             time.sleep(pause)
             raise_in(caller)
+            # Python drops what is raised in a finalizer, wherever that happens to run.
+            while not ended.wait(5.0):
+                raise_in(caller)
 
         thread = threading.Thread(target=interrupt)
         thread.start()
@@ -107,6 +114,7 @@ def test_an_interrupt_leaves_the_network_of_a_whole_batch(
             begun.set()
             while True:
                 epochs.run(batches_a_run)
+        ended.set()
         thread.join()
         are_undone.append(bool(made.table["stop_in_step"][0]))
 
@@ -200,6 +208,6 @@ def test_batches_are_long_by_their_operations_until_they_are_timed():
     for batch_size, is_long in ((100, False), (2000, True)):
         _, epochs = runner(parameters, samples, batch_size, "sgd", 1)
         assert epochs._long_batches.are_expected is is_long
-        epochs._team.run = lambda n_batches: None
+        epochs._team.run = lambda n_batches: 0.0
         epochs.run()
         assert not epochs._long_batches.are_expected
