@@ -3,7 +3,7 @@
 `network` has `DeepNeuralNetwork`, `architecture` its layers and parameters, `steps` its
 explicit steps, `costs` their costs, `inputs` what they accept. The functions that are public
 here, for use in your own compiled code too, are in `activations` and `layers`; `kernel_inputs`
-is what they accept from Python.
+is what they accept from Python, `parts` how Python has long calls done.
 """
 
 from fastdnn.textbook.activations import (
