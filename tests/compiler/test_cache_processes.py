@@ -50,7 +50,7 @@ def test_first_run_announces_itself_and_fills_the_cache(cold_run):
     cache, said = cold_run
     assert "fastdnn is compiling" in said
     [entry] = cached_files(cache)
-    assert entry.name.startswith("activations.relu.")
+    assert entry.name.startswith("activations._relu.")
 
 
 def test_second_run_is_silent_and_writes_nothing(warm_cache):

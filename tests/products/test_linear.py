@@ -13,6 +13,8 @@ from fastdnn.products.linear import (
     linear_gradient,
 )
 
+pytestmark = pytest.mark.sampled(0.35)
+
 
 @numba.njit
 def forward(A, W, b, Z, floor, scratch):

@@ -89,7 +89,7 @@ def test_an_interrupt_leaves_the_network_of_a_whole_batch(
     always_long, name, batches_a_run, n_threads
 ):
     """Wherever it comes. Epochs have a single batch, so each ends with a theta to compare."""
-    n_tries, longest = (12, 0.01) if JIT_ENABLED else (3, 0.5)
+    n_tries, longest = (6, 0.01) if JIT_ENABLED else (3, 0.5)
     are_undone = []
     for attempt in range(n_tries):
         parameters, samples, batch_size = problem(name, n_batches=1)
