@@ -21,6 +21,7 @@ LABELS = (X[:, :2] > 0).astype(int)
 # -- what an optimiser remembers --------------------------------------------------------------
 
 
+@pytest.mark.slow_without_jit
 @pytest.mark.parametrize("width", [20, 300])
 @pytest.mark.parametrize("scale", [1e11, 1e15, 1e16])
 def test_moments_beyond_float32_stay_in_float64(scale, width):

@@ -270,6 +270,7 @@ def test_parameters_that_are_set_meanwhile_are_kept(monkeypatch):
 
 
 @quiet
+@pytest.mark.needs_jit
 def test_predictions_during_fits_are_those_of_one_network_or_the_other():
     """The networks have other inputs, units and classes; a mixture would be seen, or crash."""
     inputs = {8: X, 512: WIDE}
