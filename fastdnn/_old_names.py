@@ -23,5 +23,5 @@ def register() -> None:
     """Let the names of old modules stand for the new ones."""
     for name, module in _MOVED.items():
         sys.modules.setdefault(name, module)
-    # The old module of this name is a room now.
+    # The old module of this name is a room now, which type checkers do not know to have it.
     network.DeepNeuralNetwork = DeepNeuralNetwork  # type: ignore[attr-defined]

@@ -209,13 +209,13 @@ def test_an_interrupt_ends_a_loop_of_partial_fit(interrupted):
     interrupted.after = 10**9
     model = DNNClassifier((5,), random_state=0).partial_fit(X, Y, classes=[0, 1])
     interrupted.after = 3
-    n_calls = 0
+    states = []
     with pytest.raises(KeyboardInterrupt):
-        for n_calls in range(100):  # noqa: B007
-            before = state_of(model)
+        for _ in range(100):
+            states.append(state_of(model))
             model.partial_fit(X, Y)
-    assert n_calls == 2
-    assert_unchanged(model, before)
+    assert len(states) == 3
+    assert_unchanged(model, states[-1])
     interrupted.after = 10**9
     twin = DNNClassifier((5,), random_state=0).partial_fit(X, Y, classes=[0, 1])
     for _ in range(3):
@@ -386,7 +386,10 @@ def test_interrupted_anywhere_a_fit_leaves_no_mixture(early_stopping, is_warm):
     expected = [
         after_epochs(k, warm, **parameters) if k else warm for k in range(n_epochs + 1)
     ]
-    fresh = lambda: copy.deepcopy(warm) if warm else DNNClassifier(**parameters)  # noqa: E731
+
+    def fresh():
+        return copy.deepcopy(warm) if warm else DNNClassifier(**parameters)
+
     model = fresh().set_params(max_iter=n_epochs)
     n_instructions = count_instructions(lambda: model.fit(X, Y))
     assert n_instructions > 1000
