@@ -38,6 +38,7 @@ from fastdnn.ops.optimizers import update
 from fastdnn.ops.sparse import csr_weight_gradient
 from fastdnn.products.linear import linear_gradient
 from fastdnn.products.nonzeros import has_panels
+from fastdnn.products.switches import NO_CLAIMS
 from fastdnn.products.transpose import transpose_rows
 
 # Rows of a sparse batch from one look at what may tell to stop to the next.
@@ -141,7 +142,8 @@ def step_block(
         else:
             A = layer_input(s, real, position, l, 0, n_rows)
             product_memory, claimed = product_scratch(s, real, worker), 0
-            if s.n_workers > 1:  # all of them have read the weights
+            # Workers of a team have all read the weights.
+            if s.n_workers > 1 and s.switched_off & NO_CLAIMS == 0:
                 claimed = address(worker_parameters(s, real, worker), block[BLOCK_START])
             if l == 0 and are_masked and has_panels(real, n_in):
                 masked_gradient(s, real, A, first, dW, claimed, worker)

@@ -47,7 +47,7 @@ from fastdnn.products.linear import (
     rectified_gradient,
 )
 from fastdnn.products.sums import sum_in_double
-from fastdnn.products.switches import ZEROS_ON_RIGHT
+from fastdnn.products.switches import NO_MASKS_BY_OUTPUTS, ZEROS_ON_RIGHT
 
 
 @loop_kernel
@@ -183,7 +183,9 @@ def _hidden_delta(s, real, position, shard, l, first, n_rows, worker):
     D = layer_rows(s, real, l, D_START, first, n_rows)
     A = layer_rows(s, real, l, A_START, first, n_rows)
     db = bias_gradient(s, real, l, shard)
-    if l == 0 and s.gradient_by_shard and product_flags(s, -1, 0, 0) & ZEROS_ON_RIGHT:
+    may_mask = s.switched_off & NO_MASKS_BY_OUTPUTS == 0
+    may_mask = may_mask and l == 0 and s.gradient_by_shard != 0
+    if may_mask and product_flags(s, -1, 0, 0) & ZEROS_ON_RIGHT:
         # Nothing else reads this delta. If many are zero, they are left out, not written.
         X = layer_input(s, real, position, 0, first, n_rows)
         dW = weight_gradient(s, real, 0, shard)

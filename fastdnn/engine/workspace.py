@@ -133,7 +133,7 @@ def product_flags(s, left, right, stop):
     A layer of -1 is none: the input, or an operand that is not looked at. `stop` is the
     address of what may tell it to leave, or 0.
     """
-    flags = s.switched_off
+    flags = s.switched_off & (STOP_FACTOR - 1)
     if flags & NO_ZERO_SKIPPING == 0:
         flags += (
             is_rectified(s, left) * ZEROS_ON_LEFT + is_rectified(s, right) * ZEROS_ON_RIGHT

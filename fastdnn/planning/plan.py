@@ -11,7 +11,7 @@ import numpy as np
 
 from fastdnn.compiler.jit import JIT_ENABLED
 from fastdnn.data.samples import Samples
-from fastdnn.engine.barrier import team_size
+from fastdnn.engine.barrier import let_workers_stay, team_size
 from fastdnn.engine.record import SETTINGS, Data, Network
 from fastdnn.engine.workspace import BLOCK_SIZE
 from fastdnn.network.parameters import Parameters
@@ -34,9 +34,15 @@ from fastdnn.planning.layout import (
     layer_table,
     partial_table,
 )
-from fastdnn.planning.switched_off import switched_off
 from fastdnn.products.nonzeros import MOST_VECTORS, ROWS_TOGETHER
-from fastdnn.products.switches import NO_EXCHANGE, NO_TOGETHER, NO_ZERO_SKIPPING
+from fastdnn.products.switched_off import switched_off
+from fastdnn.products.switches import (
+    NO_DELTA_MASKS,
+    NO_MAILBOXES,
+    NO_PLACEMENT,
+    NO_TOGETHER,
+    NO_ZERO_SKIPPING,
+)
 from fastdnn.teams.cpus import threads_offered
 
 # Tasks below this many floating-point operations cost more to hand out than they gain.
@@ -263,7 +269,7 @@ def plan_training(
     by_shard = not samples.is_sparse and _moves_less_by_shard(parameters, batch_size, n_shards)
     table["gradient_by_shard"] = by_shard
     table["switched_off"] = off = switched_off()
-    exchanges = by_shard and n_workers > 1 and not off & NO_EXCHANGE
+    exchanges = by_shard and n_workers > 1 and not off & NO_MAILBOXES
     if exchanges:
         keep_shards_apart(table)
 
@@ -297,7 +303,7 @@ def plan_training(
     lay_out_product_scratch(table, workspace, n_workers, dtype, largest, shard_rows)
     # Blocks share a factor with zeros where the first layer's deltas have some; without JIT,
     # or on a sparse X, nobody skips them.
-    may_skip = JIT_ENABLED and not off & NO_ZERO_SKIPPING
+    may_skip = JIT_ENABLED and not off & (NO_ZERO_SKIPPING | NO_DELTA_MASKS)
     if may_skip and not by_shard and not samples.is_sparse and activations[0] == "relu":
         lay_out_masks(table, workspace, batch_size, parameters.layer_sizes[1], dtype)
     one_by_one = exchanges or off & NO_TOGETHER
@@ -306,6 +312,9 @@ def plan_training(
     )
     if state is None:
         state = aligned_zeros(state_size, dtype)
+    team = aligned_zeros(team_size(n_workers), np.dtype(np.int64))
+    if off & NO_PLACEMENT:
+        let_workers_stay(team, n_workers)
     network = Network(
         layers=np.array(layers, dtype=np.int64),
         blocks=blocks,
@@ -313,7 +322,7 @@ def plan_training(
         state=state,
         work=aligned_scratch(workspace.size, dtype),
         partial=partial_table(max(n_shards, len(blocks))),
-        team=aligned_zeros(team_size(n_workers), np.dtype(np.int64)),
+        team=team,
     )
     return Plan(table, network, n_workers, n_slots)
 

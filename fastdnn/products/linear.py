@@ -21,7 +21,6 @@ from fastdnn.products.pair_tiles import has_pair_tiles
 from fastdnn.products.sums import sum_of_products
 from fastdnn.products.switches import (
     NO_TRANSPOSED,
-    STOP_FACTOR,
     ZEROS_ON_LEFT,
     ZEROS_ON_RIGHT,
 )
@@ -94,7 +93,7 @@ def _matrix_product(A, W, b, Z, floor, scratch, flags):  # needs jit
     if may_skip and skipping_pays(floor, left, 1, n_rows, n_out, n_in, False):
         multiply_nonzeros(
             floor, left, left, n_in, 1, right, n_out, bias, out, n_rows, n_out, n_in, memory,
-            0, 0, flags // STOP_FACTOR,
+            0, 0, flags,
         )  # fmt: skip
     else:
         multiply(floor, left, n_in, 1, right, bias, out, n_rows, n_out, n_in, memory, 0, flags)
@@ -121,7 +120,7 @@ def _transpose_product(A, first, D, dW, scratch, claimed, flags):  # needs jit
     if may_skip and skipping_pays(real, left, n_in, n_of_dW, n_out, n_rows, False):
         multiply_nonzeros(
             real, left, left, 1, n_in, right, n_out, 0, out,
-            n_of_dW, n_out, n_rows, memory, claimed, 0, flags // STOP_FACTOR,
+            n_of_dW, n_out, n_rows, memory, claimed, 0, flags,
         )  # fmt: skip
         return
     has_room = _room(scratch, SCRATCH_BYTES + dW.size * dW.itemsize) != 0
@@ -131,7 +130,7 @@ def _transpose_product(A, first, D, dW, scratch, claimed, flags):  # needs jit
         turned = memory + SCRATCH_BYTES
         multiply_nonzeros(
             real, right, right, 1, n_out, left, n_in, 0, turned,
-            n_out, n_of_dW, n_rows, memory, claimed, 0, flags // STOP_FACTOR,
+            n_out, n_of_dW, n_rows, memory, claimed, 0, flags,
         )  # fmt: skip
         transpose_rows(matrix_at(real, turned, 0, n_out, n_of_dW), 0, n_out, dW)
         return

@@ -32,7 +32,12 @@ from fastdnn.products.pair_tiles import (
     has_pair_tiles,
     rows_of_pair_tile_here,
 )
-from fastdnn.products.switches import NO_COPIES, STOP_FACTOR
+from fastdnn.products.switches import (
+    NO_HALF_VECTORS,
+    NO_LEFT_COPIES,
+    NO_PANEL_COPIES,
+    STOP_FACTOR,
+)
 from fastdnn.products.tiles import (
     one_vector,
     part_of_vector,
@@ -103,11 +108,14 @@ def multiply(
     those of `fastdnn.products.switches`; a product that is told to stop is left as it is.
     """
     itemsize, tile_rows = itemsize_of(floor), tile_rows_here()
-    may_copy = scratch != 0 and n_rows >= _ROWS_THAT_PAY and flags & NO_COPIES == 0
+    may_copy = scratch != 0 and n_rows >= _ROWS_THAT_PAY
     is_conflicting = a_row == 1 and a_step * itemsize % _BYTES_OF_SET == 0
     has_many_steps = a_row == 1 and n_inner > _STEPS_OF_LINES
     copies_left = (
-        may_copy and (is_conflicting or has_many_steps) and n_columns >= _COLUMNS_THAT_PAY
+        may_copy
+        and flags & NO_LEFT_COPIES == 0
+        and (is_conflicting or has_many_steps)
+        and n_columns >= _COLUMNS_THAT_PAY
     )
     most_steps = _PANEL_BYTES // (3 * lanes_here(floor) * itemsize)
     if a_step != 1 and not copies_left:
@@ -123,6 +131,7 @@ def multiply(
         n_parts = (n_tiles + most_tiles - 1) // most_tiles
         n_together = (n_tiles + n_parts - 1) // n_parts * tile_rows
     row_bytes = n_columns * itemsize
+    may_copy = may_copy and flags & NO_PANEL_COPIES == 0
     is_copied = may_copy and _copies_panels(floor, row_bytes, inner_block, a_step != 1)
     panel, stop = scratch if is_copied else 0, flags // STOP_FACTOR
     for i in range(0, n_rows, n_together):
@@ -197,7 +206,8 @@ def _multiply_block(
         last = max(0, min(n_columns - lanes, (vector + width - 1) * lanes) - column)
         right, b_row = b + column * itemsize, n_columns
         # Where halves of vectors are there, three of them are less work than two vectors.
-        are_halves = panel == 0 and lanes < n_columns - column <= 3 * half_lanes_here(floor)
+        may_halve = panel == 0 and flags & NO_HALF_VECTORS == 0
+        are_halves = may_halve and lanes < n_columns - column <= 3 * half_lanes_here(floor)
         if are_halves:
             last = n_columns - half_lanes_here(floor) - column
         if panel != 0:

@@ -30,6 +30,7 @@ from fastdnn.products.nonzero_tiles import (
     seven_vectors_of_rows,
     six_vectors_of_rows,
 )
+from fastdnn.products.switches import NO_COLUMN_COPIES, STOP_FACTOR
 from fastdnn.products.transpose import TILE
 
 #: Vectors of one row of the output: fewer sums would wait for each other, more would need a
@@ -233,7 +234,7 @@ def _multiply_panels(
 @kernel
 def multiply_nonzeros(
     floor, a, masked_by, a_row, a_step, b, b_row, bias, c, n_rows, n_columns, n_inner, scratch,
-    claimed, totals, stop,
+    claimed, totals, flags,
 ):  # needs jit  # fmt: skip
     """Write ``max(a @ b + bias, floor)`` to address `c`, skipping zeros.
 
@@ -242,10 +243,10 @@ def multiply_nonzeros(
     not zero; rows of `b` are `b_row` elements apart; `scratch` is needed, and there are a
     tile's rows and inner steps at least; `claimed` may be any memory as large as `c`; and the
     sum of what counts of every row of `a` is added to the numbers at address `totals`, if that
-    is not 0. The product is left as it is once the number at address `stop`, which may be 0,
-    says so.
+    is not 0.
     """
-    itemsize = itemsize_of(floor)
+    itemsize, stop = itemsize_of(floor), flags // STOP_FACTOR
+    may_copy = flags & NO_COLUMN_COPIES == 0
     n_vectors = _parts_here(n_columns, lanes_here(floor))
     width = _parts_here(n_vectors, _parts_here(n_vectors, MOST_VECTORS))
     steps_of_panel = _steps_of_panel(floor, width, n_inner)
@@ -263,7 +264,7 @@ def multiply_nonzeros(
                 mask_rows(floor, masked_by + offset, a_row, rows, steps, masks)
             else:
                 mask_columns(floor, masked_by + offset, a_step, rows, steps, masks)
-                if columns_conflict(a_step * itemsize, steps):
+                if may_copy and columns_conflict(a_step * itemsize, steps):
                     copies = masks + _BYTES_OF_MASKS
                     copy_columns(floor, left, a_step, rows, steps, copies)
                     left, row, step = copies, steps, 1
@@ -278,8 +279,8 @@ def multiply_nonzeros(
 def mask_part_of_columns(real, a, n_rows, n_inner, part, masks, stop):  # needs jit
     """Make masks and copies of a part of the `n_rows` columns of a matrix at address `a`.
 
-    `masks` has room for those of all parts, see `bytes_of_masked_columns`; `stop` is as in
-    `multiply_nonzeros`.
+    `masks` has room for those of all parts, see `bytes_of_masked_columns`; `stop` is the
+    address of a number that may tell to leave, or 0.
     """
     itemsize, steps_of_panel = itemsize_of(real), _steps_of_panel(real, MOST_VECTORS, n_inner)
     i, rows = _rows_of_part(n_rows, part)
@@ -302,7 +303,8 @@ def multiply_masked(
 ):  # needs jit
     """Write ``a.T @ b`` to address `c`, where all columns of `a` have masks.
 
-    Arguments are as those of `multiply_nonzeros`, for which `n_columns` has panels.
+    Arguments are as those of `multiply_nonzeros` and `mask_part_of_columns`, for which
+    `n_columns` has panels.
     """
     no_floor, n_parts = type(real)(-np.inf), parts_to_mask(n_rows)
     steps_of_panel = _steps_of_panel(real, MOST_VECTORS, n_inner)
