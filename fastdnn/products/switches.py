@@ -18,23 +18,22 @@ OPTIMISATIONS = {
     "copies of panels": 1 << 5,  # fastdnn.products.matmul
     "pair tiles": 1 << 6,  # fastdnn.products.pair_tiles
     "half vectors": 1 << 7,  # fastdnn.products.matmul
-    "transposed gradients": 1 << 8,  # fastdnn.products.linear
-    "masks of deltas": 1 << 9,  # fastdnn.engine.delta_masks
-    "masks by outputs": 1 << 10,  # fastdnn.products.linear.rectified_gradient
-    "claims of lines": 1 << 11,  # fastdnn.engine.blocks
-    "mailboxes": 1 << 12,  # fastdnn.engine.exchange
-    "shards taken together": 1 << 13,  # fastdnn.engine.shards
-    "placement of workers": 1 << 14,  # fastdnn.engine.placement
-    "places of threads": 1 << 15,  # fastdnn.teams.places
-    "crowding": 1 << 16,  # fastdnn.teams.crowding
+    "masks of deltas": 1 << 8,  # fastdnn.engine.delta_masks
+    "masks by outputs": 1 << 9,  # fastdnn.products.linear.rectified_gradient
+    "claims of lines": 1 << 10,  # fastdnn.engine.blocks
+    "mailboxes": 1 << 11,  # fastdnn.engine.exchange
+    "shards taken together": 1 << 12,  # fastdnn.engine.shards
+    "placement of workers": 1 << 13,  # fastdnn.engine.placement
+    "places of threads": 1 << 14,  # fastdnn.teams.places
+    "crowding": 1 << 15,  # fastdnn.teams.crowding
 }
 
 #: An address counts this many times in what a product is told. That leaves out the bits above,
 #: which are of no matter to it, so that none of the address is lost.
-STOP_FACTOR = 1 << 9
+STOP_FACTOR = 1 << 8
 
 (
     NO_ZERO_SKIPPING, NO_COLUMN_COPIES, NO_LEFT_COPIES, NO_PANEL_COPIES, NO_PAIR_TILES,
-    NO_HALF_VECTORS, NO_TRANSPOSED, NO_DELTA_MASKS, NO_MASKS_BY_OUTPUTS, NO_CLAIMS,
+    NO_HALF_VECTORS, NO_DELTA_MASKS, NO_MASKS_BY_OUTPUTS, NO_CLAIMS,
     NO_MAILBOXES, NO_TOGETHER, NO_PLACEMENT, NO_PLACES, NO_CROWDING,
 ) = OPTIMISATIONS.values()  # fmt: skip
