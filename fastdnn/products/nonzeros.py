@@ -19,7 +19,8 @@ matrix: deltas behind ReLU count where its output is not zero.
 import numpy as np
 
 from fastdnn.compiler.jit import JIT_ENABLED, kernel
-from fastdnn.machine.processor import itemsize_of, lanes_here, vector_lanes
+from fastdnn.machine.processor import itemsize_of, lanes_of, vector_lanes
+from fastdnn.machine.profile import PROFILE
 from fastdnn.machine.stops import is_told
 from fastdnn.machine.views import vector_at
 from fastdnn.products.copies import columns_conflict, copy_columns
@@ -38,27 +39,22 @@ from fastdnn.products.transpose import TILE
 MOST_VECTORS = 8
 _FEWEST_VECTORS = 6
 
-# A panel of the right operand leaves room in the first-level cache for the rest.
-_PANEL_BYTES = 28 * 1024
-
-# Inner steps of a panel; a last panel of fewer than a tile's joins the one before it.
-_MOST_STEPS = 104
+_PANEL_BYTES, _MOST_STEPS = PROFILE.masked_panel_bytes, PROFILE.masked_panel_steps
+# A last panel of fewer steps than a tile's joins the one before it.
 _STEPS_OF_LAST = _MOST_STEPS + TILE
 assert _STEPS_OF_LAST <= MOST_STEPS
 
 #: Rows of the left operand whose masks are made before the panels pass by.
 ROWS_TOGETHER = 128
 
-# What a product costs, in cycles as measured on AMD Zen 3: a vector of a step in a tile, of
-# one that a mask has, and to copy into a panel; a row and panel; a step to compare, and to
-# copy out of a column; an element of the output to transpose.
-_TILE_STEP, _MASKED_STEP, _COPIED_STEP, _ROW = 0.55, 0.56, 1.0, 35.0
-_STEP_TO_MASK, _STEP_TO_COPY, _TRANSPOSED = 0.2, 0.5, 0.16
+_TILE_STEP, _MASKED_STEP, _ROW = PROFILE.tile_step, PROFILE.masked_step, PROFILE.masked_row
+_COPIED_STEP, _TRANSPOSED = PROFILE.copied_step, PROFILE.transposed
+_STEP_TO_MASK, _STEP_TO_COPY = PROFILE.step_to_mask, PROFILE.step_to_copy
 # What is saved has to be more than the error of these estimates.
 _GAIN_THAT_PAYS = 0.95
-# Rows and inner steps without which masks and panels never pay. The zeros of so many rows
-# stand for all.
-_FEWEST_ROWS, _FEWEST_STEPS, _ROWS_TO_COUNT = 28, 32, 8
+_FEWEST_ROWS, _FEWEST_STEPS = PROFILE.fewest_masked_rows, PROFILE.fewest_masked_steps
+# The zeros of so many rows stand for all.
+_ROWS_TO_COUNT = 8
 
 # For some rows there are their masks, and room for copies of rows that lie as columns.
 _BYTES_OF_MASKS = ROWS_TOGETHER * MASK_BYTES
@@ -101,7 +97,7 @@ else:
 @kernel
 def _steps_of_panel(real, width, n_inner):  # needs jit
     """Return how many inner steps panels of so many vectors have, but for the last one."""
-    most = _most_steps_here(width * lanes_here(real) * itemsize_of(real))
+    most = _most_steps_here(width * lanes_of(real) * itemsize_of(real))
     steps = _parts_here(n_inner, _parts_here(n_inner, most))
     return _parts_here(steps, TILE) * TILE
 
@@ -133,7 +129,7 @@ def _rows_of_part(n_rows, part):  # needs jit
 @kernel
 def has_panels(real, n_columns):  # needs jit
     """Whether so many columns are cut into panels of enough vectors."""
-    n_vectors = _parts_here(n_columns, lanes_here(real))
+    n_vectors = _parts_here(n_columns, lanes_of(real))
     return n_vectors // _parts_here(n_vectors, MOST_VECTORS) >= _FEWEST_VECTORS
 
 
@@ -147,7 +143,7 @@ def skipping_pays(real, left, step, n_rows, n_columns, n_inner, is_turned):  # n
     is_large = n_rows >= _FEWEST_ROWS and n_inner >= _FEWEST_STEPS
     if not (is_large and has_panels(real, n_columns)):
         return False
-    n_vectors = _parts_here(n_columns, lanes_here(real))
+    n_vectors = _parts_here(n_columns, lanes_of(real))
     n_panels = _parts_here(n_vectors, MOST_VECTORS)
     size = _ROWS_TO_COUNT * min(n_inner, n_rows)
     values = vector_at(real, left, 0, size)
@@ -168,7 +164,7 @@ def skipping_pays(real, left, step, n_rows, n_columns, n_inner, is_turned):  # n
 @kernel
 def _copy_panel(real, b, b_row, n_steps, n_vectors, last, panel):  # needs jit
     """Copy rows of a panel, whose last vector lies at `last`, one after the other."""
-    itemsize, lanes = itemsize_of(real), lanes_here(real)
+    itemsize, lanes = itemsize_of(real), lanes_of(real)
     for k in range(n_steps):
         row, out = b + k * b_row * itemsize, panel + k * n_vectors * lanes * itemsize
         for v in range(n_vectors):
@@ -198,7 +194,7 @@ def _multiply_panels(
     `left` is the address for the first part, are as far apart as `_bytes_of_part` says.
     Numbers come one by one: pairs with a constant would be another type, and compiled again.
     """
-    itemsize, lanes = itemsize_of(floor), lanes_here(floor)
+    itemsize, lanes = itemsize_of(floor), lanes_of(floor)
     n_vectors = _parts_here(n_columns, lanes)
     n_panels = _parts_here(n_vectors, MOST_VECTORS)
     # Sums that are not complete yet have no floor.
@@ -247,7 +243,7 @@ def multiply_nonzeros(
     """
     itemsize, stop = itemsize_of(floor), flags // STOP_FACTOR
     may_copy = flags & NO_COLUMN_COPIES == 0
-    n_vectors = _parts_here(n_columns, lanes_here(floor))
+    n_vectors = _parts_here(n_columns, lanes_of(floor))
     width = _parts_here(n_vectors, _parts_here(n_vectors, MOST_VECTORS))
     steps_of_panel = _steps_of_panel(floor, width, n_inner)
     panel, masks = scratch, scratch + _PANEL_BYTES

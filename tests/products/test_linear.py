@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import pytest
 
-from fastdnn.machine.processor import tile_rows
+from fastdnn.machine.profile import PROFILE
 from fastdnn.machine.views import address
 from fastdnn.products.linear import (
     SCRATCH_BYTES,
@@ -156,7 +156,10 @@ def test_copies_change_no_bit(n_rows, n_inner, n_long, dtype):
 
 
 @pytest.mark.needs_jit
-@pytest.mark.skipif(tile_rows() > 4, reason="tall tiles leave the cache time for such rows")
+@pytest.mark.skipif(
+    not PROFILE.copies_conflicting_panels,
+    reason="tall tiles leave the cache time",
+)
 @pytest.mark.parametrize(
     ("n_inner", "row_bytes", "is_copied"),
     [
