@@ -31,7 +31,7 @@ from benchmarks.cases import CASES, Case
 from benchmarks.crowded import multiply_matrices
 from benchmarks.measure import add_json_option, environment, merge
 from fastdnn import DNNClassifier
-from fastdnn.machine.processor import splits_vectors, vector_lanes
+from fastdnn.machine.profile import KIND, PROFILE
 from fastdnn.products.switched_off import without
 from fastdnn.products.switches import OPTIMISATIONS
 
@@ -50,8 +50,9 @@ _FORWARD = {
 }  # fmt: skip
 _OF_TEAMS = {
     "mailboxes", "claims of lines", "placement of workers", "places of threads", "crowding",
+    "shards taken together",
 }  # fmt: skip
-_ALONE = set(OPTIMISATIONS) - _OF_TEAMS
+_ALONE = set(OPTIMISATIONS) - _OF_TEAMS | {"shards taken together"}
 
 
 class Setting(NamedTuple):
@@ -80,14 +81,15 @@ class Setting(NamedTuple):
         if self.before:
             names = {"placement of workers", "places of threads", "crowding"}
         elif self.kind == "prediction":
-            names = _FORWARD | ({"places of threads"} if self.n_threads > 1 else set())
+            names = {"places of threads"} if self.n_threads > 1 else _FORWARD
         else:
-            names = set(OPTIMISATIONS) if self.n_threads > 1 else _ALONE
+            # What products gain is seen by one thread, with less chance.
+            names = _OF_TEAMS if self.n_threads > 1 else _ALONE
         if self.activation != "relu":
             names = names - {
                 "zero skipping", "copies of columns", "masks of deltas", "masks by outputs",
             }  # fmt: skip
-        if not splits_vectors(cpu_target.target_context):
+        if not PROFILE.splits_vectors:
             names = names - {"half vectors"}
         return [name for name in OPTIMISATIONS if name in names]
 
@@ -121,9 +123,8 @@ SETTINGS = [
 
 
 def kind_of_code() -> str:
-    """Return what code is compiled for: processor, bytes of its vectors, and where it ran."""
-    name = cpu_target.target_context.codegen().magic_tuple()[1]
-    kind = f"{name}, vectors of {8 * vector_lanes(np.dtype(np.float64))} bytes"
+    """Return the kind of code that is compiled, for which processor, and where it runs."""
+    kind = f"{KIND} for {cpu_target.target_context.codegen().magic_tuple()[1]}"
     return f"{kind}, on another processor" if config.CPU_NAME else kind
 
 
