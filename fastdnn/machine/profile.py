@@ -52,6 +52,8 @@ class Profile(NamedTuple):
     # Products that skip zeros: bytes and inner steps of a panel.
     masked_panel_bytes: int = 28 * 1024
     masked_panel_steps: int = 104
+    #: Whether one is copied for the only reason that its vectors lie across cache lines.
+    copies_panels_across_lines: bool = False
     #: Rows and inner steps without which masks and panels never pay.
     fewest_masked_rows: int = 28
     fewest_masked_steps: int = 32
@@ -74,7 +76,7 @@ class Profile(NamedTuple):
 
 
 _AVX2 = Profile(vector_bytes=32, tile_rows=4, copies_conflicting_panels=True)
-_AVX_512 = Profile(vector_bytes=64, tile_rows=8)
+_AVX_512 = Profile(vector_bytes=64, tile_rows=8, copies_panels_across_lines=True)
 #: By kind of processor.
 PROFILES = {
     # Whole vectors take half as long as halves, and what has no vectors counts twice.

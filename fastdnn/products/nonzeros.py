@@ -50,6 +50,7 @@ ROWS_TOGETHER = 128
 _TILE_STEP, _MASKED_STEP, _ROW = PROFILE.tile_step, PROFILE.masked_step, PROFILE.masked_row
 _COPIED_STEP, _TRANSPOSED = PROFILE.copied_step, PROFILE.transposed
 _MASKED_ELEMENT = PROFILE.masked_element
+_COPIES_ACROSS_LINES = PROFILE.copies_panels_across_lines
 _STEP_TO_MASK, _STEP_TO_COPY = PROFILE.step_to_mask, PROFILE.step_to_copy
 # What is saved has to be more than the error of these estimates.
 _GAIN_THAT_PAYS = 0.95
@@ -206,9 +207,9 @@ def _multiply_panels(
         column = vector * lanes
         last = min(n_columns, column + width * lanes) - lanes - column
         right = b + (k * b_row + column) * itemsize
-        # Read where it lies, a panel is as wide as the rows of both `b` and `c`; and no vector
-        # of it lies across two cache lines, which would take twice as long for every row.
-        is_aligned = right % (lanes * itemsize) == 0
+        # Read where it lies, a panel is as wide as the rows of both `b` and `c`; and vectors
+        # as long as cache lines lie on them, or each would take twice as long for every row.
+        is_aligned = not _COPIES_ACROSS_LINES or right % (lanes * itemsize) == 0
         if not is_aligned or b_row != width * lanes or b_row != n_columns:
             _copy_panel(floor, right, b_row, steps, width, last, panel)
             right = panel
