@@ -1,19 +1,20 @@
 """Fixtures for all tests."""
 
-import zlib
-
 import pytest
 
 from fastdnn.teams import cpus, crowding
+from tests.pairwise import is_drawn
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Leave most combinations of a sampled test to runs that are exhaustive."""
+    """Leave all but a pairwise covering of a cross product to runs that are exhaustive."""
     for item in items:
-        marker = item.get_closest_marker("sampled")
-        # By its name: the same ones everywhere and in any selection.
-        if marker and zlib.crc32(item.nodeid.encode()) % 1000 >= 1000 * marker.args[0]:
+        if (
+            item.get_closest_marker("pairwise")
+            and hasattr(item, "callspec")
+            and not is_drawn(item)
+        ):
             item.add_marker(pytest.mark.exhaustive)
 
 

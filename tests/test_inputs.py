@@ -23,6 +23,7 @@ def samples():
     return X, X[:, :3].argmax(axis=1)
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("form", [sparse.csr_array, sparse.csc_array, sparse.csr_matrix])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ SETTINGS = {"hidden_layer_sizes": (16,), "max_iter": 2, "batch_size": 200}
 
 
 # The fewer rows are checked by one thread, the others by all.
+@pytest.mark.pairwise
 @pytest.mark.slow_without_jit
 @pytest.mark.parametrize("n_rows", [N_ROWS // 2, N_ROWS])
 @pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])

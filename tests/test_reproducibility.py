@@ -47,6 +47,7 @@ def assert_same_bits(model, expected, X):
     assert model.loss_ == expected.loss_
 
 
+@pytest.mark.pairwise
 @BOTH
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -74,6 +75,7 @@ def test_threads_change_no_bit_whatever_the_batch(batch_size, shuffle):
             assert_same_bits(fit, fits[0], X)
 
 
+@pytest.mark.pairwise
 @BOTH
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -125,6 +127,7 @@ def test_other_processes_have_the_same_bits(kind, dtype):
     assert PROCESSES[kind](dtype) == expected
 
 
+@pytest.mark.pairwise
 @BOTH
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("hidden", [(100,), (130, 9)], ids=str)

@@ -32,6 +32,7 @@ def test_rows_converted_in_pieces_give_the_bits_of_rows_converted_before(n_threa
     np.testing.assert_array_equal(MODEL.predict(np.asfortranarray(LARGE)), expected)
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("n_threads", [1, 2])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
 @pytest.mark.parametrize("row", [0, 49_999])
@@ -105,6 +106,7 @@ def test_threads_convert_all(dtype, n_threads):
     np.testing.assert_array_equal(converted, MANY.astype(dtype))
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("n_threads", [1, 2])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("row", [0, 600_000, 1_199_999])

@@ -200,6 +200,7 @@ def test_json_takes_results(kind):
             assert json.loads(json.dumps(result.ravel()[0])) == result.ravel()[0]
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])

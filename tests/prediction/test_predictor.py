@@ -24,6 +24,7 @@ from tests.ops.test_activations import BOUNDED_SLOPES, DTYPES
 pytestmark = pytest.mark.usefixtures("four_cpus")
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("depth", DEPTHS)
 @pytest.mark.parametrize("activation", BOUNDED_SLOPES)

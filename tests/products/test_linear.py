@@ -13,7 +13,7 @@ from fastdnn.products.linear import (
     linear_gradient,
 )
 
-pytestmark = pytest.mark.sampled(0.35)
+pytestmark = pytest.mark.pairwise
 
 
 @numba.njit

@@ -25,7 +25,7 @@ from fastdnn.products.nonzeros import (
 )
 from tests.products.test_linear import guarded
 
-pytestmark = [pytest.mark.needs_jit, pytest.mark.sampled(0.5)]
+pytestmark = [pytest.mark.needs_jit, pytest.mark.pairwise]
 
 
 @numba.njit

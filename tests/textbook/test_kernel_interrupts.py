@@ -10,7 +10,7 @@ from numba.core import serialize
 
 from fastdnn import DeepNeuralNetwork
 from fastdnn.textbook import parts
-from tests.textbook.test_kernel_inputs import NAMES, arguments, call, numbers
+from tests.textbook.kernel_calls import NAMES, arguments, call, numbers
 
 N_SAMPLES = 300
 #: The functions that can be divided.

@@ -59,6 +59,7 @@ ELEMENTWISE = {
 }
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize("name", ELEMENTWISE)
@@ -79,6 +80,7 @@ def test_elementwise_function_takes_any_shape(name, shape):
     np.testing.assert_allclose(result, ELEMENTWISE[name](Z), rtol=1e-14)
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("size", [40.0, 90.0, 1e4])
 @pytest.mark.parametrize("name", ELEMENTWISE)
@@ -99,6 +101,7 @@ def test_nan_stays_nan(name):
     assert np.isfinite(result[1])
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize("name", ["sigmoid", "relu"])
@@ -132,6 +135,7 @@ def test_linear_backward_equals_numpy(caller, dtype):
     assert_close(db, exact.mean(axis=0), dtype, 4)
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize("name", ACTIVATION_CODES)

@@ -62,6 +62,7 @@ def always_long(monkeypatch):
     monkeypatch.setattr(long_batches_module, "_SHARE_FOR_COPIES", np.inf)
 
 
+@pytest.mark.pairwise
 @pytest.mark.slow_without_jit
 @pytest.mark.parametrize("n_threads", [1, 2, 4])
 @pytest.mark.parametrize("optimizer", ["adam", "nesterov", "sgd"])
@@ -81,6 +82,7 @@ def test_runs_of_long_batches_change_no_bit(always_long, name, optimizer, n_thre
     assert results[0][2] == results[1][2]
 
 
+@pytest.mark.pairwise
 @pytest.mark.slow_without_jit
 @pytest.mark.parametrize("n_threads", [1, 2, 4])
 @pytest.mark.parametrize("batches_a_run", [1, 1000])
