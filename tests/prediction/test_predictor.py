@@ -18,7 +18,7 @@ from fastdnn.prediction import predictor as predictor_module
 from fastdnn.prediction.predictor import FEW_NUMBERS, Predictor
 from fastdnn.teams import threads as threads_module
 from tests.engine.test_loop import DEPTHS, numpy_layers, random_parameters
-from tests.models.test_transaction import STEP, interrupt_at
+from tests.interrupts import STEP, interrupt_at
 from tests.ops.test_activations import BOUNDED_SLOPES, DTYPES
 
 pytestmark = pytest.mark.usefixtures("four_cpus")

@@ -10,15 +10,12 @@ from numba.core import serialize
 
 from fastdnn import DeepNeuralNetwork
 from fastdnn.textbook import parts
+from tests.interrupts import Interrupt
 from tests.textbook.kernel_calls import NAMES, arguments, call, numbers
 
 N_SAMPLES = 300
 #: The functions that can be divided.
 DIVIDED = sorted(set(NAMES) - {"compute_cost", "update_parameters"})
-
-
-class Interrupt(BaseException):
-    """What a signal handler or another thread raises."""
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from numpy.testing import assert_array_equal
 import fastdnn
 from fastdnn import DeepNeuralNetwork
 from fastdnn.training.epochs import EpochRunner
+from tests.interrupts import Interrupt
 from tests.textbook.network_calls import theta
 
 PACKAGE = Path(fastdnn.__file__).parent
@@ -38,10 +39,6 @@ def test_a_cost_that_overflows_is_divergence_too(samples):
     with pytest.raises(ValueError, match="diverged: it produced non-finite"):
         network.gradient_descent(samples[0], targets, learning_rate=1.0, n_iterations=1)
     assert_array_equal(theta(network), 0.0)
-
-
-class Interrupt(BaseException):
-    """What another thread or a signal raises."""
 
 
 @pytest.mark.pairwise

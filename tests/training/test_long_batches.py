@@ -14,7 +14,7 @@ from fastdnn.training import long_batches as long_batches_module
 from fastdnn.training.epochs import EpochRunner
 from fastdnn.training.long_batches import LongBatches
 from tests.engine.test_loop import IN_ORDER, plan, random_parameters
-from tests.system.test_interruptible import Interrupt, raise_in
+from tests.interrupts import Interrupt, raise_in
 
 pytestmark = pytest.mark.usefixtures("four_cpus")
 
