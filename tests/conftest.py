@@ -1,21 +1,56 @@
-"""Fixtures for all tests."""
+"""Fixtures for all tests, and which of them run."""
 
 import pytest
 
 from fastdnn.teams import cpus, crowding
 from tests.pairwise import is_drawn
+from tests.processes import end_of, start_python
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Leave all but a pairwise covering of a cross product to runs that are exhaustive."""
     for item in items:
-        if (
-            item.get_closest_marker("pairwise")
-            and hasattr(item, "callspec")
-            and not is_drawn(item)
-        ):
+        is_product = item.get_closest_marker("pairwise") and hasattr(item, "callspec")
+        if is_product and not is_drawn(item):
             item.add_marker(pytest.mark.exhaustive)
+
+
+_WARM_UP = """
+import fastdnn
+from fastdnn.compiler.cache import _in_use
+print(fastdnn.warmup(), *_in_use, sep="\\n")
+"""
+_process_that_warms_up = pytest.StashKey()
+
+
+def pytest_collection_finish(session):
+    """Begin a warm-up beside the first tests, if one asks for it.
+
+    It is a process of its own, on another processor, that compiles what they will need.
+    """
+    is_wanted = any(
+        "warmed_up" in getattr(item, "fixturenames", ()) for item in session.items
+    )
+    if is_wanted and not session.config.option.collectonly:
+        session.config.stash[_process_that_warms_up] = start_python(_WARM_UP)
+
+
+def pytest_sessionfinish(session):
+    """End a warm-up that nobody has waited for."""
+    process = session.config.stash.get(_process_that_warms_up, None)
+    if process is not None and process.poll() is None:
+        process.kill()
+        end_of(process)
+
+
+@pytest.fixture(scope="session")
+def warmed_up(pytestconfig):
+    """Return the folder that a process has warmed up, and the names of the entries it uses."""
+    done = end_of(pytestconfig.stash[_process_that_warms_up])
+    assert done.returncode == 0, done.stderr
+    folder, *names = done.stdout.splitlines()
+    return folder, names
 
 
 @pytest.fixture(scope="module")
