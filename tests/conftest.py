@@ -29,9 +29,7 @@ def pytest_collection_finish(session):
 
     It is a process of its own, on another processor, that compiles what they will need.
     """
-    is_wanted = any(
-        "warmed_up" in getattr(item, "fixturenames", ()) for item in session.items
-    )
+    is_wanted = any("warmed_up" in getattr(item, "fixturenames", ()) for item in session.items)
     if is_wanted and not session.config.option.collectonly:
         session.config.stash[_process_that_warms_up] = start_python(_WARM_UP)
 
