@@ -5,12 +5,12 @@ from functools import cache
 import numba
 import numpy as np
 import pytest
-from scipy import special
 
 from fastdnn import textbook as kernels
 from fastdnn.ops.activations import ACTIVATION_CODES
-from tests.ops.test_activations import DTYPES, ORACLES, gradients, layer
-from tests.ops.test_elementary import scalar_warnings_off
+from tests.oracle.activations import ACTIVATIONS, SLOPES
+from tests.small_layers import DTYPES, gradients, layer
+from tests.without_jit import scalar_warnings_off
 
 N_SAMPLES, N_IN, N_OUT = 7, 5, 4
 
@@ -52,10 +52,10 @@ def assert_close(got, exact, dtype, n_roundings):
 
 
 ELEMENTWISE = {
-    "sigmoid": special.expit,
-    "sigmoid_prime": lambda Z: special.expit(Z) * special.expit(-Z),
-    "relu": lambda Z: np.maximum(Z, 0),
-    "relu_prime": lambda Z: (Z > 0).astype(np.float64),
+    "sigmoid": ACTIVATIONS["sigmoid"],
+    "sigmoid_prime": SLOPES["sigmoid"],
+    "relu": ACTIVATIONS["relu"],
+    "relu_prime": SLOPES["relu"],
 }
 
 
@@ -144,7 +144,7 @@ def test_layer_forward_equals_numpy(name, caller, dtype):
     code = getattr(kernels, name.upper())
     A, (linear_cache, Z) = caller(kernels.linear_activation_forward)(X, W, b, code)
     exact = X.astype(np.float64) @ W + b
-    assert_close(A, ORACLES[name](exact), dtype, 6)
+    assert_close(A, ACTIVATIONS[name](exact), dtype, 6)
     assert_close(Z, exact, dtype, 4)
     for kept, given in zip(linear_cache, (X, W, b), strict=True):
         np.testing.assert_array_equal(kept, given)
