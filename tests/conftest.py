@@ -2,9 +2,9 @@
 
 import pytest
 
-from fastdnn.teams import cpus, crowding
 from tests.pairwise import is_drawn
 from tests.processes import end_of, start_python
+from tests.switches import let_teams_have_four
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -55,7 +55,5 @@ def warmed_up(pytestconfig):
 def four_cpus():
     """Let teams have up to four workers, whatever the machine and what else runs on it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cpus, "usable_cpus", lambda: 4)
-        patch.setattr(crowding, "_are_too_many", lambda n_workers: False)
-        patch.setattr(crowding.crowding, "begin", lambda: None)
+        let_teams_have_four(patch)
         yield

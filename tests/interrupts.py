@@ -18,9 +18,7 @@ import pytest
 
 import fastdnn
 from fastdnn import DNNClassifier
-from fastdnn.data import conversion
-from fastdnn.teams import cpus, crowding
-from fastdnn.training import long_batches
+from tests.switches import let_batches_be_long, let_teams_have_four, share_out_rows
 
 PACKAGE = Path(fastdnn.__file__).parent
 #: The files whose instructions count.
@@ -58,15 +56,10 @@ def teams_of_four(*, with_long_batches=False):
     """Let every fit and prediction have four threads, whatever the machine."""
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        patch.setattr(cpus, "usable_cpus", lambda: 4)
-        patch.setattr(crowding, "_are_too_many", lambda n_workers: False)
-        patch.setattr(crowding.crowding, "begin", lambda: None)
-        patch.setattr(conversion, "_PIECE_BYTES", 1024)
-        patch.setattr("fastdnn.data.plain._NUMBERS_FOR_ONE_THREAD", 0)
+        let_teams_have_four(patch)
+        share_out_rows(patch)
         if with_long_batches:
-            patch.setattr(long_batches, "_SECONDS_OF_LONG_BATCH", -1.0)
-            patch.setattr(long_batches, "_SECONDS_OF_LONG_STEP", 0.0)
-            patch.setattr(long_batches, "_SHARE_FOR_COPIES", np.inf)
+            let_batches_be_long(patch)
         yield
 
 

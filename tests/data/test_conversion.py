@@ -5,7 +5,6 @@ import pytest
 from sklearn.utils import check_array
 
 from fastdnn import DNNClassifier, DNNRegressor
-from fastdnn.data import conversion, plain
 from fastdnn.data.conversion import (
     NotFiniteError,
     convert_all,
@@ -14,6 +13,7 @@ from fastdnn.data.conversion import (
     is_to_convert,
     rows_of_piece,
 )
+from tests.switches import share_out_rows
 
 pytestmark = pytest.mark.usefixtures("four_cpus")
 
@@ -120,8 +120,7 @@ def test_all_are_checked(row, dtype, n_threads):
 @pytest.fixture
 def many_threads(monkeypatch):
     """Let fits share out few rows, too: pieces of three, sixteen of them together."""
-    monkeypatch.setattr(plain, "_NUMBERS_FOR_ONE_THREAD", 0)
-    monkeypatch.setattr(conversion, "_PIECE_BYTES", 64)
+    share_out_rows(monkeypatch, piece_bytes=64)
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, None])

@@ -12,7 +12,6 @@ from fastdnn.data.samples import Samples
 from fastdnn.engine.loop import GOES_ON
 from fastdnn.network.parameters import Parameters
 from fastdnn.ops.results import RESULT_CODES
-from fastdnn.planning import plan
 from fastdnn.planning.plan import plan_prediction
 from fastdnn.prediction import predictor as predictor_module
 from fastdnn.prediction.predictor import FEW_NUMBERS, Predictor
@@ -20,6 +19,7 @@ from fastdnn.teams import threads as threads_module
 from tests.engine.test_loop import DEPTHS, numpy_layers, random_parameters
 from tests.interrupts import STEP, interrupt_at
 from tests.ops.test_activations import BOUNDED_SLOPES, DTYPES
+from tests.switches import let_turns_be_blocks
 
 pytestmark = pytest.mark.usefixtures("four_cpus")
 
@@ -178,10 +178,7 @@ def calls(monkeypatch):
         return predict(*args)
 
     monkeypatch.setattr(predictor_module, "predict", predict_some)
-    monkeypatch.setattr(predictor_module, "_FLOPS_OF_FIRST_TURN", 0.0)
-    monkeypatch.setattr(predictor_module, "_SECONDS_PER_TURN", 0.0)
-    monkeypatch.setattr(plan, "_MIN_SHARD_ROWS", ROWS_OF_BLOCK)
-    monkeypatch.setattr(plan, "_MAX_SHARD_ROWS", ROWS_OF_BLOCK)
+    let_turns_be_blocks(monkeypatch, ROWS_OF_BLOCK)
     return made
 
 

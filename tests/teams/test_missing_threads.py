@@ -8,11 +8,9 @@ import pytest
 
 from fastdnn import DNNClassifier
 from fastdnn.compiler.jit import JIT_ENABLED
-from fastdnn.data import conversion as conversion_module
 from fastdnn.system import interruptible
-from fastdnn.teams import cpus
-from fastdnn.teams import crowding as crowding_module
 from fastdnn.teams.threads import Team, run_side_by_side
+from tests.switches import let_teams_have_four, share_out_rows
 from tests.teams.work import Work, counters, require_threads
 
 pytestmark = pytest.mark.usefixtures("own_crowding")
@@ -89,10 +87,8 @@ def test_fits_and_predictions_without_threads_have_the_same_bits(
         small = model.predict_proba(X.astype(np.float32))
         return [*model.coefs_, model.predict_proba(X), small]
 
-    monkeypatch.setattr(cpus, "usable_cpus", lambda: 4)
-    monkeypatch.setattr(crowding_module, "_are_too_many", lambda n_workers: False)
-    monkeypatch.setattr(conversion_module, "_PIECE_BYTES", 1024)
-    monkeypatch.setattr("fastdnn.data.plain._NUMBERS_FOR_ONE_THREAD", 0)
+    let_teams_have_four(monkeypatch)
+    share_out_rows(monkeypatch)
     expected = fit_and_predict()
     asked = refused(n_allowed, RuntimeError("can't start new thread"))
     for result, wanted in zip(fit_and_predict(), expected, strict=True):
@@ -137,10 +133,8 @@ def test_fits_whose_threads_never_begin_have_the_same_bits(
         options = {"n_threads": 4, "batch_size": 1000, "random_state": 0, "max_iter": 2}
         return DNNClassifier(layers, **options).fit(X, y).coefs_
 
-    monkeypatch.setattr(cpus, "usable_cpus", lambda: 4)
-    monkeypatch.setattr(crowding_module, "_are_too_many", lambda n_workers: False)
-    monkeypatch.setattr("fastdnn.data.plain._NUMBERS_FOR_ONE_THREAD", X.size)
-    monkeypatch.setattr(conversion_module, "_PIECE_BYTES", X.nbytes)
+    let_teams_have_four(monkeypatch)
+    share_out_rows(monkeypatch, n_numbers=X.size, piece_bytes=X.nbytes)
     before, expected = _thread._count(), fit()
     late = dying(is_dying)
     found = fit()

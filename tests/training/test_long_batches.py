@@ -15,6 +15,7 @@ from fastdnn.training.epochs import EpochRunner
 from fastdnn.training.long_batches import LongBatches
 from tests.engine.test_loop import IN_ORDER, plan, random_parameters
 from tests.interrupts import Interrupt, raise_in
+from tests.switches import let_batches_be_long
 
 pytestmark = pytest.mark.usefixtures("four_cpus")
 
@@ -57,9 +58,7 @@ def runner(parameters, samples, batch_size, optimizer, n_threads):
 @pytest.fixture
 def always_long(monkeypatch):
     """Let every batch count as long, and every step."""
-    monkeypatch.setattr(long_batches_module, "_SECONDS_OF_LONG_BATCH", -1.0)
-    monkeypatch.setattr(long_batches_module, "_SECONDS_OF_LONG_STEP", 0.0)
-    monkeypatch.setattr(long_batches_module, "_SHARE_FOR_COPIES", np.inf)
+    let_batches_be_long(monkeypatch)
 
 
 @pytest.mark.pairwise
