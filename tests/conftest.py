@@ -2,18 +2,27 @@
 
 import pytest
 
+from fastdnn.compiler.jit import JIT_ENABLED
 from tests.pairwise import is_drawn
 from tests.processes import end_of, start_python
 from tests.switches import let_teams_have_four
 
+# Tests with these marks run where ``-m`` names the mark.
+_LEFT_OUT = ["exhaustive"] if JIT_ENABLED else ["exhaustive", "needs_jit", "slow_without_jit"]
+
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Leave all but a pairwise covering of a cross product to runs that are exhaustive."""
+def pytest_collection_modifyitems(config, items):
+    """Leave out what runs on demand: of a cross product, all but a covering of its pairs."""
     for item in items:
         is_product = item.get_closest_marker("pairwise") and hasattr(item, "callspec")
         if is_product and not is_drawn(item):
             item.add_marker(pytest.mark.exhaustive)
+    names = [name for name in _LEFT_OUT if name not in config.option.markexpr]
+    left_out = {item for item in items if any(map(item.get_closest_marker, names))}
+    if left_out:
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=list(left_out))
 
 
 _WARM_UP = """
