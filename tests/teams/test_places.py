@@ -13,7 +13,7 @@ from fastdnn.prediction import predictor
 from fastdnn.prediction.predictor import Predictor
 from fastdnn.teams import places as places_module
 from fastdnn.teams.places import Places
-from tests.engine.test_loop import random_parameters
+from tests.networks import random_parameters
 
 
 class Machine:
