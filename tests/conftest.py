@@ -3,9 +3,16 @@
 import pytest
 
 from fastdnn.compiler.jit import JIT_ENABLED
+from tests import beside
 from tests.pairwise import is_drawn
 from tests.processes import end_of, start_python
 from tests.switches import let_teams_have_four
+
+
+def pytest_configure(config):
+    """Let some tests run beside the others."""
+    beside.register(config)
+
 
 # Tests with these marks run where ``-m`` names the mark.
 _LEFT_OUT = ["exhaustive"] if JIT_ENABLED else ["exhaustive", "needs_jit", "slow_without_jit"]

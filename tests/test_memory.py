@@ -83,6 +83,7 @@ print(model.fit(X, y).n_iter_, np.isfinite(model.loss_))
 """
 
 
+@pytest.mark.waits_for_processes
 @pytest.mark.needs_jit
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and limits memory")
 def test_a_memory_map_larger_than_memory_trains(tmp_path):

@@ -121,6 +121,7 @@ PROCESSES = {
 
 # Python warns of a fork beside other threads: that it works is what is tested.
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.waits_for_processes
 @pytest.mark.parametrize("kind", PROCESSES)
 def test_other_processes_have_the_same_bits(kind):
     if kind == "fork" and not hasattr(os, "fork"):

@@ -11,7 +11,7 @@ import pytest
 from fastdnn.compiler.source_digest import code_digest, source_digest
 from tests.processes import PACKAGE, kernels_alone, run_python
 
-pytestmark = pytest.mark.needs_jit
+pytestmark = [pytest.mark.needs_jit, pytest.mark.waits_for_processes]
 
 DIGEST = """
 from fastdnn.compiler.source_digest import source_digest

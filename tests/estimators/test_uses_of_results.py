@@ -281,6 +281,7 @@ def test_calibration(kind, method):
     assert model.score(X, y) > 0.7
 
 
+@pytest.mark.slow_without_jit
 def test_thresholds_and_scorers_use_logits():
     X, y = load_breast_cancer(return_X_y=True)
     X = StandardScaler().fit_transform(X)

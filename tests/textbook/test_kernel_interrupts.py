@@ -120,6 +120,7 @@ def test_no_result_of_a_network_is_made_there(interrupt_in_numba):
     assert np.isfinite(steps()).all()
 
 
+@pytest.mark.waits_for_processes
 @pytest.mark.needs_jit
 @pytest.mark.skipif(sys.platform == "win32", reason="has no timer that sends signals")
 def test_what_a_signal_handler_raises_comes_out_itself():
