@@ -14,9 +14,9 @@ Without JIT an address is a position in a list of Python functions.
 from collections.abc import Callable
 from typing import Any
 
+import numba
 import numpy as np
 from numba.core import cgutils, errors, types
-from numba.np.numpy_support import from_dtype
 
 from fastdnn.compiler.jit import JIT_ENABLED, alone, emitted
 
@@ -139,7 +139,7 @@ class Addressed:
         if not JIT_ENABLED:
             _functions.append(self.function)
             return len(_functions) - 1
-        signature, compiled = self.form.signature(from_dtype(dtype)), self._compiled
+        signature, compiled = self.form.signature(numba.from_dtype(dtype)), self._compiled
         compiled.compile(signature)
         result = compiled.overloads[signature.args]
         return result.library.get_pointer_to_function(result.fndesc.mangled_name)

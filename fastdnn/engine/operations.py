@@ -5,10 +5,10 @@ planner writes it (`fastdnn.planning.program`). An operation reads its input and
 output at positions of the workspace, which may be the same; its gradient comes in at the
 position of its output's delta and goes on at that of its input's.
 
-Theta holds all weights, and then the *tail*: biases, and whatever small vectors operations have
-of their own. Weights have blocks of their gradient, see `fastdnn.planning.cuts`; the gradient
-of the tail is made whole by every shard. So an operation with parameters of its own names where
-they lie in the tail and adds its gradient there in the backward pass.
+Theta holds all weights, and then the *tail*: biases, and whatever small vectors operations
+have of their own. Weights have blocks of their gradient, see `fastdnn.planning.cuts`; the
+gradient of the tail is made whole by every shard. So an operation with parameters of its own
+names where they lie in the tail and adds its gradient there in the backward pass.
 
 To add a kind: a number here, what it does in `fastdnn.engine.shards.forward` and in
 `fastdnn.engine.shards`'s backward pass, and its rows in the planner.
@@ -25,8 +25,8 @@ from fastdnn.products.switches import (
     ZEROS_ON_RIGHT,
 )
 
-#: Kinds. LINEAR: ``X @ W + b``. CSR_LINEAR: the same of a sparse batch. ACTIVATE: a function of
-#: each row. LOSS: the last one, in training only: from outputs to their delta.
+#: Kinds. LINEAR: ``X @ W + b``. CSR_LINEAR: the same of a sparse batch. ACTIVATE: a function
+#: of each row. LOSS: the last one, in training only: from outputs to their delta.
 LINEAR, CSR_LINEAR, ACTIVATE, LOSS = range(4)
 
 #: Columns: what is done, sizes of a row, positions in theta (of weights; of the vector in the
@@ -56,8 +56,8 @@ BATCH = -1
 #: follows; its input, or the delta of its output, has zeros that products may leave out;
 #: something before it wants a delta.
 FLOORS, HAS_ZEROS, DELTA_HAS_ZEROS, WANTS_DELTA = 1, 2, 4, 8
-#: Flags of activations and losses. The forward pass is done by the operation before, or the
-#: whole of it by the one after; the gradient before it may be made from the zeros of its output.
+#: Flags of activations. The forward pass is done by the operation before, or the whole of it
+#: by the one after; the gradient before it may be made from the zeros of its output.
 DONE_BEFORE, DONE_AFTER, MASKS = 16, 32, 64
 
 

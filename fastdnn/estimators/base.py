@@ -147,7 +147,8 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         if wanted != self.out_activation_:
             raise ValueError(
                 f"The network was fitted with out_activation_={self.out_activation_!r}, but "
-                f"loss={LOSS_OF_OUTPUT[wanted]!r} needs {wanted!r}. Call fit with warm_start=False."
+                f"loss={LOSS_OF_OUTPUT[wanted]!r} needs {wanted!r}. Call fit with "
+                "warm_start=False."
             )
         kept = checked_state(self._optimizer_state, parameters) if incremental else None
         self._optimizer_state = kept
@@ -160,7 +161,7 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
     def _network(self, parameters: Parameters) -> Network:
         """Describe the network, with the activation that the parameter has now."""
         sizes, loss = parameters.layer_sizes, LOSS_OF_OUTPUT[self.out_activation_]
-        names = [self.activation] * (len(sizes) - 2) + [self.out_activation_]
+        names: list[Any] = [self.activation] * (len(sizes) - 2) + [self.out_activation_]
         activations = [_KERNEL_NAMES.get(name, name) for name in names]
         # scikit-learn reports the mean over the outputs and descends on their sum.
         scale = 1.0 / sizes[-1] if loss == "half_squared_error" else 1.0

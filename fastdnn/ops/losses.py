@@ -1,9 +1,9 @@
 """Each loss beside its delta; and the table of losses.
 
 Two kinds of kernels. A *canonical* pair of output activation and loss goes from the
-pre-activation to the delta in one step, ``A - Y``, and takes its logarithms from Z: no division
-by a probability, finite at any Z. Every other loss is a scalar function of output and target
-beside its derivative, combined with the activation's own backward kernel.
+pre-activation to the delta in one step, ``A - Y``, and takes its logarithms from Z: no
+division by a probability, finite at any Z. Every other loss is a scalar function of output and
+target beside its derivative, combined with the activation's own backward kernel.
 
 Kernels write the loss of every row, times its weight, into `losses`. `w` holds one weight a
 row or, for unweighted rows, nothing. A log-loss above `cap` is reported as `cap`; deltas do
@@ -238,11 +238,17 @@ class Loss(NamedTuple):
     takes_positions: bool = False
     """Whether targets may be one column of class positions, with softmax."""
 
-    def kernel(self, output_activation: str) -> tuple[Addressed | None, bool]:
-        """Return the kernel for an output activation, and whether it is canonical."""
-        if output_activation in self.canonical:
-            return self.canonical[output_activation], True
-        return self.of_outputs, False
+    def kernel(self, output_activation: str) -> tuple[Addressed, bool]:
+        """Return the kernel for an output activation, and whether it is canonical.
+
+        Raises
+        ------
+        KeyError
+            If there is none: `require_pair` says it better.
+        """
+        if self.of_outputs is not None and output_activation not in self.canonical:
+            return self.of_outputs, False
+        return self.canonical[output_activation], True
 
 
 def _canonical(name: str, kernel: Callable) -> Addressed:
@@ -294,8 +300,9 @@ def require_pair(loss: str, output_activation: str) -> None:
     """
     if loss not in LOSSES:
         raise ValueError(f"loss={loss!r} is unknown; choose one of {sorted(LOSSES)}.")
-    if LOSSES[loss].kernel(output_activation)[0] is None:
+    row = LOSSES[loss]
+    if row.of_outputs is None and output_activation not in row.canonical:
         raise ValueError(
             f"loss={loss!r} needs output_activation to be one of "
-            f"{list(LOSSES[loss].canonical)}, got {output_activation!r}."
+            f"{list(row.canonical)}, got {output_activation!r}."
         )

@@ -5,8 +5,10 @@ numbers it remembers for each parameter, a function that turns both into the con
 step, and the step itself. The pass around it completes the gradient, scales it, adds the L2
 term and steps: one read and one write of theta. The gradient comes as two parts, because their
 sum is free here: an Adam step waits for its root and its quotient. The squares of the new
-weights, which the loss of the next batch needs, are summed afterwards, while they are in cache:
-in the loop that steps, the order of that sum would be the compiler's.
+weights, which the loss of the next batch needs, are summed afterwards, while they are in
+cache: in the loop that steps, the order of that sum would be the compiler's.
+
+To add one: write its constants and its step, and add a row.
 """
 
 import math
@@ -107,7 +109,7 @@ def store_gradient(constants, theta, state, start, grad, rest, scale, decay):
     return sum_of_squares(w) if decay != 0 else 0.0
 
 
-_CONSTANTS = types.UniTuple(types.float64, 6)
+_CONSTANTS = types.containers.UniTuple(types.float64, 6)
 #: What a step is made of: ``(numbers, t)``, and the update of a block of theta.
 STEP_CONSTANTS = Form(
     "an optimiser's constants",

@@ -22,6 +22,8 @@ _PARAMETER_NAME = re.compile(r"[WwBb]_?\d+")
 _FIXED = ("layer_sizes", "activations", "loss", "dtype", "n_layers")
 _STORED = ("layer_sizes", "activations", "loss", "dtype")
 _OWN = ("_parameters", "_network", "_predictor")
+# Of states that earlier versions have stored.
+_OLD = ("_activations", "_loss", "_canonical")
 
 
 class Architecture(SavingMixin):
@@ -191,7 +193,7 @@ class Architecture(SavingMixin):
             sizes, activations, loss, dtype = (others.pop(name) for name in _STORED)
         except (KeyError, AttributeError) as error:
             _refuse_state(f"is incomplete ({error})")
-        for name in [name for name in others if name in _OWN]:
+        for name in [name for name in others if name in _OWN + _OLD]:
             del others[name]
         for name in others:
             is_fixed = isinstance(name, str) and name in _FIXED

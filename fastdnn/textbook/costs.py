@@ -1,4 +1,4 @@
-"""The costs that `DeepNeuralNetwork` shows, of whole matrices: by the kernels it is trained by."""
+"""The costs that `DeepNeuralNetwork` shows: of matrices, by the kernels that train it."""
 
 import numpy as np
 
@@ -22,7 +22,6 @@ def _losses_and_deltas(
     `Z` are pre-activations for a canonical pair, outputs for others.
     """
     kernel, _ = LOSSES[loss].kernel(output_activation)
-    assert kernel is not None  # the network has been found to fit
     Z, Y = (np.array(matrix, np.float64, order="C") for matrix in (Z, Y))
     D, sums, losses = np.empty_like(Z), np.zeros(Z.shape[1]), np.empty(len(Z))
     address, unweighted = kernel.address(np.float64), np.empty(0)
