@@ -11,7 +11,9 @@ from fastdnn.engine.operations import (
     DELTA_HAS_ZEROS,
     DONE_AFTER,
     DONE_BEFORE,
+    FLAGS,
     FLOORS,
+    FORWARD,
     HAS_ZEROS,
     LINEAR,
     LOSS,
@@ -74,7 +76,8 @@ def operations(
         Whether the batch is one of a CSR matrix.
     trains : bool
         Whether there are deltas and a loss. What is fused differs: the last activation may be
-        a part of the loss.
+        a part of the loss. In a prediction it is found when it is asked for, see `activate`:
+        most results are made from what is before it.
     may_mask : bool, default=False
         Whether the first layer's gradient may be made from the zeros of its output, since
         nothing else reads its delta.
@@ -125,7 +128,9 @@ def operations(
                 output=output,
                 delta_of_input=delta,
                 delta_of_output=delta,
-                forward=0 if floors or is_in_loss else activation.forward.address(dtype),
+                forward=0
+                if floors or is_in_loss or (is_output and not trains)
+                else activation.forward.address(dtype),
                 backward=activation.backward.address(dtype)
                 if trains and not is_in_loss
                 else 0,
@@ -164,6 +169,13 @@ def lay_out_transposed(rows: list[Operation], workspace: Workspace, n_copies: in
     for _ in range(n_copies - 1):
         workspace.take(size)
     return size
+
+
+def activate(table: np.ndarray, network: Network, dtype: np.dtype) -> None:
+    """Let a table of a prediction run the output's activation, too."""
+    if table[-1, FORWARD] == 0 and table[-1, FLAGS] & DONE_BEFORE == 0:
+        kernel = ACTIVATIONS[network.output_activation].forward
+        table[-1, FORWARD] = kernel.address(dtype)
 
 
 def table_of(rows: list[Operation]) -> np.ndarray:

@@ -14,6 +14,7 @@ from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters
 from fastdnn.ops.results import RESULTS
 from fastdnn.planning.plan import Plan, plan_prediction
+from fastdnn.planning.program import activate
 from fastdnn.teams.cpus import PREDICTION_THAT_PAYS, threads_offered
 from fastdnn.teams.places import Places
 from fastdnn.teams.threads import run_side_by_side
@@ -135,7 +136,7 @@ class Predictor:
         Between two calls Python looks for interrupts.
         """
         address, n_rows, memory = plan.address, len(out), _address_of(out)
-        made = self._how_made(results, out)
+        made = self._how_made(plan, results, out)
         most_blocks = self._blocks_of_first_turn(plan)
 
         def take_turn(kept_alive: object = (plan, out)) -> bool:
@@ -152,14 +153,18 @@ class Predictor:
 
         return take_turn
 
-    def _how_made(self, results: str, out: np.ndarray) -> tuple[int, int, int, bool]:
-        """Return what the engine is told about some results.
+    def _how_made(
+        self, plan: Plan, results: str, out: np.ndarray
+    ) -> tuple[int, int, int, bool]:
+        """Let a plan make some results; return what the engine is told about them.
 
         The number of operations, where the kernel lies, the columns, and whether they are
         float64 and not of the computing type.
         """
         row, dtype = RESULTS[results], self.parameters.theta.dtype
-        n_operations = 2 * len(self.network.layers) - (not row.of_activations)
+        n_operations = len(plan.memory.operations) - (not row.of_activations)
+        if row.of_activations:
+            activate(plan.memory.operations, self.network, dtype)
         in_double = out.dtype == np.float64
         kernel = row.in_double if in_double else row.same_type
         return n_operations, kernel.address(dtype), out.shape[1], in_double
@@ -192,7 +197,7 @@ class Predictor:
         out = np.empty((n_rows, self._n_outputs), rows.dtype)
         plan.memory.team[QUEUES] = 0
         # All blocks at once, of which there cannot be more.
-        made = self._how_made("activations", out)
+        made = self._how_made(plan, "activations", out)
         state = predict(plan.address, self._real, _address_of(out), n_rows, *made, FEW_NUMBERS)
         self._idle_for_few.append((plan, rows))
         return None if state == NOT_FINITE else out
@@ -223,10 +228,10 @@ class Predictor:
         piece_rows = min(rows_of_piece(X, first.shard_rows), rows_of_turn)
         n_workers = self._n_workers(len(X), -(-len(X) // piece_rows), n_threads)
         plans = [first] + [self._take(idle, False, False) for _ in range(1, n_workers)]
-        made = self._how_made(results, out)
 
         def make_work(worker: int) -> Callable[[int, int], None]:
             plan = plans[worker]
+            made = self._how_made(plan, results, out)
             buffer = np.empty((min(piece_rows, len(X)), X.shape[1]), np.float32)
             plan.point_to_rows(buffer)
             plan.columns["team"][0] = plan.team_address

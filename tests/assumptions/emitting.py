@@ -108,7 +108,7 @@ def calls_by_address():
         return x[0]
 
     kinds = types.Array(types.float32, 1, "C"), types.float64
-    scale.compile(kinds)
+    scale.compile(types.float64(*kinds))
     result = scale.overloads[kinds]
     address = result.library.get_pointer_to_function(result.fndesc.mangled_name)
 
