@@ -6,7 +6,7 @@ All take a ``pytest.MonkeyPatch``, which sets everything back.
 import numpy as np
 
 from fastdnn.data import conversion, plain
-from fastdnn.planning import plan
+from fastdnn.planning import cuts
 from fastdnn.prediction import predictor
 from fastdnn.teams import cpus, crowding
 from fastdnn.training import long_batches
@@ -36,5 +36,5 @@ def let_turns_be_blocks(patch, n_rows):
     """Let a prediction look for interrupts after every block of so many rows."""
     patch.setattr(predictor, "_FLOPS_OF_FIRST_TURN", 0.0)
     patch.setattr(predictor, "_SECONDS_PER_TURN", 0.0)
-    patch.setattr(plan, "_MIN_SHARD_ROWS", n_rows)
-    patch.setattr(plan, "_MAX_SHARD_ROWS", n_rows)
+    patch.setattr(cuts, "_MIN_SHARD_ROWS", n_rows)
+    patch.setattr(cuts, "_MAX_SHARD_ROWS", n_rows)

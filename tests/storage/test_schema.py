@@ -5,7 +5,7 @@ import pytest
 
 from fastdnn import DNNClassifier, DNNRegressor
 from fastdnn.ops.activations import ACTIVATIONS
-from fastdnn.ops.losses import CANONICAL_LOSSES, OUTPUT_LOSSES
+from fastdnn.ops.losses import LOSSES
 from fastdnn.ops.optimizers import OPTIMIZERS
 from fastdnn.storage import schema
 from tests.model_files import SCHEMA, schema_text
@@ -31,8 +31,7 @@ def test_the_schema_of_the_documents_is_that_of_the_code():
 def test_the_schema_knows_every_activation_loss_and_optimiser():
     network = schema.SCHEMAS["DeepNeuralNetwork"]["properties"]
     assert set(network["activations"]["items"]["enum"]) == set(ACTIVATIONS)
-    losses = {name for name, _ in CANONICAL_LOSSES} | set(OUTPUT_LOSSES)
-    assert set(network["loss"]["enum"]) == losses
+    assert set(network["loss"]["enum"]) == set(LOSSES)
     fitted = schema.SCHEMAS["DNNRegressor"]["properties"]["fitted"]["anyOf"][1]
     names = fitted["properties"]["optimizer"]["anyOf"][1]["properties"]["name"]["enum"]
     assert set(names) == set(OPTIMIZERS) - {"gradient"}  # which remembers nothing

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fastdnn import textbook as kernels
-from fastdnn.ops.activations import ACTIVATION_CODES
+from fastdnn.textbook.layers import ACTIVATION_CODES
 from tests.oracle.activations import ACTIVATIONS, SLOPES
 from tests.small_layers import DTYPES, gradients, layer
 from tests.without_jit import scalar_warnings_off

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from fastdnn import DeepNeuralNetwork
-from fastdnn.ops.activations import ACTIVATION_CODES
+from fastdnn.textbook.layers import ACTIVATION_CODES
 from tests.cases import case
 from tests.textbook.kernel_calls import numbers
 from tests.textbook.network_calls import (
