@@ -27,9 +27,10 @@ from fastdnn.machine.cache_lines import LINE_BYTES
 from fastdnn.ops.optimizers import STEP_CONSTANTS
 from fastdnn.products.transpose import transpose_rows
 from fastdnn.training.epochs import EpochRunner
-from tests.engine.test_loop import plan, random_parameters
+from tests.networks import random_parameters
+from tests.plans import plan
+from tests.small_layers import DTYPES
 
-DTYPES = [np.float32, np.float64]
 step_constants = STEP_CONSTANTS.call
 pytestmark = [pytest.mark.needs_jit, pytest.mark.usefixtures("four_cpus")]
 

@@ -13,8 +13,9 @@ from fastdnn.teams.threads import Stopped, Team
 from fastdnn.training import long_batches as long_batches_module
 from fastdnn.training.epochs import EpochRunner
 from fastdnn.training.long_batches import LongBatches
-from tests.engine.test_loop import IN_ORDER, plan, random_parameters
 from tests.interrupts import Interrupt, raise_in
+from tests.networks import random_parameters
+from tests.plans import IN_ORDER, plan
 from tests.switches import let_batches_be_long
 
 pytestmark = pytest.mark.usefixtures("four_cpus")
