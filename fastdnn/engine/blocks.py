@@ -48,6 +48,7 @@ from fastdnn.ops.optimizers import UPDATE
 from fastdnn.ops.sparse import CSR_GRADIENT
 from fastdnn.products.linear import linear_gradient
 from fastdnn.products.nonzeros import has_panels
+from fastdnn.products.switches import NO_CLAIMS
 from fastdnn.products.transpose import transpose_rows
 
 _update, _csr_weight_gradient = UPDATE.call, CSR_GRADIENT.call
@@ -155,7 +156,8 @@ def step_block(
         else:
             X = read_by(s, real, position, o, 0, n_rows)
             product_memory, claimed = product_scratch(s, real, worker), 0
-            if s.n_workers > 1:  # all of them have read the weights
+            # Workers of a team have all read the weights.
+            if s.n_workers > 1 and s.switched_off & NO_CLAIMS == 0:
                 claimed = address(worker_parameters(s, real, worker), block[BLOCK_START])
             if o == 0 and are_masked and has_panels(real, n_in):
                 masked_gradient(s, real, X, first, dW, claimed, worker)
