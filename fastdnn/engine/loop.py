@@ -14,7 +14,7 @@ Weight gradients are made in one of two ways, whichever moves less between proce
 Small networks: every shard makes those of its own rows, which are still in its cache, and
 phase 2 adds up the shards. Large ones: phase 2 makes each block from all rows at once.
 The weights, and the transposed ones which the deltas are run back with, are likewise each
-worker's own copies in small networks (`fastdnn.engine.exchange`), the latter made anew for
+worker's own copies in small networks (`fastdnn.engine.mailboxes`), the latter made anew for
 every batch; in large ones there is one of each, which phase 2 keeps.
 
 Shards and blocks are cut by `fastdnn.planning.plan` without regard to workers and share no
@@ -39,54 +39,57 @@ from fastdnn.engine.barrier import (
     meet,
     next_task,
 )
-from fastdnn.engine.blocks import step_biases, step_block
+from fastdnn.engine.blocks import step_block, step_tail
 from fastdnn.engine.delta_masks import mask_deltas, masks_pay
-from fastdnn.engine.exchange import (
+from fastdnn.engine.mailboxes import (
     begin_exchange,
     end_exchange,
-    exchanges,
+    has_mailboxes,
     take_weights,
 )
-from fastdnn.engine.record import settings_at
-from fastdnn.engine.shards import forward, train_shards
-from fastdnn.engine.workspace import (
-    A_START,
+from fastdnn.engine.memory import (
     BLOCK_SIZE,
     BLOCK_SQUARES,
     BLOCK_START,
     SHARD_LOSS,
     SHARD_WEIGHT,
-    Z_START,
     block_table,
     epoch_losses,
     input_rows,
-    layer_rows,
-    layer_transposed,
-    layer_weights,
+    optimizer_numbers,
     partial_sums,
+    rows_of,
     team_counters,
+    transposed_weights_of,
+    weights_of,
     worker_parameters,
 )
+from fastdnn.engine.operations import FLAGS, OUT, WANTS_DELTA, operations
+from fastdnn.engine.record import record_at
+from fastdnn.engine.shards import forward, train_shards
 from fastdnn.machine.stops import is_told
 from fastdnn.machine.subnormals import flush_subnormals, restore_mode
 from fastdnn.machine.views import matrix_at, vector
-from fastdnn.ops.optimizers import step_constants
-from fastdnn.ops.results import RESULT_CODES, results_columns, write_results
+from fastdnn.ops import results
+from fastdnn.ops.optimizers import STEP_CONSTANTS
 from fastdnn.products.sums import sum_of_squares
 from fastdnn.products.transpose import transpose_rows
 
 #: What `predict` returns.
 DONE, GOES_ON, NOT_FINITE = range(3)
-#: The code of results that are those of the last layer's activation, as in training.
-ACTIVATED = RESULT_CODES["activations"]
 
+_step_constants = STEP_CONSTANTS.call
+_write_in_same_type, _write_in_double = results.SAME_TYPE.call, results.IN_DOUBLE.call
 # Rows that are transposed from one look at what may tell to stop to the next.
 _ROWS_TO_TRANSPOSE = 256
 
 
 @kernel
-def _transpose_layer(s, real, l, worker):
-    W, W_transposed = layer_weights(s, real, l, worker), layer_transposed(s, real, l, worker)
+def _transpose_weights(s, real, o, worker):
+    """Transpose the weights of operation `o`, if it wants a delta."""
+    if operations(s)[o, FLAGS] & WANTS_DELTA == 0:
+        return
+    W, W_transposed = weights_of(s, real, o, worker), transposed_weights_of(s, real, o, worker)
     n_rows = W.shape[0]
     for first in range(0, n_rows, _ROWS_TO_TRANSPOSE):
         if is_told(s.stop):
@@ -114,13 +117,13 @@ def _run(s, real, worker):
     t = first_t = s.t
     if worker == 0 and s.weight_squares < 0.0 and s.alpha != 0.0:
         s.weight_squares = _weight_squares(s, real)
-    if exchanges(s):
+    if has_mailboxes(s):
         begin_exchange(s, real, worker)
     if s.transposed_size == 0:
-        layer = 1 + next_task(team, worker, n_workers, s.n_layers - 1)
-        while layer < s.n_layers:
-            _transpose_layer(s, real, layer, worker)
-            layer = 1 + next_task(team, worker, n_workers, s.n_layers - 1)
+        o = next_task(team, worker, n_workers, s.n_operations)
+        while o < s.n_operations:
+            _transpose_weights(s, real, o, worker)
+            o = next_task(team, worker, n_workers, s.n_operations)
         if meet(team, worker, n_workers) != GO_ON:
             return
     # Read once: when the last batch is done, worker 0 may prepare the next run while others
@@ -136,11 +139,11 @@ def _run(s, real, worker):
         # The last batch may be shorter; its shards are about as long as each other, too.
         even_rows = (n_rows + n_shards - 1) // n_shards
         shard_rows = (even_rows + s.unit_rows - 1) // s.unit_rows * s.unit_rows
-        if exchanges(s) and position > first:
+        if has_mailboxes(s) and position > first:
             take_weights(s, real, worker)
         if s.transposed_size > 0:
-            for layer in range(1, s.n_layers):
-                _transpose_layer(s, real, layer, worker)
+            for o in range(s.n_operations):
+                _transpose_weights(s, real, o, worker)
         n_tasks = (n_shards + s.shards_together - 1) // s.shards_together
         task = next_task(team, worker, n_workers, n_tasks)
         while task < n_tasks:
@@ -175,7 +178,7 @@ def _run(s, real, worker):
                 return
             if verdict == LEAVE:
                 break
-        constants = step_constants(s.optimizer, s, t + 1)
+        constants = _step_constants(s.constants, (optimizer_numbers(s), t + 1))
         task = next_task(team, worker, n_workers, n_blocks + 1)
         while task <= n_blocks:
             if task < n_blocks:
@@ -184,7 +187,7 @@ def _run(s, real, worker):
                     worker,
                 )  # fmt: skip
             else:
-                step_biases(s, real, n_shards, constants, scale, worker)
+                step_tail(s, real, n_shards, constants, scale, worker)
             task = next_task(team, worker, n_workers, n_blocks + 1)
         verdict = meet(team, worker, n_workers)
         if verdict == BROKEN:
@@ -205,13 +208,13 @@ def _run(s, real, worker):
             break
     if worker == 0:
         s.t = t
-    if exchanges(s) and t > first_t:
+    if has_mailboxes(s) and t > first_t:
         end_exchange(s, real, worker)
         meet(team, worker, n_workers)
 
 
 @entry_point
-def train(settings, real, worker, n_joined):
+def train(record, real, worker, n_joined):
     """Run as worker 0 of a team, or join its runs as another one of its workers.
 
     All are given the address of the same record, any number of the computing type, their
@@ -219,7 +222,7 @@ def train(settings, real, worker, n_joined):
     run and returns at its end; the others return when for a while no further run has begun,
     and then return how many they have joined.
     """
-    s = settings_at(settings)
+    s = record_at(record)
     team = team_counters(s)
     mode = flush_subnormals()
     if worker == 0:
@@ -244,39 +247,35 @@ def _is_finite(X):
 
 
 @kernel
-def _write_block(s, real, out, first, n_rows, results, in_double):
-    """Write the results of a block of rows, which are in the workspace, into `out`."""
-    last = s.n_layers - 1
-    Z = layer_rows(s, real, last, A_START if results == ACTIVATED else Z_START, 0, n_rows)
-    n_columns = results_columns(results, Z.shape[1])
-    start = first * n_columns
+def _write_block(s, real, out, first, n_rows, o, write, n_columns, in_double):
+    """Write the results of a block of rows, made from the output of `o`, to address `out`."""
+    Z, start = rows_of(s, real, o, OUT, 0, n_rows), first * n_columns
     if in_double:
-        block = matrix_at(np.float64(0), out, start, n_rows, n_columns)
-        write_results(results, Z, block)
+        _write_in_double(write, (Z, matrix_at(np.float64(0), out, start, n_rows, n_columns)))
     else:
-        write_results(results, Z, matrix_at(real, out, start, n_rows, n_columns))
+        _write_in_same_type(write, (Z, matrix_at(real, out, start, n_rows, n_columns)))
 
 
 @entry_point
-def predict(settings, real, out, n_rows, results, in_double, most_blocks):
+def predict(record, real, out, n_rows, n_operations, write, n_columns, in_double, most_blocks):
     """Write results for the first `n_rows` rows of X to the address `out`, as one of a team.
 
-    What they are is said by `results`, a code of `fastdnn.ops.results`; they are float64
-    if `in_double`, or else of the computing type.
+    They are made from what the first operations give, by the kernel of `fastdnn.ops.results`
+    at the address `write`: so many columns, of float64 if `in_double` and else of the
+    computing type.
 
     Rows are taken in blocks of ``s.shard_rows``, whose activations stay in cache. The
-    workspace that the record at `settings` points to holds one block and belongs to this
+    workspace that the record at that address points to holds one block and belongs to this
     worker; the queue of tasks is common to all.
 
     Returns `DONE` when the queue is empty; `GOES_ON` after so many blocks as are allowed, so
     that Python can look for Ctrl-C before the next call; `NOT_FINITE`, and predicts
     nothing, if ``s.check_finite`` and a number is not finite.
     """
-    s = settings_at(settings)
+    s = record_at(record)
     team = team_counters(s)
     if s.check_finite and not _is_finite(input_rows(s, real, 0, 0, n_rows)):
         return NOT_FINITE
-    n_activated = s.n_layers if results == ACTIVATED else s.n_layers - 1
     n_blocks = (n_rows + s.shard_rows - 1) // s.shard_rows
     for _ in range(most_blocks):
         block = next_task(team, 0, 1, n_blocks)
@@ -284,6 +283,7 @@ def predict(settings, real, out, n_rows, results, in_double, most_blocks):
             return DONE
         first = block * s.shard_rows
         rows = min(s.shard_rows, n_rows - first)
-        forward(s, real, first, 0, rows, n_activated, 0)
-        _write_block(s, real, out, first, rows, results, in_double)
+        forward(s, real, first, 0, rows, n_operations, 0)
+        o = n_operations - 1
+        _write_block(s, real, out, first, rows, o, write, n_columns, in_double)
     return GOES_ON

@@ -13,8 +13,10 @@ from fastdnn.teams.threads import Stopped, Team
 from fastdnn.training import long_batches as long_batches_module
 from fastdnn.training.epochs import EpochRunner
 from fastdnn.training.long_batches import LongBatches
-from tests.engine.test_loop import IN_ORDER, plan, random_parameters
-from tests.system.test_interruptible import Interrupt, raise_in
+from tests.interrupts import Interrupt, raise_in
+from tests.networks import random_parameters
+from tests.plans import IN_ORDER, plan
+from tests.switches import let_batches_be_long
 
 pytestmark = pytest.mark.usefixtures("four_cpus")
 
@@ -57,11 +59,10 @@ def runner(parameters, samples, batch_size, optimizer, n_threads):
 @pytest.fixture
 def always_long(monkeypatch):
     """Let every batch count as long, and every step."""
-    monkeypatch.setattr(long_batches_module, "_SECONDS_OF_LONG_BATCH", -1.0)
-    monkeypatch.setattr(long_batches_module, "_SECONDS_OF_LONG_STEP", 0.0)
-    monkeypatch.setattr(long_batches_module, "_SHARE_FOR_COPIES", np.inf)
+    let_batches_be_long(monkeypatch)
 
 
+@pytest.mark.pairwise
 @pytest.mark.slow_without_jit
 @pytest.mark.parametrize("n_threads", [1, 2, 4])
 @pytest.mark.parametrize("optimizer", ["adam", "nesterov", "sgd"])
@@ -75,12 +76,13 @@ def test_runs_of_long_batches_change_no_bit(always_long, name, optimizer, n_thre
             made, epochs = runner(parameters, samples, batch_size, optimizer, n_threads)
             with epochs:
                 losses = epochs.run() + epochs.run()
-            results.append((parameters.theta, made.network.state, losses))
+            results.append((parameters.theta, made.memory.state, losses))
     np.testing.assert_array_equal(results[0][0], results[1][0])
     np.testing.assert_array_equal(results[0][1], results[1][1])
     assert results[0][2] == results[1][2]
 
 
+@pytest.mark.pairwise
 @pytest.mark.slow_without_jit
 @pytest.mark.parametrize("n_threads", [1, 2, 4])
 @pytest.mark.parametrize("batches_a_run", [1, 1000])
@@ -125,7 +127,7 @@ def test_an_interrupt_leaves_the_network_of_a_whole_batch(
             for first in range(0, t, 1000):
                 epochs.run(min(1000, t - first))
         np.testing.assert_array_equal(parameters.theta, expected.theta)
-        np.testing.assert_array_equal(made.network.state, again.network.state)
+        np.testing.assert_array_equal(made.memory.state, again.memory.state)
     assert any(are_undone) == (batches_a_run == 1 and name != "by shards")
 
 
@@ -149,7 +151,7 @@ class LeavesInStep(Team):
         self.made = made
 
     def run(self, n_batches):
-        self.made.network.theta[::2] += 1.0
+        self.made.memory.theta[::2] += 1.0
         self.made.table["is_step_left"] = self.made.table["stop_in_step"][0] != 0
         raise Stopped
 
