@@ -24,6 +24,7 @@ from fastdnn.products.nonzeros import (
     parts_to_mask,
     skipping_pays,
 )
+from fastdnn.products.operands import NOTHING, Output, Right, Shape
 from fastdnn.products.transpose import transpose_rows
 
 
@@ -67,7 +68,12 @@ def masked_gradient(s, real, A, first, dW, claimed, worker):  # needs jit
     scratch = address(product_scratch(s, real, worker), 0)
     turned = scratch + SCRATCH_BYTES
     multiply_masked(
-        real, _masks(s, real), address(A, first), n_in, turned, n_out, n_of_dW, n_rows,
-        scratch, claimed, s.stop_in_step,
-    )  # fmt: skip
+        real,
+        _masks(s, real),
+        Right(address(A, first), n_in),
+        Output(turned, NOTHING, claimed),
+        Shape(n_out, n_of_dW, n_rows),
+        scratch,
+        s.stop_in_step,
+    )
     transpose_rows(matrix_at(real, turned, 0, n_out, n_of_dW), 0, n_out, dW)

@@ -16,6 +16,7 @@ from fastdnn.machine.views import address, matrix_at, vector
 from fastdnn.products import matmul, nonzeros
 from fastdnn.products.matmul import multiply
 from fastdnn.products.nonzeros import multiply_nonzeros, skipping_pays
+from fastdnn.products.operands import ADJACENT, NOTHING, Left, Output, Right, Shape
 from fastdnn.products.sums import sum_of_products
 from fastdnn.products.switches import (
     ZEROS_ON_LEFT,
@@ -83,17 +84,15 @@ def _matrix_product(A, W, b, Z, floor, scratch, flags):  # needs jit
         W.shape[0] == n_in and Z.shape == (n_rows, n_out) and b.size in (0, n_out)
     ):
         raise IndexError("a matrix product reaches outside its matrices")
-    left, right, out = address(A, 0), address(W, 0), address(Z, 0)
-    bias = address(b, 0) if b.size > 0 else 0
+    left, right = address(A, 0), address(W, 0)
+    rows, shape = Left(left, n_in, ADJACENT), Shape(n_rows, n_out, n_in)
+    out = Output(address(Z, 0), address(b, 0) if b.size > 0 else 0, NOTHING)
     memory = _room(scratch, SCRATCH_BYTES)
     may_skip = flags & ZEROS_ON_LEFT and memory != 0
     if may_skip and skipping_pays(floor, left, 1, n_rows, n_out, n_in, False):
-        multiply_nonzeros(
-            floor, left, left, n_in, 1, right, n_out, bias, out, n_rows, n_out, n_in, memory,
-            0, 0, flags,
-        )  # fmt: skip
+        multiply_nonzeros(floor, rows, left, Right(right, n_out), out, shape, memory, 0, flags)
     else:
-        multiply(floor, left, n_in, 1, right, bias, out, n_rows, n_out, n_in, memory, 0, flags)
+        multiply(floor, rows, right, out, shape, memory, flags)
 
 
 @np.errstate(invalid="ignore", over="ignore")  # as silent as compiled code
@@ -111,29 +110,27 @@ def _transpose_product(A, first, D, dW, scratch, claimed, flags):  # needs jit
     if BOUNDS_CHECKED and not (first + n_of_dW <= n_in and D.shape == (n_rows, n_out)):
         raise IndexError("a weight gradient reaches outside its matrices")
     real = D.dtype.type(-np.inf)
-    left, right, out = address(A, first), address(D, 0), address(dW, 0)
+    left, right = address(A, first), address(D, 0)
+    shape, out = Shape(n_of_dW, n_out, n_rows), Output(address(dW, 0), NOTHING, claimed)
+    columns = Left(left, ADJACENT, n_in)
     memory = _room(scratch, SCRATCH_BYTES)
     may_skip = memory != 0 and flags & ZEROS_ON_LEFT
     if may_skip and skipping_pays(real, left, n_in, n_of_dW, n_out, n_rows, False):
         multiply_nonzeros(
-            real, left, left, 1, n_in, right, n_out, 0, out,
-            n_of_dW, n_out, n_rows, memory, claimed, 0, flags,
-        )  # fmt: skip
+            real, columns, left, Right(right, n_out), out, shape, memory, 0, flags
+        )
         return
     has_room = _room(scratch, SCRATCH_BYTES + dW.size * dW.itemsize) != 0
     may_skip = has_room and flags & ZEROS_ON_RIGHT
     if may_skip and skipping_pays(real, right, n_out, n_out, n_of_dW, n_rows, True):
         # The zeros have to be on the left: the product is that of the transposes.
         turned = memory + SCRATCH_BYTES
-        multiply_nonzeros(
-            real, right, right, 1, n_out, left, n_in, 0, turned,
-            n_out, n_of_dW, n_rows, memory, claimed, 0, flags,
-        )  # fmt: skip
+        columns, rows = Left(right, ADJACENT, n_out), Right(left, n_in)
+        shape, out = Shape(n_out, n_of_dW, n_rows), Output(turned, NOTHING, claimed)
+        multiply_nonzeros(real, columns, right, rows, out, shape, memory, 0, flags)
         transpose_rows(matrix_at(real, turned, 0, n_out, n_of_dW), 0, n_out, dW)
         return
-    multiply(
-        real, left, 1, n_in, right, 0, out, n_of_dW, n_out, n_rows, memory, claimed, flags
-    )
+    multiply(real, columns, right, out, shape, memory, flags)
 
 
 def _rectified_product(X, A, D, dW, db, scratch):  # needs jit
@@ -151,10 +148,9 @@ def _rectified_product(X, A, D, dW, db, scratch):  # needs jit
     if memory == 0 or not skipping_pays(real, masked_by, n_out, n_out, n_in, n_rows, True):
         return False
     turned = memory + SCRATCH_BYTES
-    multiply_nonzeros(
-        real, left, masked_by, 1, n_out, address(X, 0), n_in, 0, turned,
-        n_out, n_in, n_rows, memory, 0, address(db, 0), 0,
-    )  # fmt: skip
+    columns, rows = Left(left, ADJACENT, n_out), Right(address(X, 0), n_in)
+    shape, out = Shape(n_out, n_in, n_rows), Output(turned, NOTHING, NOTHING)
+    multiply_nonzeros(real, columns, masked_by, rows, out, shape, memory, address(db, 0), 0)
     transpose_rows(matrix_at(real, turned, 0, n_out, n_in), 0, n_out, dW)
     return True
 

@@ -23,6 +23,7 @@ from fastdnn.products.nonzeros import (
     parts_to_mask,
     skipping_pays,
 )
+from fastdnn.products.operands import NOTHING, Left, Output, Right, Shape
 from tests.products.guarded import guarded
 
 pytestmark = [pytest.mark.needs_jit, pytest.mark.pairwise]
@@ -70,10 +71,11 @@ def pays(left, step, n_rows, n_columns, n_inner):
 
 @numba.njit
 def product(a, a_row, a_step, b, bias, c, n_inner, floor, scratch):
+    out = Output(address(c, 0), address(bias, 0) if bias.size > 0 else 0, NOTHING)
     multiply_nonzeros(
-        floor, address(a, 0), address(a, 0), a_row, a_step, address(b, 0), b.shape[1],
-        address(bias, 0) if bias.size > 0 else 0,
-        address(c, 0), c.shape[0], c.shape[1], n_inner, address(scratch, 0), 0, 0, 0,
+        floor, Left(address(a, 0), a_row, a_step), address(a, 0),
+        Right(address(b, 0), b.shape[1]), out,
+        Shape(c.shape[0], c.shape[1], n_inner), address(scratch, 0), 0, 0,
     )  # fmt: skip
 
 
@@ -83,8 +85,9 @@ def product_of_masks(a, b, c, masks, scratch, claimed):
     for part in range(parts_to_mask(a.shape[1])):
         mask_part_of_columns(real, address(a, 0), a.shape[1], a.shape[0], part, at, 0)
     multiply_masked(
-        real, at, address(b, 0), b.shape[1], address(c, 0), c.shape[0], c.shape[1],
-        a.shape[0], address(scratch, 0), address(claimed, 0), 0,
+        real, at, Right(address(b, 0), b.shape[1]),
+        Output(address(c, 0), NOTHING, address(claimed, 0)),
+        Shape(c.shape[0], c.shape[1], a.shape[0]), address(scratch, 0), 0,
     )  # fmt: skip
 
 
