@@ -1,4 +1,4 @@
-"""The README's tables, in Markdown, from the stored results of the benchmarks.
+"""The tables of figures in the documents, in Markdown, from stored results of benchmarks.
 
 Needs nothing but the standard library, so that a check runs wherever Python does.
 """
@@ -317,7 +317,7 @@ def accuracy_table() -> str:
     return table(["data", "fastdnn", "scikit-learn", "difference", "standard error"], rows)
 
 
-#: The tables by the name of their markers in the README.
+#: The tables by the name of their markers in the documents.
 TABLES: dict[str, Callable[[], str]] = {
     "speed": speed_table,
     "variants": variants_table,
