@@ -55,7 +55,7 @@ from fastdnn.engine.workspace import (
 from fastdnn.machine.stops import is_told
 from fastdnn.machine.views import matrix_at, vector, vector_at
 from fastdnn.ops import activations, losses
-from fastdnn.ops.sparse import csr_forward
+from fastdnn.ops.sparse import CSR_FORWARD
 from fastdnn.products.linear import (
     linear_delta,
     linear_forward,
@@ -65,7 +65,7 @@ from fastdnn.products.linear import (
 from fastdnn.products.sums import sum_in_double
 
 _activate, _activate_backward = activations.FORWARD.call, activations.BACKWARD.call
-_take_loss = losses.LOSS.call
+_take_loss, _csr_forward = losses.LOSS.call, CSR_FORWARD.call
 
 
 @loop_kernel
@@ -111,7 +111,10 @@ def _csr_linear(s, real, position, o, first, Z, worker):
     values, indices, indptr = csr_arrays(s, real)
     rows = ordered_rows(s, position + first, Z.shape[0])
     W, b = weights_of(s, real, o, worker), bias_of(s, real, o, worker)
-    csr_forward(values, indices, indptr, rows, position + first, W, b, Z)
+    _csr_forward(
+        operations(s)[o, FORWARD],
+        (values, indices, indptr, rows, position + first, W, b, Z),
+    )
 
 
 @kernel

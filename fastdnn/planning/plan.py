@@ -4,7 +4,7 @@ import numpy as np
 
 from fastdnn.compiler.jit import JIT_ENABLED
 from fastdnn.data.samples import Samples
-from fastdnn.engine.barrier import team_size
+from fastdnn.engine.barrier import let_workers_stay, team_size
 from fastdnn.engine.operations import DELTA_HAS_ZEROS, LINEAR
 from fastdnn.engine.record import SETTINGS, Data, Memory
 from fastdnn.engine.workspace import BLOCK_SIZE
@@ -34,8 +34,15 @@ from fastdnn.planning.layout import (
     partial_table,
 )
 from fastdnn.planning.program import lay_out_transposed, operations, table_of
-from fastdnn.planning.switched_off import switched_off
-from fastdnn.products.switches import NO_EXCHANGE, NO_TOGETHER, NO_ZERO_SKIPPING
+from fastdnn.products.switched_off import switched_off
+from fastdnn.products.switches import (
+    NO_DELTA_MASKS,
+    NO_MAILBOXES,
+    NO_MASKS_BY_OUTPUTS,
+    NO_PLACEMENT,
+    NO_TOGETHER,
+    NO_ZERO_SKIPPING,
+)
 from fastdnn.teams.cpus import threads_offered
 
 # The fields that every run or prediction reads or writes.
@@ -148,7 +155,7 @@ def plan_training(
     by_shard = not samples.is_sparse and moves_less_by_shard(parameters, batch_size, n_shards)
     table["gradient_by_shard"] = by_shard
     off = switched_off()
-    exchanges = by_shard and n_workers > 1 and not off & NO_EXCHANGE
+    exchanges = by_shard and n_workers > 1 and not off & NO_MAILBOXES
 
     workspace = Workspace(shard_rows, is_shared=exchanges)
     table["shard_gap"] = workspace.rows_apart
@@ -166,7 +173,7 @@ def plan_training(
         batch_size,
         is_sparse=samples.is_sparse,
         trains=True,
-        may_mask=by_shard and not off & NO_ZERO_SKIPPING,
+        may_mask=by_shard and not off & (NO_ZERO_SKIPPING | NO_MASKS_BY_OUTPUTS),
     )
     first = 0 if by_shard else parameters.n_weights  # shards make the rest of the gradient
     lay_out_gradients(table, workspace, first, parameters.theta.size, n_shards)
@@ -187,7 +194,7 @@ def plan_training(
     lay_out_product_scratch(table, workspace, n_workers, dtype, largest, shard_rows)
     # Blocks share a factor with zeros where the first layer's deltas have some; without JIT,
     # or on a sparse X, nobody skips them.
-    may_skip = JIT_ENABLED and not off & NO_ZERO_SKIPPING
+    may_skip = JIT_ENABLED and not off & (NO_ZERO_SKIPPING | NO_DELTA_MASKS)
     if (
         may_skip
         and not by_shard
@@ -201,6 +208,9 @@ def plan_training(
     )
     if state is None:
         state = aligned_zeros(state_size, dtype)
+    team = aligned_zeros(team_size(n_workers), np.dtype(np.int64))
+    if off & NO_PLACEMENT:
+        let_workers_stay(team, n_workers)
     memory = Memory(
         operations=table_of(rows),
         blocks=blocks,
@@ -209,7 +219,7 @@ def plan_training(
         numbers=np.zeros(MOST_NUMBERS),
         work=aligned_scratch(workspace.size, dtype),
         partial=partial_table(max(n_shards, len(blocks))),
-        team=aligned_zeros(team_size(n_workers), np.dtype(np.int64)),
+        team=team,
     )
     return Plan(table, memory, n_workers, optimizer)
 

@@ -9,7 +9,7 @@ import scipy.sparse
 
 from fastdnn.data.samples import Samples
 from fastdnn.engine.operations import D_OUT, OUT
-from fastdnn.planning.switched_off import without
+from fastdnn.products.switched_off import without
 from fastdnn.teams.threads import Team
 from fastdnn.training import epochs
 from fastdnn.training.epochs import EpochRunner
