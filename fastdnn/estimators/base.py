@@ -1,38 +1,29 @@
-"""What the classifier and the regressor share: parameters, validation and fitting."""
+"""What the classifier and the regressor share: from what a user gives to a fit, and back."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight
 
 from fastdnn.data.conversion import NotFiniteError
 from fastdnn.data.samples import Samples
 from fastdnn.estimators.validation import ValidatingEstimator
-from fastdnn.models.consistency import checked_parameters, checked_state
-from fastdnn.models.hyperparameters import CONSTRAINTS, hidden_units, rows_of_batch
+from fastdnn.models.consistency import checked_optimizer, checked_parameters
+from fastdnn.models.hyperparameters import CONSTRAINTS, hidden_units, training_options
 from fastdnn.models.transaction import replace_by, twin_of
 from fastdnn.network.parameters import Parameters, glorot_uniform_like_sklearn
 from fastdnn.ops.results import RESULT_CODES
 from fastdnn.prediction.predictor import Predictor
 from fastdnn.storage.pickles import EstimatorStorage
-from fastdnn.training import loop
-from fastdnn.training.divergence import (
-    finite_outputs,
-    likely_causes,
-    notice_of_targets,
-    notice_of_weights,
-    problem_of_epochs,
-    problem_of_network,
-)
+from fastdnn.training.divergence import finite_outputs
+from fastdnn.training.fit import fit
 from fastdnn.training.history import History
-from fastdnn.training.lbfgs import fit_lbfgs
-from fastdnn.training.loop import Notices, OptimizerState
+from fastdnn.training.notices import Notices
+from fastdnn.training.objective import Objective
+from fastdnn.training.precision import targets_in, weights_in
 from fastdnn.training.random import random_state_of
-from fastdnn.training.scales import exceeds_float32, gains_by_float64, targets_in, weights_in
+from fastdnn.training.state import TrainingState
 
 # Attributes of stochastic solvers alone.
 _OF_STOCHASTIC_SOLVERS = (
@@ -47,6 +38,7 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
     """A multi-layer perceptron as a scikit-learn estimator; see the subclasses."""
 
     _parameter_constraints: ClassVar[dict] = CONSTRAINTS
+    _state: TrainingState
 
     @abstractmethod
     def _encode_targets(self, y: Any, incremental: bool) -> np.ndarray:
@@ -110,8 +102,23 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         )
         random_state = random_state_of(self.random_state)
         if start is None:
-            self._initialize(hidden_sizes, X, random_state)
-        return self._train(samples, random_state, incremental, start)
+            self._begin([X.shape[1], *hidden_sizes], X.dtype, random_state)
+        self._state.random_state = random_state
+        _, loss, _, loss_scale = self._output_layer()
+        objective = Objective(
+            samples=samples,
+            activations=self._activations(),
+            loss=loss,
+            score=self._score_outputs,
+            loss_scale=loss_scale,
+            is_stratified=self._stratified(),
+        )
+        options = training_options(self)
+        self._state, notices = fit(objective, options, self._state, incremental, start)
+        # As scikit-learn's, each fit draws anew.
+        self._state.random_state = self._state.order = None
+        self._publish()
+        return notices
 
     def _check_solver(self) -> bool:
         if self.solver == "lbfgs":
@@ -121,17 +128,18 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
             )
         return True
 
-    def _initialize(self, hidden_sizes: list[int], X: np.ndarray, random_state: Any) -> None:
+    def _begin(
+        self, sizes: list[int], dtype: np.dtype, random_state: np.random.RandomState
+    ) -> None:
+        """Draw the parameters of a new network."""
         self.out_activation_, _, self.n_outputs_, _ = self._output_layer()
-        sizes = [X.shape[1], *hidden_sizes, self.n_outputs_]
-        self._parameters = Parameters(sizes, X.dtype)
-        glorot_uniform_like_sklearn(self._parameters, random_state, self.activation)
-        self._history = History(bool(self.early_stopping))
-        self._optimizer_state: OptimizerState | None = None
-        self.n_layers_ = len(sizes)
+        parameters = Parameters([*sizes, self.n_outputs_], dtype)
+        glorot_uniform_like_sklearn(parameters, random_state, self.activation)
+        self._state = TrainingState(parameters, History(bool(self.early_stopping)))
+        self.n_layers_ = len(parameters.layer_sizes)
 
     def _go_on(self, incremental: bool) -> Parameters:
-        """Take copies of what training changes; `fit` starts the optimiser anew.
+        """Take a copy of what training changes; `fit` starts the optimiser anew.
 
         Returns what it goes on from.
         """
@@ -142,12 +150,14 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
                 f"The network was fitted with out_activation_={self.out_activation_!r}, but "
                 f"loss={loss!r} needs {wanted!r}. Call fit with warm_start=False."
             )
-        kept = checked_state(self._optimizer_state, parameters) if incremental else None
-        self._optimizer_state = kept
-        self._parameters = parameters.astype(parameters.theta.dtype)
-        self._history = self._history.copy()
-        if not incremental:
-            self._history.early_stopping = bool(self.early_stopping)
+        history, optimizer = self._state.history.copy(), None
+        history.n_iter = 0
+        if incremental:
+            optimizer = checked_optimizer(self._state.optimizer, parameters)
+        else:
+            history.early_stopping = bool(self.early_stopping)
+        copied = parameters.astype(parameters.theta.dtype)
+        self._state = TrainingState(copied, history, optimizer)
         return parameters
 
     def _activations(self) -> list[str]:
@@ -155,155 +165,12 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         names.append(self.out_activation_)
         return [_KERNEL_NAMES.get(name, name) for name in names]
 
-    def _train(
-        self,
-        samples: Samples,
-        random_state: Any,
-        incremental: bool,
-        start: Parameters | None,
-    ) -> Notices:
-        parameters, given, notices = self._parameters, samples, Notices()
-        loss = self._output_layer()[1]
-
-        def causes(samples: Samples) -> str:
-            return likely_causes(samples, loss, self, start)
-
-        is_single = parameters.theta.dtype == np.float32
-        is_wide = is_single and self._is_beyond_float32(samples, loss)
-        widen = is_wide or (is_single and gains_by_float64(samples, self, incremental))
-        if widen:
-            parameters = parameters.astype(np.float64)
-            samples = samples.astype(np.float64)
-            if self._optimizer_state is not None:
-                self._optimizer_state = self._optimizer_state.astype(np.float64)
-        if self.solver == "lbfgs":
-            self._minimize(parameters, samples, notices)
-        else:
-            self._descend(parameters, samples, random_state, incremental, notices, causes)
-        problem = problem_of_epochs(parameters, [self._history.loss])
-        if problem is not None:
-            raise ValueError(f"{problem} {causes(samples)}")
-        if widen:
-            with np.errstate(over="ignore"):  # said below
-                self._parameters.theta[:] = parameters.theta
-        # What float64 has computed may overflow float32.
-        doubtful = is_wide or self.solver == "lbfgs"
-        problem = problem_of_network(
-            self._parameters, self._activations(), given, self.n_threads, doubtful
-        )
-        if problem is not None:
-            raise ValueError(f"{problem} {causes(given)}")
-        if widen and not is_wide and self._optimizer_state is not None:
-            self._optimizer_state = self._optimizer_state.narrowed()
-        said = [notice_of_weights(given, self.alpha)]
-        if not incremental:
-            said.append(notice_of_targets(given, loss, self._history.loss))
-        for message in filter(None, said):
-            notices.warn(message, ConvergenceWarning)
-        self._publish()
-        return notices
-
-    def _is_beyond_float32(self, samples: Samples, loss: str) -> bool:
-        """Whether training in float32 would overflow, or goes on from what would have."""
-        state = self._optimizer_state
-        if state is not None and state.memory.dtype == np.float64:
-            return True
-        return exceeds_float32(samples, loss, self)
-
-    def _minimize(self, parameters: Parameters, samples: Samples, notices: Notices) -> None:
-        _, loss, _, loss_scale = self._output_layer()
-        self._history.n_iter, self._history.loss = fit_lbfgs(
-            parameters,
-            self._activations(),
-            loss,
-            samples,
-            loss_scale=loss_scale,
-            alpha=self.alpha,
-            max_iter=self.max_iter,
-            max_fun=self.max_fun,
-            tol=self.tol,
-            verbose=self.verbose,
-            n_threads=self.n_threads,
-            notices=notices,
-        )
-
-    def _descend(
-        self,
-        parameters: Parameters,
-        samples: Samples,
-        random_state: Any,
-        incremental: bool,
-        notices: Notices,
-        causes: Callable[[Samples], str],
-    ) -> None:
-        validate = None
-        if self.early_stopping:
-            samples, validate = self._hold_out(parameters, samples, random_state)
-        _, loss, _, loss_scale = self._output_layer()
-        shared = {
-            name: getattr(self, name)
-            for name in loop.Options.__dataclass_fields__
-            if name not in ("batch_size", "loss_scale")
-        }
-        batch_size = rows_of_batch(self.batch_size, samples.n_rows)
-        options = loop.Options(**shared, batch_size=batch_size, loss_scale=loss_scale)
-        self._optimizer_state = loop.fit_stochastic(
-            parameters,
-            self._activations(),
-            loss,
-            samples,
-            options,
-            self._history,
-            random_state,
-            n_threads=self.n_threads,
-            validation_score=validate,
-            state=self._optimizer_state,
-            incremental=incremental,
-            notices=notices,
-            causes=causes,
-        )
-
-    def _hold_out(
-        self, parameters: Parameters, samples: Samples, random_state: Any
-    ) -> tuple[Samples, Any]:
-        """Split off the validation rows, as positions, in scikit-learn's order."""
-        stratify = samples.Y.astype(bool) if self._stratified() else None
-        rows, held_out = train_test_split(
-            np.arange(samples.n_rows, dtype=np.int64),
-            random_state=random_state,
-            test_size=self.validation_fraction,
-            stratify=stratify,
-        )
-        if held_out.size < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the "
-                "size of your dataset."
-            )
-        Y = samples.Y[held_out]
-        weight = None if samples.weight is None else samples.weight[held_out]
-        if weight is not None and not weight.any():
-            raise ZeroDivisionError(
-                "Weights sum to zero, can't be normalized: sample_weight is zero in all of "
-                f"the {held_out.size} samples held out for early stopping. Leave such samples "
-                "out or raise validation_fraction."
-            )
-        predictor = Predictor(parameters, self._activations())
-        validation = samples.at(held_out).to_predict()
-
-        def validate() -> float:
-            outputs = predictor(validation, self.n_threads)
-            if not np.isfinite(outputs).all():
-                return np.nan
-            return self._score_outputs(outputs, Y, weight)
-
-        return samples.at(rows), validate
-
     def _stratified(self) -> bool:
         return False
 
     def _publish(self) -> None:
         """Set the fitted attributes that scikit-learn's estimators have."""
-        history = self._history
+        history = self._state.history
         self._show_parameters()
         self.n_iter_ = history.n_iter
         self.t_ = history.t
@@ -321,9 +188,9 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
 
     def _show_parameters(self) -> None:
         """Set what reads the parameters: lists of views, and the way to predict."""
-        self.coefs_ = list(self._parameters.coefs)
-        self.intercepts_ = list(self._parameters.intercepts)
-        self._predictor = Predictor(self._parameters, self._activations())
+        parameters = self._state.parameters
+        self.coefs_, self.intercepts_ = list(parameters.coefs), list(parameters.intercepts)
+        self._predictor = Predictor(parameters, self._activations())
 
     # -- prediction ---------------------------------------------------------------------
 

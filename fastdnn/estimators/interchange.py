@@ -9,12 +9,12 @@ from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOpti
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.validation import check_is_fitted, check_random_state
 
-from fastdnn.models.consistency import checked_parameters, checked_state, from_arrays
+from fastdnn.models.consistency import checked_optimizer, checked_parameters, from_arrays
 from fastdnn.models.transaction import twin_of
 from fastdnn.network.parameters import Parameters
 from fastdnn.training.divergence import is_finite
 from fastdnn.training.history import History
-from fastdnn.training.loop import OptimizerState, optimizer_name
+from fastdnn.training.state import OptimizerState, TrainingState, optimizer_name
 
 if TYPE_CHECKING:
     from fastdnn.estimators.base import BaseDNN
@@ -49,7 +49,7 @@ def to_sklearn(model: "BaseDNN", Target: type) -> MLPClassifier | MLPRegressor:
             setattr(twin, name, getattr(model, name))
     twin.coefs_ = [W.copy() for W in parameters.coefs]
     twin.intercepts_ = [b.copy() for b in parameters.intercepts]
-    twin._no_improvement_count = model._history.no_improvement_count
+    twin._no_improvement_count = model._state.history.no_improvement_count
     twin._random_state = check_random_state(model.random_state)
     twin._best_coefs = [W.copy() for W in twin.coefs_]
     twin._best_intercepts = [b.copy() for b in twin.intercepts_]
@@ -58,10 +58,10 @@ def to_sklearn(model: "BaseDNN", Target: type) -> MLPClassifier | MLPRegressor:
         if model._multilabel:  # the binarizer tells the kind of target from an example
             labels = np.eye(len(labels), dtype=int)
         twin._label_binarizer = LabelBinarizer().fit(labels)
-    state = checked_state(model._optimizer_state, parameters)
-    if state is not None:
+    optimizer = checked_optimizer(model._state.optimizer, parameters)
+    if optimizer is not None:
         params = twin.coefs_ + twin.intercepts_
-        twin._optimizer = _their_optimizer(model, state, params, parameters.layer_sizes)
+        twin._optimizer = _their_optimizer(model, optimizer, params, parameters.layer_sizes)
     return twin
 
 
@@ -117,18 +117,18 @@ def from_sklearn(cls: type, mlp: Any, dtype: str) -> Any:
         if hasattr(mlp, name):
             setattr(model, name, getattr(mlp, name))
     computed = mlp.coefs_[0].dtype if dtype == "auto" else dtype
-    model._parameters = from_arrays(mlp.coefs_, mlp.intercepts_, computed)
-    model.n_layers_ = len(model._parameters.layer_sizes)
+    parameters = from_arrays(mlp.coefs_, mlp.intercepts_, computed)
+    model._state = TrainingState(parameters, _our_history(mlp))
+    model.n_layers_ = len(parameters.layer_sizes)
     if hasattr(mlp, "classes_"):
         model._multilabel = mlp._label_binarizer.y_type_.startswith("multilabel")
     else:
         model._n_targets = mlp.n_outputs_
     model._show_parameters()
     checked_parameters(model)
-    model._history = _our_history(mlp)
-    state = _our_state(mlp, model._parameters.theta.dtype)
     # Of a network whose matrices were exchanged for others it may not fit.
-    model._optimizer_state = checked_state(state, model._parameters)
+    optimizer = _our_optimizer(mlp, model._state.dtype)
+    model._state.optimizer = checked_optimizer(optimizer, parameters)
     return model
 
 
@@ -148,7 +148,7 @@ def _our_history(mlp: Any) -> History:
     return history
 
 
-def _our_state(mlp: Any, dtype: np.dtype) -> OptimizerState | None:
+def _our_optimizer(mlp: Any, dtype: np.dtype) -> OptimizerState | None:
     optimizer = getattr(mlp, "_optimizer", None)
     if optimizer is None:
         return None

@@ -41,13 +41,13 @@ class ValidatingEstimator(BaseEstimator):
     def _acceptable_dtypes(self, first_pass: bool) -> tuple[np.dtype, ...]:
         """Return the dtype, or the acceptable dtypes, to convert X to in a fit."""
         if not first_pass:
-            return (self._parameters.theta.dtype,)
+            return (self._state.dtype,)
         if self.dtype == "auto":
             return np.dtype(np.float64), np.dtype(np.float32)
         return (np.dtype(self.dtype),)
 
     def _validate_for_prediction(self, X: Any) -> Samples:
-        dtype = self._parameters.theta.dtype
+        dtype = self._state.dtype
         plain = plain_matrix(X, (dtype,), _NUMBERS_TO_PREDICT)
         if plain is not None and self._has_my_features(plain):
             return Samples(plain)

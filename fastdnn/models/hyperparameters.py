@@ -1,19 +1,17 @@
 """Which values the estimators' parameters may have, and what two of them stand for."""
 
-import warnings
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from sklearn.utils import _param_validation
 from sklearn.utils._param_validation import (
     Interval,
-    Options,
     StrOptions,
     validate_parameter_constraints,
 )
 
-# From the warning below up to the line that called `fit`.
-_FRAMES_TO_USER = 8
+from fastdnn.training.options import Options
 
 #: For scikit-learn's validation.
 CONSTRAINTS: dict[str, list] = {
@@ -48,7 +46,7 @@ CONSTRAINTS: dict[str, list] = {
     "epsilon": [Interval(Real, 0, None, closed="neither")],
     "n_iter_no_change": [
         Interval(Integral, 1, None, closed="left"),
-        Options(Real, {np.inf}),
+        _param_validation.Options(Real, {np.inf}),
     ],
     "max_fun": [Interval(Integral, 1, None, closed="left")],
     "dtype": [StrOptions({"float32", "float64", "auto"})],
@@ -113,22 +111,6 @@ def hidden_units(sizes: Any) -> list[int]:
     return [int(size) for size in sizes]
 
 
-def rows_of_batch(batch_size: Any, n_rows: int) -> int:
-    """Return how many samples a step has.
-
-    Parameters
-    ----------
-    batch_size : int or 'auto'
-        The parameter of that name; a warning says that one above `n_rows` is clipped.
-    n_rows : int
-        All samples.
-    """
-    if batch_size == "auto":
-        return min(200, n_rows)
-    if batch_size > n_rows:
-        warnings.warn(
-            "Got `batch_size` less than 1 or larger than sample size. It is going "
-            "to be clipped",
-            stacklevel=_FRAMES_TO_USER,
-        )
-    return int(min(batch_size, n_rows))
+def training_options(estimator: Any) -> Options:
+    """Return what training is told, of the parameters of an estimator."""
+    return Options(**estimator.get_params(deep=False))

@@ -93,7 +93,7 @@ def _fitted_state(fitted: dict, theta: np.ndarray, tensors: dict[str, np.ndarray
         "n_outputs_": sizes[-1],
         "out_activation_": fitted["out_activation"],
         "_parameters": Parameters(sizes, theta.dtype, theta),
-        "_history": vars(history),
+        "_history": vars(history) | {"best_theta": tensors.get(BEST_THETA)},
         "_optimizer_state": None,
         "n_iter_": history.n_iter,
         "t_": history.t,
@@ -134,4 +134,4 @@ def _history(document: dict, tensors: dict[str, np.ndarray]) -> History:
         fields[name] = float(document[name])
     for name in CURVES:
         fields[name] = tensors[f"history.{name}"].tolist()
-    return History(**fields, best_theta=tensors.get(BEST_THETA))
+    return History(**fields)

@@ -137,7 +137,7 @@ def _encode_history(history: dict, tensors: dict[str, np.ndarray]) -> dict:
 def _shows_history(model: Any) -> bool:
     """Whether ``loss_curve_`` and others are there: a fit by L-BFGS has none."""
     shown = getattr(model, "loss_curve_", None)
-    curve = model._history.loss_curve
+    curve = model._state.history.loss_curve
     return shown is not None and np.array_equal(shown, curve, equal_nan=True)
 
 

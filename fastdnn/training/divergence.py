@@ -14,6 +14,7 @@ from scipy import sparse
 from fastdnn.data.samples import Samples
 from fastdnn.network.parameters import Parameters
 from fastdnn.prediction.predictor import Predictor
+from fastdnn.training.options import Options
 
 # scikit-learn's words; more follows.
 NON_FINITE_MESSAGE = (
@@ -104,7 +105,7 @@ def _power_of_gain(parameters: Parameters, size: float) -> float:
 
 
 def likely_causes(
-    samples: Samples, loss: str, settings: Any, start: Parameters | None = None
+    samples: Samples, loss: str, options: Options, start: Parameters | None = None
 ) -> str:
     """Return what may have made training diverge, and what to do about it.
 
@@ -114,8 +115,8 @@ def likely_causes(
         What it was trained on, in the computing dtype.
     loss : str
         Name of the loss.
-    settings : object
-        With the hyperparameters of the estimators as attributes.
+    options : Options
+        Hyperparameters.
     start : Parameters, optional
         What training went on from.
     """
@@ -135,11 +136,10 @@ def likely_causes(
                 f"TransformedTargetRegressor(transformer=StandardScaler()){wider}",
             )
         )
-    suspects += _suspects_of_steps(settings) + _suspects_of_penalty(samples, settings.alpha)
+    suspects += _suspects_of_steps(options) + _suspects_of_penalty(samples, options.alpha)
     suspects = sorted((s for s in suspects if s[0] > 1.0), reverse=True)
     if not suspects:
-        rate = f"learning_rate_init={settings.learning_rate_init:g} is too high; lower it"
-        suspects = [(1.0, scale_x if settings.solver == "lbfgs" else rate)]
+        suspects = [(1.0, scale_x if options.solver == "lbfgs" else _too_high(options))]
     first, *others = [text for _, text in suspects]
     return " ".join([f"Likely cause: {first}.", *(f"Besides, {text}." for text in others)])
 
@@ -158,15 +158,18 @@ def _suspect_of_start(size: float) -> tuple[float, str]:
     )
 
 
-def _suspects_of_steps(settings: Any) -> list[tuple[float, str]]:
+def _suspects_of_steps(options: Options) -> list[tuple[float, str]]:
     suspects = []
-    if settings.solver in _USUAL_RATE:
-        rate = settings.learning_rate_init
-        excess = rate / _USUAL_RATE[settings.solver]
-        suspects.append((excess, f"learning_rate_init={rate:g} is too high; lower it"))
-    if settings.solver == "sgd" and settings.momentum > _USUAL_MOMENTUM:
-        suspects.append((2.0, f"momentum={settings.momentum:g} is too high; lower it"))
+    if options.solver in _USUAL_RATE:
+        excess = options.learning_rate_init / _USUAL_RATE[options.solver]
+        suspects.append((excess, _too_high(options)))
+    if options.solver == "sgd" and options.momentum > _USUAL_MOMENTUM:
+        suspects.append((2.0, f"momentum={options.momentum:g} is too high; lower it"))
     return suspects
+
+
+def _too_high(options: Options) -> str:
+    return f"learning_rate_init={options.learning_rate_init:g} is too high; lower it"
 
 
 def _suspects_of_penalty(samples: Samples, alpha: float) -> list[tuple[float, str]]:

@@ -8,7 +8,8 @@ from sklearn.utils._param_validation import Interval
 
 from fastdnn import DNNClassifier
 from fastdnn.models import hyperparameters
-from fastdnn.models.hyperparameters import hidden_units, require_valid, rows_of_batch
+from fastdnn.models.hyperparameters import hidden_units, require_valid
+from fastdnn.training.options import rows_of_batch
 
 
 @pytest.mark.parametrize(

@@ -105,12 +105,12 @@ def test_a_compact_file_predicts_the_same_and_trains_anew(kind, fitted, path):
     model.save(path)
     full = path.stat().st_size
     model.save(path, compact=True)
-    state = model._optimizer_state
+    state = model._state.optimizer
     assert full - path.stat().st_size >= state.memory.nbytes
     twin = fastdnn.load(path)
     assert_array_equal(twin.predict(X), model.predict(X))
-    assert twin._optimizer_state is None
-    model._optimizer_state = None
+    assert twin._state.optimizer is None
+    model._state.optimizer = None
     assert_equal(model, twin)
     assert_equal(model.partial_fit(X, y), twin.partial_fit(X, y))
 
@@ -131,7 +131,7 @@ def test_matrices_of_other_sizes_are_saved(fitted, path):
     twin = fastdnn.load(path)
     assert [W.shape for W in twin.coefs_] == [(3, 2), (2, 1)]
     assert_array_equal(twin.predict_proba(X), expected)
-    assert twin._optimizer_state is None  # its memory was that of another network
+    assert twin._state.optimizer is None  # its memory was that of another network
     twin.partial_fit(X, twin.predict(X))
 
 
@@ -168,8 +168,8 @@ def test_classes_of_every_type_are_kept(dtype, fitted, path):
 @pytest.mark.parametrize("kind", ["binary", "sgd_nesterov"])
 def test_a_state_of_higher_precision_stays_one(kind, fitted, path):
     model, _, _ = fitted(kind)
-    model._optimizer_state = model._optimizer_state.astype(np.float64)
-    model._optimizer_state.memory += 1e-12
+    model._state.optimizer = model._state.optimizer.astype(np.float64)
+    model._state.optimizer.memory += 1e-12
     model.save(path)
     assert_equal(model, fastdnn.load(path))
 
@@ -331,9 +331,9 @@ def _set(name, value):
         (_set("feature_names_in_", np.array([1, 2, 3])), "feature_names_in_"),
         (_set("feature_names_in_", np.array(["a"], dtype=object)), "feature_names"),
         (_set("n_layers_", 7), "n_layers_"),
-        (lambda model: model._parameters.theta.fill(np.inf), "NaN or infinity"),
-        (lambda model: model._optimizer_state.memory.fill(np.nan), "NaN or infinity"),
-        (lambda model: model._optimizer_state.memory.fill(-1.0), "second moment"),
+        (lambda model: model._state.parameters.theta.fill(np.inf), "NaN or infinity"),
+        (lambda model: model._state.optimizer.memory.fill(np.nan), "NaN or infinity"),
+        (lambda model: model._state.optimizer.memory.fill(-1.0), "second moment"),
     ],
 )
 def test_what_a_file_cannot_hold_is_named(change, message, fitted, path):
@@ -495,10 +495,10 @@ def test_classes_of_files_of_format_version_1(kind, classes):
 def test_training_goes_on_from_files_of_format_version_1():
     X = wave()
     model = fastdnn.load(FOLDER / "binary.safetensors")
-    steps, losses = model._optimizer_state.t, list(model.loss_curve_)
+    steps, losses = model._state.optimizer.t, list(model.loss_curve_)
     assert (steps, len(losses), model.t_) == (9, 3, 180)
     model.partial_fit(X, np.where(np.arange(60) % 2, 5, -3))
-    assert model._optimizer_state.t == steps + 3
+    assert model._state.optimizer.t == steps + 3
     assert model.loss_curve_[:-1] == losses
     assert model.loss_curve_[-1] < losses[0] + 0.1
     stopped = fastdnn.load(FOLDER / "strings_early_stopping.safetensors")
