@@ -1,7 +1,7 @@
 """What the classifier and the regressor share: from what a user gives to a fit, and back."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight
@@ -10,8 +10,9 @@ from fastdnn.data.conversion import NotFiniteError
 from fastdnn.data.samples import Samples
 from fastdnn.estimators.validation import ValidatingEstimator
 from fastdnn.models.consistency import checked_optimizer, checked_parameters
-from fastdnn.models.hyperparameters import CONSTRAINTS, hidden_units, training_options
+from fastdnn.models.hyperparameters import training_options
 from fastdnn.models.transaction import replace_by, twin_of
+from fastdnn.models.valid_values import hidden_units
 from fastdnn.network.parameters import Parameters, glorot_uniform_like_sklearn
 from fastdnn.ops.results import RESULT_CODES
 from fastdnn.prediction.predictor import Predictor
@@ -37,7 +38,6 @@ _KERNEL_NAMES = {"logistic": "sigmoid"}
 class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
     """A multi-layer perceptron as a scikit-learn estimator; see the subclasses."""
 
-    _parameter_constraints: ClassVar[dict] = CONSTRAINTS
     _state: TrainingState
 
     @abstractmethod

@@ -15,7 +15,7 @@ from sklearn.utils.validation import validate_data
 from fastdnn.data.conversion import is_to_convert
 from fastdnn.data.plain import is_plain_target, plain_matrix
 from fastdnn.data.samples import Samples
-from fastdnn.models.hyperparameters import require_valid
+from fastdnn.models.valid_values import require_valid
 
 # Up to so many numbers, scikit-learn's validation takes longer than predicting them.
 _NUMBERS_TO_PREDICT = 100_000
@@ -25,6 +25,10 @@ _SPARSE_FORMATS = ["csr", "csc"]
 
 class ValidatingEstimator(BaseEstimator):
     """What `BaseDNN` inherits: the validation of parameters and of samples."""
+
+    def _keep(self, arguments: dict[str, Any]) -> None:
+        """Make the arguments of `__init__` attributes, as scikit-learn wants them."""
+        self.__dict__.update((name, v) for name, v in arguments.items() if name != "self")
 
     @classmethod
     def _get_param_names(cls) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdnn.models.hyperparameters import hidden_units, require_valid
+from fastdnn.models.valid_values import hidden_units, require_valid
 from fastdnn.network.parameters import Parameters
 from fastdnn.storage.labels import decode_labels, decode_random_state
 from fastdnn.storage.layout import (

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from fastdnn.models.consistency import checked_parameters
-from fastdnn.models.hyperparameters import hidden_units, require_valid
 from fastdnn.models.transaction import twin_of
+from fastdnn.models.valid_values import hidden_units, require_valid
 from fastdnn.ops.optimizers import OPTIMIZERS
 from fastdnn.storage.labels import encode_labels, encode_random_state
 from fastdnn.storage.layout import BEST_THETA, CURVES, MEMORY, RANDOM_KEY, tensors_of
