@@ -26,11 +26,6 @@ from fastdnn.training.precision import targets_in, weights_in
 from fastdnn.training.random import random_state_of
 from fastdnn.training.state import TrainingState
 
-# Attributes of stochastic solvers alone.
-_OF_STOCHASTIC_SOLVERS = (
-    *("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_"),
-    "_no_improvement_count",
-)
 # Names that scikit-learn gives to activations, in the words of the kernels.
 _KERNEL_NAMES = {"logistic": "sigmoid"}
 
@@ -170,21 +165,11 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
 
     def _publish(self) -> None:
         """Set the fitted attributes that scikit-learn's estimators have."""
-        history = self._state.history
         self._show_parameters()
-        self.n_iter_ = history.n_iter
-        self.t_ = history.t
-        self.loss_ = history.loss
-        if self.solver == "lbfgs":
-            for name in _OF_STOCHASTIC_SOLVERS:  # such as an earlier fit may have left
-                self.__dict__.pop(name, None)
-            return
-        self.loss_curve_ = history.loss_curve
-        self._no_improvement_count = history.no_improvement_count
-        early = history.early_stopping
-        self.best_loss_ = None if early else history.best_loss
-        self.validation_scores_ = history.validation_scores if early else None
-        self.best_validation_score_ = history.best_validation_score if early else None
+        shown = self._state.history.shown(with_curves=self.solver != "lbfgs")
+        for name in History().shown():  # such as an earlier fit may have left
+            self.__dict__.pop(name, None)
+        self.__dict__.update(shown)
 
     def _show_parameters(self) -> None:
         """Set what reads the parameters: lists of views, and the way to predict."""

@@ -9,7 +9,6 @@ import os
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any
 
@@ -21,7 +20,8 @@ from fastdnn.models.consistency import checked_parameters
 from fastdnn.network.parameters import Parameters
 from fastdnn.ops.optimizers import OPTIMIZERS
 from fastdnn.prediction.predictor import Predictor
-from fastdnn.storage.saving import save
+from fastdnn.storage.model_file import save
+from fastdnn.storage.tensors import count_parameters
 from fastdnn.training.history import History
 from fastdnn.training.state import OptimizerState, TrainingState
 
@@ -94,8 +94,8 @@ def _parameters_from(stored: Any) -> Parameters:
         raise ValueError(
             f"layer_sizes={sizes!r} must be two or more positive integers. {_ADVICE}"
         )
-    n_parameters = sum((int(n_in) + 1) * int(n_out) for n_in, n_out in pairwise(sizes))
-    _require_vector("theta", theta, n_parameters)
+    sizes = [int(size) for size in sizes]
+    _require_vector("theta", theta, count_parameters(sizes))
     return Parameters(sizes, theta.dtype, np.array(theta))
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdnn.storage import json
+from fastdnn.storage import checked_json
 
 # A header of a network of a thousand layers has a fifth of it. It is all that is parsed, and
 # what Python makes of a text takes up to twenty times as much memory.
@@ -99,7 +99,7 @@ def write(path: str, metadata: dict[str, str], tensors: dict[str, np.ndarray]) -
             "shape": list(tensor.shape),
             "data_offsets": [start, end],
         }
-    text = json.dump(header)
+    text = checked_json.dump(header)
     text += b" " * (-len(text) % 8)
     if len(text) > _MOST_HEADER_BYTES:
         raise ValueError(
@@ -209,10 +209,10 @@ class TensorFile:
             raise ValueError("it does not begin with the length of a header")
         raw = self._file.read(length)
         try:
-            header = json.parse(raw.decode("utf-8"))
+            header = checked_json.parse(raw.decode("utf-8"))
         except ValueError as problem:
             raise ValueError(f"its header is not valid: {problem}") from None
-        json.check(header, _HEADER_SCHEMA, "header")
+        checked_json.check(header, _HEADER_SCHEMA, "header")
         self.metadata: dict[str, str] = header.pop(_METADATA)
         # In the order in which they lie. There are no gaps, so nothing can hide in one.
         ranges = sorted((*entry["data_offsets"], name) for name, entry in header.items())
@@ -223,7 +223,9 @@ class TensorFile:
             dtype, shape = DTYPES[entry["dtype"]], tuple(entry["shape"])
             n_bytes = math.prod(shape) * dtype.itemsize
             if begin != last or end - begin != n_bytes:
-                raise ValueError(f"the tensor {json.shown(name)} does not lie where it should")
+                raise ValueError(
+                    f"the tensor {checked_json.shown(name)} does not lie where it should"
+                )
             last = end
             self.entries[name] = dtype, shape
         if 8 + length + last != status.st_size:

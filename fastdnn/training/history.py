@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 
 @dataclass
@@ -45,6 +46,23 @@ class History:
             loss_curve=list(self.loss_curve),
             validation_scores=list(self.validation_scores),
         )
+
+    def shown(self, with_curves: bool = True) -> dict[str, Any]:
+        """Return the fitted attributes that estimators show of it.
+
+        Without curves those that they have after a fit by L-BFGS, too.
+        """
+        shown: dict[str, Any] = {"n_iter_": self.n_iter, "t_": self.t, "loss_": self.loss}
+        if with_curves:
+            early = self.early_stopping
+            shown |= {
+                "loss_curve_": self.loss_curve,
+                "_no_improvement_count": self.no_improvement_count,
+                "best_loss_": None if early else self.best_loss,
+                "validation_scores_": self.validation_scores if early else None,
+                "best_validation_score_": self.best_validation_score if early else None,
+            }
+        return shown
 
     def mark(self) -> tuple[dict, int, int]:
         """Return what `go_back_to` needs to undo what comes after."""

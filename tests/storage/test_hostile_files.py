@@ -11,7 +11,7 @@ import pytest
 
 import fastdnn
 from fastdnn import ModelFileError
-from fastdnn.storage import json as checked_json
+from fastdnn.storage import checked_json
 from scripts.corrupt_files import corrupt, damaged, parts_of, sealed, with_document, write_anew
 from tests.model_files import FOLDER
 

@@ -16,8 +16,8 @@ from fastdnn import DeepNeuralNetwork, DNNClassifier, DNNRegressor, ModelFileErr
 from fastdnn.ops.activations import ACTIVATIONS
 from fastdnn.ops.losses import CANONICAL_LOSSES, OUTPUT_LOSSES
 from fastdnn.ops.optimizers import OPTIMIZERS
-from fastdnn.storage import encoding, schema
-from tests.model_files import FOLDER, SCHEMA, model_of, models, schema_text, wave
+from fastdnn.storage import document, schema
+from tests.model_files import FOLDER, model_of, models, wave
 
 KINDS = list(models())
 ESTIMATORS = [kind for kind in KINDS if kind not in ("network", "unfitted")]
@@ -178,13 +178,13 @@ def test_a_state_of_higher_precision_stays_one(kind, fitted, path):
 def test_what_is_saved_is_of_one_moment(fitted, path, monkeypatch):
     model, X, _ = fitted("binary")
     expected = model.predict_proba(X)
-    encode = encoding.checked_parameters
+    encode = document.checked_parameters
 
     def refitted_meanwhile(*args):
         model.set_params(hidden_layer_sizes=(9,)).fit(X[:, :2], np.arange(60) % 3)
         return encode(*args)
 
-    monkeypatch.setattr(encoding, "checked_parameters", refitted_meanwhile)
+    monkeypatch.setattr(document, "checked_parameters", refitted_meanwhile)
     model.save(path)
     assert_array_equal(fastdnn.load(path).predict_proba(X), expected)
 
@@ -379,10 +379,6 @@ def test_the_schema_knows_every_parameter(Estimator):
                 option = "inf" if option == np.inf else option
                 values = str(described[name])
                 assert repr(option) in values, (name, option)
-
-
-def test_the_schema_of_the_documents_is_that_of_the_code():
-    assert SCHEMA.read_text(encoding="utf-8") == schema_text()
 
 
 def test_the_schema_knows_every_activation_loss_and_optimiser():
