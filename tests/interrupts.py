@@ -45,7 +45,7 @@ def teams_of_four(*, with_long_batches=False):
         patch.setattr(crowding, "_are_too_many", lambda n_workers: False)
         patch.setattr(crowding.crowding, "begin", lambda: None)
         patch.setattr(conversion, "_PIECE_BYTES", 1024)
-        patch.setattr("fastdnn.data.plain._NUMBERS_FOR_ONE_THREAD", 0)
+        patch.setattr("fastdnn.data.plain_arrays._NUMBERS_FOR_ONE_THREAD", 0)
         if with_long_batches:
             patch.setattr(long_batches, "_SECONDS_OF_LONG_BATCH", -1.0)
             patch.setattr(long_batches, "_SECONDS_OF_LONG_STEP", 0.0)

@@ -23,7 +23,7 @@ from fastdnn.training.history import History
 from fastdnn.training.notices import Notices
 from fastdnn.training.objective import Objective
 from fastdnn.training.precision import targets_in, weights_in
-from fastdnn.training.random import random_state_of
+from fastdnn.training.random_states import random_state_of
 from fastdnn.training.state import TrainingState
 
 # Names that scikit-learn gives to activations, in the words of the kernels.

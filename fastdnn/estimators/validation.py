@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from fastdnn.data.conversion import is_to_convert
-from fastdnn.data.plain import is_plain_target, plain_matrix
+from fastdnn.data.plain_arrays import is_plain_target, plain_matrix
 from fastdnn.data.samples import Samples
 from fastdnn.models.valid_values import require_valid
 

@@ -15,7 +15,7 @@ from fastdnn.ops.activations import ACTIVATION_CODES
 from fastdnn.ops.losses import loss_code
 from fastdnn.prediction.predictor import Predictor
 from fastdnn.storage.pickles import SavingMixin
-from fastdnn.textbook.inputs import as_floats
+from fastdnn.textbook.step_inputs import as_floats
 
 # Also what looks like the name of a parameter by mistake: it is never another attribute.
 _PARAMETER_NAME = re.compile(r"[WwBb]_?\d+")

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import accuracy_score, r2_score
 
-from fastdnn.data.plain import has_engine_form
+from fastdnn.data.plain_arrays import has_engine_form
 from fastdnn.data.samples import AS_THEY_LIE, Samples
 from fastdnn.planning.plan import plan_training
 from fastdnn.prediction.predictor import FEW_NUMBERS
-from fastdnn.textbook import inputs
+from fastdnn.textbook import step_inputs as inputs
 from fastdnn.textbook.steps import Steps
 from fastdnn.training.epochs import EpochRunner
 

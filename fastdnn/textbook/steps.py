@@ -5,11 +5,11 @@ from typing import Any, NoReturn
 import numpy as np
 
 from fastdnn.ops.activations import ACTIVATION_CODES
-from fastdnn.textbook import inputs
 from fastdnn.textbook import layers as textbook
+from fastdnn.textbook import step_inputs as inputs
 from fastdnn.textbook.architecture import Architecture
 from fastdnn.textbook.costs import output_gradient, total_cost
-from fastdnn.textbook.inputs import Caches
+from fastdnn.textbook.step_inputs import Caches
 
 # Overflow is reported when the result is there, and by name.
 _QUIET: Any = {"over": "ignore", "under": "ignore", "divide": "ignore", "invalid": "ignore"}

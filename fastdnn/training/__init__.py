@@ -3,10 +3,11 @@
 `fit` does one, from an `objective` and `options`, which are the hyperparameters, to the next
 `state`: what training carries from one call to the next. `stochastic` is the loop of one
 solver, `lbfgs` the other. Of the loop `stopping` says when it ends, `schedules` how the
-learning rate changes, `order` and `random` how rows are shuffled, `held_out` and `scores`
-what early stopping asks, `history` what is recorded. `epochs` runs the engine, `long_batches`
-those that an interrupt must not wait for. `divergence` finds what is not finite and names the
-likely cause, `notices` are the warnings at the end, `precision` says which fits need float64.
+learning rate changes, `order` and `random_states` how rows are shuffled, `held_out` and
+`scores` what early stopping asks, `history` what is recorded. `epochs` runs the engine,
+`long_batches` those that an interrupt must not wait for. `divergence` finds what is not finite
+and names the likely cause, `notices` are the warnings at the end, `precision` says which fits
+need float64.
 
 To add a schedule: a row of the table in `schedules`. Called by the estimators and, for
 epochs, by the textbook class.

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastdnn.data.samples import AS_THEY_LIE, Samples
-from fastdnn.training.random import shuffle_epochs_like_numpy
+from fastdnn.training.random_states import shuffle_epochs_like_numpy
 
 # Positions that are made in advance at most: 1 MiB of them.
 _MOST_POSITIONS = 2**17

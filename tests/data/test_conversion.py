@@ -5,7 +5,7 @@ import pytest
 from sklearn.utils import check_array
 
 from fastdnn import DNNClassifier, DNNRegressor
-from fastdnn.data import conversion, plain
+from fastdnn.data import conversion, plain_arrays
 from fastdnn.data.conversion import (
     NotFiniteError,
     convert_all,
@@ -118,7 +118,7 @@ def test_all_are_checked(row, dtype, n_threads):
 @pytest.fixture
 def many_threads(monkeypatch):
     """Let fits share out few rows, too: pieces of three, sixteen of them together."""
-    monkeypatch.setattr(plain, "_NUMBERS_FOR_ONE_THREAD", 0)
+    monkeypatch.setattr(plain_arrays, "_NUMBERS_FOR_ONE_THREAD", 0)
     monkeypatch.setattr(conversion, "_PIECE_BYTES", 64)
 
 

@@ -242,7 +242,7 @@ def test_fits_and_predictions_without_threads_have_the_same_bits(
     monkeypatch.setattr(cpus, "usable_cpus", lambda: 4)
     monkeypatch.setattr(crowding_module, "_are_too_many", lambda n_workers: False)
     monkeypatch.setattr(conversion_module, "_PIECE_BYTES", 1024)
-    monkeypatch.setattr("fastdnn.data.plain._NUMBERS_FOR_ONE_THREAD", 0)
+    monkeypatch.setattr("fastdnn.data.plain_arrays._NUMBERS_FOR_ONE_THREAD", 0)
     expected = fit_and_predict()
     asked = refused(n_allowed, RuntimeError("can't start new thread"))
     for result, wanted in zip(fit_and_predict(), expected, strict=True):
@@ -289,7 +289,7 @@ def test_fits_whose_threads_never_begin_have_the_same_bits(
 
     monkeypatch.setattr(cpus, "usable_cpus", lambda: 4)
     monkeypatch.setattr(crowding_module, "_are_too_many", lambda n_workers: False)
-    monkeypatch.setattr("fastdnn.data.plain._NUMBERS_FOR_ONE_THREAD", X.size)
+    monkeypatch.setattr("fastdnn.data.plain_arrays._NUMBERS_FOR_ONE_THREAD", X.size)
     monkeypatch.setattr(conversion_module, "_PIECE_BYTES", X.nbytes)
     before, expected = _thread._count(), fit()
     late = dying(is_dying)

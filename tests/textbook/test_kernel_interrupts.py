@@ -9,7 +9,7 @@ import pytest
 from numba.core import serialize
 
 from fastdnn import DeepNeuralNetwork
-from fastdnn.textbook import parts
+from fastdnn.textbook import long_calls
 from tests.textbook.test_kernel_inputs import NAMES, arguments, call, numbers
 
 N_SAMPLES = 300
@@ -24,8 +24,8 @@ class Interrupt(BaseException):
 @pytest.fixture
 def many_parts(monkeypatch):
     """Divide all that can be divided, into uneven parts."""
-    monkeypatch.setattr(parts, "_PRODUCTS_OF_PART", 1)
-    monkeypatch.setattr(parts, "_NUMBERS_OF_PART", 70)
+    monkeypatch.setattr(long_calls, "_PRODUCTS_OF_PART", 1)
+    monkeypatch.setattr(long_calls, "_NUMBERS_OF_PART", 70)
 
 
 def many(name):
@@ -50,7 +50,7 @@ def parts_of(name, monkeypatch, raise_at=None):
             n_parts += 1
             yield i
 
-    monkeypatch.setattr(parts, "range", counted, raising=False)
+    monkeypatch.setattr(long_calls, "range", counted, raising=False)
     call(name, many(name))
     return n_parts
 

@@ -88,7 +88,7 @@ def assert_said_by_a_check(tb):
     last = [path for path in places if PACKAGE in path.parents][-1]
     assert last.parent.name in ("textbook", "data"), last  # not a kernel
     allowed = {
-        "inputs.py",
+        "step_inputs.py",
         "kernel_inputs.py",
         "costs.py",
         "steps.py",

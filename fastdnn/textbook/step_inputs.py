@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import InvalidParameterError
 
-from fastdnn.data.plain import has_engine_form
+from fastdnn.data.plain_arrays import has_engine_form
 from fastdnn.textbook.costs import check_targets
 from fastdnn.textbook.kernel_inputs import finite_number
 
