@@ -19,16 +19,7 @@ from fastdnn.training.state import OptimizerState, TrainingState, optimizer_name
 if TYPE_CHECKING:
     from fastdnn.estimators.base import BaseDNN
 
-_COPIED = ("n_features_in_", "feature_names_in_", "n_layers_", "n_outputs_", "classes_")
-_HISTORY = (
-    "loss_",
-    "loss_curve_",
-    "best_loss_",
-    "validation_scores_",
-    "best_validation_score_",
-    "n_iter_",
-    "t_",
-)
+_COPIED = ("n_features_in_", "feature_names_in_", "n_outputs_", "classes_", "out_activation_")
 
 # How a result is computed: nothing that the network's twin would have to know.
 _OURS_ALONE = ("dtype", "n_threads")
@@ -44,12 +35,14 @@ def to_sklearn(model: "BaseDNN", Target: type) -> MLPClassifier | MLPRegressor:
     _refuse_what_is_missing(model, Target, names)
     twin = Target(**settings)
     twin._validate_params()  # refuses what scikit-learn does not have, by name
-    for name in (*_COPIED, *_HISTORY, "out_activation_"):
+    for name in (*_COPIED, "n_layers_"):
         if hasattr(model, name):
             setattr(twin, name, getattr(model, name))
+    history = model._state.history.copy()  # both go on by themselves
+    vars(twin).update(history.shown(with_curves=hasattr(model, "loss_curve_")))
     twin.coefs_ = [W.copy() for W in parameters.coefs]
     twin.intercepts_ = [b.copy() for b in parameters.intercepts]
-    twin._no_improvement_count = model._state.history.no_improvement_count
+    twin._no_improvement_count = history.no_improvement_count
     twin._random_state = check_random_state(model.random_state)
     twin._best_coefs = [W.copy() for W in twin.coefs_]
     twin._best_intercepts = [b.copy() for b in twin.intercepts_]
@@ -113,12 +106,14 @@ def from_sklearn(cls: type, mlp: Any, dtype: str) -> Any:
     """Return a fitted `cls` with the parameters, history and state of `mlp`."""
     check_is_fitted(mlp)
     model = cls(**mlp.get_params(), dtype=dtype)
-    for name in (*_COPIED, *_HISTORY, "out_activation_"):
+    for name in _COPIED:
         if hasattr(mlp, name):
             setattr(model, name, getattr(mlp, name))
+    history = _our_history(mlp)
+    vars(model).update(history.shown(with_curves=hasattr(mlp, "loss_curve_")))
     computed = mlp.coefs_[0].dtype if dtype == "auto" else dtype
     parameters = from_arrays(mlp.coefs_, mlp.intercepts_, computed)
-    model._state = TrainingState(parameters, _our_history(mlp))
+    model._state = TrainingState(parameters, history)
     model.n_layers_ = len(parameters.layer_sizes)
     if hasattr(mlp, "classes_"):
         model._multilabel = mlp._label_binarizer.y_type_.startswith("multilabel")
