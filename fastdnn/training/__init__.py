@@ -5,9 +5,9 @@
 solver, `lbfgs` the other. Of the loop `stopping` says when it ends, `schedules` how the
 learning rate changes, `order` and `random_states` how rows are shuffled, `held_out` and
 `scores` what early stopping asks, `history` what is recorded. `epochs` runs the engine,
-`long_batches` those that an interrupt must not wait for. `divergence` finds what is not finite
-and names the likely cause, `notices` are the warnings at the end, `precision` says which fits
-need float64.
+`long_batches` those that an interrupt must not wait for. `divergence` finds what is not
+finite, `likely_causes` says what may have made it so, `notices` are the warnings at the end,
+`precision` says which fits need float64.
 
 To add a schedule: a row of the table in `schedules`. Called by the estimators and, for
 epochs, by the textbook class.

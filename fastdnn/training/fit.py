@@ -6,14 +6,13 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from fastdnn.network.parameters import Parameters
-from fastdnn.training.divergence import (
+from fastdnn.training.divergence import problem_of_epochs, problem_of_network
+from fastdnn.training.lbfgs import fit_lbfgs
+from fastdnn.training.likely_causes import (
     likely_causes,
     notice_of_targets,
     notice_of_weights,
-    problem_of_epochs,
-    problem_of_network,
 )
-from fastdnn.training.lbfgs import fit_lbfgs
 from fastdnn.training.notices import Notices
 from fastdnn.training.objective import Objective
 from fastdnn.training.options import Options
