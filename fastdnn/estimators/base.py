@@ -13,8 +13,8 @@ from fastdnn.models.consistency import checked_optimizer, checked_parameters
 from fastdnn.models.hyperparameters import training_options
 from fastdnn.models.transaction import replace_by, twin_of
 from fastdnn.models.valid_values import hidden_units
+from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters, glorot_uniform_like_sklearn
-from fastdnn.ops.results import RESULT_CODES
 from fastdnn.prediction.predictor import Predictor
 from fastdnn.storage.pickles import EstimatorStorage
 from fastdnn.training.divergence import finite_outputs
@@ -26,8 +26,15 @@ from fastdnn.training.precision import targets_in, weights_in
 from fastdnn.training.random_states import random_state_of
 from fastdnn.training.state import TrainingState
 
-# Names that scikit-learn gives to activations, in the words of the kernels.
+# Names that scikit-learn gives to activations, in the words of the kernels; and the loss that
+# goes with an output of that name.
 _KERNEL_NAMES = {"logistic": "sigmoid"}
+LOSS_OF_OUTPUT = {
+    "logistic": "log_loss",
+    "softmax": "log_loss",
+    "identity": "half_squared_error",
+    "exp": "poisson",
+}
 
 
 class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
@@ -44,8 +51,8 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         """Raise ValueError where fitted attributes do not fit that number of outputs."""
 
     @abstractmethod
-    def _output_layer(self) -> tuple[str, str, int, float]:
-        """Return output activation, loss, number of outputs, scale of reported loss."""
+    def _output_layer(self) -> tuple[str, int]:
+        """Return the output activation that parameters and targets ask for, and the units."""
 
     @abstractmethod
     def _score_outputs(
@@ -99,15 +106,8 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         if start is None:
             self._begin([X.shape[1], *hidden_sizes], X.dtype, random_state)
         self._state.random_state = random_state
-        _, loss, _, loss_scale = self._output_layer()
-        objective = Objective(
-            samples=samples,
-            activations=self._activations(),
-            loss=loss,
-            score=self._score_outputs,
-            loss_scale=loss_scale,
-            is_stratified=self._stratified(),
-        )
+        network = self._network(self._state.parameters)
+        objective = Objective(samples, network, self._score_outputs, self._stratified())
         options = training_options(self)
         self._state, notices = fit(objective, options, self._state, incremental, start)
         # As scikit-learn's, each fit draws anew.
@@ -127,7 +127,7 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         self, sizes: list[int], dtype: np.dtype, random_state: np.random.RandomState
     ) -> None:
         """Draw the parameters of a new network."""
-        self.out_activation_, _, self.n_outputs_, _ = self._output_layer()
+        self.out_activation_, self.n_outputs_ = self._output_layer()
         parameters = Parameters([*sizes, self.n_outputs_], dtype)
         glorot_uniform_like_sklearn(parameters, random_state, self.activation)
         self._state = TrainingState(parameters, History(bool(self.early_stopping)))
@@ -139,11 +139,12 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         Returns what it goes on from.
         """
         parameters = checked_parameters(self)
-        wanted, loss, _, _ = self._output_layer()
+        wanted, _ = self._output_layer()
         if wanted != self.out_activation_:
             raise ValueError(
                 f"The network was fitted with out_activation_={self.out_activation_!r}, but "
-                f"loss={loss!r} needs {wanted!r}. Call fit with warm_start=False."
+                f"loss={LOSS_OF_OUTPUT[wanted]!r} needs {wanted!r}. Call fit with "
+                "warm_start=False."
             )
         history, optimizer = self._state.history.copy(), None
         history.n_iter = 0
@@ -155,10 +156,14 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         self._state = TrainingState(copied, history, optimizer)
         return parameters
 
-    def _activations(self) -> list[str]:
-        names: list[str] = [self.activation] * (self.n_layers_ - 2)
-        names.append(self.out_activation_)
-        return [_KERNEL_NAMES.get(name, name) for name in names]
+    def _network(self, parameters: Parameters) -> Network:
+        """Describe the network, with the activation that the parameter has now."""
+        sizes, loss = parameters.layer_sizes, LOSS_OF_OUTPUT[self.out_activation_]
+        names: list[Any] = [self.activation] * (len(sizes) - 2) + [self.out_activation_]
+        activations = [_KERNEL_NAMES.get(name, name) for name in names]
+        # scikit-learn reports the mean over the outputs and descends on their sum.
+        scale = 1.0 / sizes[-1] if loss == "half_squared_error" else 1.0
+        return Network.dense(sizes, activations, loss, scale)
 
     def _stratified(self) -> bool:
         return False
@@ -175,7 +180,7 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         """Set what reads the parameters: lists of views, and the way to predict."""
         parameters = self._state.parameters
         self.coefs_, self.intercepts_ = list(parameters.coefs), list(parameters.intercepts)
-        self._predictor = Predictor(parameters, self._activations())
+        self._predictor = Predictor(parameters, self._network(parameters))
 
     # -- prediction ---------------------------------------------------------------------
 
@@ -185,22 +190,24 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         They are float32 if both the network and X are, an array or a sparse matrix;
         otherwise float64, as scikit-learn's.
         """
-        parameters, activations = checked_parameters(self), self._activations()
-        predictor = self._predictor
-        if predictor.parameters is not parameters or predictor.activations != activations:
+        parameters = checked_parameters(self)
+        network, predictor = self._network(parameters), self._predictor
+        if predictor.parameters is not parameters or predictor.network != network:
             # Matrices were exchanged, or the parameter was set, after fitting.
-            predictor = Predictor(parameters, activations)
+            predictor = Predictor(parameters, network)
         samples = self._validate_for_prediction(X)
         given = getattr(X, "dtype", None)
         is_single = isinstance(given, np.dtype) and given.type is np.float32
-        options = self.n_threads, RESULT_CODES[kind], not is_single
+        options = self.n_threads, kind, not is_single
         try:
             outputs = predictor(samples, *options)
         except NotFiniteError:
             # scikit-learn has the message; or lets NaN pass, where it was told to.
             samples = Samples(self._validated(X, dtype=np.float32))
             outputs = predictor(samples, *options)
-        return finite_outputs(outputs, samples.X, predictor.parameters, activations[-1])
+        return finite_outputs(
+            outputs, samples.X, predictor.parameters, network.output_activation
+        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -208,7 +208,7 @@ class EstimatorStorage(SavingMixin, BaseEstimator):
             checked_parameters(self)
         except AttributeError as error:
             raise ValueError(f"The state has no {error.name!r}. {_ADVICE}") from None
-        self._predictor = Predictor(training.parameters, self._activations())
+        self._predictor = Predictor(training.parameters, self._network(training.parameters))
 
 
 def _without_views(given: Any, views: list[np.ndarray]) -> Any:

@@ -58,7 +58,7 @@ def fit(
     given, notices = objective, Notices()
 
     def causes(objective: Objective) -> str:
-        return likely_causes(objective.samples, objective.loss, options, start)
+        return likely_causes(objective.samples, objective.network.loss, options, start)
 
     is_single = state.dtype == np.float32
     is_wide = is_single and _is_beyond_float32(objective, options, state)
@@ -86,13 +86,13 @@ def fit(
     # What float64 has computed may overflow float32.
     doubtful = is_wide or options.solver == "lbfgs"
     problem = problem_of_network(
-        state.parameters, given.activations, given.samples, options.n_threads, doubtful
+        state.parameters, given.network, given.samples, options.n_threads, doubtful
     )
     if problem is not None:
         raise ValueError(f"{problem} {causes(given)}")
     said = [notice_of_weights(given.samples, options.alpha)]
     if not incremental:
-        said.append(notice_of_targets(given.samples, given.loss, state.history.loss))
+        said.append(notice_of_targets(given.samples, given.network.loss, state.history.loss))
     for message in filter(None, said):
         notices.warn(message, ConvergenceWarning)
     return state, notices
@@ -103,4 +103,4 @@ def _is_beyond_float32(objective: Objective, options: Options, state: TrainingSt
     optimizer = state.optimizer
     if optimizer is not None and optimizer.memory.dtype == np.float64:
         return True
-    return exceeds_float32(objective.samples, objective.loss, options)
+    return exceeds_float32(objective.samples, objective.network.loss, options)

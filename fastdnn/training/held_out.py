@@ -54,7 +54,7 @@ def hold_out(
             f"the {held_out.size} samples held out for early stopping. Leave such samples "
             "out or raise validation_fraction."
         )
-    predictor = Predictor(state.parameters, objective.activations)
+    predictor = Predictor(state.parameters, objective.network)
     validation = samples.at(held_out).to_predict()
 
     def score() -> float:

@@ -40,8 +40,7 @@ def fit_lbfgs(
     gradient = np.zeros_like(parameters.theta)
     plan = plan_training(
         parameters,
-        objective.activations,
-        objective.loss,
+        objective.network,
         "gradient",
         batch_size=min(_ROWS_AT_ONCE, samples.n_rows),
         samples=samples,
@@ -52,7 +51,6 @@ def fit_lbfgs(
     total = float(samples.n_rows if samples.weight is None else samples.weight.sum())
     alpha = options.alpha * samples.weight_scale
     plan.table["total_weight"] = total
-    plan.table["loss_scale"] = objective.loss_scale
     plan.table["loss_cap"] = log_loss_cap(state.dtype)
     theta, n_weights = parameters.theta, parameters.n_weights
     weights = theta[:n_weights]

@@ -1,11 +1,12 @@
 """What a fit is to reach: a low loss of a network on samples, and a high score."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fastdnn.data.samples import Samples
+from fastdnn.network.description import Network
 
 _LOG_2 = 0.6931471805599453
 
@@ -18,23 +19,17 @@ class Objective:
     ----------
     samples : Samples
         The rows to train on.
-    activations : sequence of str
-        The activation of every layer but the input.
-    loss : str
-        Name of the loss.
+    network : Network
+        The layers and the loss.
     score : callable
         ``score(outputs, Y, weight)`` says how good outputs are, for early stopping.
-    loss_scale : float
-        Factor of the loss that is reported.
     is_stratified : bool
         Whether samples that are held out have the classes of all.
     """
 
     samples: Samples
-    activations: Sequence[str]
-    loss: str
+    network: Network
     score: Callable[[np.ndarray, np.ndarray, np.ndarray | None], float]
-    loss_scale: float = 1.0
     is_stratified: bool = False
 
     def on(self, samples: Samples) -> "Objective":

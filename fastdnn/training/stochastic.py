@@ -160,8 +160,7 @@ def _plan(
     name = optimizer_name(options.solver, options.nesterovs_momentum)
     plan = plan_training(
         state.parameters,
-        objective.activations,
-        objective.loss,
+        objective.network,
         name if kept is None else kept.optimizer,
         batch_size=rows_of_batch(options.batch_size, samples.n_rows),
         samples=samples,
@@ -169,17 +168,18 @@ def _plan(
         n_threads=options.n_threads,
         state=None if kept is None else kept.memory,
     )
-    table = plan.table
-    table["alpha"] = options.alpha * samples.weight_scale
-    table["momentum"] = options.momentum
-    table["beta_1"], table["beta_2"] = options.beta_1, options.beta_2
-    table["epsilon"] = max(options.epsilon, _SMALLEST_EPSILON[state.dtype])
-    table["loss_scale"] = objective.loss_scale
-    table["loss_cap"] = log_loss_cap(state.dtype)
+    plan.set_numbers(
+        momentum=options.momentum,
+        beta_1=options.beta_1,
+        beta_2=options.beta_2,
+        epsilon=max(options.epsilon, _SMALLEST_EPSILON[state.dtype]),
+    )
+    plan.table["alpha"] = options.alpha * samples.weight_scale
+    plan.table["loss_cap"] = log_loss_cap(state.dtype)
     if kept is None:
         rate = first_rate(schedule_of(options, name), options)
-        kept = state.optimizer = OptimizerState(name, plan.network.state, rate)
-    table["t"] = kept.t
+        kept = state.optimizer = OptimizerState(name, plan.memory.state, rate)
+    plan.table["t"] = kept.t
     return plan, kept
 
 

@@ -9,6 +9,7 @@ from sklearn.datasets import load_iris
 from fastdnn import DNNClassifier
 from fastdnn.data.samples import Samples
 from fastdnn.models.hyperparameters import training_options
+from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters, glorot_uniform_like_sklearn
 from fastdnn.training.history import History
 from fastdnn.training.notices import Notices
@@ -39,7 +40,8 @@ def accuracy(outputs, Y, weight):
 def objective(dtype):
     X, y = load_iris(return_X_y=True)
     samples = Samples(X.astype(dtype), y.reshape(-1, 1).astype(dtype))
-    return Objective(samples, ["relu", "softmax"], "log_loss", accuracy)
+    network = Network.dense((4, 9, 3), ["relu", "softmax"], "log_loss")
+    return Objective(samples, network, accuracy)
 
 
 def begun(dtype="float32", early_stopping=False):
