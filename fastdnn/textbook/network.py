@@ -127,7 +127,7 @@ class DeepNeuralNetwork(Steps):
             them; so with any exception that another thread or a signal raises here.
         """
         X = inputs.as_samples(X, self.layer_sizes[0], self.dtype)
-        samples = Samples(X, self._targets(Y, X))
+        samples = Samples(X, inputs.as_targets(Y, X, self._network))
         learning_rate = inputs.as_positive("learning_rate", learning_rate, self.dtype)
         l2 = inputs.as_not_negative("l2", l2, self.dtype)
         n_iterations = inputs.as_count("n_iterations", n_iterations)

@@ -47,11 +47,11 @@ def largest(array: np.ndarray) -> float:
 
 
 def problem_of_epochs(
-    parameters: Parameters, losses: list[float], score: float = 0.0
+    parameters: Parameters, losses: list[float], score: float | None = None
 ) -> str | None:
     """Return what is wrong after epochs of some losses, or None: a look at few numbers."""
     bad = [f"loss became {loss}" for loss in losses if not math.isfinite(loss)]
-    if not math.isfinite(score):
+    if score is not None and not math.isfinite(score):
         bad.append(f"validation score became {score}")
     if not bad:
         return None

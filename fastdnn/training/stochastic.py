@@ -82,7 +82,7 @@ def fit_stochastic(
         and schedule.rate is None
         and not (incremental or options.verbose)
     )
-    problem, score = None, 0.0
+    problem = None
     # What belongs together after a whole epoch; one assignment, which no interrupt divides.
     consistent = state.mark()
     with EpochRunner(plan, samples, order.positions) as runner:
@@ -94,7 +94,7 @@ def fit_stochastic(
                     n_epochs = int(min(runner.epochs_at_once, until_stop))
                 order.prepare(n_epochs)
                 learning_rate[0] = optimizer.learning_rate
-                losses = runner.run(n_epochs)
+                losses, score = runner.run(n_epochs), None
                 if not all(map(math.isfinite, losses)):
                     visited = order.positions[: samples.n_rows]
                     _require_positive_batches(samples, visited, plan)
@@ -105,17 +105,7 @@ def fit_stochastic(
                     history.add_divergence(losses[-1], samples.n_rows)
                     break
                 optimizer.t = int(t[0])
-                for epoch_loss in losses:
-                    history.add_epoch(epoch_loss, samples.n_rows)
-                    if options.verbose:
-                        print(f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
-                    if validation_score is None:
-                        count_loss(history, options.tol)
-                if validation_score is not None:
-                    if options.verbose:
-                        print(f"Validation score: {score:f}")
-                    if count_score(history, score, options.tol):
-                        state.best_theta = parameters.theta.copy()
+                _record(state, options, losses, score, samples.n_rows)
                 if schedule.rate is not None:
                     progress = Progress(history.t, history.n_iter / options.max_iter)
                     optimizer.learning_rate = schedule.rate(options, progress)
@@ -150,6 +140,28 @@ def fit_stochastic(
         ConvergenceWarning,
     )
     optimizer.begin_anew(first_rate(schedule, options))
+
+
+def _record(
+    state: TrainingState,
+    options: Options,
+    losses: list[float],
+    score: float | None,
+    n_rows: int,
+) -> None:
+    """Record epochs over so many rows, and the validation score after them, if any."""
+    history = state.history
+    for loss in losses:
+        history.add_epoch(loss, n_rows)
+        if options.verbose:
+            print(f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
+        if score is None:
+            count_loss(history, options.tol)
+    if score is not None:
+        if options.verbose:
+            print(f"Validation score: {score:f}")
+        if count_score(history, score, options.tol):
+            state.best_theta = state.parameters.theta.copy()
 
 
 def _plan(

@@ -12,6 +12,7 @@ from numpy.testing import assert_array_equal
 import fastdnn
 from fastdnn import DeepNeuralNetwork
 from fastdnn.textbook.layers import ACTIVATION_CODES
+from fastdnn.textbook.step_inputs import as_targets
 from tests.wrong_arrays import (
     NO_NUMBERS,
     NO_POSITIVE_INTEGERS,
@@ -332,7 +333,8 @@ def test_positions_of_no_class_are_refused(method, positions):
 def test_the_engine_finds_classes_in_memory_of_its_own():
     made = network()
     positions = np.array([[0.0], [1.0], [1.0], [0.0], [1.0]])
-    assert not np.shares_memory(made._targets(positions, made.forward(X)[0]), positions)
+    targets = as_targets(positions, made.forward(X)[0], made._network)
+    assert not np.shares_memory(targets, positions)
 
 
 def test_outputs_below_zero_have_no_cost_of_counts():
