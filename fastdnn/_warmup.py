@@ -15,6 +15,7 @@ from fastdnn.ops.activations import ACTIVATIONS
 from fastdnn.ops.losses import LOSSES
 from fastdnn.ops.optimizers import OPTIMIZERS
 from fastdnn.ops.results import RESULTS
+from fastdnn.ops.sparse import csr_forward, csr_weight_gradient
 from fastdnn.textbook.network import DeepNeuralNetwork
 
 # More rows than are computed in double precision whatever the dtype.
@@ -70,6 +71,7 @@ def _kernels() -> Iterator[Addressed]:  # needs jit
             yield loss.of_outputs
     for optimizer in OPTIMIZERS.values():
         yield from (optimizer.constants, optimizer.update)
+    yield from (csr_forward, csr_weight_gradient)
     for results in RESULTS.values():
         yield from (results.same_type, results.in_double)
 

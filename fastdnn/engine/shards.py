@@ -7,7 +7,27 @@ rows of the workspace only. Prediction runs blocks of rows forward with the same
 import numpy as np
 
 from fastdnn.compiler.jit import kernel, loop_kernel
-from fastdnn.engine.exchange import exchanges, send_gradient
+from fastdnn.engine.mailboxes import has_mailboxes, send_gradient
+from fastdnn.engine.memory import (
+    SHARD_LOSS,
+    SHARD_WEIGHT,
+    bias_of,
+    csr_arrays,
+    input_rows,
+    ordered_rows,
+    partial_sums,
+    product_scratch,
+    read_by,
+    rows_of,
+    shard_gradient,
+    tail_gradient,
+    target_rows,
+    transposed_weights_of,
+    weight_gradient,
+    weight_rows,
+    weights_of,
+    work_vector,
+)
 from fastdnn.engine.operations import (
     ACTIVATE,
     BACKWARD,
@@ -32,30 +52,10 @@ from fastdnn.engine.operations import (
     operations,
     product_flags,
 )
-from fastdnn.engine.workspace import (
-    SHARD_LOSS,
-    SHARD_WEIGHT,
-    bias_of,
-    csr_arrays,
-    input_rows,
-    ordered_rows,
-    partial_sums,
-    product_scratch,
-    read_by,
-    rows_of,
-    shard_gradient,
-    tail_gradient,
-    target_rows,
-    transposed_weights_of,
-    weight_gradient,
-    weight_rows,
-    weights_of,
-    work_vector,
-)
 from fastdnn.machine.stops import is_told
 from fastdnn.machine.views import matrix_at, vector, vector_at
 from fastdnn.ops import activations, losses
-from fastdnn.ops.sparse import csr_forward
+from fastdnn.ops.sparse import CSR_FORWARD
 from fastdnn.products.linear import (
     linear_delta,
     linear_forward,
@@ -65,7 +65,7 @@ from fastdnn.products.linear import (
 from fastdnn.products.sums import sum_in_double
 
 _activate, _activate_backward = activations.FORWARD.call, activations.BACKWARD.call
-_take_loss = losses.LOSS.call
+_take_loss, _csr_forward = losses.LOSS.call, CSR_FORWARD.call
 
 
 @loop_kernel
@@ -111,7 +111,10 @@ def _csr_linear(s, real, position, o, first, Z, worker):
     values, indices, indptr = csr_arrays(s, real)
     rows = ordered_rows(s, position + first, Z.shape[0])
     W, b = weights_of(s, real, o, worker), bias_of(s, real, o, worker)
-    csr_forward(values, indices, indptr, rows, position + first, W, b, Z)
+    _csr_forward(
+        operations(s)[o, FORWARD],
+        (values, indices, indptr, rows, position + first, W, b, Z),
+    )
 
 
 @kernel
@@ -258,6 +261,6 @@ def train_shards(s, real, position, shards, shard_rows, n_rows, worker):
         if operations(s)[o, FLAGS] & WANTS_DELTA:
             _delta_before(s, real, o, first, n_together, worker)
         last = o - 1
-    if exchanges(s):
+    if has_mailboxes(s):
         for shard in range(first_shard, last_shard):
             send_gradient(s, real, shard, worker)

@@ -24,6 +24,7 @@ from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters
 from fastdnn.ops.activations import ACTIVATIONS
 from fastdnn.ops.losses import LOSSES
+from fastdnn.ops.sparse import csr_forward, csr_weight_gradient
 from fastdnn.planning.layout import Workspace
 
 
@@ -112,6 +113,8 @@ def operations(
                 output=before,
                 delta_of_input=delta_of_source,
                 delta_of_output=delta,
+                forward=csr_forward.address(dtype) if is_csr else 0,
+                backward=csr_weight_gradient.address(dtype) if is_csr and trains else 0,
             )
         )
         is_in_loss = trains and is_output and is_canonical
