@@ -1,6 +1,6 @@
 """What a model is in a file, a document of its names and numbers and tensors; and back.
 
-Both are made of the plain state that pickles hold too (`fastdnn/storage/pickles.py`).
+Both are made of the plain data that pickles hold too (`fastdnn/storage/pickles.py`).
 """
 
 import math

@@ -46,7 +46,7 @@ def layer_with_activation(A_prev: Any, W: Any, b: Any, activation: Any) -> tuple
 
 def linear_gradients(dZ: Any, cache: Any) -> tuple[np.ndarray, tuple]:
     """Check the arguments of the backward step of the linear part of a layer."""
-    *linear_cache, dZ = _arrays(*_cached(cache), ("dZ", dZ, "samples outputs"))
+    *linear_cache, dZ = _arrays(*_cached(cache), ("dZ", dZ, ("samples", "outputs")))
     return dZ, tuple(linear_cache)
 
 
@@ -55,8 +55,8 @@ def layer_gradients(dA: Any, cache: Any, activation: Any) -> tuple[np.ndarray, t
     inner, Z = _parts(cache, "((A_prev, W, b), Z)")
     *linear_cache, Z, dA = _arrays(
         *_cached(inner),
-        ("Z of the cache", Z, "samples outputs"),
-        ("dA", dA, "samples outputs"),
+        ("Z of the cache", Z, ("samples", "outputs")),
+        ("dA", dA, ("samples", "outputs")),
     )
     return dA, (tuple(linear_cache), Z), _code(activation)
 
@@ -65,7 +65,7 @@ def probabilities_and_targets(AL: Any, Y: Any) -> list[np.ndarray]:
     """Check the arguments of the cross-entropy."""
     if type(Y) is np.ndarray and Y.dtype.kind in "biu":
         Y = Y.astype(_floats("AL", AL).dtype)
-    checked = _arrays(("AL", AL, "samples outputs"), ("Y", Y, "samples outputs"))
+    checked = _arrays(("AL", AL, ("samples", "outputs")), ("Y", Y, ("samples", "outputs")))
     for name, array in zip(("AL", "Y"), checked, strict=True):
         lowest, highest = float(array.min()), float(array.max())
         if not 0.0 <= lowest <= highest <= 1.0 + _ROUNDINGS * np.finfo(array.dtype).eps:
@@ -78,10 +78,10 @@ def probabilities_and_targets(AL: Any, Y: Any) -> list[np.ndarray]:
 def step(W: Any, b: Any, dW: Any, db: Any, learning_rate: Any, decay: Any) -> tuple:
     """Check the arguments of a step of gradient descent."""
     *_, dW, db = _arrays(
-        ("W", W, "inputs outputs"),
-        ("b", b, "outputs"),
-        ("dW", dW, "inputs outputs"),
-        ("db", db, "outputs"),
+        ("W", W, ("inputs", "outputs")),
+        ("b", b, ("outputs",)),
+        ("dW", dW, ("inputs", "outputs")),
+        ("db", db, ("outputs",)),
     )
     for name, array in (("W", W), ("b", b)):
         if not array.flags.writeable or not array.flags.aligned:
@@ -142,24 +142,24 @@ def _cached(cache: Any) -> tuple:
 
 def _operands(A_prev: Any, W: Any, b: Any, whose: str = "") -> tuple:
     return (
-        (f"A_prev{whose}", A_prev, "samples inputs"),
-        (f"W{whose}", W, "inputs outputs"),
-        (f"b{whose}", b, "outputs"),
+        (f"A_prev{whose}", A_prev, ("samples", "inputs")),
+        (f"W{whose}", W, ("inputs", "outputs")),
+        (f"b{whose}", b, ("outputs",)),
     )
 
 
-def _arrays(*operands: tuple[str, Any, str]) -> list[np.ndarray]:
+def _arrays(*operands: tuple[str, Any, tuple[str, ...]]) -> list[np.ndarray]:
     """Return arrays that fit each other, laid out as code is compiled for.
 
     Parameters
     ----------
-    *operands : tuple of (str, object, str)
+    *operands : tuple of (str, object, tuple of str)
         A name, what was given, and the names of its dimensions, each of one size for all.
     """
     checked: list[np.ndarray] = []
     sizes: dict[str, tuple[int, str]] = {}
-    for name, value, named in operands:
-        array, dimensions = _floats(name, value), named.split()
+    for name, value, dimensions in operands:
+        array = _floats(name, value)
         if array.ndim != len(dimensions) or array.size == 0:
             raise ValueError(
                 f"{name} must have the dimensions ({', '.join(dimensions)}) and not be empty, "
