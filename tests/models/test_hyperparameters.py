@@ -1,14 +1,79 @@
-"""Hidden layers and batch sizes as users give them."""
+"""The declaration of hyperparameters, and values as users give them."""
 
+import inspect
+import re
 from numbers import Real
 
 import numpy as np
 import pytest
 from sklearn.utils._param_validation import Interval
 
-from fastdnn import DNNClassifier
-from fastdnn.models import hyperparameters
-from fastdnn.models.hyperparameters import hidden_units, require_valid, rows_of_batch
+from fastdnn import DNNClassifier, DNNRegressor
+from fastdnn.models import hyperparameters, valid_values
+from fastdnn.models.hyperparameters import HYPERPARAMETERS, hyperparameters_of, options_told
+from fastdnn.models.valid_values import hidden_units, require_valid
+from fastdnn.training.options import Options, rows_of_batch
+
+# -- one declaration ----------------------------------------------------------------------
+
+BOTH = pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
+
+
+@BOTH
+def test_signatures_are_what_is_declared(Estimator):
+    signature = inspect.signature(Estimator).parameters.values()
+    declared = hyperparameters_of(Estimator.__name__)
+    assert {p.name: p.default for p in signature} == {
+        name: row.default for name, row in declared.items()
+    }
+    assert [p.name for p in signature] == list(declared)
+
+
+@BOTH
+def test_docstrings_say_what_is_declared(Estimator):
+    said = inspect.getdoc(Estimator).split("----------\n", 1)[1].split("Attributes\n---")[0]
+    declared = "\n".join(
+        f"{name} : {row.values.kind}, default={row.default!r}\n    {row.text}"
+        for name, row in hyperparameters_of(Estimator.__name__).items()
+    )
+    assert re.sub(r"\s+", " ", said).strip() == re.sub(r"\s+", " ", declared), declared
+
+
+def test_defaults_are_valid():
+    for Estimator in (DNNClassifier, DNNRegressor):
+        require_valid(Estimator())
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_each_is_told_to_whom_it_concerns():
+    """Every solver asks for all that it is told, and for nothing else, which it has not."""
+    asked = set()
+
+    class Recording(Options):
+        def __getattribute__(self, name):
+            asked.add(name)
+            return super().__getattribute__(name)
+
+    X = np.arange(600.0).reshape(300, 2) / 600.0
+    for solver in ("lbfgs", "adam", "sgd"):
+        asked.clear()
+        for more in ({"learning_rate": "invscaling"}, {"early_stopping": True}):
+            options = {"solver": solver, "max_iter": 2, "alpha": 0.0} | more
+            model = DNNRegressor(hidden_layer_sizes=(2,), **options)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(hyperparameters, "Options", Recording)
+                model.fit(X, X[:, 0])
+        unused = {"learning_rate", "power_t"} if solver == "adam" else set()
+        assert asked == set(options_told(solver)) - unused
+
+
+def test_no_row_is_told_to_nobody():
+    assert {row.told for row in HYPERPARAMETERS.values()} == {
+        *("network", "training", "stochastic", "lbfgs", "estimator"),
+    }
+
+
+# -- values -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -41,7 +106,7 @@ def test_a_batch_that_is_too_large_is_clipped_with_a_warning():
 
 @pytest.fixture
 def nothing_remembered(monkeypatch):
-    monkeypatch.setattr(hyperparameters, "_satisfied", {})
+    monkeypatch.setattr(valid_values, "_satisfied", {})
 
 
 @pytest.mark.parametrize(
@@ -73,7 +138,7 @@ def test_values_are_validated_once(nothing_remembered, monkeypatch):
     def validate(constraints, parameters, owner):
         seen.extend(parameters)
 
-    monkeypatch.setattr(hyperparameters, "validate_parameter_constraints", validate)
+    monkeypatch.setattr(valid_values, "validate_parameter_constraints", validate)
     require_valid(DNNClassifier(alpha=0.5))
     assert "alpha" in seen
     assert "n_threads" in seen
@@ -84,10 +149,10 @@ def test_values_are_validated_once(nothing_remembered, monkeypatch):
 
 
 def test_few_values_are_remembered(nothing_remembered, monkeypatch):
-    monkeypatch.setattr(hyperparameters, "_MOST_REMEMBERED", 30)
+    monkeypatch.setattr(valid_values, "_MOST_REMEMBERED", 30)
     for alpha in np.linspace(0.0, 1.0, 50):
         require_valid(DNNClassifier(alpha=alpha))
-        assert len(hyperparameters._satisfied) <= 30
+        assert len(valid_values._satisfied) <= 30
 
 
 def test_values_are_validated_again_for_other_constraints(nothing_remembered):

@@ -109,10 +109,10 @@ def test_classes_of_files_of_format_version_1(kind, classes):
 def test_training_goes_on_from_files_of_format_version_1():
     X = wave()
     model = fastdnn.load(FOLDER / "binary.safetensors")
-    steps, losses = model._optimizer_state.t, list(model.loss_curve_)
+    steps, losses = model._state.optimizer.t, list(model.loss_curve_)
     assert (steps, len(losses), model.t_) == (9, 3, 180)
     model.partial_fit(X, np.where(np.arange(60) % 2, 5, -3))
-    assert model._optimizer_state.t == steps + 3
+    assert model._state.optimizer.t == steps + 3
     assert model.loss_curve_[:-1] == losses
     assert model.loss_curve_[-1] < losses[0] + 0.1
     stopped = fastdnn.load(FOLDER / "strings_early_stopping.safetensors")

@@ -1,32 +1,47 @@
-"""What a model is in a file: a document of its names and numbers, and tensors.
+"""What a model is in a file, a document of its names and numbers and tensors; and back.
 
-It is made of the plain state that pickles hold too (`fastdnn/storage/pickles.py`).
+Both are made of the plain data that pickles hold too (`fastdnn/storage/pickles.py`).
 """
 
 import math
+from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
 from fastdnn.models.consistency import checked_parameters
-from fastdnn.models.hyperparameters import hidden_units, require_valid
 from fastdnn.models.transaction import twin_of
+from fastdnn.models.valid_values import hidden_units, require_valid
+from fastdnn.network.parameters import Parameters
 from fastdnn.ops.optimizers import OPTIMIZERS
-from fastdnn.storage.labels import encode_labels, encode_random_state
-from fastdnn.storage.layout import BEST_THETA, CURVES, MEMORY, RANDOM_KEY, tensors_of
+from fastdnn.storage.labels import (
+    decode_labels,
+    decode_random_state,
+    encode_labels,
+    encode_random_state,
+)
 from fastdnn.storage.schema import SCHEMAS
+from fastdnn.storage.tensors import (
+    BEST_THETA,
+    CURVES,
+    MEMORY,
+    RANDOM_KEY,
+    Layout,
+    count_parameters,
+    views_by_name,
+)
+from fastdnn.training.history import History
 
-# Attributes that say again what others say.
-_DERIVED = {
-    "n_features_in_", "n_layers_", "n_outputs_", "n_iter_", "t_", "loss_", "loss_curve_",
-    "_no_improvement_count", "best_loss_", "validation_scores_", "best_validation_score_",
-    "_n_targets", "coefs_", "intercepts_", "_fastdnn_version",
-}  # fmt: skip
+# Attributes that a file has, and those that say again what others say.
 _STORED = {
     "_parameters", "_history", "_optimizer_state", "out_activation_", "feature_names_in_",
     "classes_", "_multilabel",
 }  # fmt: skip
+_DERIVED = {
+    *("n_features_in_", "n_layers_", "n_outputs_", "_n_targets", "coefs_", "intercepts_"),
+    *("_fastdnn_version", *History().shown()),
+}
 _STORED_OF_NETWORK = {
     "layer_sizes", "activations", "loss", "dtype", "theta", "_parameters", "_fastdnn_version",
 }  # fmt: skip
@@ -83,14 +98,14 @@ def _encode_network(model: Any) -> tuple[dict, dict[str, np.ndarray]]:
         "loss": model.loss,
         "dtype": str(model.dtype),
     }
-    return document, tensors_of(model.layer_sizes, model._parameters.theta)
+    return document, views_by_name(model._parameters)
 
 
 def _encode_fitted(
     model: Any, state: dict, tensors: dict[str, np.ndarray], compact: bool
 ) -> dict:
     network = checked_parameters(model)
-    tensors.update(tensors_of(network.layer_sizes, network.theta))
+    tensors.update(views_by_name(network))
     fitted: dict[str, Any] = {
         "layer_sizes": list(network.layer_sizes),
         "dtype": str(network.theta.dtype),
@@ -137,7 +152,7 @@ def _encode_history(history: dict, tensors: dict[str, np.ndarray]) -> dict:
 def _shows_history(model: Any) -> bool:
     """Whether ``loss_curve_`` and others are there: a fit by L-BFGS has none."""
     shown = getattr(model, "loss_curve_", None)
-    curve = model._history.loss_curve
+    curve = model._state.history.loss_curve
     return shown is not None and np.array_equal(shown, curve, equal_nan=True)
 
 
@@ -163,3 +178,115 @@ def _refuse_unknown(names: set[str]) -> None:
             f"the model has {sorted(names)}, which a file cannot hold. Delete them first, for "
             f"instance by delattr(model, {min(names)!r}), or pickle the model"
         )
+
+
+# -- back ---------------------------------------------------------------------------------
+
+
+def empty_arrays(
+    document: dict, needed: Layout
+) -> tuple[Parameters | None, dict[str, np.ndarray]]:
+    """Return a network, and an array for each tensor, to be filled.
+
+    Those of the layers are views into the vector of the network.
+    """
+    network = document if document["class"] == "DeepNeuralNetwork" else document["fitted"]
+    parameters, tensors = None, {}
+    if network is not None:
+        sizes, dtype = network["layer_sizes"], network["dtype"]
+        parameters = Parameters(sizes, dtype, np.empty(count_parameters(sizes), dtype))
+        tensors = views_by_name(parameters)
+    for name, (dtype, shape) in needed.items():
+        if name not in tensors:
+            tensors[name] = np.empty(shape, dtype)
+    return parameters, tensors
+
+
+def decode(
+    document: dict,
+    parameters: Parameters | None,
+    tensors: dict[str, np.ndarray],
+    classes: Mapping[str, type],
+) -> Any:
+    """Return the model.
+
+    Parameters
+    ----------
+    document : dict
+        From `encode`.
+    parameters : Parameters or None
+        The network, if the model has one.
+    tensors : dict of ndarray
+        From `encode`.
+    classes : dict of str to type
+        The class of each name that a document can say.
+
+    Raises
+    ------
+    ValueError
+        If a parameter has a value that it cannot have.
+    """
+    if document["class"] == "DeepNeuralNetwork" and parameters is not None:
+        *hidden, output = document["activations"]
+        sizes, loss, dtype = (document[name] for name in ("layer_sizes", "loss", "dtype"))
+        network: Any = classes["DeepNeuralNetwork"](sizes, hidden, output, loss, dtype)
+        network._parameters.theta[:] = parameters.theta
+        return network
+    given = dict(document["parameters"])
+    if isinstance(given["hidden_layer_sizes"], list):
+        given["hidden_layer_sizes"] = tuple(given["hidden_layer_sizes"])
+    if given["n_iter_no_change"] == "inf":
+        given["n_iter_no_change"] = np.inf
+    if isinstance(given["random_state"], dict):
+        given["random_state"] = decode_random_state(given["random_state"], tensors[RANDOM_KEY])
+    model: Any = classes[document["class"]](**given)
+    require_valid(model)
+    hidden_units(model.hidden_layer_sizes)
+    if parameters is not None:
+        fitted = _decode_fitted(document["fitted"], parameters, tensors)
+        model.__setstate__(model.__getstate__() | fitted)
+    return model
+
+
+def _decode_fitted(
+    fitted: dict, parameters: Parameters, tensors: dict[str, np.ndarray]
+) -> dict:
+    """Return the fitted part of what `__getstate__` gave."""
+    sizes = parameters.layer_sizes
+    history = _decode_history(fitted["history"], tensors)
+    state = {
+        "n_features_in_": sizes[0],
+        "n_layers_": len(sizes),
+        "n_outputs_": sizes[-1],
+        "out_activation_": fitted["out_activation"],
+        "_parameters": parameters,
+        "_history": vars(history) | {"best_theta": tensors.get(BEST_THETA)},
+        "_optimizer_state": None,
+    }
+    optimizer = fitted["optimizer"]
+    if optimizer is not None:
+        state["_optimizer_state"] = {
+            "optimizer": optimizer["name"],
+            "memory": tensors[MEMORY].ravel(),
+            "learning_rate": float(optimizer["learning_rate"]),
+            "t": optimizer["t"],
+        }
+    if fitted["feature_name_width"] is not None:
+        about = {"kind": "object", "width": fitted["feature_name_width"]}
+        names = decode_labels(about, tensors["feature_names"], "feature_names")
+        state["feature_names_in_"] = names
+    if "classes" in fitted:
+        state["classes_"] = decode_labels(fitted["classes"], tensors["classes"], "classes")
+        state["_multilabel"] = fitted["multilabel"]
+    else:
+        state["_n_targets"] = sizes[-1]
+    return state | history.shown(with_curves=fitted["shows_history"])
+
+
+def _decode_history(document: dict, tensors: dict[str, np.ndarray]) -> History:
+    fields: dict[str, Any] = {name: tensors[f"history.{name}"].tolist() for name in CURVES}
+    for name in ("best_loss", "best_validation_score", "loss"):
+        fields[name] = float(document[name])
+    for name in ("early_stopping", "no_improvement_count", "n_iter", "t"):
+        fields[name] = document[name]
+    return History(**fields)
