@@ -17,7 +17,7 @@ _PACKAGE = __name__.partition(".")[0]
 # All that compiled code is made from: rooms, and single modules of others.
 _ROOMS = tuple(f"{_PACKAGE}.{room}" for room in ("machine", "products", "ops", "engine"))
 _SINGLE = (
-    *(f"{_PACKAGE}.compiler.{name}" for name in ("jit", "kernel_compiler")),
+    *(f"{_PACKAGE}.compiler.{name}" for name in ("jit", "kernel_compiler", "target")),
     *(f"{_PACKAGE}.textbook.{name}" for name in ("activations", "layers")),
 )
 

@@ -11,23 +11,18 @@ from numba.core import types
 from numba.core.registry import cpu_target
 
 from fastdnn.compiler.jit import JIT_ENABLED, emitted
+from fastdnn.compiler.target import Target
 
 # Rows of the output that a tile has at most, and the size of a vector where there is no
 # compiler to ask.
 _MAX_TILE_ROWS, _VECTOR_BYTES = 8, 32
-
-# Processors that take a vector in two halves, so that half of one costs half as much: Zen 1
-# the vectors of AVX2, Zen 4 those of AVX-512. There a vector and a few columns more are a
-# fifth to a third faster as three halves than as two vectors that overlap.
-_SPLITTING_PROCESSORS = ("znver1", "znver4")
 
 _INDEX = ir.IntType(64)
 
 
 def fuses_multiply_add(context):  # needs jit
     """Whether the processor adds a product to a number in one instruction, rounding once."""
-    triple, _, features = context.codegen().magic_tuple()
-    return "+fma," in f"{features}," or triple.startswith(("aarch64", "arm64"))
+    return Target.of(context.codegen()).fuses_multiply_add
 
 
 def rounds_once() -> bool:
@@ -36,10 +31,7 @@ def rounds_once() -> bool:
 
 
 def vector_bytes(context):  # needs jit
-    _, _, features = context.codegen().magic_tuple()
-    if "+avx512f" in features:
-        return 64
-    return 32 if "+avx," in features else 16
+    return Target.of(context.codegen()).vector_bytes
 
 
 def rows_of_tile(context, n_vectors=3):  # needs jit
@@ -48,14 +40,17 @@ def rows_of_tile(context, n_vectors=3):  # needs jit
     Tiles of one vector have the most rows: four sums would wait for each other, since an
     addition takes as long as eight begin in.
     """
-    triple, _, features = context.codegen().magic_tuple()
-    has_32_registers = "+avx512f" in features or triple.startswith(("aarch64", "arm64"))
+    has_32_registers = Target.of(context.codegen()).has_32_registers
     return _MAX_TILE_ROWS if has_32_registers or n_vectors == 1 else _MAX_TILE_ROWS // 2
 
 
 def splits_vectors(context):  # needs jit
-    _, processor, _ = context.codegen().magic_tuple()
-    return processor in _SPLITTING_PROCESSORS
+    """Whether half a vector costs half as much.
+
+    There a vector and a few columns more are a fifth to a third faster as three halves than
+    as two vectors that overlap.
+    """
+    return Target.of(context.codegen()).splits_vectors
 
 
 @functools.cache
