@@ -1,15 +1,22 @@
 """Compiles everything ahead: for container images and clusters."""
 
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from fastdnn.compiler import cache
+from fastdnn.compiler.addressed import Addressed
 from fastdnn.compiler.jit import JIT_ENABLED
 from fastdnn.estimators.classifier import DNNClassifier
 from fastdnn.estimators.regressor import DNNRegressor
+from fastdnn.ops.activations import ACTIVATIONS
+from fastdnn.ops.losses import LOSSES
+from fastdnn.ops.optimizers import OPTIMIZERS
+from fastdnn.ops.results import RESULTS
+from fastdnn.ops.sparse import csr_forward, csr_weight_gradient
 from fastdnn.textbook.network import DeepNeuralNetwork
 
 # More rows than are computed in double precision whatever the dtype, and fewer.
@@ -55,6 +62,21 @@ def warmup(dtype: str = "float32") -> Path | None:
     return _compile_all(str(dtype))
 
 
+def _kernels() -> Iterator[Addressed]:  # needs jit
+    """Yield all that the engine may find by address."""
+    for activation in ACTIVATIONS.values():
+        yield from (activation.forward, activation.backward)
+    for loss in LOSSES.values():
+        yield from loss.canonical.values()
+        if loss.of_outputs is not None:
+            yield loss.of_outputs
+    for optimizer in OPTIMIZERS.values():
+        yield from (optimizer.constants, optimizer.update)
+    yield from (csr_forward, csr_weight_gradient)
+    for results in RESULTS.values():
+        yield from (results.same_type, results.in_double)
+
+
 def _compile_all(dtype: str) -> Path:  # needs jit
     folder = cache.cache_directory()
     if folder is None:
@@ -70,6 +92,9 @@ def _compile_all(dtype: str) -> Path:  # needs jit
                 hidden_layer_sizes=(2,), solver=solver, max_iter=1, dtype=dtype
             )
             model.fit(X, y).predict_log_proba(X)
+    for kind in {dtype, "float64"}:
+        for kernel in _kernels():
+            kernel.address(kind)
     network = DeepNeuralNetwork([2, 2, 1], dtype=dtype)
     network.initialize_parameters(random_state=0)
     AL, caches = network.forward(X)

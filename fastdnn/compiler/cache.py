@@ -32,13 +32,23 @@ logger = logging.getLogger("fastdnn")
 
 
 class KernelCache:  # needs jit
-    """The cache of one entry point, in the form in which numba's dispatchers use it."""
+    """The cache of one function, in the form in which numba's dispatchers use it.
 
-    def __init__(self, py_func: Callable) -> None:
+    Parameters
+    ----------
+    py_func : callable
+        The function.
+    name : str, optional
+        What tells it from others; by default the name of the function. Functions that are
+        made from others need one: what they are made from is not looked at.
+    """
+
+    def __init__(self, py_func: Callable, name: str | None = None) -> None:
         take_digest_early()
-        self._function, self._is_enabled = py_func, True
-        module = py_func.__module__.rpartition(".")[2]
-        self._prefix = re.sub(r"[^\w.]", "_", f"{module}.{py_func.__qualname__}.")
+        self._function, self._is_enabled, self._given_name = py_func, True, name
+        if name is None:
+            name = f"{py_func.__module__.rpartition('.')[2]}.{py_func.__qualname__}"
+        self._prefix = re.sub(r"[^\w.]", "_", f"{name}.")
 
     @property
     def cache_path(self) -> str:
@@ -129,9 +139,11 @@ class KernelCache:  # needs jit
         """Return two lines: which function this is, and a digest of what it was made from."""
         function = self._function
         of_function = code_digest(function.__code__).hex()
-        cells = [cell.cell_contents for cell in function.__closure__ or ()]
+        cells = []
+        if self._given_name is None:
+            cells = [cell.cell_contents for cell in function.__closure__ or ()]
         return [
-            f"{function.__module__}.{function.__qualname__} {of_function}",
+            f"{self._given_name} {function.__module__}.{function.__qualname__} {of_function}",
             hashlib.sha256(serialize.dumps(cells)).hexdigest() if cells else "",
         ]
 

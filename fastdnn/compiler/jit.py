@@ -32,6 +32,7 @@ from numba.extending import intrinsic, overload
 
 from fastdnn.compiler.cache import KernelCache
 from fastdnn.compiler.kernel_compiler import (
+    ADDRESSED_OPTIONS,
     KERNEL_OPTIONS,
     LOOP_OPTIONS,
     Compilation,
@@ -78,6 +79,18 @@ def entry_point(function: Callable) -> Any:
     if JIT_ENABLED:  # needs jit
         dispatcher._cache = KernelCache(function)
         dispatcher.compile = _interruptible(_without_collector(dispatcher.compile))
+    return dispatcher
+
+
+def alone(function: Callable, name: str | None) -> Any:  # needs jit
+    """Compile `function` by itself, for compiled code that calls it by its address.
+
+    `name` is what it is cached by, or None: then it is compiled in every process.
+    """
+    dispatcher = numba.njit(**_OPTIONS | ADDRESSED_OPTIONS)(function)
+    if name is not None:
+        dispatcher._cache = KernelCache(function, name)
+    dispatcher.compile = _interruptible(_without_collector(dispatcher.compile))
     return dispatcher
 
 

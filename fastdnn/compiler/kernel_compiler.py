@@ -277,6 +277,38 @@ class _KernelCompiler(compiler.CompilerBase):  # needs jit
         return [pipeline]
 
 
+@register_pass(mutates_CFG=False, analysis_only=True)
+class _CountNoReferences(AnalysisPass):  # needs jit
+    """Lets a complete function work like a kernel: on arrays that its caller keeps alive."""
+
+    _name = "fastdnn_count_no_references"
+
+    def __init__(self) -> None:
+        AnalysisPass.__init__(self)
+
+    def run_pass(self, state: Any) -> bool:
+        state.targetctx = state.targetctx.subtarget(
+            typing_context=state.typingctx, enable_nrt=False
+        )
+        return False
+
+
+class _AddressedCompiler(compiler.CompilerBase):  # needs jit
+    """For functions that compiled code calls by address: like kernels, but complete."""
+
+    def define_pipelines(self) -> list:
+        self.state.flags.noalias = True
+        self.state.typingctx = _remembering(self.state.typingctx)
+        pipeline = compiler.DefaultPassBuilder.define_nopython_pipeline(self.state)
+        pipeline.passes = [
+            (made, why) for made, why in pipeline.passes if made.name() not in _NOT_FOR_KERNELS
+        ]
+        pipeline.add_pass_after(_CountNoReferences, AnnotateTypes)
+        pipeline.finalize()
+        pipeline.__class__ = _QuietPasses
+        return [pipeline]
+
+
 class _LoopCompiler(_KernelCompiler):
     _arrays_are_apart = True
 
@@ -287,6 +319,7 @@ KERNEL_OPTIONS = {
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
 }
+ADDRESSED_OPTIONS = KERNEL_OPTIONS | {"pipeline_class": _AddressedCompiler}
 LOOP_OPTIONS = KERNEL_OPTIONS | {"pipeline_class": _LoopCompiler}
 
 

@@ -9,43 +9,55 @@ from fastdnn.engine.exchange import (
     state_of_block,
     take_gradient,
 )
+from fastdnn.engine.operations import (
+    BACKWARD,
+    CSR_LINEAR,
+    D_OUT,
+    DELTA_HAS_ZEROS,
+    FLAGS,
+    HAS_ZEROS,
+    KIND,
+    WANTS_DELTA,
+    operations,
+    product_flags,
+)
 from fastdnn.engine.workspace import (
     BLOCK_FIRST,
-    BLOCK_LAYER,
+    BLOCK_OPERATION,
     BLOCK_ROWS,
     BLOCK_SIZE,
     BLOCK_SQUARES,
     BLOCK_START,
-    D_START,
     block_table,
     csr_arrays,
-    layer_input,
-    layer_rows,
-    layer_transposed,
-    layer_weights,
     ordered_rows,
     partial_sums,
-    product_flags,
     product_scratch,
+    read_by,
+    rows_of,
     shard_gradient,
+    transposed_weights_of,
+    weights_of,
     work_matrix,
     work_vector,
     worker_parameters,
 )
 from fastdnn.machine.stops import is_told
 from fastdnn.machine.views import address
-from fastdnn.ops.optimizers import update
-from fastdnn.ops.sparse import csr_weight_gradient
+from fastdnn.ops.optimizers import UPDATE
+from fastdnn.ops.sparse import CSR_GRADIENT
 from fastdnn.products.linear import linear_gradient
 from fastdnn.products.nonzeros import has_panels
 from fastdnn.products.transpose import transpose_rows
+
+_update, _csr_weight_gradient = UPDATE.call, CSR_GRADIENT.call
 
 # Rows of a sparse batch from one look at what may tell to stop to the next.
 _ROWS_AT_ONCE = 4096
 
 
 @kernel
-def _sparse_gradient(s, real, position, D, first, dW):
+def _sparse_gradient(s, real, kernel, position, D, first, dW):
     values, indices, indptr = csr_arrays(s, real)
     n_rows = D.shape[0]
     rows = ordered_rows(s, position, n_rows)
@@ -53,7 +65,8 @@ def _sparse_gradient(s, real, position, D, first, dW):
         if is_told(s.stop_in_step):
             return
         stop = min(start + _ROWS_AT_ONCE, n_rows)
-        csr_weight_gradient(values, indices, indptr, rows, position, D, first, dW, start, stop)
+        operands = values, indices, indptr, rows, position, D, first, dW, start, stop
+        _csr_weight_gradient(kernel, operands)
 
 
 @loop_kernel
@@ -109,7 +122,8 @@ def _step(s, real, task, gradient, constants, scale, decay, worker):
     """
     start = block_table(s)[task, BLOCK_START]
     theta, state = worker_parameters(s, real, worker), state_of_block(s, real, task)
-    squares = update(s.optimizer, constants, theta, state, start, *gradient, scale, decay)
+    first, second = gradient
+    squares = _update(s.update, (constants, theta, state, start, first, second, scale, decay))
     if exchanges(s):
         send_weights(s, real, task, worker)
     return squares
@@ -121,43 +135,45 @@ def step_block(
 ):
     """Phase 2 for one block of weights.
 
-    `constants` are those of `fastdnn.ops.optimizers`; `are_masked` says that of the first
+    `constants` are those of the optimiser; `are_masked` says that of the first
     layer's deltas. Once it is told to stop, what it leaves in the block means nothing.
     """
     if is_told(s.stop_in_step):
         return
     block = block_table(s)[task]
-    l, first, n_in = block[BLOCK_LAYER], block[BLOCK_FIRST], block[BLOCK_ROWS]
-    size = block[BLOCK_SIZE]
+    o, first, n_in = block[BLOCK_OPERATION], block[BLOCK_FIRST], block[BLOCK_ROWS]
+    row, size = operations(s)[o], block[BLOCK_SIZE]
     scratch = s.scratch_start + worker * s.scratch_size
     if s.gradient_by_shard:
         gradient = _parts_of_gradient(s, real, task, n_shards, scratch)
     else:
         gradient = work_vector(s, real, scratch, size), work_vector(s, real, scratch, 0)
         dW = work_matrix(s, real, scratch, n_in, size // n_in)
-        D = layer_rows(s, real, l, D_START, 0, n_rows)
-        if l == 0 and s.sparse:
-            _sparse_gradient(s, real, position, D, first, dW)
+        D = rows_of(s, real, o, D_OUT, 0, n_rows)
+        if row[KIND] == CSR_LINEAR:
+            _sparse_gradient(s, real, row[BACKWARD], position, D, first, dW)
         else:
-            A = layer_input(s, real, position, l, 0, n_rows)
+            X = read_by(s, real, position, o, 0, n_rows)
             product_memory, claimed = product_scratch(s, real, worker), 0
             if s.n_workers > 1:  # all of them have read the weights
                 claimed = address(worker_parameters(s, real, worker), block[BLOCK_START])
-            if l == 0 and are_masked and has_panels(real, n_in):
-                masked_gradient(s, real, A, first, dW, claimed, worker)
+            if o == 0 and are_masked and has_panels(real, n_in):
+                masked_gradient(s, real, X, first, dW, claimed, worker)
             else:
-                flags = product_flags(s, l - 1, l, s.stop_in_step)
-                linear_gradient(A, first, D, dW, product_memory, claimed, flags)
+                flags = product_flags(
+                    s, row[FLAGS] & HAS_ZEROS, row[FLAGS] & DELTA_HAS_ZEROS, s.stop_in_step
+                )
+                linear_gradient(X, first, D, dW, product_memory, claimed, flags)
     squares = _step(s, real, task, gradient, constants, scale, scale * s.alpha, worker)
     partial_sums(s)[task, BLOCK_SQUARES] = squares
-    if l > 0 and s.transposed_size == 0:
-        W_transposed = layer_transposed(s, real, l, worker)
-        transpose_rows(layer_weights(s, real, l, worker), first, n_in, W_transposed)
+    if row[FLAGS] & WANTS_DELTA and s.transposed_size == 0:
+        W_transposed = transposed_weights_of(s, real, o, worker)
+        transpose_rows(weights_of(s, real, o, worker), first, n_in, W_transposed)
 
 
 @kernel
-def step_biases(s, real, n_shards, constants, scale, worker):
-    """Phase 2 for all biases."""
+def step_tail(s, real, n_shards, constants, scale, worker):
+    """Phase 2 for the tail of theta."""
     scratch = s.scratch_start + worker * s.scratch_size
     gradient = _parts_of_gradient(s, real, s.n_blocks, n_shards, scratch)
     _step(s, real, s.n_blocks, gradient, constants, scale, 0.0, worker)

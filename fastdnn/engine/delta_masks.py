@@ -8,12 +8,12 @@ made once for a batch, between its two phases. See `fastdnn.products.nonzeros`.
 
 from fastdnn.compiler.jit import kernel
 from fastdnn.engine.barrier import next_task
+from fastdnn.engine.operations import D_OUT
 from fastdnn.engine.workspace import (
-    D_START,
-    layer_rows,
-    layer_weights,
     product_scratch,
+    rows_of,
     team_counters,
+    weights_of,
     work_vector,
 )
 from fastdnn.machine.views import address, matrix_at
@@ -32,8 +32,8 @@ def masks_pay(s, real, n_rows):
     """Whether the deltas of this batch have zeros enough; all workers find the same."""
     if s.masks_size == 0:
         return False
-    D = layer_rows(s, real, 0, D_START, 0, n_rows)
-    n_in, n_out = layer_weights(s, real, 0, 0).shape
+    D = rows_of(s, real, 0, D_OUT, 0, n_rows)
+    n_in, n_out = weights_of(s, real, 0, 0).shape
     return skipping_pays(real, address(D, 0), n_out, n_out, n_in, n_rows, True)
 
 
@@ -46,7 +46,7 @@ def _masks(s, real):  # needs jit
 def mask_deltas(s, real, n_rows, worker):  # needs jit
     """Make the masks of the deltas, as one of the team, which meets afterwards."""
     team = team_counters(s)
-    D = layer_rows(s, real, 0, D_START, 0, n_rows)
+    D = rows_of(s, real, 0, D_OUT, 0, n_rows)
     n_parts = parts_to_mask(D.shape[1])
     part = next_task(team, worker, s.n_workers, n_parts)
     while part < n_parts:

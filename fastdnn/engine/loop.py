@@ -39,7 +39,7 @@ from fastdnn.engine.barrier import (
     meet,
     next_task,
 )
-from fastdnn.engine.blocks import step_biases, step_block
+from fastdnn.engine.blocks import step_block, step_tail
 from fastdnn.engine.delta_masks import mask_deltas, masks_pay
 from fastdnn.engine.exchange import (
     begin_exchange,
@@ -47,46 +47,49 @@ from fastdnn.engine.exchange import (
     exchanges,
     take_weights,
 )
+from fastdnn.engine.operations import FLAGS, OUT, WANTS_DELTA, operations
 from fastdnn.engine.record import settings_at
 from fastdnn.engine.shards import forward, train_shards
 from fastdnn.engine.workspace import (
-    A_START,
     BLOCK_SIZE,
     BLOCK_SQUARES,
     BLOCK_START,
     SHARD_LOSS,
     SHARD_WEIGHT,
-    Z_START,
     block_table,
     epoch_losses,
     input_rows,
-    layer_rows,
-    layer_transposed,
-    layer_weights,
+    optimizer_numbers,
     partial_sums,
+    rows_of,
     team_counters,
+    transposed_weights_of,
+    weights_of,
     worker_parameters,
 )
 from fastdnn.machine.stops import is_told
 from fastdnn.machine.subnormals import flush_subnormals, restore_mode
 from fastdnn.machine.views import matrix_at, vector
-from fastdnn.ops.optimizers import step_constants
-from fastdnn.ops.results import RESULT_CODES, results_columns, write_results
+from fastdnn.ops import results
+from fastdnn.ops.optimizers import STEP_CONSTANTS
 from fastdnn.products.sums import sum_of_squares
 from fastdnn.products.transpose import transpose_rows
 
 #: What `predict` returns.
 DONE, GOES_ON, NOT_FINITE = range(3)
-#: The code of results that are those of the last layer's activation, as in training.
-ACTIVATED = RESULT_CODES["activations"]
 
+_step_constants = STEP_CONSTANTS.call
+_write_in_same_type, _write_in_double = results.SAME_TYPE.call, results.IN_DOUBLE.call
 # Rows that are transposed from one look at what may tell to stop to the next.
 _ROWS_TO_TRANSPOSE = 256
 
 
 @kernel
-def _transpose_layer(s, real, l, worker):
-    W, W_transposed = layer_weights(s, real, l, worker), layer_transposed(s, real, l, worker)
+def _transpose_weights(s, real, o, worker):
+    """Transpose the weights of operation `o`, if it wants a delta."""
+    if operations(s)[o, FLAGS] & WANTS_DELTA == 0:
+        return
+    W, W_transposed = weights_of(s, real, o, worker), transposed_weights_of(s, real, o, worker)
     n_rows = W.shape[0]
     for first in range(0, n_rows, _ROWS_TO_TRANSPOSE):
         if is_told(s.stop):
@@ -117,10 +120,10 @@ def _run(s, real, worker):
     if exchanges(s):
         begin_exchange(s, real, worker)
     if s.transposed_size == 0:
-        layer = 1 + next_task(team, worker, n_workers, s.n_layers - 1)
-        while layer < s.n_layers:
-            _transpose_layer(s, real, layer, worker)
-            layer = 1 + next_task(team, worker, n_workers, s.n_layers - 1)
+        o = next_task(team, worker, n_workers, s.n_operations)
+        while o < s.n_operations:
+            _transpose_weights(s, real, o, worker)
+            o = next_task(team, worker, n_workers, s.n_operations)
         if meet(team, worker, n_workers) != GO_ON:
             return
     # Read once: when the last batch is done, worker 0 may prepare the next run while others
@@ -139,8 +142,8 @@ def _run(s, real, worker):
         if exchanges(s) and position > first:
             take_weights(s, real, worker)
         if s.transposed_size > 0:
-            for layer in range(1, s.n_layers):
-                _transpose_layer(s, real, layer, worker)
+            for o in range(s.n_operations):
+                _transpose_weights(s, real, o, worker)
         n_tasks = (n_shards + s.shards_together - 1) // s.shards_together
         task = next_task(team, worker, n_workers, n_tasks)
         while task < n_tasks:
@@ -175,7 +178,7 @@ def _run(s, real, worker):
                 return
             if verdict == LEAVE:
                 break
-        constants = step_constants(s.optimizer, s, t + 1)
+        constants = _step_constants(s.constants, (optimizer_numbers(s), t + 1))
         task = next_task(team, worker, n_workers, n_blocks + 1)
         while task <= n_blocks:
             if task < n_blocks:
@@ -184,7 +187,7 @@ def _run(s, real, worker):
                     worker,
                 )  # fmt: skip
             else:
-                step_biases(s, real, n_shards, constants, scale, worker)
+                step_tail(s, real, n_shards, constants, scale, worker)
             task = next_task(team, worker, n_workers, n_blocks + 1)
         verdict = meet(team, worker, n_workers)
         if verdict == BROKEN:
@@ -244,25 +247,24 @@ def _is_finite(X):
 
 
 @kernel
-def _write_block(s, real, out, first, n_rows, results, in_double):
-    """Write the results of a block of rows, which are in the workspace, into `out`."""
-    last = s.n_layers - 1
-    Z = layer_rows(s, real, last, A_START if results == ACTIVATED else Z_START, 0, n_rows)
-    n_columns = results_columns(results, Z.shape[1])
-    start = first * n_columns
+def _write_block(s, real, out, first, n_rows, o, write, n_columns, in_double):
+    """Write the results of a block of rows, made from the output of `o`, to address `out`."""
+    Z, start = rows_of(s, real, o, OUT, 0, n_rows), first * n_columns
     if in_double:
-        block = matrix_at(np.float64(0), out, start, n_rows, n_columns)
-        write_results(results, Z, block)
+        _write_in_double(write, (Z, matrix_at(np.float64(0), out, start, n_rows, n_columns)))
     else:
-        write_results(results, Z, matrix_at(real, out, start, n_rows, n_columns))
+        _write_in_same_type(write, (Z, matrix_at(real, out, start, n_rows, n_columns)))
 
 
 @entry_point
-def predict(settings, real, out, n_rows, results, in_double, most_blocks):
+def predict(
+    settings, real, out, n_rows, n_operations, write, n_columns, in_double, most_blocks
+):
     """Write results for the first `n_rows` rows of X to the address `out`, as one of a team.
 
-    What they are is said by `results`, a code of `fastdnn.ops.results`; they are float64
-    if `in_double`, or else of the computing type.
+    They are made from what the first operations give, by the kernel of `fastdnn.ops.results`
+    at the address `write`: so many columns, of float64 if `in_double` and else of the
+    computing type.
 
     Rows are taken in blocks of ``s.shard_rows``, whose activations stay in cache. The
     workspace that the record at `settings` points to holds one block and belongs to this
@@ -276,7 +278,6 @@ def predict(settings, real, out, n_rows, results, in_double, most_blocks):
     team = team_counters(s)
     if s.check_finite and not _is_finite(input_rows(s, real, 0, 0, n_rows)):
         return NOT_FINITE
-    n_activated = s.n_layers if results == ACTIVATED else s.n_layers - 1
     n_blocks = (n_rows + s.shard_rows - 1) // s.shard_rows
     for _ in range(most_blocks):
         block = next_task(team, 0, 1, n_blocks)
@@ -284,6 +285,7 @@ def predict(settings, real, out, n_rows, results, in_double, most_blocks):
             return DONE
         first = block * s.shard_rows
         rows = min(s.shard_rows, n_rows - first)
-        forward(s, real, first, 0, rows, n_activated, 0)
-        _write_block(s, real, out, first, rows, results, in_double)
+        forward(s, real, first, 0, rows, n_operations, 0)
+        o = n_operations - 1
+        _write_block(s, real, out, first, rows, o, write, n_columns, in_double)
     return GOES_ON

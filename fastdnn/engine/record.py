@@ -16,11 +16,12 @@ from fastdnn.compiler.jit import JIT_ENABLED, emitted
 
 #: Arrays that a record points to, each with its size in elements.
 ARRAYS = (
-    # The parameters of the network and the memory to train it in, see `Network`.
-    "layers",
+    # The network and the memory to train it in, see `Memory`.
+    "operations",
     "blocks",
     "theta",
     "state",
+    "numbers",
     "work",
     "partial",
     "team",
@@ -35,84 +36,81 @@ ARRAYS = (
     "losses",
 )
 
+_INT, _FLOAT = np.int64, np.float64
+
+# What is optimised: written by the training loop before a run.
+_OBJECTIVE = [
+    ("alpha", _FLOAT),  # L2: alpha / 2 * sum(W**2) / sum of weights
+    ("loss_scale", _FLOAT),  # factor of the reported loss only
+    ("loss_cap", _FLOAT),  # highest log-loss of one output to report
+    ("loss_parameter", _FLOAT),
+    ("total_weight", _FLOAT),  # divides all gradients; 0: the batch's own
+]
+
+# How far training is: read and written by every run.
+_CURSOR = [
+    ("t", _INT),  # steps taken so far; counted on by the engine
+    ("first", _INT),  # the samples of this run, as positions in the order
+    ("last", _INT),
+    ("epoch_rows", _INT),  # so many positions are one epoch
+    ("weight_squares", _FLOAT),  # kept: sum of W**2, for the L2 term; below 0: none
+    # Addresses of a number of `fastdnn.machine.stops`, or 0 for none.
+    ("stop", _INT),  # where the network is read only
+    ("stop_in_step", _INT),  # where it is stepped; 0: steps are completed
+    ("is_step_left", _INT),  # set where a step was left in the middle
+]
+
+# How the work is cut, and what is done: written by the planner.
+_CUTS = [
+    ("constants", _INT),  # addresses of the optimiser's kernels
+    ("update", _INT),
+    ("batch_size", _INT),
+    ("gather", _INT),  # whether rows are picked by `order`
+    ("weighted", _INT),  # whether samples have weights
+    ("check_finite", _INT),  # whether `predict` looks for NaN and infinity
+    ("n_workers", _INT),
+    ("shard_rows", _INT),  # at most
+    ("shard_gap", _INT),  # rows left free between those of two shards
+    ("unit_rows", _INT),  # shards of a batch are whole multiples of it
+    ("shards_together", _INT),  # neighbours that are one task
+    ("gradient_by_shard", _INT),  # whether shards make weight gradients
+    ("switched_off", _INT),  # optimisations: fastdnn.products.switches
+    ("n_features", _INT),
+    ("n_targets", _INT),
+    ("n_operations", _INT),
+    ("n_blocks", _INT),
+    ("n_partial", _INT),
+    ("n_weights", _INT),  # theta holds the weights, then its tail
+]
+
+# Positions in the workspace: written by the planner.
+_MEMORY = [
+    ("x_start", _INT),
+    ("y_start", _INT),
+    ("w_start", _INT),
+    ("gradient_start", _INT),  # of the first shard, for theta[0]
+    ("gradient_size", _INT),  # from one shard's gradient to the next's
+    ("scratch_start", _INT),
+    ("scratch_size", _INT),
+    ("product_start", _INT),  # scratch of the first worker's matrix products
+    ("product_size", _INT),
+    ("transposed_size", _INT),  # from one worker's copies to the next's, or 0
+    ("masks_start", _INT),  # of fastdnn.engine.delta_masks
+    ("masks_size", _INT),  # 0: deltas have no masks for all blocks
+    # Where workers exchange weights, see fastdnn.engine.exchange; otherwise 0.
+    ("mail_size", _INT),  # from one mailbox to the next
+    ("gradient_mail_start", _INT),  # of the first shard
+    ("weight_mail_start", _INT),  # of the first worker
+    ("replica_start", _INT),  # of worker 1's copies of theta and state
+    ("replica_state", _INT),  # from the one to the other
+    ("replica_size", _INT),  # from one worker's copies to the next's
+]
+
+# Written by `fastdnn.planning.addresses` alone.
+_ADDRESSES = [(name, _INT) for name in ARRAYS] + [(f"{name}_size", _INT) for name in ARRAYS]
+
 #: What one run of the engine is told, and what it reports.
-SETTINGS = np.dtype(
-    (
-        np.record,
-        [
-            # The optimiser.
-            ("optimizer", np.int64),
-            ("learning_rate", np.float64),
-            ("momentum", np.float64),
-            ("beta_1", np.float64),
-            ("beta_2", np.float64),
-            ("epsilon", np.float64),
-            ("alpha", np.float64),  # L2: alpha / 2 * sum(W**2) / sum of weights
-            ("t", np.int64),  # steps taken so far; counted on by the engine
-            # The loss.
-            ("canonical", np.int64),  # which table `loss` is a code of
-            ("loss", np.int64),
-            ("loss_scale", np.float64),  # factor of the reported loss only
-            ("loss_cap", np.float64),  # highest log-loss of one output to report
-            (
-                "weight_squares",
-                np.float64,
-            ),  # kept: sum of W**2, for the L2 term; below 0: none
-            # The samples of this run, as positions in the order.
-            ("first", np.int64),
-            ("last", np.int64),
-            ("epoch_rows", np.int64),  # so many positions are one epoch
-            ("batch_size", np.int64),
-            ("gather", np.int64),  # whether rows are picked by `order`
-            ("sparse", np.int64),  # whether X is in CSR form
-            ("weighted", np.int64),  # whether samples have weights
-            ("total_weight", np.float64),  # divides all gradients; 0: the batch's own
-            ("check_finite", np.int64),  # whether `predict` looks for NaN and infinity
-            # Addresses of a number of `fastdnn.machine.stops`, or 0 for none.
-            ("stop", np.int64),  # where the network is read only
-            ("stop_in_step", np.int64),  # where it is stepped; 0: steps are completed
-            ("is_step_left", np.int64),  # set where a step was left in the middle
-            # How the work is cut.
-            ("n_workers", np.int64),
-            ("shard_rows", np.int64),  # at most
-            ("shard_gap", np.int64),  # rows left free between those of two shards
-            ("unit_rows", np.int64),  # shards of a batch are whole multiples of it
-            ("shards_together", np.int64),  # neighbours that are one task
-            ("gradient_by_shard", np.int64),  # whether shards make weight gradients
-            ("switched_off", np.int64),  # optimisations: fastdnn.products.switches
-            # Sizes.
-            ("n_features", np.int64),
-            ("n_targets", np.int64),
-            ("n_layers", np.int64),
-            ("n_blocks", np.int64),
-            ("n_partial", np.int64),
-            ("n_weights", np.int64),  # theta holds the weights, then the biases
-            # Positions in the workspace.
-            ("x_start", np.int64),
-            ("y_start", np.int64),
-            ("w_start", np.int64),
-            ("gradient_start", np.int64),  # of the first shard, for theta[0]
-            ("gradient_size", np.int64),  # from one shard's gradient to the next's
-            ("scratch_start", np.int64),
-            ("scratch_size", np.int64),
-            ("product_start", np.int64),  # scratch of the first worker's matrix products
-            ("product_size", np.int64),
-            ("transposed_size", np.int64),  # from one worker's copies to the next's, or 0
-            ("masks_start", np.int64),  # of fastdnn.engine.delta_masks
-            ("masks_size", np.int64),  # 0: deltas have no masks for all blocks
-            # Where workers exchange weights, see fastdnn.engine.exchange; otherwise 0.
-            ("mail_size", np.int64),  # from one mailbox to the next
-            ("gradient_mail_start", np.int64),  # of the first shard
-            ("weight_mail_start", np.int64),  # of the first worker
-            ("replica_start", np.int64),  # of worker 1's copies of theta and state
-            ("replica_state", np.int64),  # from the one to the other
-            ("replica_size", np.int64),  # from one worker's copies to the next's
-            # Addresses.
-            *[(name, np.int64) for name in ARRAYS],
-            *[(f"{name}_size", np.int64) for name in ARRAYS],
-        ],
-    )
-)
+SETTINGS = np.dtype((np.record, _OBJECTIVE + _CURSOR + _CUTS + _MEMORY + _ADDRESSES))
 
 
 class Data(NamedTuple):
@@ -132,13 +130,14 @@ class Data(NamedTuple):
     # loss * batch rows, or with `total_weight` the sum of all losses divided by it
 
 
-class Network(NamedTuple):
-    """The parameters of a network and the memory to train it in."""
+class Memory(NamedTuple):
+    """A network's program and parameters, and the memory to train them in."""
 
-    layers: np.ndarray  # int64 (n_layers, 9)
+    operations: np.ndarray  # int64, see fastdnn.engine.operations
     blocks: np.ndarray  # int64 (n_blocks + 1, 6)
     theta: np.ndarray  # (n_parameters,)
     state: np.ndarray  # (n_slots * n_parameters,)
+    numbers: np.ndarray  # float64: the optimiser's, the learning rate first
     work: np.ndarray  # scratch
     partial: np.ndarray  # float64 (max(n_shards, n_blocks + 1), 8)
     team: np.ndarray  # int64 counters of fastdnn.engine.barrier

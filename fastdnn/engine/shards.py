@@ -1,45 +1,61 @@
 """Phase 1 of a batch: rows forward, loss, deltas backward, for some shards of its rows.
 
-A shard touches its own rows of the workspace only. Prediction runs blocks of rows forward
-with the same kernels.
+Both passes walk the table of operations (`fastdnn.engine.operations`). A shard touches its own
+rows of the workspace only. Prediction runs blocks of rows forward with the same kernels.
 """
 
 import numpy as np
 
 from fastdnn.compiler.jit import kernel, loop_kernel
 from fastdnn.engine.exchange import exchanges, send_gradient
+from fastdnn.engine.operations import (
+    ACTIVATE,
+    BACKWARD,
+    BATCH,
+    CSR_LINEAR,
+    D_IN,
+    D_OUT,
+    DELTA_HAS_ZEROS,
+    DONE_AFTER,
+    DONE_BEFORE,
+    FLAGS,
+    FLOORS,
+    FORWARD,
+    HAS_ZEROS,
+    IN,
+    KIND,
+    LOSS,
+    MASKS,
+    OUT,
+    WANTS_DELTA,
+    is_linear,
+    operations,
+    product_flags,
+)
 from fastdnn.engine.workspace import (
-    A_START,
-    ACTIVATION,
-    D_START,
     SHARD_LOSS,
     SHARD_WEIGHT,
-    Z_START,
-    bias_gradient,
+    bias_of,
     csr_arrays,
     input_rows,
-    is_rectified,
-    layer_bias,
-    layer_input,
-    layer_rows,
-    layer_table,
-    layer_transposed,
-    layer_weights,
     ordered_rows,
     partial_sums,
-    product_flags,
     product_scratch,
+    read_by,
+    rows_of,
     shard_gradient,
+    tail_gradient,
     target_rows,
+    transposed_weights_of,
     weight_gradient,
     weight_rows,
+    weights_of,
     work_vector,
 )
 from fastdnn.machine.stops import is_told
 from fastdnn.machine.views import matrix_at, vector, vector_at
-from fastdnn.ops.activations import activation_backward, activation_forward
-from fastdnn.ops.losses import canonical_loss, output_loss
-from fastdnn.ops.sparse import csr_forward
+from fastdnn.ops import activations, losses
+from fastdnn.ops.sparse import CSR_FORWARD
 from fastdnn.products.linear import (
     linear_delta,
     linear_forward,
@@ -47,7 +63,9 @@ from fastdnn.products.linear import (
     rectified_gradient,
 )
 from fastdnn.products.sums import sum_in_double
-from fastdnn.products.switches import ZEROS_ON_RIGHT
+
+_activate, _activate_backward = activations.FORWARD.call, activations.BACKWARD.call
+_take_loss, _csr_forward = losses.LOSS.call, CSR_FORWARD.call
 
 
 @loop_kernel
@@ -89,109 +107,133 @@ def _gather_targets(s, real, position, first, n_rows):
 
 
 @kernel
-def _sparse_forward(s, real, first, Z, worker):
+def _csr_linear(s, real, position, o, first, Z, worker):
     values, indices, indptr = csr_arrays(s, real)
-    rows = ordered_rows(s, first, Z.shape[0])
-    W, b = layer_weights(s, real, 0, worker), layer_bias(s, real, 0, worker)
-    csr_forward(values, indices, indptr, rows, first, W, b, Z)
+    rows = ordered_rows(s, position + first, Z.shape[0])
+    W, b = weights_of(s, real, o, worker), bias_of(s, real, o, worker)
+    _csr_forward(
+        operations(s)[o, FORWARD],
+        (values, indices, indptr, rows, position + first, W, b, Z),
+    )
 
 
 @kernel
-def forward(s, real, position, first, n_rows, n_activated, worker):
-    """Run rows `first`... of the batch at `position` forward.
+def _linear(s, real, position, o, first, Z, is_last, worker):
+    """Run rows through a product; as the last operation, it is not made an activation's."""
+    row = operations(s)[o]
+    n_rows = Z.shape[0]
+    if row[IN] == BATCH and s.gather:
+        _gather(s, real, position, first, n_rows)
+    X = read_by(s, real, position, o, first, n_rows)
+    W, b = weights_of(s, real, o, worker), bias_of(s, real, o, worker)
+    floor = type(real)(-np.inf)
+    if row[FLAGS] & FLOORS and not is_last:
+        floor = type(real)(0)
+    flags = product_flags(s, row[FLAGS] & HAS_ZEROS, 0, s.stop)
+    linear_forward(X, W, b, Z, floor, product_scratch(s, real, worker), flags)
 
-    The layers from `n_activated` on stop at Z, without activation. ReLU, whose Z and A are
-    the same memory, is part of the product: one pass less over what that has just written.
+
+@kernel
+def forward(s, real, position, first, n_rows, n_operations, worker):
+    """Run rows `first`... of the batch at `position` through the first operations.
+
     Once it is told to stop, the rows that it leaves mean nothing.
     """
-    layers, scratch = layer_table(s), product_scratch(s, real, worker)
-    A = input_rows(s, real, position, first, 0 if s.sparse else n_rows)
-    for l in range(s.n_layers):
-        if is_told(s.stop):
-            return
-        Z = layer_rows(s, real, l, Z_START, first, n_rows)
-        activation = layers[l, ACTIVATION]
-        is_activated = l >= n_activated
-        if l == 0 and s.sparse:
-            _sparse_forward(s, real, position + first, Z, worker)
-        else:
-            if l == 0 and s.gather:
-                _gather(s, real, position, first, n_rows)
-            floor = type(real)(-np.inf)
-            if is_rectified(s, l) and not is_activated:
-                floor, is_activated = type(real)(0), True
-            W, b = layer_weights(s, real, l, worker), layer_bias(s, real, l, worker)
-            flags = product_flags(s, l - 1, -1, s.stop)
-            linear_forward(A, W, b, Z, floor, scratch, flags)
-        A = layer_rows(s, real, l, A_START, first, n_rows)
-        if not is_activated:
-            activation_forward(activation, Z, A)
+    for o in range(n_operations):
+        row = operations(s)[o]
+        if row[KIND] == ACTIVATE:
+            if row[FLAGS] & (DONE_BEFORE | DONE_AFTER) == 0:
+                Z = rows_of(s, real, o, IN, first, n_rows)
+                _activate(row[FORWARD], (Z, rows_of(s, real, o, OUT, first, n_rows)))
+        elif is_linear(row):
+            if is_told(s.stop):
+                return
+            Z = rows_of(s, real, o, OUT, first, n_rows)
+            if row[KIND] == CSR_LINEAR:
+                _csr_linear(s, real, position, o, first, Z, worker)
+            else:
+                _linear(s, real, position, o, first, Z, o == n_operations - 1, worker)
 
 
 @kernel
-def _make_weight_gradient(s, real, position, shard, l, first, D, worker):
-    """Write the gradient of a layer's weights over the rows of one shard, if it is wanted."""
-    if s.gradient_by_shard:
-        A = layer_input(s, real, position, l, first, D.shape[0])
-        dW = weight_gradient(s, real, l, shard)
-        flags = product_flags(s, l - 1, l, s.stop)
-        linear_gradient(A, 0, D, dW, product_scratch(s, real, worker), 0, flags)
-
-
-@kernel
-def _output_delta(s, real, position, shard, first, n_rows, worker):
-    """Take the loss of one shard, whose Z is there, and its delta; begin its gradient."""
+def _loss(s, real, position, shard, o, first, n_rows, worker):
+    """Take the loss of one shard and its delta; begin its gradient."""
     if s.gather:
         _gather_targets(s, real, position, first, n_rows)
     Y = target_rows(s, real, position, first, n_rows)
     weight = weight_rows(s, real, position, first, n_rows)
-    db = shard_gradient(s, real, shard, s.n_weights, s.theta_size - s.n_weights)
-    for j in range(db.size):
-        db[j] = 0
-
-    last = s.n_layers - 1
-    activation = layer_table(s)[last, ACTIVATION]
-    Z = layer_rows(s, real, last, Z_START, first, n_rows)
-    D = layer_rows(s, real, last, D_START, first, n_rows)
-    db = bias_gradient(s, real, last, shard)
+    tail = shard_gradient(s, real, shard, s.n_weights, s.theta_size - s.n_weights)
+    for j in range(tail.size):
+        tail[j] = 0
+    Z = rows_of(s, real, o, IN, first, n_rows)
+    D = rows_of(s, real, o, D_IN, first, n_rows)
     losses = vector(product_scratch(s, real, worker), 0, n_rows)
-    if s.canonical:
-        canonical_loss(s.loss, Z, Y, weight, s.loss_cap, D, db, losses)
-    else:
-        A = layer_rows(s, real, last, A_START, first, n_rows)
-        activation_forward(activation, Z, A)
-        output_loss(s.loss, A, Y, weight, D, losses)
-        activation_backward(activation, Z, A, D, db)
-    partial = partial_sums(s)
-    partial[shard, SHARD_LOSS] = sum_in_double(losses)
-    _make_weight_gradient(s, real, position, shard, last, first, D, worker)
-
+    sums = tail_gradient(s, real, o, shard)
+    _take_loss(
+        operations(s)[o, FORWARD],
+        (Z, Y, weight, s.loss_cap, s.loss_parameter, D, sums, losses),
+    )
     weight_sum = float(n_rows)
     if s.weighted:
         weight_sum = 0.0
         for i in range(n_rows):
             weight_sum += weight[i]
+    partial = partial_sums(s)
+    partial[shard, SHARD_LOSS] = sum_in_double(losses)
     partial[shard, SHARD_WEIGHT] = weight_sum
 
 
 @kernel
-def _hidden_delta(s, real, position, shard, l, first, n_rows, worker):
-    """Make the gradients of layer `l` in one shard from its ``dA``, which lies in `D`.
+def _masked_by_output(s, real, position, shard, o, first, n_rows, worker):
+    """Make the gradient of the product before activation `o` from the zeros of its output.
 
-    The delta is completed there where something else reads it.
+    Nothing else reads the delta: if many are zero, they are left out, not written. Returns
+    False, and does nothing, if they are not.
     """
-    D = layer_rows(s, real, l, D_START, first, n_rows)
-    A = layer_rows(s, real, l, A_START, first, n_rows)
-    db = bias_gradient(s, real, l, shard)
-    if l == 0 and s.gradient_by_shard and product_flags(s, -1, 0, 0) & ZEROS_ON_RIGHT:
-        # Nothing else reads this delta. If many are zero, they are left out, not written.
-        X = layer_input(s, real, position, 0, first, n_rows)
-        dW = weight_gradient(s, real, 0, shard)
-        if rectified_gradient(X, A, D, dW, db, product_scratch(s, real, worker)):
-            return
-    Z = layer_rows(s, real, l, Z_START, first, n_rows)
-    activation_backward(layer_table(s)[l, ACTIVATION], Z, A, D, db)
-    _make_weight_gradient(s, real, position, shard, l, first, D, worker)
+    X = read_by(s, real, position, o - 1, first, n_rows)
+    A, D = rows_of(s, real, o, OUT, first, n_rows), rows_of(s, real, o, D_OUT, first, n_rows)
+    dW, sums = weight_gradient(s, real, o - 1, shard), tail_gradient(s, real, o, shard)
+    return rectified_gradient(X, A, D, dW, sums, product_scratch(s, real, worker))
+
+
+@kernel
+def _backward(s, real, position, shard, last, first, n_rows, worker):
+    """Run one shard back from operation `last` to the product before it, and its gradient.
+
+    Returns the position of that product in the table.
+    """
+    o = last
+    while not is_linear(operations(s)[o]):
+        row = operations(s)[o]
+        if row[KIND] == LOSS:
+            _loss(s, real, position, shard, o, first, n_rows, worker)
+        elif row[FLAGS] & DONE_AFTER == 0:
+            if row[FLAGS] & MASKS and _masked_by_output(
+                s, real, position, shard, o, first, n_rows, worker
+            ):
+                return o - 1
+            Z = rows_of(s, real, o, IN, first, n_rows)
+            A = rows_of(s, real, o, OUT, first, n_rows)
+            D = rows_of(s, real, o, D_OUT, first, n_rows)
+            _activate_backward(row[BACKWARD], (Z, A, D, tail_gradient(s, real, o, shard)))
+        o -= 1
+    if s.gradient_by_shard:
+        row = operations(s)[o]
+        X = read_by(s, real, position, o, first, n_rows)
+        D, dW = rows_of(s, real, o, D_OUT, first, n_rows), weight_gradient(s, real, o, shard)
+        flags = product_flags(s, row[FLAGS] & HAS_ZEROS, row[FLAGS] & DELTA_HAS_ZEROS, s.stop)
+        linear_gradient(X, 0, D, dW, product_scratch(s, real, worker), 0, flags)
+    return o
+
+
+@kernel
+def _delta_before(s, real, o, first, n_rows, worker):
+    """Run the deltas of rows back through the product `o`."""
+    D = rows_of(s, real, o, D_OUT, first, n_rows)
+    D_before = rows_of(s, real, o, D_IN, first, n_rows)
+    W, W_transposed = weights_of(s, real, o, worker), transposed_weights_of(s, real, o, worker)
+    flags = product_flags(s, operations(s)[o, FLAGS] & DELTA_HAS_ZEROS, 0, s.stop)
+    linear_delta(D, W, W_transposed, D_before, product_scratch(s, real, worker), flags)
 
 
 @kernel
@@ -206,28 +248,19 @@ def train_shards(s, real, position, shards, shard_rows, n_rows, worker):
     first_shard, last_shard = shards
     first = first_shard * shard_rows
     n_together = min(n_rows, last_shard * shard_rows) - first
-    last = s.n_layers - 1
-    forward(s, real, position, first, n_together, last, worker)
-    if is_told(s.stop):
-        return
-    for shard in range(first_shard, last_shard):
-        start = shard * shard_rows
-        rows = min(shard_rows, n_rows - start)
-        _output_delta(s, real, position, shard, start, rows, worker)
-    for l in range(last - 1, -1, -1):
+    forward(s, real, position, first, n_together, s.n_operations, worker)
+    last = s.n_operations - 1
+    while last >= 0:
         if is_told(s.stop):
             return
-        D = layer_rows(s, real, l + 1, D_START, first, n_together)
-        D_prev = layer_rows(s, real, l, D_START, first, n_together)
-        W = layer_weights(s, real, l + 1, worker)
-        W_transposed = layer_transposed(s, real, l + 1, worker)
-        scratch = product_scratch(s, real, worker)
-        flags = product_flags(s, l + 1, -1, s.stop)
-        linear_delta(D, W, W_transposed, D_prev, scratch, flags)
+        o = last
         for shard in range(first_shard, last_shard):
             start = shard * shard_rows
             rows = min(shard_rows, n_rows - start)
-            _hidden_delta(s, real, position, shard, l, start, rows, worker)
+            o = _backward(s, real, position, shard, last, start, rows, worker)
+        if operations(s)[o, FLAGS] & WANTS_DELTA:
+            _delta_before(s, real, o, first, n_together, worker)
+        last = o - 1
     if exchanges(s):
         for shard in range(first_shard, last_shard):
             send_gradient(s, real, shard, worker)

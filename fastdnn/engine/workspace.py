@@ -6,32 +6,28 @@
 import numpy as np
 
 from fastdnn.compiler.jit import kernel
-from fastdnn.machine.views import matrix_at, require_within, vector, vector_at
-from fastdnn.ops.activations import ACTIVATION_CODES
-from fastdnn.products.switches import (
-    NO_ZERO_SKIPPING,
-    STOP_FACTOR,
-    ZEROS_ON_LEFT,
-    ZEROS_ON_RIGHT,
+from fastdnn.engine.operations import (
+    BATCH,
+    D_IN,
+    IN,
+    N_IN,
+    N_OUT,
+    TAIL_START,
+    W_START,
+    WT_START,
+    operations,
 )
+from fastdnn.machine.views import matrix_at, require_within, vector, vector_at
 
-# Columns of the layer table: sizes, positions in theta, positions in the workspace.
-N_IN, N_OUT, W_START, B_START, A_START, Z_START, D_START, WT_START, ACTIVATION = range(9)
-# Columns of the block table. A block is rows first, first + n_rows of one layer's weights,
-# from `start` on in theta and from `slot` on in a mailbox. After the blocks come all biases.
-BLOCK_LAYER, BLOCK_FIRST, BLOCK_ROWS, BLOCK_START, BLOCK_SIZE, BLOCK_SLOT = range(6)
+# Columns of the block table. A block is rows first, first + n_rows of the weights of one
+# operation, from `start` on in theta and from `slot` on in a mailbox. After the blocks comes
+# the tail of theta.
+BLOCK_OPERATION, BLOCK_FIRST, BLOCK_ROWS, BLOCK_START, BLOCK_SIZE, BLOCK_SLOT = range(6)
 # Columns of the table of partial results; every shard and block has a cache line of it.
 SHARD_LOSS, SHARD_WEIGHT, SHARD_MAKER, BLOCK_SQUARES, BLOCK_STEPPER = range(5)
 
 # Rows that are left free between shards are so much longer: those of one column are short.
 COLUMNS_OF_GAP = 8
-
-_RELU = ACTIVATION_CODES["relu"]
-
-
-@kernel
-def layer_table(s):
-    return matrix_at(np.int64(0), s.layers, 0, s.n_layers, 9)
 
 
 @kernel
@@ -42,6 +38,11 @@ def block_table(s):
 @kernel
 def partial_sums(s):
     return matrix_at(np.float64(0), s.partial, 0, s.n_partial, 8)
+
+
+@kernel
+def optimizer_numbers(s):
+    return vector_at(np.float64(0), s.numbers, 0, s.numbers_size)
 
 
 @kernel
@@ -110,9 +111,10 @@ def csr_arrays(s, real):
 
 
 @kernel
-def layer_weights(s, real, l, worker):
-    layer = layer_table(s)[l]
-    start, n_in, n_out = layer[W_START], layer[N_IN], layer[N_OUT]
+def weights_of(s, real, o, worker):
+    """View the weights of operation `o`, or the worker's own copy of them."""
+    row = operations(s)[o]
+    start, n_in, n_out = row[W_START], row[N_IN], row[N_OUT]
     require_within(start, n_in * n_out, s.n_weights)
     if worker == 0 or s.replica_size == 0:
         return matrix_at(real, s.theta, start, n_in, n_out)
@@ -121,38 +123,17 @@ def layer_weights(s, real, l, worker):
 
 
 @kernel
-def is_rectified(s, l):
-    """Whether layer `l` makes zeros: of its activations, and of its deltas."""
-    return l >= 0 and layer_table(s)[l, ACTIVATION] == _RELU
+def transposed_weights_of(s, real, o, worker):
+    """View a worker's copy of the transposed weights of an operation that wants a delta."""
+    row = operations(s)[o]
+    start = row[WT_START] + worker * s.transposed_size
+    return work_matrix(s, real, start, row[N_OUT], row[N_IN])
 
 
 @kernel
-def product_flags(s, left, right, stop):
-    """Return what a product is told, whose operands are outputs or deltas of two layers.
-
-    A layer of -1 is none: the input, or an operand that is not looked at. `stop` is the
-    address of what may tell it to leave, or 0.
-    """
-    flags = s.switched_off
-    if flags & NO_ZERO_SKIPPING == 0:
-        flags += (
-            is_rectified(s, left) * ZEROS_ON_LEFT + is_rectified(s, right) * ZEROS_ON_RIGHT
-        )
-    return flags + STOP_FACTOR * stop
-
-
-@kernel
-def layer_transposed(s, real, l, worker):
-    """View a worker's copy of a layer's transposed weights; the first layer has none."""
-    layer = layer_table(s)[l]
-    start = layer[WT_START] + worker * s.transposed_size
-    return work_matrix(s, real, start, layer[N_OUT], layer[N_IN])
-
-
-@kernel
-def layer_bias(s, real, l, worker):
-    layer = layer_table(s)[l]
-    return vector(worker_parameters(s, real, worker), layer[B_START], layer[N_OUT])
+def bias_of(s, real, o, worker):
+    row = operations(s)[o]
+    return vector(worker_parameters(s, real, worker), row[TAIL_START], row[N_OUT])
 
 
 @kernel
@@ -163,12 +144,12 @@ def _start_of_row(s, first, n_columns):
 
 
 @kernel
-def layer_rows(s, real, l, column, first, n_rows):
-    """View rows of A, Z or D (`column` of the layer table) of layer `l`."""
-    layer = layer_table(s)[l]
-    n_out = layer[N_OUT]
-    start = layer[column] + _start_of_row(s, first, n_out)
-    return work_matrix(s, real, start, n_rows, n_out)
+def rows_of(s, real, o, column, first, n_rows):
+    """View rows of what operation `o` reads or writes: IN, OUT, D_IN or D_OUT."""
+    row = operations(s)[o]
+    width = row[N_IN] if column == IN or column == D_IN else row[N_OUT]
+    start = row[column] + _start_of_row(s, first, width)
+    return work_matrix(s, real, start, n_rows, width)
 
 
 @kernel
@@ -179,18 +160,18 @@ def shard_gradient(s, real, shard, start, length):
 
 
 @kernel
-def weight_gradient(s, real, l, shard):
-    """View one shard's gradient of the weights of layer `l`."""
-    layer = layer_table(s)[l]
+def weight_gradient(s, real, o, shard):
+    """View one shard's gradient of the weights of operation `o`."""
+    row = operations(s)[o]
     first = s.gradient_start + shard * s.gradient_size
-    return work_matrix(s, real, first + layer[W_START], layer[N_IN], layer[N_OUT])
+    return work_matrix(s, real, first + row[W_START], row[N_IN], row[N_OUT])
 
 
 @kernel
-def bias_gradient(s, real, l, shard):
-    """View one shard's gradient of the biases of layer `l`."""
-    layer = layer_table(s)[l]
-    return shard_gradient(s, real, shard, layer[B_START], layer[N_OUT])
+def tail_gradient(s, real, o, shard):
+    """View one shard's gradient of the vector that the column sums of `o` belong to."""
+    row = operations(s)[o]
+    return shard_gradient(s, real, shard, row[TAIL_START], row[N_OUT])
 
 
 @kernel
@@ -206,11 +187,11 @@ def input_rows(s, real, position, first, n_rows):
 
 
 @kernel
-def layer_input(s, real, position, l, first, n_rows):
-    """View rows of what layer `l` is given: of the batch at `position`, or of A below."""
-    if l == 0:
+def read_by(s, real, position, o, first, n_rows):
+    """View rows of what operation `o` reads: of the batch at `position`, or of its input."""
+    if operations(s)[o, IN] == BATCH:
         return input_rows(s, real, position, first, n_rows)
-    return layer_rows(s, real, l - 1, A_START, first, n_rows)
+    return rows_of(s, real, o, IN, first, n_rows)
 
 
 @kernel

@@ -15,8 +15,8 @@ from fastdnn.estimators.validation import ValidatingEstimator
 from fastdnn.models.consistency import checked_parameters, checked_state
 from fastdnn.models.hyperparameters import CONSTRAINTS, hidden_units, rows_of_batch
 from fastdnn.models.transaction import replace_by, twin_of
+from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters, glorot_uniform_like_sklearn
-from fastdnn.ops.results import RESULT_CODES
 from fastdnn.prediction.predictor import Predictor
 from fastdnn.storage.pickles import EstimatorStorage
 from fastdnn.training import loop
@@ -39,8 +39,15 @@ _OF_STOCHASTIC_SOLVERS = (
     *("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_"),
     "_no_improvement_count",
 )
-# Names that scikit-learn gives to activations, in the words of the kernels.
+# Names that scikit-learn gives to activations, in the words of the kernels; and the loss that
+# goes with an output of that name.
 _KERNEL_NAMES = {"logistic": "sigmoid"}
+LOSS_OF_OUTPUT = {
+    "logistic": "log_loss",
+    "softmax": "log_loss",
+    "identity": "half_squared_error",
+    "exp": "poisson",
+}
 
 
 class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
@@ -57,8 +64,8 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         """Raise ValueError where fitted attributes do not fit that number of outputs."""
 
     @abstractmethod
-    def _output_layer(self) -> tuple[str, str, int, float]:
-        """Return output activation, loss, number of outputs, scale of reported loss."""
+    def _output_layer(self) -> tuple[str, int]:
+        """Return the output activation that parameters and targets ask for, and the units."""
 
     @abstractmethod
     def _score_outputs(
@@ -122,7 +129,7 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         return True
 
     def _initialize(self, hidden_sizes: list[int], X: np.ndarray, random_state: Any) -> None:
-        self.out_activation_, _, self.n_outputs_, _ = self._output_layer()
+        self.out_activation_, self.n_outputs_ = self._output_layer()
         sizes = [X.shape[1], *hidden_sizes, self.n_outputs_]
         self._parameters = Parameters(sizes, X.dtype)
         glorot_uniform_like_sklearn(self._parameters, random_state, self.activation)
@@ -136,11 +143,12 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         Returns what it goes on from.
         """
         parameters = checked_parameters(self)
-        wanted, loss, _, _ = self._output_layer()
+        wanted, _ = self._output_layer()
         if wanted != self.out_activation_:
             raise ValueError(
                 f"The network was fitted with out_activation_={self.out_activation_!r}, but "
-                f"loss={loss!r} needs {wanted!r}. Call fit with warm_start=False."
+                f"loss={LOSS_OF_OUTPUT[wanted]!r} needs {wanted!r}. Call fit with "
+                "warm_start=False."
             )
         kept = checked_state(self._optimizer_state, parameters) if incremental else None
         self._optimizer_state = kept
@@ -150,10 +158,14 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
             self._history.early_stopping = bool(self.early_stopping)
         return parameters
 
-    def _activations(self) -> list[str]:
-        names: list[str] = [self.activation] * (self.n_layers_ - 2)
-        names.append(self.out_activation_)
-        return [_KERNEL_NAMES.get(name, name) for name in names]
+    def _network(self, parameters: Parameters) -> Network:
+        """Describe the network, with the activation that the parameter has now."""
+        sizes, loss = parameters.layer_sizes, LOSS_OF_OUTPUT[self.out_activation_]
+        names: list[Any] = [self.activation] * (len(sizes) - 2) + [self.out_activation_]
+        activations = [_KERNEL_NAMES.get(name, name) for name in names]
+        # scikit-learn reports the mean over the outputs and descends on their sum.
+        scale = 1.0 / sizes[-1] if loss == "half_squared_error" else 1.0
+        return Network.dense(sizes, activations, loss, scale)
 
     def _train(
         self,
@@ -163,7 +175,8 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         start: Parameters | None,
     ) -> Notices:
         parameters, given, notices = self._parameters, samples, Notices()
-        loss = self._output_layer()[1]
+        network = self._network(parameters)
+        loss = network.loss
 
         def causes(samples: Samples) -> str:
             return likely_causes(samples, loss, self, start)
@@ -177,9 +190,11 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
             if self._optimizer_state is not None:
                 self._optimizer_state = self._optimizer_state.astype(np.float64)
         if self.solver == "lbfgs":
-            self._minimize(parameters, samples, notices)
+            self._minimize(parameters, network, samples, notices)
         else:
-            self._descend(parameters, samples, random_state, incremental, notices, causes)
+            self._descend(
+                parameters, network, samples, random_state, incremental, notices, causes
+            )
         problem = problem_of_epochs(parameters, [self._history.loss])
         if problem is not None:
             raise ValueError(f"{problem} {causes(samples)}")
@@ -189,7 +204,7 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         # What float64 has computed may overflow float32.
         doubtful = is_wide or self.solver == "lbfgs"
         problem = problem_of_network(
-            self._parameters, self._activations(), given, self.n_threads, doubtful
+            self._parameters, network, given, self.n_threads, doubtful
         )
         if problem is not None:
             raise ValueError(f"{problem} {causes(given)}")
@@ -210,14 +225,13 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
             return True
         return exceeds_float32(samples, loss, self)
 
-    def _minimize(self, parameters: Parameters, samples: Samples, notices: Notices) -> None:
-        _, loss, _, loss_scale = self._output_layer()
+    def _minimize(
+        self, parameters: Parameters, network: Network, samples: Samples, notices: Notices
+    ) -> None:
         self._history.n_iter, self._history.loss = fit_lbfgs(
             parameters,
-            self._activations(),
-            loss,
+            network,
             samples,
-            loss_scale=loss_scale,
             alpha=self.alpha,
             max_iter=self.max_iter,
             max_fun=self.max_fun,
@@ -230,6 +244,7 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
     def _descend(
         self,
         parameters: Parameters,
+        network: Network,
         samples: Samples,
         random_state: Any,
         incremental: bool,
@@ -238,19 +253,17 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
     ) -> None:
         validate = None
         if self.early_stopping:
-            samples, validate = self._hold_out(parameters, samples, random_state)
-        _, loss, _, loss_scale = self._output_layer()
+            samples, validate = self._hold_out(parameters, network, samples, random_state)
         shared = {
             name: getattr(self, name)
             for name in loop.Options.__dataclass_fields__
-            if name not in ("batch_size", "loss_scale")
+            if name != "batch_size"
         }
         batch_size = rows_of_batch(self.batch_size, samples.n_rows)
-        options = loop.Options(**shared, batch_size=batch_size, loss_scale=loss_scale)
+        options = loop.Options(**shared, batch_size=batch_size)
         self._optimizer_state = loop.fit_stochastic(
             parameters,
-            self._activations(),
-            loss,
+            network,
             samples,
             options,
             self._history,
@@ -264,7 +277,7 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         )
 
     def _hold_out(
-        self, parameters: Parameters, samples: Samples, random_state: Any
+        self, parameters: Parameters, network: Network, samples: Samples, random_state: Any
     ) -> tuple[Samples, Any]:
         """Split off the validation rows, as positions, in scikit-learn's order."""
         stratify = samples.Y.astype(bool) if self._stratified() else None
@@ -287,7 +300,7 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
                 f"the {held_out.size} samples held out for early stopping. Leave such samples "
                 "out or raise validation_fraction."
             )
-        predictor = Predictor(parameters, self._activations())
+        predictor = Predictor(parameters, network)
         validation = samples.at(held_out).to_predict()
 
         def validate() -> float:
@@ -323,7 +336,7 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         """Set what reads the parameters: lists of views, and the way to predict."""
         self.coefs_ = list(self._parameters.coefs)
         self.intercepts_ = list(self._parameters.intercepts)
-        self._predictor = Predictor(self._parameters, self._activations())
+        self._predictor = Predictor(self._parameters, self._network(self._parameters))
 
     # -- prediction ---------------------------------------------------------------------
 
@@ -333,22 +346,24 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         They are float32 if both the network and X are, an array or a sparse matrix;
         otherwise float64, as scikit-learn's.
         """
-        parameters, activations = checked_parameters(self), self._activations()
-        predictor = self._predictor
-        if predictor.parameters is not parameters or predictor.activations != activations:
+        parameters = checked_parameters(self)
+        network, predictor = self._network(parameters), self._predictor
+        if predictor.parameters is not parameters or predictor.network != network:
             # Matrices were exchanged, or the parameter was set, after fitting.
-            predictor = Predictor(parameters, activations)
+            predictor = Predictor(parameters, network)
         samples = self._validate_for_prediction(X)
         given = getattr(X, "dtype", None)
         is_single = isinstance(given, np.dtype) and given.type is np.float32
-        options = self.n_threads, RESULT_CODES[kind], not is_single
+        options = self.n_threads, kind, not is_single
         try:
             outputs = predictor(samples, *options)
         except NotFiniteError:
             # scikit-learn has the message; or lets NaN pass, where it was told to.
             samples = Samples(self._validated(X, dtype=np.float32))
             outputs = predictor(samples, *options)
-        return finite_outputs(outputs, samples.X, predictor.parameters, activations[-1])
+        return finite_outputs(
+            outputs, samples.X, predictor.parameters, network.output_activation
+        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -434,12 +434,12 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
                 f"{len(classes)} classes. Put it right, or fit the estimator again."
             )
 
-    def _output_layer(self) -> tuple[str, str, int, float]:
+    def _output_layer(self) -> tuple[str, int]:
         if self._multilabel:
-            return "logistic", "log_loss", len(self.classes_), 1.0
+            return "logistic", len(self.classes_)
         if len(self.classes_) > 2:
-            return "softmax", "log_loss", len(self.classes_), 1.0
-        return "logistic", "log_loss", 1, 1.0
+            return "softmax", len(self.classes_)
+        return "logistic", 1
 
     def _stratified(self) -> bool:
         # As scikit-learn does: its target matrix has one column for two classes only,

@@ -347,11 +347,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
                 "it right, or fit the estimator again."
             )
 
-    def _output_layer(self) -> tuple[str, str, int, float]:
-        if self.loss == "poisson":
-            return "exp", "poisson", self._n_targets, 1.0
-        # scikit-learn reports the mean over the outputs and descends on their sum.
-        return "identity", "half_squared_error", self._n_targets, 1.0 / self._n_targets
+    def _output_layer(self) -> tuple[str, int]:
+        return ("exp" if self.loss == "poisson" else "identity"), self._n_targets
 
     def _score_outputs(
         self, outputs: np.ndarray, Y: np.ndarray, weight: np.ndarray | None

@@ -1,12 +1,13 @@
-"""Each activation function beside its prime, as scalars; and the tables of layer kernels.
+"""Each activation function beside its prime, as scalars; and the table of layer kernels.
 
 To add one: write the scalar function and its prime, and add a row to `ACTIVATIONS`.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from fastdnn.compiler.jit import kernel, loop_kernel, select
+from fastdnn.compiler.addressed import Addressed, Form, matrix, vector_of
+from fastdnn.compiler.jit import kernel, loop_kernel
 from fastdnn.machine.arithmetic import multiply_add
 from fastdnn.machine.views import vector
 from fastdnn.ops import elementary
@@ -79,48 +80,48 @@ def silu_prime(z):
     return s * multiply_add(z, type(z)(1) - s, type(z)(1))
 
 
-def _forward_in_place(g: Callable) -> Any:
+def _forward_in_place(g: Callable) -> Callable:
     def forward(Z, A):
         """Write ``g(A)`` into `A`; `Z` is the same memory as `A`."""
         a = vector(A, 0, A.size)
         for i in range(a.size):
             a[i] = g(a[i])
 
-    return loop_kernel(forward)
+    return forward
 
 
-def _backward_from_output(g_prime: Callable) -> Any:
-    def backward(Z, A, D, db):
-        """Multiply `D` by ``g'`` at output `A` and add its column sums to `db`."""
+def _backward_from_output(g_prime: Callable) -> Callable:
+    def backward(Z, A, D, sums):
+        """Multiply `D` by ``g'`` at output `A` and add its column sums to `sums`."""
         for i in range(D.shape[0]):
             for j in range(D.shape[1]):
                 d = D[i, j] * g_prime(A[i, j])
                 D[i, j] = d
-                db[j] += d
+                sums[j] += d
 
-    return loop_kernel(backward)
+    return backward
 
 
-def _forward_keeping_input(g: Callable) -> Any:
+def _forward_keeping_input(g: Callable) -> Callable:
     def forward(Z, A):
         """Write ``g(Z)`` into `A`."""
         z, a = vector(Z, 0, Z.size), vector(A, 0, A.size)
         for i in range(a.size):
             a[i] = g(z[i])
 
-    return loop_kernel(forward)
+    return forward
 
 
-def _backward_from_input(g_prime: Callable) -> Any:
-    def backward(Z, A, D, db):
-        """Multiply `D` by ``g'`` at input `Z` and add its column sums to `db`."""
+def _backward_from_input(g_prime: Callable) -> Callable:
+    def backward(Z, A, D, sums):
+        """Multiply `D` by ``g'`` at input `Z` and add its column sums to `sums`."""
         for i in range(D.shape[0]):
             for j in range(D.shape[1]):
                 d = D[i, j] * g_prime(Z[i, j])
                 D[i, j] = d
-                db[j] += d
+                sums[j] += d
 
-    return loop_kernel(backward)
+    return backward
 
 
 @loop_kernel
@@ -138,8 +139,8 @@ def softmax_forward(Z, A):
 
 
 @loop_kernel
-def softmax_backward(Z, A, D, db):
-    """Turn `D` = dL/dA into dL/dZ, ``a (d - sum(a d))``; add column sums to `db`."""
+def softmax_backward(Z, A, D, sums):
+    """Turn `D` = dL/dA into dL/dZ, ``a (d - sum(a d))``; add column sums to `sums`."""
     n_classes = A.shape[1]
     for i in range(A.shape[0]):
         inner = A.dtype.type(0)
@@ -148,41 +149,81 @@ def softmax_backward(Z, A, D, db):
         for j in range(n_classes):
             d = A[i, j] * (D[i, j] - inner)
             D[i, j] = d
-            db[j] += d
+            sums[j] += d
+
+
+#: What runs an activation: ``(Z, A)``, and ``(Z, A, D, sums)``.
+FORWARD = Form("an activation", lambda real: (matrix(real), matrix(real)))
+BACKWARD = Form(
+    "the backward pass of an activation",
+    lambda real: (matrix(real), matrix(real), matrix(real), vector_of(real)),
+)
 
 
 class Activation(NamedTuple):
-    """One row of the table: how a layer runs an activation forward and backward."""
+    """One row of the table: how a layer runs an activation, and what may be left out.
 
-    forward: Any
+    The properties allow the engine to do less; all of them may be False.
+    """
+
+    forward: Addressed
     """Kernel ``(Z, A)``."""
-    backward: Any
-    """Kernel ``(Z, A, D, db)``."""
-    keeps_input: bool
+    backward: Addressed
+    """Kernel ``(Z, A, D, sums)``: turns dL/dA into dL/dZ and adds up its columns."""
+    keeps_input: bool = False
     """Whether the backward pass needs Z, so that the layer stores it beside A."""
+    is_floor: bool = False
+    """Whether it is ``max(z, 0)``, which the product that makes Z does by the way."""
+    makes_zeros: bool = False
+    """Whether so many outputs are zero that products may look for them and leave them out."""
+    stops_gradient: bool = False
+    """Whether the gradient is zero wherever the output is, and D itself elsewhere."""
 
 
-def _from_output(g: Callable, g_prime: Callable) -> Activation:
-    return Activation(_forward_in_place(g), _backward_from_output(g_prime), False)
+def from_output(
+    name: str | None, g: Callable, g_prime: Callable, **properties: bool
+) -> Activation:
+    """Make a row of two scalar functions, the prime one of the output ``a = g(z)``.
+
+    Parameters
+    ----------
+    name : str or None
+        What the compiled code is kept by, see `fastdnn.compiler.addressed.Addressed`.
+    g, g_prime : callable
+        Compiled by numba, of one float32 or float64 number.
+    **properties : bool
+        Of the row.
+    """
+    return _row(name, _forward_in_place(g), _backward_from_output(g_prime), **properties)
 
 
-def _from_input(g: Callable, g_prime: Callable) -> Activation:
-    return Activation(_forward_keeping_input(g), _backward_from_input(g_prime), True)
+def from_input(
+    name: str | None, g: Callable, g_prime: Callable, **properties: bool
+) -> Activation:
+    """Make a row of two scalar functions of the input z, as `from_output` does."""
+    properties["keeps_input"] = True
+    return _row(name, _forward_keeping_input(g), _backward_from_input(g_prime), **properties)
 
 
-#: The activations by name; the position of a row is its code in compiled code.
+def _row(
+    name: str | None, forward: Callable, backward: Callable, **properties: bool
+) -> Activation:
+    return Activation(
+        Addressed(FORWARD, forward, name and f"activations.{name}.forward"),
+        Addressed(BACKWARD, backward, name and f"activations.{name}.backward"),
+        **properties,
+    )
+
+
+#: The activations by name.
 ACTIVATIONS: dict[str, Activation] = {
-    "identity": _from_output(identity, identity_prime),
-    "sigmoid": _from_output(sigmoid, sigmoid_prime),
-    "tanh": _from_output(tanh, tanh_prime),
-    "relu": _from_output(relu, relu_prime),
-    "softmax": Activation(softmax_forward, softmax_backward, False),
-    "silu": _from_input(silu, silu_prime),
-    "exp": _from_output(exp, exp_prime),
+    "identity": from_output("identity", identity, identity_prime),
+    "sigmoid": from_output("sigmoid", sigmoid, sigmoid_prime),
+    "tanh": from_output("tanh", tanh, tanh_prime),
+    "relu": from_output(
+        "relu", relu, relu_prime, is_floor=True, makes_zeros=True, stops_gradient=True
+    ),
+    "softmax": _row("softmax", softmax_forward, softmax_backward),
+    "silu": from_input("silu", silu, silu_prime),
+    "exp": from_output("exp", exp, exp_prime),
 }
-
-ACTIVATION_CODES = {name: code for code, name in enumerate(ACTIVATIONS)}
-
-#: ``activation_forward(code, Z, A)`` and ``activation_backward(code, Z, A, D, db)``.
-activation_forward = select([row.forward for row in ACTIVATIONS.values()])
-activation_backward = select([row.backward for row in ACTIVATIONS.values()])

@@ -1,29 +1,40 @@
 """Each optimiser's step for one parameter, and the fused passes over blocks of theta.
 
-An optimiser is a row of `OPTIMIZERS`: how many numbers it remembers for each parameter, a
-function that turns the settings into the constants of this step, and the step itself. The
-pass around it completes the gradient, scales it, adds the L2 term and steps: one read and one
-write of theta. The gradient comes as two parts, because their sum is free here: an Adam step
-waits for its root and its quotient. The squares of the new weights, which the loss of the next
-batch needs, are summed afterwards, while they are in cache: in the loop that steps, the order
-of that sum would be the compiler's.
+An optimiser is a row of `OPTIMIZERS`: the names of its numbers (hyperparameters), how many
+numbers it remembers for each parameter, a function that turns both into the constants of this
+step, and the step itself. The pass around it completes the gradient, scales it, adds the L2
+term and steps: one read and one write of theta. The gradient comes as two parts, because their
+sum is free here: an Adam step waits for its root and its quotient. The squares of the new
+weights, which the loss of the next batch needs, are summed afterwards, while they are in
+cache: in the loop that steps, the order of that sum would be the compiler's.
+
+To add one: write its constants and its step, and add a row.
 """
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from fastdnn.compiler.jit import kernel, loop_kernel, select
+from numba.core import types
+
+from fastdnn.compiler.addressed import Addressed, Form, vector_of
+from fastdnn.compiler.jit import kernel
 from fastdnn.machine.arithmetic import integer_power, multiply_add
 from fastdnn.machine.views import vector
 from fastdnn.products.sums import sum_of_squares
 
+#: Numbers of an optimiser at most; the first one is the learning rate.
+MOST_NUMBERS = 8
+
 # Constants are a 6-tuple, so that they live in registers; a step has them in theta's dtype.
 
 
-@kernel
-def sgd_constants(s, t):
-    return s.learning_rate, s.momentum, 0.0, 0.0, 0.0, 0.0
+def sgd_constants(numbers, t):
+    return numbers[0], 0.0, 0.0, 0.0, 0.0, 0.0
+
+
+def momentum_constants(numbers, t):
+    return numbers[0], numbers[1], 0.0, 0.0, 0.0, 0.0
 
 
 @kernel
@@ -44,13 +55,12 @@ def nesterov_step(w, g, v, c):
     return w + multiply_add(c[1], v, -step), v
 
 
-@kernel
-def adam_constants(s, t):
-    beta_1_to_t, beta_2_to_t = integer_power(s.beta_1, t), integer_power(s.beta_2, t)
+def adam_constants(numbers, t):
+    learning_rate, beta_1, beta_2, epsilon = numbers[0], numbers[1], numbers[2], numbers[3]
+    beta_1_to_t, beta_2_to_t = integer_power(beta_1, t), integer_power(beta_2, t)
     correction = math.sqrt(1.0 - beta_2_to_t) / (1.0 - beta_1_to_t)
     # 1 - beta is taken in float64: the float32 next to 0.999 is off by 1e-5 of it.
-    rate = s.learning_rate * correction
-    return rate, s.beta_1, 1.0 - s.beta_1, s.beta_2, 1.0 - s.beta_2, s.epsilon
+    return learning_rate * correction, beta_1, 1.0 - beta_1, beta_2, 1.0 - beta_2, epsilon
 
 
 @kernel
@@ -60,7 +70,7 @@ def adam_step(w, g, m, v, c):
     return w - c[0] * m / (type(w)(math.sqrt(v)) + c[5]), m, v
 
 
-def _fused_pass(n_slots: int, step: Callable) -> Any:
+def _fused_pass(n_slots: int, step: Callable) -> Callable:
     # `n_slots` is a constant of the closure: numba drops the branches not taken.
     def update(constants, theta, state, start, grad, rest, scale, decay):
         real = theta.dtype.type
@@ -83,10 +93,9 @@ def _fused_pass(n_slots: int, step: Callable) -> Any:
             w[i] = new
         return sum_of_squares(w) if decay != 0 else 0.0
 
-    return loop_kernel(update)
+    return update
 
 
-@loop_kernel
 def store_gradient(constants, theta, state, start, grad, rest, scale, decay):
     """Add the gradient to the state instead of stepping: for solvers outside the engine."""
     real = theta.dtype.type
@@ -100,36 +109,60 @@ def store_gradient(constants, theta, state, start, grad, rest, scale, decay):
     return sum_of_squares(w) if decay != 0 else 0.0
 
 
+_CONSTANTS = types.containers.UniTuple(types.float64, 6)
+#: What a step is made of: ``(numbers, t)``, and the update of a block of theta.
+STEP_CONSTANTS = Form(
+    "an optimiser's constants",
+    lambda real: (vector_of(types.float64), types.int64),
+    _CONSTANTS,
+)
+UPDATE = Form(
+    "an optimiser's update",
+    lambda real: (
+        *(_CONSTANTS, vector_of(real), vector_of(real), types.int64),
+        *(vector_of(real), vector_of(real), types.float64, types.float64),
+    ),
+    types.float64,
+)
+
+
 class Optimizer(NamedTuple):
     """One row of the table."""
 
+    numbers: tuple[str, ...]
+    """Names of its hyperparameters, the learning rate first."""
     n_slots: int
-    """How many vectors as long as theta the optimiser remembers."""
-    constants: Any
-    """Kernel ``(s, t)``: returns the six constants of step `t`, in float64."""
-    update: Any
+    """How many vectors as long as theta it remembers."""
+    constants: Addressed
+    """Kernel ``(numbers, t)``: returns the six constants of step `t`, in float64."""
+    update: Addressed
     """Kernel ``(constants, theta, state, start, grad, rest, scale, decay)``: steps
     theta[start:...] by ``(grad + rest) * scale + theta * decay``, where an empty `rest` counts
     as zeros, and returns the sum of squares of the result, or 0 without decay: then
     there is no penalty."""
 
 
-def _optimizer(n_slots: int, constants: Callable, step: Callable) -> Optimizer:
-    return Optimizer(n_slots, constants, _fused_pass(n_slots, step))
+def _row(
+    name: str, numbers: tuple[str, ...], n_slots: int, constants: Callable, update: Callable
+) -> Optimizer:
+    return Optimizer(
+        ("learning_rate", *numbers),
+        n_slots,
+        Addressed(STEP_CONSTANTS, constants, f"optimizers.{name}.constants"),
+        Addressed(UPDATE, update, f"optimizers.{name}.update"),
+    )
 
 
-#: The optimisers by name; the position of a row is its code in compiled code.
+_OF_ADAM = ("beta_1", "beta_2", "epsilon")
+#: The optimisers by name. "gradient" stores what the others step by.
 OPTIMIZERS: dict[str, Optimizer] = {
-    "gradient": Optimizer(1, sgd_constants, store_gradient),
-    "sgd": _optimizer(0, sgd_constants, sgd_step),
-    "momentum": _optimizer(1, sgd_constants, momentum_step),
-    "nesterov": _optimizer(1, sgd_constants, nesterov_step),
-    "adam": _optimizer(2, adam_constants, adam_step),
+    "gradient": _row("gradient", (), 1, sgd_constants, store_gradient),
+    "sgd": _row("sgd", (), 0, sgd_constants, _fused_pass(0, sgd_step)),
+    "momentum": _row(
+        "momentum", ("momentum",), 1, momentum_constants, _fused_pass(1, momentum_step)
+    ),
+    "nesterov": _row(
+        "nesterov", ("momentum",), 1, momentum_constants, _fused_pass(1, nesterov_step)
+    ),
+    "adam": _row("adam", _OF_ADAM, 2, adam_constants, _fused_pass(2, adam_step)),
 }
-
-OPTIMIZER_CODES = {name: code for code, name in enumerate(OPTIMIZERS)}
-
-#: ``step_constants(code, s, t)``, once a batch: they take as long as a small block.
-step_constants = select([row.constants for row in OPTIMIZERS.values()])
-#: ``update(code, constants, theta, state, start, grad, rest, scale, decay)``.
-update = select([row.update for row in OPTIMIZERS.values()])

@@ -7,7 +7,12 @@ those of the probabilities as they are returned, if these are above 1/2; smaller
 the probability may be no number any more, come from the logit.
 """
 
-from fastdnn.compiler.jit import kernel, loop_kernel, select
+from typing import Any, NamedTuple
+
+from numba.core import types
+
+from fastdnn.compiler.addressed import Addressed, Form, matrix
+from fastdnn.compiler.jit import loop_kernel
 from fastdnn.machine.views import vector
 from fastdnn.ops import elementary
 from fastdnn.ops.activations import softmax_forward
@@ -108,30 +113,41 @@ def _log_softmax(Z, out):
             row[j] = difference + log_of_largest
 
 
-#: Each kind of results, made by a kernel ``(Z, out)``; the position is its code. Of the first
-#: kind are the last layer's activations, which `fastdnn.engine.loop.predict` gives for Z.
-RESULTS = {
-    "activations": _copy,
-    "logits": _copy,
-    "exp": _exp,
-    "sigmoid": _sigmoid,
-    "two sigmoids": _two_sigmoids,
-    "softmax": _softmax,
-    "log sigmoid": _log_sigmoid,
-    "two log sigmoids": _two_log_sigmoids,
-    "log softmax": _log_softmax,
+#: What writes results: ``(Z, out)``, in the network's type or in float64.
+SAME_TYPE = Form("results", lambda real: (matrix(real), matrix(real)))
+IN_DOUBLE = Form("results in float64", lambda real: (matrix(real), matrix(types.float64)))
+
+
+class Results(NamedTuple):
+    """One row of the table: a kind of results."""
+
+    same_type: Addressed
+    """Kernel ``(Z, out)``."""
+    in_double: Addressed
+    """The same for an `out` of float64."""
+    columns_per_output: int = 1
+    of_activations: bool = False
+    """Whether it is given the last layer's activations for Z."""
+
+
+def _row(name: str, kernel: Any, *others: Any) -> Results:
+    name = f"results.{name.replace(' ', '_')}"
+    return Results(
+        Addressed(SAME_TYPE, kernel, name),
+        Addressed(IN_DOUBLE, kernel, f"{name}.in_double"),
+        *others,
+    )
+
+
+#: Each kind of results by name.
+RESULTS: dict[str, Results] = {
+    "activations": _row("activations", _copy, 1, True),
+    "logits": _row("logits", _copy),
+    "exp": _row("exp", _exp),
+    "sigmoid": _row("sigmoid", _sigmoid),
+    "two sigmoids": _row("two sigmoids", _two_sigmoids, 2),
+    "softmax": _row("softmax", _softmax),
+    "log sigmoid": _row("log sigmoid", _log_sigmoid),
+    "two log sigmoids": _row("two log sigmoids", _two_log_sigmoids, 2),
+    "log softmax": _row("log softmax", _log_softmax),
 }
-RESULT_CODES = {name: code for code, name in enumerate(RESULTS)}
-_PAIR, _LOG_PAIR = RESULT_CODES["two sigmoids"], RESULT_CODES["two log sigmoids"]
-
-#: ``write_results(code, Z, out)``.
-write_results = select(list(RESULTS.values()))
-
-
-def columns_of_results(code, n_outputs):
-    """Return how many columns the results of so many outputs have."""
-    return 2 * n_outputs if code == _PAIR or code == _LOG_PAIR else n_outputs
-
-
-#: The same inside compiled code.
-results_columns = kernel(columns_of_results)

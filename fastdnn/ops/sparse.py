@@ -1,11 +1,12 @@
 """The first layer on a sparse matrix in CSR form: never densified, forward or backward."""
 
-from fastdnn.compiler.jit import loop_kernel
+from numba.core import types
+
+from fastdnn.compiler.addressed import Addressed, Form, matrix, vector_of
 from fastdnn.machine.arithmetic import multiply_add
 
 
-@loop_kernel
-def csr_forward(values, indices, indptr, rows, first, W, b, Z):
+def _csr_forward(values, indices, indptr, rows, first, W, b, Z):
     """Write into `Z` the given `rows`, or those from `first` on, times `W`, plus `b`."""
     for i in range(Z.shape[0]):
         row = rows[i] if rows.size > 0 else first + i
@@ -17,8 +18,7 @@ def csr_forward(values, indices, indptr, rows, first, W, b, Z):
                 Z[i, j] = multiply_add(value, W[k, j], Z[i, j])
 
 
-@loop_kernel
-def csr_weight_gradient(values, indices, indptr, rows, first_row, D, first, dW, start, stop):
+def _csr_weight_gradient(values, indices, indptr, rows, first_row, D, first, dW, start, stop):
     """Add the products of rows `start` to `stop` to those of the rows before, in `dW`.
 
     All of them make the rows `first`... of the product of the transposed rows with `D`.
@@ -36,3 +36,26 @@ def csr_weight_gradient(values, indices, indptr, rows, first_row, D, first, dW, 
                 value = values[entry]
                 for j in range(dW.shape[1]):
                     dW[k, j] = multiply_add(value, D[i, j], dW[k, j])
+
+
+def _rows_of(real):
+    """Return the types of the arrays of a CSR matrix, and of the rows to take."""
+    integers = vector_of(types.int32), vector_of(types.int64), vector_of(types.int64)
+    return vector_of(real), *integers, types.int64
+
+
+CSR_FORWARD = Form(
+    "sparse rows times weights",
+    lambda real: (*_rows_of(real), matrix(real), vector_of(real), matrix(real)),
+)
+CSR_GRADIENT = Form(
+    "the gradient of sparse rows",
+    lambda real: (
+        *(*_rows_of(real), matrix(real), types.int64),
+        *(matrix(real), types.int64, types.int64),
+    ),
+)
+#: ``(values, indices, indptr, rows, first, W, b, Z)``, and
+#: ``(values, indices, indptr, rows, first_row, D, first, dW, start, stop)``.
+csr_forward = Addressed(CSR_FORWARD, _csr_forward, "sparse.forward")
+csr_weight_gradient = Addressed(CSR_GRADIENT, _csr_weight_gradient, "sparse.gradient")

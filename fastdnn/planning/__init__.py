@@ -1,7 +1,8 @@
 """Planning: how a step is cut into tasks, and where everything lies in memory.
 
-`plan` cuts by the workload alone; `layout` hands out memory; `addresses` writes the record of
-the engine, and is the one place where arrays become addresses; `switched_off` is for tests.
+`plan` puts together what the others say: `cuts` divides the work, by the workload alone;
+`program` writes a network's operations; `layout` hands out memory; `addresses` is the one
+place where arrays become addresses, in the record of the engine. `switched_off` is for tests.
 
 Called by `prediction` and `training`. What a field means must be changed in `engine` as well.
 """

@@ -10,18 +10,26 @@ from typing import Any
 
 import numpy as np
 
-from fastdnn.engine.record import Data, Network
-from fastdnn.engine.workspace import B_START, N_IN, N_OUT, W_START
+from fastdnn.engine.operations import (
+    CSR_LINEAR,
+    KIND,
+    LINEAR,
+    N_IN,
+    N_OUT,
+    TAIL_START,
+    W_START,
+)
+from fastdnn.engine.record import Data, Memory
 
 
-def point_to_network(table: np.ndarray, network: Network, n_slots: int) -> None:
+def point_to_memory(table: np.ndarray, memory: Memory, n_slots: int) -> None:
     """Write where a network and the memory to train it in lie into the settings.
 
     Parameters
     ----------
     table : ndarray of one record
         The settings.
-    network : Network
+    memory : Memory
         Kept alive by the caller.
     n_slots : int
         Numbers that the optimiser remembers of each parameter.
@@ -31,37 +39,43 @@ def point_to_network(table: np.ndarray, network: Network, n_slots: int) -> None:
     ValueError
         If an array does not fit the others.
     """
-    layers, theta = network.layers, network.theta
-    n_weights, n_biases = 0, 0
-    for l, layer in enumerate(layers.tolist()):
-        n_in, n_out = layer[N_IN], layer[N_OUT]
-        _require(n_in > 0 and n_out > 0, "layers", layers, "positive sizes")
-        _require(l == 0 or n_in == layers[l - 1, N_OUT], "layers", layers, "equal sizes")
-        _require(layer[W_START] == n_weights, "layers", layers, "weights in order")
-        n_weights += n_in * n_out
-    for layer in layers.tolist():
-        _require(layer[B_START] == n_weights + n_biases, "layers", layers, "biases at the end")
-        n_biases += layer[N_OUT]
-    _require(table["n_weights"][0] == n_weights, "layers", layers, "all weights")
-    _require_numbers("theta", theta, (n_weights + n_biases,), theta.dtype)
+    operations, theta = memory.operations, memory.theta
+    n_weights = n_tail = width = 0
+    rows = operations.tolist()
+    for row in rows:
+        n_in, n_out = row[N_IN], row[N_OUT]
+        fit = n_in > 0 and n_out > 0 and width in (0, n_in)
+        _require(fit, "operations", operations, "equal and positive sizes")
+        width = n_out
+        if row[KIND] in (LINEAR, CSR_LINEAR):
+            fit = row[W_START] == n_weights
+            _require(fit, "operations", operations, "weights in order")
+            n_weights += n_in * n_out
+    for row in rows:
+        if row[KIND] in (LINEAR, CSR_LINEAR):
+            fit = row[TAIL_START] == n_weights + n_tail
+            _require(fit, "operations", operations, "biases at the end")
+            n_tail += row[N_OUT]
+    _require(table["n_weights"][0] == n_weights, "operations", operations, "all weights")
+    _require_numbers("theta", theta, (n_weights + n_tail,), theta.dtype)
     _require(theta.dtype in (np.float32, np.float64), "theta", theta, "float32 or float64")
-    _require_numbers("state", network.state, (n_slots * theta.size,), theta.dtype)
-    _require_numbers("work", network.work, network.work.shape, theta.dtype)
-    _write(table, network)
-    table["n_layers"], table["n_blocks"] = len(layers), len(network.blocks) - 1
-    table["n_partial"] = len(network.partial)
-    table["n_features"] = layers[0, N_IN]
+    _require_numbers("state", memory.state, (n_slots * theta.size,), theta.dtype)
+    _require_numbers("work", memory.work, memory.work.shape, theta.dtype)
+    _write(table, memory)
+    table["n_operations"], table["n_blocks"] = len(rows), len(memory.blocks) - 1
+    table["n_partial"] = len(memory.partial)
+    table["n_features"] = rows[0][N_IN]
 
 
-def point_to_data(table: np.ndarray, network: Network, data: Data) -> None:
+def point_to_data(table: np.ndarray, memory: Memory, data: Data) -> None:
     """Write where samples lie, for training or prediction, into the settings.
 
     Parameters
     ----------
     table : ndarray of one record
         The settings, with a network.
-    network : Network
-        The same.
+    memory : Memory
+        The same network's.
     data : Data
         Kept alive by the caller.
 
@@ -71,10 +85,10 @@ def point_to_data(table: np.ndarray, network: Network, data: Data) -> None:
         If an array does not fit the network or the others.
     """
     # The order is the planner's own, and made only epoch by epoch.
-    n_features, n_outputs = int(network.layers[0, N_IN]), int(network.layers[-1, N_OUT])
-    dtype = network.theta.dtype
+    operations, dtype = memory.operations, memory.theta.dtype
+    n_features, n_outputs = int(operations[0, N_IN]), int(operations[-1, N_OUT])
     n_rows = len(data.X)
-    if table["sparse"][0]:
+    if operations[0, KIND] == CSR_LINEAR:
         n_rows = data.indptr.size - 1
         _require(data.X.shape == (0, n_features), "X", data.X, f"{n_features} features")
         _require_csr(data, n_features)
@@ -95,14 +109,14 @@ def point_to_data(table: np.ndarray, network: Network, data: Data) -> None:
     table["n_features"], table["n_targets"] = n_features, n_targets
 
 
-def point_to_rows(columns: dict[str, np.ndarray], network: Network, X: np.ndarray) -> None:
+def point_to_rows(columns: dict[str, np.ndarray], memory: Memory, X: np.ndarray) -> None:
     """Write where the rows of a dense matrix lie, for a prediction.
 
     Parameters
     ----------
     columns : dict of str to ndarray
         Those of the plan, see `fastdnn.planning.plan.Plan`.
-    network : Network
+    memory : Memory
         Of the plan.
     X : ndarray of shape (n_samples, n_features)
         Kept alive by the caller.
@@ -112,16 +126,16 @@ def point_to_rows(columns: dict[str, np.ndarray], network: Network, X: np.ndarra
     ValueError
         If it does not fit the network.
     """
-    if X.shape[1:] != (columns["n_features"][0],) or X.dtype != network.theta.dtype:
+    if X.shape[1:] != (columns["n_features"][0],) or X.dtype != memory.theta.dtype:
         n_features = columns["n_features"][0]
-        _require(False, "X", X, f"{n_features} columns of {network.theta.dtype}")
+        _require(False, "X", X, f"{n_features} columns of {memory.theta.dtype}")
     if not X.flags.c_contiguous:
         _require(False, "X", X, "C-contiguous memory")
     columns["X"][0] = X.__array_interface__["data"][0]
     columns["X_size"][0] = X.size
 
 
-def _write(table: np.ndarray, arrays: Network | Data) -> None:
+def _write(table: np.ndarray, arrays: Memory | Data) -> None:
     named: Any = zip(arrays._fields, arrays, strict=True)
     for name, array in named:
         _require(array.flags.c_contiguous, name, array, "C-contiguous memory")

@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from fastdnn.engine.workspace import COLUMNS_OF_GAP, N_IN, N_OUT, WT_START
+from fastdnn.engine.workspace import COLUMNS_OF_GAP
 from fastdnn.machine.cache_lines import LINE_BYTES
 from fastdnn.network.parameters import Parameters
-from fastdnn.ops.activations import ACTIVATION_CODES, ACTIVATIONS
 from fastdnn.products.linear import SCRATCH_BYTES
 from fastdnn.products.nonzeros import bytes_of_masked_columns
 
@@ -26,6 +25,8 @@ class Workspace:
 
     Parameters
     ----------
+    shard_rows : int
+        Rows of a shard of a batch.
     is_shared : bool, default=False
         Whether several workers write to it, each to its own arrays or rows.
 
@@ -35,17 +36,27 @@ class Workspace:
         Elements that have been handed out.
     apart : int
         Elements to leave free between what belongs to different workers.
+    rows_apart : int
+        Rows to leave free between two shards.
     """
 
-    def __init__(self, is_shared: bool = False) -> None:
-        self.size = 0
+    def __init__(self, shard_rows: int, is_shared: bool = False) -> None:
+        self.size, self._shard_rows = 0, shard_rows
         self.apart = _ELEMENTS_APART if is_shared else 0
+        self.rows_apart = _ROWS_APART if is_shared else 0
 
     def take(self, count: int) -> int:
         """Return the position of `count` elements."""
         start = self.size
         self.size += aligned(count) + self.apart
         return start
+
+    def take_rows(self, n_rows: int, n_columns: int) -> int:
+        """Return the position of rows of a batch, with gaps between the shards."""
+        n_gaps = max(0, -(-n_rows // self._shard_rows) - 1)
+        return self.take(
+            n_rows * n_columns + n_gaps * self.rows_apart * (n_columns + COLUMNS_OF_GAP)
+        )
 
 
 def aligned(count: int) -> int:
@@ -82,53 +93,9 @@ def lay_out_samples(
     n_weights: int,
 ) -> None:
     """Lay out the gathered rows of X, Y and the sample weights."""
-    for name, n_columns in (("x_start", n_features), ("y_start", n_targets)):
-        gaps = _gaps(table, n_rows, n_columns)
-        table[name] = workspace.take(n_rows * n_columns + gaps)
+    table["x_start"] = workspace.take_rows(n_rows, n_features)
+    table["y_start"] = workspace.take_rows(n_rows, n_targets)
     table["w_start"] = workspace.take(n_rows * n_weights)
-
-
-def layer_table(
-    table: np.ndarray,
-    parameters: Parameters,
-    activations: Sequence[str],
-    n_rows: int,
-    workspace: Workspace,
-    *,
-    with_deltas: bool,
-) -> list[list[int]]:
-    """Lay out all layers; `lay_out_transposed` completes the rows where there are deltas."""
-    rows = []
-    for l, name in enumerate(activations):
-        n_in, n_out = parameters.coefs[l].shape
-        size = n_rows * n_out + _gaps(table, n_rows, n_out)
-        a_start = workspace.take(size)
-        keeps_input = ACTIVATIONS[name].keeps_input
-        rows.append(
-            [
-                n_in,
-                n_out,
-                parameters.coef_starts[l],
-                parameters.intercept_starts[l],
-                a_start,
-                workspace.take(size) if keeps_input else a_start,
-                workspace.take(size) if with_deltas else a_start,
-                a_start,
-                ACTIVATION_CODES[name],
-            ]
-        )
-    return rows
-
-
-def keep_shards_apart(table: np.ndarray) -> None:
-    """Leave room between the rows of one shard and the next."""
-    table["shard_gap"] = _ROWS_APART
-
-
-def _gaps(table: np.ndarray, n_rows: int, n_columns: int) -> int:
-    """Return how many elements the gaps between the shards of `n_rows` rows take."""
-    n_shards = -(-n_rows // int(table["shard_rows"][0]))
-    return (n_shards - 1) * int(table["shard_gap"][0]) * (n_columns + COLUMNS_OF_GAP)
 
 
 def lay_out_gradients(
@@ -143,17 +110,6 @@ def lay_out_gradients(
 def partial_table(n_rows: int) -> np.ndarray:
     """Return the table of partial results, each row a cache line."""
     return aligned_zeros(8 * n_rows, np.dtype(np.float64)).reshape(n_rows, 8)
-
-
-def lay_out_transposed(layers: list[list[int]], workspace: Workspace, n_copies: int) -> int:
-    """Lay out copies of all transposed weights; return how far apart they are."""
-    first = workspace.size
-    for layer in layers[1:]:
-        layer[WT_START] = workspace.take(layer[N_IN] * layer[N_OUT])
-    size = workspace.size - first
-    for _ in range(n_copies - 1):
-        workspace.take(size)
-    return size
 
 
 def lay_out_scratch(
@@ -194,22 +150,23 @@ def lay_out_masks(
 
 
 def block_table(
-    parameters: Parameters, cuts: Sequence[tuple[int, int, int]]
+    parameters: Parameters, cuts: Sequence[tuple[int, int, int]], positions: Sequence[int]
 ) -> tuple[np.ndarray, int]:
-    """Lay out blocks, each the layer, the first row and the number of rows; then all biases.
+    """Lay out blocks, each the layer, the first row and the number of rows; then the tail.
 
-    Returns the table for `Network.blocks` and the size of a mailbox.
+    Returns the table for `Memory.blocks`, which knows layers by their operations, and the size
+    of a mailbox.
     """
     per_line = LINE_BYTES // parameters.theta.itemsize - 1
     rows, slot = [], 0
     for l, first, n_rows in cuts:
         n_out = parameters.coefs[l].shape[1]
         start, size = parameters.coef_starts[l] + first * n_out, n_rows * n_out
-        rows.append((l, first, n_rows, start, size, slot))
+        rows.append((positions[l], first, n_rows, start, size, slot))
         slot += -(-size // per_line) * (per_line + 1)
-    n_biases = parameters.n_biases
-    rows.append((-1, 0, 0, parameters.n_weights, n_biases, slot))
-    slot += -(-n_biases // per_line) * (per_line + 1)
+    n_tail = parameters.theta.size - parameters.n_weights
+    rows.append((-1, 0, 0, parameters.n_weights, n_tail, slot))
+    slot += -(-n_tail // per_line) * (per_line + 1)
     return np.array(rows, dtype=np.int64), slot
 
 

@@ -1,7 +1,7 @@
 """The forward pass over many rows, in blocks that stay in cache, by one or more workers."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,10 +9,12 @@ import numpy as np
 from fastdnn.data.conversion import convert_piece, for_pieces, is_to_convert, rows_of_piece
 from fastdnn.data.samples import AS_THEY_LIE, Samples
 from fastdnn.engine.barrier import QUEUES
-from fastdnn.engine.loop import ACTIVATED, DONE, NOT_FINITE, predict
+from fastdnn.engine.loop import DONE, NOT_FINITE, predict
+from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters
-from fastdnn.ops.results import columns_of_results
+from fastdnn.ops.results import RESULTS
 from fastdnn.planning.plan import Plan, plan_prediction
+from fastdnn.planning.program import activate
 from fastdnn.teams.cpus import PREDICTION_THAT_PAYS, threads_offered
 from fastdnn.teams.places import Places
 from fastdnn.teams.threads import run_side_by_side
@@ -37,12 +39,12 @@ class Predictor:
     ----------
     parameters : Parameters
         The network; the current values count.
-    activations : sequence of str
-        The activation of every layer but the input.
+    network : Network
+        What it is.
     """
 
-    def __init__(self, parameters: Parameters, activations: Sequence[str]) -> None:
-        self.parameters, self.activations = parameters, list(activations)
+    def __init__(self, parameters: Parameters, network: Network) -> None:
+        self.parameters, self.network = parameters, network
         self._real = parameters.theta.dtype.type(0)
         self._n_outputs = parameters.layer_sizes[-1]
         self._flops_per_row = 2.0 * parameters.n_weights
@@ -54,7 +56,7 @@ class Predictor:
         self,
         samples: Samples,
         n_threads: int | None = 1,
-        results: int = ACTIVATED,
+        results: str = "activations",
         in_double: bool = False,
     ) -> np.ndarray:
         """Return results for every row of the samples.
@@ -66,9 +68,8 @@ class Predictor:
             weights are not looked at.
         n_threads : int or None
             Threads that the user allows; None for as many as pay.
-        results : int
-            What to return: a code of `fastdnn.ops.results`; by default the output
-            activations.
+        results : str
+            What to return: a name in `fastdnn.ops.results.RESULTS`.
         in_double : bool
             Whether the results are float64; otherwise they have the dtype of the parameters.
 
@@ -82,7 +83,7 @@ class Predictor:
             If float64 is converted, and one of the converted numbers is not finite.
         """
         dtype = self.parameters.theta.dtype
-        n_columns = columns_of_results(results, self._n_outputs)
+        n_columns = RESULTS[results].columns_per_output * self._n_outputs
         out = np.empty((samples.n_rows, n_columns), np.float64 if in_double else dtype)
         if is_to_convert(samples.X, dtype):
             self._convert_and_predict(samples.X, n_threads, results, out)
@@ -91,7 +92,7 @@ class Predictor:
         return out
 
     def _predict(
-        self, samples: Samples, n_threads: int | None, results: int, out: np.ndarray
+        self, samples: Samples, n_threads: int | None, results: str, out: np.ndarray
     ) -> None:
         """Write results for the samples, which have the dtype of the parameters."""
         gather, is_sparse = samples.rows is not None, samples.is_sparse
@@ -105,7 +106,7 @@ class Predictor:
         n_blocks = -(-samples.n_rows // first.shard_rows)
         n_workers = self._n_workers(samples.n_rows, n_blocks, n_threads)
         plans += [self._take(idle, gather, is_sparse) for _ in range(1, n_workers)]
-        first.network.team[QUEUES] = 0
+        first.memory.team[QUEUES] = 0
         for plan in plans:
             if data is None:
                 plan.point_to_rows(samples.X)
@@ -129,21 +130,19 @@ class Predictor:
             run_side_by_side(len(plans), work)
         idle.extend(plans)
 
-    def _turns(self, plan: Plan, results: int, out: np.ndarray) -> Callable[[], bool]:
+    def _turns(self, plan: Plan, results: str, out: np.ndarray) -> Callable[[], bool]:
         """Return what predicts some blocks when it is called, and whether more are left.
 
         Between two calls Python looks for interrupts.
         """
-        address, n_rows = plan.address, len(out)
-        memory, in_double = _address_of(out), out.dtype == np.float64
+        address, n_rows, memory = plan.address, len(out), _address_of(out)
+        made = self._how_made(plan, results, out)
         most_blocks = self._blocks_of_first_turn(plan)
 
         def take_turn(kept_alive: object = (plan, out)) -> bool:
             nonlocal most_blocks
             start = time.perf_counter()
-            state = predict(
-                address, self._real, memory, n_rows, results, in_double, most_blocks
-            )
+            state = predict(address, self._real, memory, n_rows, *made, most_blocks)
             if state == DONE:
                 return False
             seconds = max(time.perf_counter() - start, 1e-9)
@@ -153,6 +152,22 @@ class Predictor:
             return True
 
         return take_turn
+
+    def _how_made(
+        self, plan: Plan, results: str, out: np.ndarray
+    ) -> tuple[int, int, int, bool]:
+        """Let a plan make some results; return what the engine is told about them.
+
+        The number of operations, where the kernel lies, the columns, and whether they are
+        float64 and not of the computing type.
+        """
+        row, dtype = RESULTS[results], self.parameters.theta.dtype
+        n_operations = len(plan.memory.operations) - (not row.of_activations)
+        if row.of_activations:
+            activate(plan.memory.operations, self.network, dtype)
+        in_double = out.dtype == np.float64
+        kernel = row.in_double if in_double else row.same_type
+        return n_operations, kernel.address(dtype), out.shape[1], in_double
 
     def _blocks_of_first_turn(self, plan: Plan) -> int:
         return max(1, int(_FLOPS_OF_FIRST_TURN / (self._cost_per_row * plan.shard_rows)))
@@ -180,11 +195,10 @@ class Predictor:
         n_rows = len(X)
         rows[:n_rows] = X  # copied in less time than NumPy needs to tell where it lies
         out = np.empty((n_rows, self._n_outputs), rows.dtype)
-        plan.network.team[QUEUES] = 0
+        plan.memory.team[QUEUES] = 0
         # All blocks at once, of which there cannot be more.
-        state = predict(
-            plan.address, self._real, _address_of(out), n_rows, ACTIVATED, False, FEW_NUMBERS
-        )
+        made = self._how_made(plan, "activations", out)
+        state = predict(plan.address, self._real, _address_of(out), n_rows, *made, FEW_NUMBERS)
         self._idle_for_few.append((plan, rows))
         return None if state == NOT_FINITE else out
 
@@ -192,9 +206,7 @@ class Predictor:
         """Return a plan, and the rows that it predicts."""
         n_features = self.parameters.layer_sizes[0]
         rows = np.empty((FEW_NUMBERS // n_features, n_features), self.parameters.theta.dtype)
-        plan = plan_prediction(
-            self.parameters, self.activations, gather=False, is_sparse=False
-        )
+        plan = plan_prediction(self.parameters, self.network, gather=False, is_sparse=False)
         plan.table["check_finite"] = True
         plan.point_to_rows(rows)
         return plan, rows
@@ -206,7 +218,7 @@ class Predictor:
         return min(threads_offered(n_threads, pays), n_shares)
 
     def _convert_and_predict(
-        self, X: np.ndarray, n_threads: int | None, results: int, out: np.ndarray
+        self, X: np.ndarray, n_threads: int | None, results: str, out: np.ndarray
     ) -> None:
         """Predict rows of float64, each piece right after it is converted."""
         idle = self._idle.setdefault((False, False), [])
@@ -216,21 +228,21 @@ class Predictor:
         piece_rows = min(rows_of_piece(X, first.shard_rows), rows_of_turn)
         n_workers = self._n_workers(len(X), -(-len(X) // piece_rows), n_threads)
         plans = [first] + [self._take(idle, False, False) for _ in range(1, n_workers)]
-        in_double = out.dtype == np.float64
 
         def make_work(worker: int) -> Callable[[int, int], None]:
             plan = plans[worker]
+            made = self._how_made(plan, results, out)
             buffer = np.empty((min(piece_rows, len(X)), X.shape[1]), np.float32)
             plan.point_to_rows(buffer)
             plan.columns["team"][0] = plan.team_address
 
             def work(start: int, stop: int) -> None:
                 convert_piece(X[start:stop], buffer[: stop - start])
-                plan.network.team[QUEUES] = 0
+                plan.memory.team[QUEUES] = 0
                 piece = out[start:stop]
                 predict(
-                    plan.address, self._real, _address_of(piece), len(piece), results,
-                    in_double, len(piece) + 1,
+                    plan.address, self._real, _address_of(piece), len(piece), *made,
+                    len(piece) + 1,
                 )  # fmt: skip
 
             return work
@@ -243,12 +255,12 @@ class Predictor:
             return idle.pop()
         except IndexError:
             return plan_prediction(
-                self.parameters, self.activations, gather=gather, is_sparse=is_sparse
+                self.parameters, self.network, gather=gather, is_sparse=is_sparse
             )
 
     def __reduce__(self) -> tuple:
         # Workspaces hold addresses, which mean nothing elsewhere.
-        return Predictor, (self.parameters, self.activations)
+        return Predictor, (self.parameters, self.network)
 
 
 def _address_of(array: np.ndarray) -> int:

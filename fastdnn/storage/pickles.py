@@ -251,7 +251,7 @@ class EstimatorStorage(SavingMixin, BaseEstimator):
             checked_parameters(self)
         except AttributeError as error:
             raise ValueError(f"The state has no {error.name!r}. {_ADVICE}") from None
-        self._predictor = Predictor(parameters, self._activations())
+        self._predictor = Predictor(parameters, self._network(parameters))
 
 
 def _without_views(given: Any, views: list[np.ndarray]) -> Any:

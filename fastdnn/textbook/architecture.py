@@ -10,9 +10,9 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import InvalidParameterError
 
+from fastdnn.network.description import Network
 from fastdnn.network.parameters import SCHEMES, Parameters
-from fastdnn.ops.activations import ACTIVATION_CODES
-from fastdnn.ops.losses import loss_code
+from fastdnn.ops.activations import ACTIVATIONS
 from fastdnn.prediction.predictor import Predictor
 from fastdnn.storage.pickles import SavingMixin
 from fastdnn.textbook.inputs import as_floats
@@ -21,16 +21,16 @@ from fastdnn.textbook.inputs import as_floats
 _PARAMETER_NAME = re.compile(r"[WwBb]_?\d+")
 _FIXED = ("layer_sizes", "activations", "loss", "dtype", "n_layers")
 _STORED = ("layer_sizes", "activations", "loss", "dtype")
-_OWN = ("_parameters", "_activations", "_loss", "_canonical", "_predictor")
+_OWN = ("_parameters", "_network", "_predictor")
+# Of states that earlier versions have stored.
+_OLD = ("_activations", "_loss", "_canonical")
 
 
 class Architecture(SavingMixin):
     """What `fastdnn.DeepNeuralNetwork` consists of; the parameters are described there."""
 
     _parameters: Parameters
-    _activations: tuple[str, ...]
-    _loss: str
-    _canonical: bool
+    _network: Network
     _predictor: Predictor
 
     def __init__(
@@ -65,12 +65,12 @@ class Architecture(SavingMixin):
     @property
     def activations(self) -> tuple[str, ...]:
         """Activation of every layer but the input."""
-        return self._activations
+        return self._network.activations
 
     @property
     def loss(self) -> str:
         """Name of the cost."""
-        return self._loss
+        return self._network.loss
 
     @property
     def dtype(self) -> np.dtype:
@@ -193,7 +193,7 @@ class Architecture(SavingMixin):
             sizes, activations, loss, dtype = (others.pop(name) for name in _STORED)
         except (KeyError, AttributeError) as error:
             _refuse_state(f"is incomplete ({error})")
-        for name in [name for name in others if name in _OWN]:
+        for name in [name for name in others if name in _OWN + _OLD]:
             del others[name]
         for name in others:
             is_fixed = isinstance(name, str) and name in _FIXED
@@ -251,9 +251,9 @@ def _count_parameters(sizes: Sequence[int]) -> int:
 
 
 def _require_activation(parameter: str, name: Any) -> None:
-    if not isinstance(name, str) or name not in ACTIVATION_CODES:
+    if not isinstance(name, str) or name not in ACTIVATIONS:
         raise InvalidParameterError(
-            f"{parameter} {name!r} is unknown; choose one of {list(ACTIVATION_CODES)}."
+            f"{parameter} {name!r} is unknown; choose one of {list(ACTIVATIONS)}."
         )
 
 
@@ -265,7 +265,7 @@ def _make_parts(
         raise InvalidParameterError(f"dtype={dtype!r} must be 'float64' or 'float32'.")
     if not isinstance(loss, str):
         raise InvalidParameterError(f"loss={loss!r} must be the name of a loss.")
-    canonical, _ = loss_code(loss, activations[-1])
+    network = Network.dense(sizes, activations, loss)
     try:
         parameters = Parameters(sizes, np.dtype(str(dtype)))
     except (ValueError, OverflowError) as error:
@@ -275,10 +275,8 @@ def _make_parts(
         ) from error
     return {
         "_parameters": parameters,
-        "_activations": tuple(activations),
-        "_loss": loss,
-        "_canonical": canonical,
-        "_predictor": Predictor(parameters, activations),
+        "_network": network,
+        "_predictor": Predictor(parameters, network),
     }
 
 

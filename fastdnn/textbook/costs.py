@@ -1,11 +1,32 @@
-"""The costs that `DeepNeuralNetwork` shows: of whole matrices, in plain NumPy."""
+"""The costs that `DeepNeuralNetwork` shows: of matrices, by the kernels that train it."""
 
 import numpy as np
 
+from fastdnn.compiler.jit import entry_point
+from fastdnn.ops.losses import LOSS, LOSSES
 from fastdnn.textbook import compute_cost
 
-# What the sum of probabilities that were written down with few digits may be off by.
-_ROUNDED_SUM = 1e-2
+_call = LOSS.call
+
+
+@entry_point
+def _take_loss(address, Z, Y, w, parameter, D, sums, losses):
+    _call(address, (Z, Y, w, np.inf, parameter, D, sums, losses))
+
+
+def _losses_and_deltas(
+    loss: str, output_activation: str, Z: np.ndarray, Y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cost of each sample in float64, and its derivative by `Z`.
+
+    `Z` are pre-activations for a canonical pair, outputs for others.
+    """
+    kernel, _ = LOSSES[loss].kernel(output_activation)
+    Z, Y = (np.array(matrix, np.float64, order="C") for matrix in (Z, Y))
+    D, sums, losses = np.empty_like(Z), np.zeros(Z.shape[1]), np.empty(len(Z))
+    address, unweighted = kernel.address(np.float64), np.empty(0)
+    _take_loss(address, Z, Y, unweighted, LOSSES[loss].parameter, D, sums, losses)
+    return losses, D
 
 
 def check_targets(Y: np.ndarray, loss: str, output_activation: str, n_outputs: int) -> None:
@@ -30,32 +51,18 @@ def check_targets(Y: np.ndarray, loss: str, output_activation: str, n_outputs: i
         raise ValueError(
             f"Y has {Y.shape[1]} columns, but the network has {n_outputs} outputs."
         )
-    if by_position:
-        if Y.min() < 0 or Y.max() >= n_outputs or (Y != np.floor(Y)).any():
-            raise ValueError(
-                f"Y must hold class positions 0 to {n_outputs - 1}, or one column for "
-                "each class."
-            )
-        if loss != "log_loss":
-            raise ValueError(
-                f"loss={loss!r} needs Y of one column for each of the {n_outputs} outputs; "
-                "class positions are for loss='log_loss'."
-            )
-    elif loss == "log_loss" and (Y.min() < 0.0 or Y.max() > 1.0):
+    if not by_position:
+        LOSSES[loss].check_targets(Y, output_activation)
+        return
+    if Y.min() < 0 or Y.max() >= n_outputs or (Y != np.floor(Y)).any():
         raise ValueError(
-            "Y must lie between 0 and 1 for loss='log_loss', got values from "
-            f"{Y.min():g} to {Y.max():g}."
+            f"Y must hold class positions 0 to {n_outputs - 1}, or one column for each class."
         )
-    elif loss == "log_loss" and output_activation == "softmax":
-        sums = Y.sum(axis=1)
-        if (np.abs(sums - 1.0) > _ROUNDED_SUM).any():
-            row = int(np.argmax(np.abs(sums - 1.0)))
-            raise ValueError(
-                "Each row of Y must sum to 1 for a softmax output with loss='log_loss', but "
-                f"row {row} sums to {sums[row]:g}."
-            )
-    elif loss == "poisson" and Y.min() < 0.0:
-        raise ValueError(f"Y must not be negative for loss='poisson', got {Y.min():g}.")
+    if not LOSSES[loss].takes_positions:
+        raise ValueError(
+            f"loss={loss!r} needs Y of one column for each of the {n_outputs} outputs; "
+            "class positions are for loss='log_loss'."
+        )
 
 
 def total_cost(
@@ -82,34 +89,19 @@ def total_cost(
     -------
     float
     """
-    A, T = AL.astype(np.float64), Y.astype(np.float64)
-    if loss == "squared_error":
-        return float(np.sum((A - T) ** 2))
-    if loss == "half_squared_error":
-        return 0.5 * float(np.sum((A - T) ** 2))
-    if loss == "absolute_error":
-        return float(np.sum(np.abs(A - T)))
-    if loss == "poisson":
-        positive = np.where(T > 0.0, T, 1.0)
-        tiny = np.finfo(AL.dtype).tiny
-        return float(np.sum(T * np.log(positive / np.maximum(A, tiny)) - T + A))
+    _, is_canonical = LOSSES[loss].kernel(output_activation)
+    if not is_canonical:
+        Z = AL
+    elif Z is None and output_activation == "exp":
+        Z = np.log(np.maximum(AL.astype(np.float64), np.finfo(AL.dtype).tiny))
     if Z is not None:
-        return _log_loss_from_z(output_activation, Z.astype(np.float64), T)
+        return float(np.sum(_losses_and_deltas(loss, output_activation, Z, Y)[0]))
     if output_activation == "softmax":
         return len(AL) * compute_cost.unchecked(AL, Y)
     # Several sigmoid outputs are as many binary problems.
     columns = (np.ascontiguousarray(matrix.T) for matrix in (AL, Y))
     pairs = zip(*columns, strict=True)
     return len(AL) * sum(compute_cost.unchecked(a[:, None], y[:, None]) for a, y in pairs)
-
-
-def _log_loss_from_z(output_activation: str, Z: np.ndarray, Y: np.ndarray) -> float:
-    if output_activation == "sigmoid":
-        softplus = np.maximum(Z, 0.0) + np.log1p(np.exp(-np.abs(Z)))
-        return float(np.sum(softplus - Y * Z))
-    Z = Z - Z.max(axis=1, keepdims=True)
-    log_sum = np.log(np.exp(Z).sum(axis=1))
-    return float(np.sum(Y.sum(axis=1) * log_sum - (Y * Z).sum(axis=1)))
 
 
 def output_gradient(
@@ -130,15 +122,12 @@ def output_gradient(
         Finite: where an output was rounded to 0 or 1, quotients are taken at the smallest
         normal number.
     """
-    if loss == "squared_error":
-        return 2 * (AL - Y)
-    if loss == "half_squared_error":
-        return AL - Y
-    if loss == "absolute_error":
-        return np.sign(AL - Y)
+    _, is_canonical = LOSSES[loss].kernel(output_activation)
+    if not is_canonical:
+        return _losses_and_deltas(loss, output_activation, AL, Y)[1].astype(AL.dtype)
     tiny = np.finfo(AL.dtype).tiny
-    if loss == "poisson":
-        return 1 - Y / np.maximum(AL, tiny)
-    if output_activation == "sigmoid":
-        return (AL - Y) / np.maximum(AL * (1 - AL), tiny)
-    return -Y / np.maximum(AL, tiny)
+    if output_activation == "softmax":
+        return -Y / np.maximum(AL, tiny)
+    # The delta of a canonical pair is A - Y, and dL/dA that over the activation's derivative.
+    slope = AL * (1 - AL) if output_activation == "sigmoid" else AL
+    return (AL - Y) / np.maximum(slope, tiny)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdnn.ops.activations import ACTIVATION_CODES
+from fastdnn.ops.activations import ACTIVATIONS
 
 _REALS = np.dtype(np.float32), np.dtype(np.float64)
 _SMALL, _LARGE = 1e-30, 1e30
@@ -255,8 +255,8 @@ def _parts(cache: Any, form: str) -> tuple:
 
 def _code(activation: Any) -> int:
     is_integer = isinstance(activation, Integral) and not isinstance(activation, bool)
-    if not is_integer or activation not in ACTIVATION_CODES.values():
-        names = ", ".join(name.upper() for name in ACTIVATION_CODES)
+    if not is_integer or not 0 <= activation < len(ACTIVATIONS):
+        names = ", ".join(name.upper() for name in ACTIVATIONS)
         error = ValueError if is_integer else TypeError
         raise error(
             f"activation={activation!r} must be a code from fastdnn.textbook: one of {names}."

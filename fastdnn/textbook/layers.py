@@ -15,14 +15,22 @@ import math
 
 import numpy as np
 
-from fastdnn.compiler.jit import checked_entry_point, divided_entry_point, entry_point
-from fastdnn.ops.activations import (
-    ACTIVATION_CODES,
-    activation_backward,
-    activation_forward,
+from fastdnn.compiler.jit import (
+    checked_entry_point,
+    divided_entry_point,
+    entry_point,
+    loop_kernel,
+    select,
 )
+from fastdnn.ops.activations import ACTIVATIONS
 from fastdnn.textbook import kernel_inputs as inputs
 from fastdnn.textbook import parts
+
+#: What stands for an activation in compiled code.
+ACTIVATION_CODES = {name: code for code, name in enumerate(ACTIVATIONS)}
+# ``(code, Z, A)`` and ``(code, Z, A, D, sums)``: all of them, for what a user compiles.
+_forward = select([loop_kernel(row.forward.function) for row in ACTIVATIONS.values()])
+_backward = select([loop_kernel(row.backward.function) for row in ACTIVATIONS.values()])
 
 IDENTITY = ACTIVATION_CODES["identity"]
 SIGMOID = ACTIVATION_CODES["sigmoid"]
@@ -175,7 +183,7 @@ def linear_activation_forward(A_prev, W, b, activation):
 def _linear_activation_forward(A_prev, Z, A, W, b, activation, n_before):
     _linear_forward(A_prev, Z, W, b, n_before)
     A[:] = Z
-    activation_forward(activation, Z.copy(), A)
+    _forward(activation, Z.copy(), A)
 
 
 @checked_entry_point(inputs.layer_gradients)
@@ -222,10 +230,10 @@ def _linear_activation_backward(
     dA, Z, A_prev, dA_prev, W, dW, db, activation, n_samples, n_before
 ):
     A = Z.copy()
-    activation_forward(activation, Z.copy(), A)
+    _forward(activation, Z.copy(), A)
     dZ = dA.copy()
     sums = np.zeros(Z.shape[1], dtype=Z.dtype)
-    activation_backward(activation, Z, A, dZ, sums)
+    _backward(activation, Z, A, dZ, sums)
     _linear_backward(dZ, A_prev, dA_prev, W, dW, db, n_samples, n_before)
 
 

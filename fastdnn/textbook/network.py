@@ -137,15 +137,14 @@ class DeepNeuralNetwork(Steps):
         trained = self._parameters.astype(self.dtype)
         plan = plan_training(
             trained,
-            self.activations,
-            self.loss,
+            self._network,
             "sgd",
             batch_size=min(batch_size or len(X), len(X)),
             samples=samples,
             gather=False,
             n_threads=n_threads,
         )
-        plan.table["learning_rate"] = learning_rate
+        plan.set_numbers(learning_rate=learning_rate)
         plan.table["alpha"] = l2
         theta, before = self._parameters.theta, self._parameters.theta.copy()
         costs: list[float] = []

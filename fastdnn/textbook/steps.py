@@ -4,12 +4,13 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from fastdnn.ops.activations import ACTIVATION_CODES
+from fastdnn.ops.losses import LOSSES
 from fastdnn.textbook import inputs
 from fastdnn.textbook import layers as textbook
 from fastdnn.textbook.architecture import Architecture
 from fastdnn.textbook.costs import output_gradient, total_cost
 from fastdnn.textbook.inputs import Caches
+from fastdnn.textbook.layers import ACTIVATION_CODES
 
 # Overflow is reported when the result is there, and by name.
 _QUIET: Any = {"over": "ignore", "under": "ignore", "divide": "ignore", "invalid": "ignore"}
@@ -45,7 +46,7 @@ class Steps(Architecture):
         caches: Caches = []
         views = self._views(self._parameters.theta)
         with np.errstate(**_QUIET):
-            for (W, b), name in zip(views, self._activations, strict=True):
+            for (W, b), name in zip(views, self.activations, strict=True):
                 code = ACTIVATION_CODES[name]
                 A, cache = textbook.linear_activation_forward.unchecked(A, W, b, code)
                 if not np.isfinite(cache[1]).all():  # else A is finite as well
@@ -139,10 +140,11 @@ class Steps(Architecture):
     ) -> dict[str, np.ndarray]:
         last = self.n_layers
         grads = {f"dA{last}": output_gradient(self.loss, self.activations[-1], AL, Y)}
+        _, is_canonical = LOSSES[self.loss].kernel(self.activations[-1])
         for l in range(last, 0, -1):
             code = ACTIVATION_CODES[self.activations[l - 1]]
-            if l == last and self._canonical:
-                # Sigmoid and softmax with log-loss: dL/dZ = A - Y, without a quotient.
+            if l == last and is_canonical:
+                # As sigmoid and softmax with log-loss: dL/dZ = A - Y, without a quotient.
                 dA, dW, db = textbook.linear_backward.unchecked(AL - Y, caches[l - 1][0])
             else:
                 dA, dW, db = textbook.linear_activation_backward.unchecked(

@@ -5,13 +5,13 @@ that are far from usual ones, the farthest first: they are the likely cause.
 """
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from fastdnn.data.samples import Samples
+from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters
 from fastdnn.prediction.predictor import Predictor
 
@@ -232,7 +232,7 @@ def notice_of_targets(samples: Samples, loss: str, final_loss: float) -> str | N
 
 def problem_of_network(
     parameters: Parameters,
-    activations: Sequence[str],
+    network: Network,
     samples: Samples,
     n_threads: int | None,
     doubtful: bool,
@@ -247,11 +247,11 @@ def problem_of_network(
         return NON_FINITE_MESSAGE
     if not doubtful:
         safe = _SAFE_POWERS[parameters.theta.dtype]
-        if activations[-1] != "exp" and _power_of_gain(parameters, size) < safe:
+        if network.output_activation != "exp" and _power_of_gain(parameters, size) < safe:
             return None
         samples = _some_of(samples)
-    outputs = Predictor(parameters, activations)(samples.to_predict(), n_threads)
-    if not _overflow(outputs, activations[-1]).any():
+    outputs = Predictor(parameters, network)(samples.to_predict(), n_threads)
+    if not _overflow(outputs, network.output_activation).any():
         return None
     return (
         f"Training diverged: the network has finite parameters, of up to {size:.3g}, but its "

@@ -41,7 +41,7 @@ class EpochRunner:
     """
 
     def __init__(self, plan: Plan, samples: Samples, order: np.ndarray) -> None:
-        self._plan, network = plan, plan.network  # kept alive: the table holds addresses
+        self._plan, memory = plan, plan.memory  # kept alive: the table holds addresses
         self._first, self._last = plan.columns["first"], plan.columns["last"]
         self._batch_size = int(plan.table["batch_size"][0])
         self._is_total = bool(plan.table["total_weight"][0] > 0.0)
@@ -50,17 +50,17 @@ class EpochRunner:
         self._most_epochs = order.size // self._n_rows or _MOST_EPOCHS
         self._losses = np.zeros(self._most_epochs)
         # Kept alive as well.
-        self._data = samples.data(order, network.theta.dtype, self._losses)
+        self._data = samples.data(order, memory.theta.dtype, self._losses)
         plan.point_to(self._data)
         plan.table["epoch_rows"] = self._n_rows
-        real = network.theta.dtype.type(0)
+        real = memory.theta.dtype.type(0)
         make_ready(train, plan.address, real, 0, 0)
         kept_alive = plan, self._data  # by threads, whatever becomes of this object
 
         def work(worker: int, n_joined: int) -> int:
             return train(kept_alive[0].address, real, worker, n_joined)
 
-        self._team = Team(plan.columns["n_workers"], network.team, work)
+        self._team = Team(plan.columns["n_workers"], memory.team, work)
         n_weights = int(plan.table["n_weights"][0])
         plan.table["weight_squares"] = -1.0  # to be summed up at the first batch
         flops = 6.0 * n_weights * self._batch_size + _FLOPS_OF_BATCH

@@ -1,13 +1,13 @@
 """L-BFGS: SciPy's minimiser on the compiled loss and gradient of all samples."""
 
 import inspect
-from collections.abc import Sequence
 
 import numpy as np
 import scipy.optimize
 from sklearn.utils.optimize import _check_optimize_result
 
 from fastdnn.data.samples import AS_THEY_LIE, Samples
+from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters
 from fastdnn.planning.plan import plan_training
 from fastdnn.teams.blas import single_threaded_blas
@@ -20,12 +20,10 @@ _ROWS_AT_ONCE = 1024
 
 def fit_lbfgs(
     parameters: Parameters,
-    activations: Sequence[str],
-    loss: str,
+    network: Network,
     samples: Samples,
     *,
     alpha: float,
-    loss_scale: float,
     max_iter: int,
     max_fun: int,
     tol: float,
@@ -40,13 +38,11 @@ def fit_lbfgs(
     parameters : Parameters
         The network, in float64: line searches compare losses that differ by less than
         the rounding of float32.
-    activations : sequence of str
-        The activation of every layer but the input.
-    loss : str
-        Name of the loss.
+    network : Network
+        What it is.
     samples : Samples
         The rows to train on, in float64.
-    alpha, loss_scale, max_iter, max_fun, tol, verbose
+    alpha, max_iter, max_fun, tol, verbose
         As in the estimators.
     n_threads : int or None
         Threads that the user allows; None for as many as pay.
@@ -63,8 +59,7 @@ def fit_lbfgs(
     gradient = np.zeros_like(parameters.theta)
     plan = plan_training(
         parameters,
-        activations,
-        loss,
+        network,
         "gradient",
         batch_size=min(_ROWS_AT_ONCE, samples.n_rows),
         samples=samples,
@@ -75,7 +70,6 @@ def fit_lbfgs(
     total = float(samples.n_rows if samples.weight is None else samples.weight.sum())
     alpha *= samples.weight_scale
     plan.table["total_weight"] = total
-    plan.table["loss_scale"] = loss_scale
     plan.table["loss_cap"] = log_loss_cap(parameters)
     theta, n_weights = parameters.theta, parameters.n_weights
     weights = theta[:n_weights]

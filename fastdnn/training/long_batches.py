@@ -6,7 +6,7 @@ import numpy as np
 
 from fastdnn.data.samples import Samples
 from fastdnn.engine.barrier import STOP
-from fastdnn.ops.optimizers import OPTIMIZER_CODES
+from fastdnn.engine.operations import N_IN, N_OUT
 from fastdnn.planning.plan import Plan
 from fastdnn.system.interruptible import call_interruptibly
 from fastdnn.teams.threads import Stopped, Team
@@ -42,10 +42,10 @@ class LongBatches:
     """
 
     def __init__(self, plan: Plan, samples: Samples) -> None:
-        self._plan, network = plan, plan.network
+        self._plan, memory = plan, plan.memory
         n_weights = float(plan.table["n_weights"][0])
         if samples.is_sparse:
-            n_in, n_out = network.layers[0, :2]
+            n_in, n_out = memory.operations[0, [N_IN, N_OUT]]
             per_row = samples.X.nnz / max(1, samples.X.shape[0])
             n_weights += float(n_out) * (per_row - float(n_in))
         flops = 6.0 * n_weights * float(plan.table["batch_size"][0])
@@ -87,10 +87,10 @@ class LongBatches:
 
     def _stepped(self) -> list[np.ndarray]:
         """Return what a step that is left in the middle has to be undone in."""
-        network = self._plan.network
-        if self._plan.table["optimizer"][0] == OPTIMIZER_CODES["gradient"]:
+        memory = self._plan.memory
+        if self._plan.optimizer == "gradient":
             return []  # L-BFGS has no use for a part of the gradient that this writes
-        return [network.theta, network.state]
+        return [memory.theta, memory.state]
 
     def _is_step_to_undo(self, stepped: list[np.ndarray]) -> bool:
         if self._plan.table["gradient_by_shard"][0]:
@@ -108,7 +108,7 @@ class LongBatches:
         except MemoryError:
             return False
         for array, copy in _pieces(stepped, self._copies):
-            if self._plan.network.team[STOP]:
+            if self._plan.memory.team[STOP]:
                 return False  # before anything is stepped
             copy[:] = array
         return True

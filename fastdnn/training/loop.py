@@ -3,7 +3,7 @@
 import decimal
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 
 from fastdnn.data.samples import Samples
+from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters
 from fastdnn.planning.plan import plan_training
 from fastdnn.training.divergence import is_finite, problem_of_epochs, problem_of_memory
@@ -47,7 +48,6 @@ class Options:
     beta_2: float
     epsilon: float
     n_iter_no_change: float
-    loss_scale: float = 1.0
 
     @property
     def rate_follows_samples(self) -> bool:
@@ -107,8 +107,7 @@ class OptimizerState:
 
 def fit_stochastic(
     parameters: Parameters,
-    activations: Sequence[str],
-    loss: str,
+    network: Network,
     samples: Samples,
     options: Options,
     history: History,
@@ -132,11 +131,9 @@ def fit_stochastic(
     Parameters
     ----------
     parameters : Parameters
-        The network.
-    activations : sequence of str
-        The activation of every layer but the input.
-    loss : str
-        Name of the loss.
+        The network's.
+    network : Network
+        What it is.
     samples : Samples
         The rows to train on.
     options : Options
@@ -174,8 +171,7 @@ def fit_stochastic(
         options = replace(options, solver="adam" if state.optimizer == "adam" else "sgd")
     plan = plan_training(
         parameters,
-        activations,
-        loss,
+        network,
         options.optimizer if state is None else state.optimizer,
         batch_size=options.batch_size,
         samples=samples,
@@ -183,14 +179,17 @@ def fit_stochastic(
         n_threads=n_threads,
         state=None if state is None else state.memory,
     )
-    for name in ("alpha", "loss_scale", "momentum", "beta_1", "beta_2", "epsilon"):
-        plan.table[name] = getattr(options, name)
-    plan.table["alpha"] *= samples.weight_scale
-    plan.table["epsilon"] = max(options.epsilon, _SMALLEST_EPSILON[parameters.theta.dtype])
+    plan.set_numbers(
+        momentum=options.momentum,
+        beta_1=options.beta_1,
+        beta_2=options.beta_2,
+        epsilon=max(options.epsilon, _SMALLEST_EPSILON[parameters.theta.dtype]),
+    )
+    plan.table["alpha"] = options.alpha * samples.weight_scale
     plan.table["loss_cap"] = log_loss_cap(parameters)
     if state is None:
         state = OptimizerState(
-            options.optimizer, plan.network.state, float(options.learning_rate_init)
+            options.optimizer, plan.memory.state, float(options.learning_rate_init)
         )
     plan.table["t"] = state.t
     learning_rate, t = plan.columns["learning_rate"], plan.columns["t"]

@@ -93,3 +93,55 @@ def records():
 
     table = np.array([(3, 0.25)], dtype)
     assert numba.njit(lambda address: at(address).a + at(address).b)(table.ctypes.data) == 3.25
+
+
+@assume(
+    "code at an address is called by call_conv with the types that it was compiled for",
+    "compiler/addressed.py",
+)
+def calls_by_address():
+    @numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    def scale(x, factor):
+        if factor < 0.0:
+            raise ValueError("negative")
+        x[0] *= factor
+        return x[0]
+
+    kinds = types.Array(types.float32, 1, "C"), types.float64
+    scale.compile(types.float64(*kinds))
+    result = scale.overloads[kinds]
+    address = result.library.get_pointer_to_function(result.fndesc.mangled_name)
+
+    @intrinsic
+    def call(typingctx, where, arguments):
+        def codegen(context, builder, signature, args):
+            operands = [
+                context.cast(builder, value, *pair)
+                for value, pair in zip(
+                    cgutils.unpack_tuple(builder, args[1]),
+                    zip(arguments.types, kinds, strict=True),
+                    strict=True,
+                )
+            ]
+            convention = context.call_conv
+            pointer = convention.get_function_type(types.float64, kinds).as_pointer()
+            status, value = convention.call_function(
+                builder, builder.inttoptr(args[0], pointer), types.float64, kinds, operands
+            )
+            with cgutils.if_unlikely(builder, status.is_error):
+                convention.return_status_propagate(builder, status)
+            return value
+
+        return types.float64(types.intp, arguments), codegen
+
+    @numba.njit
+    def caller(where, x, factor):
+        return call(where, (x, factor))
+
+    assert caller(address, np.ones(1, np.float32), 3) == 3.0
+    try:
+        caller(address, np.ones(1, np.float32), -1.0)
+    except ValueError as error:
+        assert str(error) == "negative"
+    else:
+        raise AssertionError("the error was lost")

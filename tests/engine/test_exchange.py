@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fastdnn.data.samples import Samples
-from fastdnn.engine.blocks import step_biases, step_block
+from fastdnn.engine.blocks import step_block, step_tail
 from fastdnn.engine.exchange import (
     begin_exchange,
     end_exchange,
@@ -14,16 +14,23 @@ from fastdnn.engine.exchange import (
     take,
     take_weights,
 )
+from fastdnn.engine.operations import FLAGS, WANTS_DELTA, operations
 from fastdnn.engine.record import settings_at
 from fastdnn.engine.shards import train_shards
-from fastdnn.engine.workspace import layer_transposed, layer_weights, worker_parameters
+from fastdnn.engine.workspace import (
+    optimizer_numbers,
+    transposed_weights_of,
+    weights_of,
+    worker_parameters,
+)
 from fastdnn.machine.cache_lines import LINE_BYTES
-from fastdnn.ops.optimizers import step_constants
+from fastdnn.ops.optimizers import STEP_CONSTANTS
 from fastdnn.products.transpose import transpose_rows
 from fastdnn.training.epochs import EpochRunner
 from tests.engine.test_loop import plan, random_parameters
 
 DTYPES = [np.float32, np.float64]
+step_constants = STEP_CONSTANTS.call
 pytestmark = [pytest.mark.needs_jit, pytest.mark.usefixtures("four_cpus")]
 
 
@@ -58,19 +65,20 @@ def step_by_one(settings, real, stepper, sizes, out):
     n_rows, n_shards, shard_rows = sizes
     for worker in range(2):
         begin_exchange(s, real, worker)
-        for l in range(1, s.n_layers):
-            W = layer_weights(s, real, l, worker)
-            transpose_rows(W, 0, W.shape[0], layer_transposed(s, real, l, worker))
+        for o in range(s.n_operations):
+            if operations(s)[o, FLAGS] & WANTS_DELTA:
+                W = weights_of(s, real, o, worker)
+                transpose_rows(W, 0, W.shape[0], transposed_weights_of(s, real, o, worker))
     for shard in range(n_shards):
         train_shards(s, real, 0, (shard, shard + 1), shard_rows, n_rows, shard % 2)
     n_sent = 0
     for task in range(s.n_blocks + 1):
         for shard in range(n_shards):
             n_sent += is_sent(s, shard, task)
-    scale, constants = 1.0 / n_rows, step_constants(s.optimizer, s, 1)
+    scale, constants = 1.0 / n_rows, step_constants(s.constants, (optimizer_numbers(s), 1))
     for task in range(s.n_blocks):
         step_block(s, real, 0, task, n_rows, n_shards, constants, scale, False, stepper)
-    step_biases(s, real, n_shards, constants, scale, stepper)
+    step_tail(s, real, n_shards, constants, scale, stepper)
     take_weights(s, real, 1)
     for worker in range(2):
         end_exchange(s, real, worker)
@@ -102,7 +110,7 @@ def test_whoever_steps_a_block_theta_and_state_get_the_same_bits(stepper, dtype)
             with runner:
                 runner.run()
             thetas.append(parameters.theta)
-            states.append(made.network.state)
+            states.append(made.memory.state)
             continue
         shard_rows = int(made.table["shard_rows"][0])
         n_shards = n_rows // shard_rows
@@ -114,7 +122,7 @@ def test_whoever_steps_a_block_theta_and_state_get_the_same_bits(stepper, dtype)
         n_sent = step_by_one(made.address, dtype(0), stepper, batch, both)
         assert n_sent == (n_blocks + 1) * n_shards // 2  # by those who are not at home
         thetas += [parameters.theta, *both]
-        states.append(made.network.state)
+        states.append(made.memory.state)
     for theta in thetas[1:]:
         np.testing.assert_array_equal(theta, thetas[0])
     np.testing.assert_array_equal(*states)

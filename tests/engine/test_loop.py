@@ -8,9 +8,10 @@ import pytest
 from benchmarks.numpy_mlp import NumpyMLP
 from fastdnn.data.samples import Samples
 from fastdnn.network.parameters import Parameters
-from fastdnn.ops.losses import CANONICAL_LOSSES, OUTPUT_LOSSES
+from fastdnn.ops.losses import LOSSES
 from fastdnn.planning.plan import plan_training
 from fastdnn.training.epochs import EpochRunner
+from tests.networks import network_of
 from tests.ops.test_activations import BOUNDED_SLOPES, ORACLES
 
 pytestmark = pytest.mark.usefixtures("four_cpus")
@@ -33,16 +34,12 @@ def plan(parameters, activations, loss, optimizer, samples, **options):
     alpha = options.pop("alpha")
     made = plan_training(
         parameters,
-        activations,
-        loss,
+        network_of(parameters, activations, loss),
         optimizer,
         samples=samples,
         **options,
     )
-    made.table["learning_rate"] = 0.01
-    made.table["momentum"] = 0.9
-    made.table["beta_1"], made.table["beta_2"] = 0.9, 0.999
-    made.table["epsilon"] = 1e-8
+    made.set_numbers(learning_rate=0.01, momentum=0.9, beta_1=0.9, beta_2=0.999, epsilon=1e-8)
     made.table["alpha"] = alpha
     return made
 
@@ -176,7 +173,7 @@ def test_training_in_shards_and_blocks_equals_numpy(loss, gather):
     shard_rows, n_last = int(made.table["shard_rows"][0]), n_samples - batch_size
     assert 1 < -(-n_last // shard_rows) < -(-batch_size // shard_rows)
     assert n_last % shard_rows != 0
-    assert (made.network.blocks[:, 0] == 0).sum() > 1
+    assert (made.memory.blocks[:, 0] == 0).sum() > 1
 
 
 # -- the gradient against finite differences ----------------------------------------------
@@ -201,7 +198,7 @@ class Problem(NamedTuple):
         made = plan(*self[:3], "gradient", self.samples, batch_size=n_samples, alpha=0.5)
         with EpochRunner(made, self.samples, IN_ORDER) as runner:
             loss = runner.run()[0]
-        return loss, made.network.state
+        return loss, made.memory.state
 
 
 def numpy_layers(parameters, activations, X):
@@ -245,8 +242,9 @@ def problem(depth, hidden, output, loss):
 
 
 LOSS_PAIRS = [
-    *CANONICAL_LOSSES,
-    *((loss, output) for loss in OUTPUT_LOSSES for output in BOUNDED_SLOPES),
+    (loss, output)
+    for loss, row in LOSSES.items()
+    for output in (row.canonical if row.of_outputs is None else BOUNDED_SLOPES)
 ]
 PROBLEMS = [
     (depth, hidden, output, loss)

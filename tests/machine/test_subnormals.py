@@ -8,7 +8,7 @@ from fastdnn import DNNClassifier, DNNRegressor
 from fastdnn.data.samples import Samples
 from fastdnn.machine.subnormals import flush_subnormals, restore_mode
 from fastdnn.network.parameters import Parameters
-from fastdnn.prediction.predictor import Predictor
+from tests.networks import predictor_of
 
 pytestmark = pytest.mark.needs_jit
 
@@ -82,6 +82,6 @@ def test_probabilities_that_are_subnormal_are_not_zero():
     parameters.coefs[0][:] = np.eye(3)
     parameters.intercepts[0][:] = 0.0
     rows = np.array([[0.0, 0.0, -100.0]] * 9, np.float32)
-    probabilities = Predictor(parameters, ["softmax"])(Samples(rows))
+    probabilities = predictor_of(parameters, ["softmax"])(Samples(rows))
     assert (probabilities[:, 2] > 0.0).all()
     assert (probabilities[:, 2] < np.finfo(np.float32).smallest_normal).all()

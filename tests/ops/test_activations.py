@@ -5,12 +5,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from fastdnn.ops.activations import (
-    ACTIVATION_CODES,
-    ACTIVATIONS,
-    activation_backward,
-    activation_forward,
-)
+from fastdnn.ops.activations import ACTIVATIONS, BACKWARD, FORWARD
 from tests.ops.test_elementary import scalar_warnings_off
 
 #: What each activation of the table is, row by row of a matrix.
@@ -30,14 +25,17 @@ BOUNDED_SLOPES = [name for name in ACTIVATIONS if name != "exp"]
 DTYPES = [np.float32, np.float64]
 
 
-@numba.njit
-def compiled_forward(code, Z, A):
-    activation_forward(code, Z, A)
+run_forward, run_backward = FORWARD.call, BACKWARD.call
 
 
 @numba.njit
-def compiled_backward(code, Z, A, D, db):
-    activation_backward(code, Z, A, D, db)
+def compiled_forward(address, Z, A):
+    run_forward(address, (Z, A))
+
+
+@numba.njit
+def compiled_backward(address, Z, A, D, db):
+    run_backward(address, (Z, A, D, db))
 
 
 def growth(D):
@@ -49,14 +47,15 @@ def forward(name, Z, b):
     """Return what the layer keeps: Z, which may be the memory of A, and A."""
     Z = Z + b
     A = np.full_like(Z, np.nan) if ACTIVATIONS[name].keeps_input else Z
-    compiled_forward(ACTIVATION_CODES[name], Z, A)
+    compiled_forward(ACTIVATIONS[name].forward.address(Z.dtype), Z, A)
     return Z, A
 
 
 def backward(name, Z, b, dA, db):
     """Return dL/dZ, and `db` with its column sums added."""
     D, db = dA.copy(), db.copy()
-    compiled_backward(ACTIVATION_CODES[name], *forward(name, Z, b), D, db)
+    address = ACTIVATIONS[name].backward.address(Z.dtype)
+    compiled_backward(address, *forward(name, Z, b), D, db)
     return D, db
 
 

@@ -5,13 +5,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from fastdnn.ops.losses import (
-    CANONICAL_LOSSES,
-    OUTPUT_LOSSES,
-    canonical_loss,
-    loss_code,
-    output_loss,
-)
+from fastdnn.ops.losses import LOSS, LOSSES, require_pair
 from tests.ops import test_activations
 from tests.ops.test_activations import BOUNDED_SLOPES, DTYPES
 from tests.ops.test_elementary import scalar_warnings_off
@@ -28,41 +22,45 @@ OUTPUT_ORACLES = {
     "absolute_error": lambda A, Y: np.abs(A - Y),
 }
 
+#: Pairs of a loss and an output activation; losses of outputs.
+CANONICAL_LOSSES = [(name, output) for name, row in LOSSES.items() for output in row.canonical]
+OUTPUT_LOSSES = [name for name, row in LOSSES.items() if row.of_outputs is not None]
+
 #: The losses that grow no faster than Z; the Poisson loss grows like its exponential.
 LOG_LOSSES = [pair for pair in CANONICAL_LOSSES if pair[0] == "log_loss"]
 
 N_ROWS, N_OUTPUTS = 5, 3
 
 
-@numba.njit
-def compiled_canonical(code, Z, Y, w, cap, D, db, losses):
-    canonical_loss(code, Z, Y, w, cap, D, db, losses)
+take_loss = LOSS.call
 
 
 @numba.njit
-def compiled_output(code, A, Y, w, D, losses):
-    output_loss(code, A, Y, w, D, losses)
+def compiled_loss(address, Z, Y, w, cap, D, db, losses):
+    take_loss(address, (Z, Y, w, cap, 0.0, D, db, losses))
 
 
 def canonical(pair, Z, b, Y, w, cap=np.inf):
     """Return the loss, dL/dZ, and its column sums."""
-    is_canonical, code = loss_code(*pair)
+    kernel, is_canonical = LOSSES[pair[0]].kernel(pair[1])
     assert is_canonical
     D, db, losses = (
         np.full_like(Z, np.nan),
         np.zeros_like(b),
         np.full_like(Z, np.nan, shape=len(Z)),
     )
-    compiled_canonical(code, Z + b, Y, w, cap, D, db, losses)
+    compiled_loss(kernel.address(Z.dtype), Z + b, Y, w, cap, D, db, losses)
     return losses.sum(dtype=np.float64), D, db
 
 
 def of_output(loss, A, Y, w):
     """Return the loss and dL/dA."""
-    is_canonical, code = loss_code(loss, "identity")
+    kernel, is_canonical = LOSSES[loss].kernel("identity")
     assert not is_canonical
     D, losses = np.full_like(A, np.nan), np.full_like(A, np.nan, shape=len(A))
-    compiled_output(code, A.copy(), Y, w, D, losses)
+    sums = np.zeros(A.shape[1], A.dtype)
+    compiled_loss(kernel.address(A.dtype), A.copy(), Y, w, np.inf, D, sums, losses)
+    assert not sums.any()  # those are of the activation's backward pass
     return losses.sum(dtype=np.float64), D
 
 
@@ -285,19 +283,9 @@ def test_nan_output_shows_in_loss_and_delta(row, dtype):
     assert np.isfinite(np.delete(D, 2, axis=0)).all()
 
 
-@pytest.mark.parametrize("pair", CANONICAL_LOSSES, ids="-".join)
-def test_code_of_a_canonical_pair_is_its_position(pair):
-    assert loss_code(*pair) == (True, list(CANONICAL_LOSSES).index(pair))
-
-
-@pytest.mark.parametrize("name", OUTPUT_LOSSES)
-def test_code_of_an_output_loss_is_its_position(name):
-    assert loss_code(name, "tanh") == (False, list(OUTPUT_LOSSES).index(name))
-
-
 def test_unknown_loss_is_refused_with_the_choices():
     with pytest.raises(ValueError, match="loss='hinge' is unknown") as error:
-        loss_code("hinge", "sigmoid")
+        require_pair("hinge", "sigmoid")
     for choice in ("log_loss", *OUTPUT_LOSSES):
         assert repr(choice) in str(error.value)
 
@@ -305,7 +293,7 @@ def test_unknown_loss_is_refused_with_the_choices():
 def test_loss_without_its_output_activation_is_refused_with_the_choices():
     message = r"loss='log_loss' needs output_activation .*got 'tanh'"
     with pytest.raises(ValueError, match=message) as error:
-        loss_code("log_loss", "tanh")
+        require_pair("log_loss", "tanh")
     for choice in (output for name, output in CANONICAL_LOSSES if name == "log_loss"):
         assert repr(choice) in str(error.value)
 

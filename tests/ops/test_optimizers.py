@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
-from fastdnn.engine.record import SETTINGS
-from fastdnn.ops.optimizers import OPTIMIZER_CODES, OPTIMIZERS, step_constants, update
+from fastdnn.ops.optimizers import MOST_NUMBERS, OPTIMIZERS, STEP_CONSTANTS, UPDATE
 
 DTYPES = [np.float32, np.float64]
 RATE, MOMENTUM, BETA_1, BETA_2, EPSILON = 0.01, 0.9, 0.9, 0.999, 1e-8
@@ -35,30 +34,34 @@ REFERENCES = {
 STEPPING = [name for name in OPTIMIZERS if name != "gradient"]
 
 
+step_constants, update = STEP_CONSTANTS.call, UPDATE.call
+
+
 @numba.njit
-def compiled_update(code, s, t, theta, state, start, grad, rest, scale, decay):
-    constants = step_constants(code, s, t)
-    return update(code, constants, theta, state, start, grad, rest, scale, decay)
+def compiled_update(kernels, numbers, t, theta, state, start, grad, rest, scale, decay):
+    constants = step_constants(kernels[0], (numbers, t))
+    return update(kernels[1], (constants, theta, state, start, grad, rest, scale, decay))
 
 
 class Optimizer:
     """One row of the table with its settings and memory."""
 
     def __init__(self, name, theta, rate=RATE):
-        self.code = OPTIMIZER_CODES[name]
-        self.theta = theta
+        row, self.theta = OPTIMIZERS[name], theta
+        self.kernels = row.constants.address(theta.dtype), row.update.address(theta.dtype)
         self.state = np.zeros(OPTIMIZERS[name].n_slots * theta.size, theta.dtype)
-        self.settings = np.zeros(1, SETTINGS)[0]
-        self.settings.learning_rate = rate
-        self.settings.momentum = MOMENTUM
-        self.settings.beta_1, self.settings.beta_2 = BETA_1, BETA_2
-        self.settings.epsilon = EPSILON
+        known = {
+            "learning_rate": rate, "momentum": MOMENTUM,
+            "beta_1": BETA_1, "beta_2": BETA_2, "epsilon": EPSILON,
+        }  # fmt: skip
+        self.numbers = np.zeros(MOST_NUMBERS)
+        self.numbers[: len(row.numbers)] = [known[number] for number in row.numbers]
 
     def step(self, t, grad, rest=None, *, start=0, scale=1.0, decay=0.0):
         """Step theta[start:...] and return the sum of squares."""
         return compiled_update(
-            self.code,
-            self.settings,
+            self.kernels,
+            self.numbers,
             t,
             self.theta,
             self.state,

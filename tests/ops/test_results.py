@@ -6,12 +6,7 @@ import numba
 import numpy as np
 import pytest
 
-from fastdnn.ops.results import (
-    RESULT_CODES,
-    columns_of_results,
-    results_columns,
-    write_results,
-)
+from fastdnn.ops.results import IN_DOUBLE, RESULTS, SAME_TYPE
 
 # Types of the network and of the results.
 TYPES = [(np.float32, np.float64), (np.float32, np.float32), (np.float64, np.float64)]
@@ -19,21 +14,27 @@ TYPES = [(np.float32, np.float64), (np.float32, np.float32), (np.float64, np.flo
 ULPS = 8
 
 
-@numba.njit
-def write(code, Z, out):
-    write_results(code, Z, out)
+write_same, write_double = SAME_TYPE.call, IN_DOUBLE.call
 
 
 @numba.njit
-def columns(code, n_outputs):
-    return results_columns(code, n_outputs)
+def write_in_same_type(address, Z, out):
+    write_same(address, (Z, out))
+
+
+@numba.njit
+def write_in_double(address, Z, out):
+    write_double(address, (Z, out))
 
 
 def results(name, Z, dtype):
-    code = RESULT_CODES[name]
-    out = np.full((len(Z), columns(code, Z.shape[1])), np.nan, dtype)
+    row = RESULTS[name]
+    out = np.full((len(Z), row.columns_per_output * Z.shape[1]), np.nan, dtype)
     with np.errstate(all="ignore"):  # NumPy's scalars warn where compiled code does not
-        write(code, Z, out)
+        if Z.dtype == dtype:
+            write_in_same_type(row.same_type.address(Z.dtype), Z, out)
+        else:
+            write_in_double(row.in_double.address(Z.dtype), Z, out)
     return out
 
 
@@ -151,7 +152,7 @@ def test_a_probability_is_above_one_half_where_it_is_the_larger_one(dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", [name for name in RESULT_CODES if name != "activations"])
+@pytest.mark.parametrize("name", [name for name in RESULTS if name != "activations"])
 def test_nan_reaches_the_results_of_its_row(name, dtype):
     n_columns = 1 if "two" in name else 4
     for position in range(n_columns):
@@ -161,9 +162,3 @@ def test_nan_reaches_the_results_of_its_row(name, dtype):
         assert np.isfinite(out[[0, 2]]).all()
         one_by_one = n_columns == 4 and "softmax" not in name
         assert np.isnan(out[1, position] if one_by_one else out[1]).all()
-
-
-def test_kinds_of_two_columns_have_twice_as_many():
-    for name, code in RESULT_CODES.items():
-        expected = 6 if name.startswith("two") else 3
-        assert columns(code, 3) == columns_of_results(code, 3) == expected

@@ -7,12 +7,12 @@ import pytest
 from scipy import sparse
 
 from fastdnn.data.samples import AS_THEY_LIE, Samples
-from fastdnn.engine.workspace import N_OUT, W_START
+from fastdnn.engine.operations import N_OUT, W_START
 from fastdnn.network.parameters import Parameters
-from fastdnn.planning.addresses import point_to_network
-from fastdnn.planning.plan import plan_prediction, plan_training
-from fastdnn.prediction.predictor import Predictor
+from fastdnn.planning.addresses import point_to_memory
+from fastdnn.planning.plan import plan_training
 from fastdnn.training.epochs import EpochRunner
+from tests.networks import network_of, predictor_of
 
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 N_ROWS, N_FEATURES, N_CLASSES = 12, 5, 3
@@ -25,8 +25,9 @@ def numbers(*shape, dtype=FLOAT32):
 def plan_for(samples, output="softmax", optimizer="adam", **options):
     parameters = Parameters([N_FEATURES, 4, N_CLASSES], FLOAT32)
     loss = "log_loss" if output == "softmax" else "half_squared_error"
+    network = network_of(parameters, ["relu", output], loss)
     return plan_training(
-        parameters, ["relu", output], loss, optimizer, batch_size=N_ROWS, samples=samples,
+        parameters, network, optimizer, batch_size=N_ROWS, samples=samples,
         gather=False, n_threads=1, **options,
     )  # fmt: skip
 
@@ -116,7 +117,7 @@ def test_sparse_rows_that_reach_outside_are_refused(damage, train):
         if train:
             EpochRunner(plan_for(samples), samples, AS_THEY_LIE)
         else:
-            Predictor(Parameters([N_FEATURES, N_CLASSES], FLOAT32), ["identity"])(samples)
+            predictor_of(Parameters([N_FEATURES, N_CLASSES], FLOAT32), ["identity"])(samples)
 
 
 def test_what_was_checked_is_not_what_the_user_can_change():
@@ -165,21 +166,21 @@ def test_a_state_of_another_size_or_precision_is_refused(state):
 def test_another_number_of_activations_is_refused(activations):
     parameters = Parameters([N_FEATURES, 4, N_CLASSES], FLOAT32)
     with pytest.raises(ValueError, match="activations"):
-        plan_prediction(parameters, activations, gather=False, is_sparse=False)
+        network_of(parameters, activations)
 
 
 @pytest.mark.parametrize("column", [N_OUT, W_START])
-def test_layers_that_reach_outside_of_theta_are_refused(column):
+def test_operations_that_reach_outside_of_theta_are_refused(column):
     plan = plan_for(usual())
-    plan.network.layers[0, column] += 1
-    with pytest.raises(ValueError, match="layers"):
-        point_to_network(plan.table, plan.network, 2)
+    plan.memory.operations[0, column] += 1
+    with pytest.raises(ValueError, match="operations"):
+        point_to_memory(plan.table, plan.memory, 2)
 
 
 def test_a_shorter_theta_is_refused():
     plan = plan_for(usual())
     with pytest.raises(ValueError, match="theta"):
-        point_to_network(plan.table, plan.network._replace(theta=plan.network.theta[:-1]), 2)
+        point_to_memory(plan.table, plan.memory._replace(theta=plan.memory.theta[:-1]), 2)
 
 
 @pytest.mark.parametrize(
@@ -195,13 +196,13 @@ def test_a_shorter_theta_is_refused():
     ids=lambda X: f"{X.dtype}{X.shape}{X.strides}",
 )
 def test_rows_that_do_not_fit_are_not_predicted(X):
-    predictor = Predictor(Parameters([N_FEATURES, N_CLASSES], FLOAT32), ["identity"])
+    predictor = predictor_of(Parameters([N_FEATURES, N_CLASSES], FLOAT32), ["identity"])
     with pytest.raises(ValueError, match=r"^X of shape"):
         predictor(Samples(X))
 
 
 def test_float64_rows_that_do_not_fit_are_not_converted_and_predicted():
-    predictor = Predictor(Parameters([N_FEATURES, N_CLASSES], FLOAT32), ["identity"])
+    predictor = predictor_of(Parameters([N_FEATURES, N_CLASSES], FLOAT32), ["identity"])
     with pytest.raises(ValueError, match=r"^X of shape"):
         predictor(Samples(numbers(N_ROWS, N_FEATURES + 1, dtype=FLOAT64)))
 

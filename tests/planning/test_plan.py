@@ -7,28 +7,29 @@ import pytest
 
 from fastdnn.machine.processor import vector_lanes
 from fastdnn.network.parameters import Parameters
-from fastdnn.planning.plan import _cut_blocks, _shard_rows, _shards_together
+from fastdnn.planning.cuts import cut_blocks, shard_rows_of, shards_together
 from fastdnn.products.nonzeros import MOST_VECTORS, ROWS_TOGETHER
+from tests.networks import network_of
 
 
 @pytest.mark.parametrize("n_workers", [1, 2, 3, 4, 6, 8])
 def test_taking_shards_together_makes_no_worker_do_more(n_workers):
     for n_shards in range(n_workers, 64):
-        together = _shards_together(64, n_shards, n_workers)
+        together = shards_together(64, n_shards, n_workers)
         n_tasks = math.ceil(n_shards / together)
         most = min(n_shards, math.ceil(n_tasks / n_workers) * together)
         assert most == math.ceil(n_shards / n_workers)
 
 
 def test_shards_go_together_up_to_256_rows():
-    assert [_shards_together(rows, 8, 1) for rows in (32, 64, 100, 256, 300)] == [
+    assert [shards_together(rows, 8, 1) for rows in (32, 64, 100, 256, 300)] == [
         8,
         4,
         2,
         1,
         1,
     ]
-    assert [_shards_together(64, 8, n_workers) for n_workers in (1, 2, 4, 8)] == [4, 4, 2, 1]
+    assert [shards_together(64, 8, n_workers) for n_workers in (1, 2, 4, 8)] == [4, 4, 2, 1]
 
 
 @pytest.mark.parametrize(
@@ -37,12 +38,12 @@ def test_shards_go_together_up_to_256_rows():
 )
 def test_rows_of_a_shard(batch_size, rows):
     parameters = Parameters([784, 128, 10], np.dtype(np.float32))
-    assert _shard_rows(parameters, batch_size) == rows
+    assert shard_rows_of(parameters, batch_size) == rows
 
 
 def test_steps_too_small_to_share_are_one_shard():
     parameters = Parameters([64, 32, 10], np.dtype(np.float32))
-    assert [_shard_rows(parameters, rows) for rows in (32, 104, 112)] == [32, 104, 56]
+    assert [shard_rows_of(parameters, rows) for rows in (32, 104, 112)] == [32, 104, 56]
 
 
 def test_blocks_have_the_rows_for_which_skipping_zeros_is_fast():
@@ -50,8 +51,8 @@ def test_blocks_have_the_rows_for_which_skipping_zeros_is_fast():
     parameters = Parameters([784, 512, 256, 10], dtype)
 
     def heights(activation, layer):
-        activations = [activation, activation, "softmax"]
-        blocks = _cut_blocks(parameters, activations, batch_size=256, by_shard=False)
+        network = network_of(parameters, [activation, activation, "softmax"])
+        blocks = cut_blocks(parameters, network, batch_size=256, by_shard=False)
         assert sum(rows for _, _, rows in blocks) == 784 + 512 + 256
         return {rows for l, first, rows in blocks if l == layer and first == 0}.pop()
 
@@ -65,5 +66,6 @@ def test_blocks_have_the_rows_for_which_skipping_zeros_is_fast():
 def test_blocks_of_a_small_layer_stay_enough_to_share():
     parameters = Parameters([200, 200, 200], np.dtype(np.float32))
     for activation in ("relu", "tanh"):
-        blocks = _cut_blocks(parameters, [activation] * 2, batch_size=64, by_shard=False)
+        network = network_of(parameters, [activation] * 2)
+        blocks = cut_blocks(parameters, network, batch_size=64, by_shard=False)
         assert sum(l == 1 for l, _, _ in blocks) == 200 // 32 + 1

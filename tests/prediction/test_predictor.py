@@ -11,14 +11,14 @@ from scipy import sparse
 from fastdnn.data.samples import Samples
 from fastdnn.engine.loop import GOES_ON
 from fastdnn.network.parameters import Parameters
-from fastdnn.ops.results import RESULT_CODES
-from fastdnn.planning import plan
+from fastdnn.planning import cuts
 from fastdnn.planning.plan import plan_prediction
 from fastdnn.prediction import predictor as predictor_module
-from fastdnn.prediction.predictor import FEW_NUMBERS, Predictor
+from fastdnn.prediction.predictor import FEW_NUMBERS
 from fastdnn.teams import threads as threads_module
 from tests.engine.test_loop import DEPTHS, numpy_layers, random_parameters
 from tests.models.test_transaction import STEP, interrupt_at
+from tests.networks import network_of, predictor_of
 from tests.ops.test_activations import BOUNDED_SLOPES, DTYPES
 
 pytestmark = pytest.mark.usefixtures("four_cpus")
@@ -33,7 +33,7 @@ def test_forward_pass_equals_numpy(activation, depth, dtype):
     X = rng.standard_normal((9, 4)).astype(np.float32)
     activations = [activation] * depth
     _, exact = numpy_layers(parameters, activations, X.astype(np.float64))[-1]
-    out = Predictor(parameters.astype(dtype), activations)(Samples(X.astype(dtype)))
+    out = predictor_of(parameters.astype(dtype), activations)(Samples(X.astype(dtype)))
     assert out.dtype == dtype
     atol = 4 * (depth + 1) * np.finfo(dtype).eps
     np.testing.assert_allclose(out, exact, rtol=0.0, atol=atol)
@@ -54,9 +54,11 @@ def test_forward_pass_in_blocks_equals_numpy(dtype):
     parameters, X = wide_network(dtype)
     double = parameters.astype(np.float64)
     _, exact = numpy_layers(double, WIDE_ACTIVATIONS, X.astype(np.float64))[-1]
-    made = plan_prediction(parameters, WIDE_ACTIVATIONS, gather=False, is_sparse=False)
+    made = plan_prediction(
+        parameters, network_of(parameters, WIDE_ACTIVATIONS), gather=False, is_sparse=False
+    )
     block_rows = made.shard_rows
-    predictor = Predictor(parameters, WIDE_ACTIVATIONS)
+    predictor = predictor_of(parameters, WIDE_ACTIVATIONS)
     assert 2 * block_rows < len(X)
     for n_rows in (0, 1, block_rows, block_rows + 1, len(X)):
         out = predictor(Samples(X[:n_rows]))
@@ -69,7 +71,7 @@ def test_forward_pass_in_blocks_equals_numpy(dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_number_of_threads_changes_no_bit_of_prediction(dtype, monkeypatch):
     parameters, X = wide_network(dtype)
-    predictor = Predictor(parameters, WIDE_ACTIVATIONS)
+    predictor = predictor_of(parameters, WIDE_ACTIVATIONS)
     expected = predictor(Samples(X))
     teams = []
 
@@ -86,7 +88,7 @@ def test_number_of_threads_changes_no_bit_of_prediction(dtype, monkeypatch):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_few_rows_are_predicted_like_many(dtype):
     parameters, X = wide_network(dtype)
-    predictor = Predictor(parameters, WIDE_ACTIVATIONS)
+    predictor = predictor_of(parameters, WIDE_ACTIVATIONS)
     everything = predictor(Samples(X), 2)  # leaves two workspaces with one queue behind
     most = min(len(X), FEW_NUMBERS // X.shape[1])
     for n_rows in (1, 7, most):
@@ -99,7 +101,7 @@ def test_few_rows_are_predicted_like_many(dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_few_rows_with_a_number_that_is_not_finite_are_not_predicted(dtype, number):
     parameters, X = wide_network(dtype)
-    predictor = Predictor(parameters, WIDE_ACTIVATIONS)
+    predictor = predictor_of(parameters, WIDE_ACTIVATIONS)
     few = X[:3].copy()
     expected = predictor.predict_few(few)
     few[2, -1] = number
@@ -112,7 +114,7 @@ def test_few_rows_with_a_number_that_is_not_finite_are_not_predicted(dtype, numb
 @pytest.mark.parametrize("gather", [False, True], ids=["in_order", "gathered"])
 def test_a_predictor_takes_any_rows_one_call_after_the_other(gather):
     parameters, X = wide_network(np.float32)
-    predictor = Predictor(parameters, WIDE_ACTIVATIONS)
+    predictor = predictor_of(parameters, WIDE_ACTIVATIONS)
     everything = predictor(Samples(X))
     rows = np.arange(len(X), dtype=np.int64)[::-1].copy()
     for count in (1, 300, 2, 70):
@@ -128,7 +130,7 @@ def test_a_predictor_takes_any_rows_one_call_after_the_other(gather):
 @pytest.mark.needs_jit
 def test_predictions_in_many_threads_at_once_are_those_of_one():
     parameters, X = wide_network(np.float32)
-    predictor = Predictor(parameters, WIDE_ACTIVATIONS)
+    predictor = predictor_of(parameters, WIDE_ACTIVATIONS)
     chunks = [X[i : i + 9] for i in range(0, 270, 9)]
     expected = [predictor(Samples(chunk)) for chunk in chunks]
     with ThreadPoolExecutor(8) as pool:
@@ -179,8 +181,8 @@ def calls(monkeypatch):
     monkeypatch.setattr(predictor_module, "predict", predict_some)
     monkeypatch.setattr(predictor_module, "_FLOPS_OF_FIRST_TURN", 0.0)
     monkeypatch.setattr(predictor_module, "_SECONDS_PER_TURN", 0.0)
-    monkeypatch.setattr(plan, "_MIN_SHARD_ROWS", ROWS_OF_BLOCK)
-    monkeypatch.setattr(plan, "_MAX_SHARD_ROWS", ROWS_OF_BLOCK)
+    monkeypatch.setattr(cuts, "_MIN_SHARD_ROWS", ROWS_OF_BLOCK)
+    monkeypatch.setattr(cuts, "_MAX_SHARD_ROWS", ROWS_OF_BLOCK)
     return made
 
 
@@ -189,10 +191,10 @@ def calls(monkeypatch):
 def test_turns_of_one_block_change_no_bit(form, n_threads, calls, monkeypatch):
     parameters, X = small_network(50)
     samples = samples_in_form(X, form)
-    out = Predictor(parameters, ["tanh", "softmax"])(samples, n_threads)
+    out = predictor_of(parameters, ["tanh", "softmax"])(samples, n_threads)
     assert len(calls) >= len(X) // ROWS_OF_BLOCK
     monkeypatch.undo()
-    whole = Predictor(parameters, ["tanh", "softmax"])(samples)
+    whole = predictor_of(parameters, ["tanh", "softmax"])(samples)
     np.testing.assert_array_equal(out, whole)
 
 
@@ -200,7 +202,7 @@ def test_turns_of_one_block_change_no_bit(form, n_threads, calls, monkeypatch):
 @pytest.mark.parametrize("form", FORMS)
 def test_an_interrupt_ends_a_prediction_within_a_turn(form, n_threads, calls):
     parameters, X = small_network(400)
-    predictor = Predictor(parameters, ["tanh", "softmax"])
+    predictor = predictor_of(parameters, ["tanh", "softmax"])
     samples, caller = samples_in_form(X, form), threading.get_ident()
     expected = predictor(samples)
     calls.clear()
@@ -239,7 +241,7 @@ def test_an_interrupt_ends_what_other_workers_do(form, calls):
 
     calls.before = interrupt
     with pytest.raises(KeyboardInterrupt):
-        Predictor(parameters, ["tanh", "softmax"])(samples, 2)
+        predictor_of(parameters, ["tanh", "softmax"])(samples, 2)
     assert len(calls) < len(X) // ROWS_OF_BLOCK
 
 
@@ -247,7 +249,7 @@ def test_an_interrupt_ends_what_other_workers_do(form, calls):
 @pytest.mark.parametrize("form", FORMS)
 def test_interrupted_anywhere_a_prediction_leaves_the_next_as_it_was(form, calls):
     parameters, X = small_network(50)
-    predictor = Predictor(parameters, ["tanh", "softmax"])
+    predictor = predictor_of(parameters, ["tanh", "softmax"])
     samples = samples_in_form(X, form)
     expected, n = predictor(samples), 1
     while interrupt_at(n, lambda: predictor(samples, 2)):
@@ -259,7 +261,7 @@ def test_interrupted_anywhere_a_prediction_leaves_the_next_as_it_was(form, calls
 @pytest.mark.parametrize("form", FORMS)
 def test_an_error_of_one_worker_is_raised_and_ends_the_others(form, calls):
     parameters, X = small_network(400)
-    predictor = Predictor(parameters, ["tanh", "softmax"])
+    predictor = predictor_of(parameters, ["tanh", "softmax"])
 
     def fail():
         if len(calls) == 2:
@@ -282,7 +284,7 @@ def test_turns_grow_until_they_take_as_long_as_they_may(monkeypatch):
     monkeypatch.setattr(predictor_module, "predict", predict)
     monkeypatch.setattr(predictor_module.time, "perf_counter", lambda: clock[0])
     monkeypatch.setattr(predictor_module, "_FLOPS_OF_FIRST_TURN", 0.0)
-    Predictor(parameters, ["tanh", "softmax"])(Samples(X))
+    predictor_of(parameters, ["tanh", "softmax"])(Samples(X))
     assert taken[:6] == [1, 2, 4, 8, 16, 32]
     assert all(49 <= n <= 50 for n in taken[6:])
 
@@ -290,19 +292,19 @@ def test_turns_grow_until_they_take_as_long_as_they_may(monkeypatch):
 def test_blocks_of_large_networks_are_short():
     """An interrupt waits for the end of a block."""
     small = Parameters((10, 20, 3), np.float32)
-    assert (
-        plan_prediction(small, ["relu"] * 2, gather=False, is_sparse=False).shard_rows == 256
-    )
+    network = network_of(small, ["relu"] * 2)
+    made = plan_prediction(small, network, gather=False, is_sparse=False)
+    assert made.shard_rows == 256
     large = Parameters((9000, 9000), np.float32)
-    made = plan_prediction(large, ["relu"], gather=False, is_sparse=False)
+    network = network_of(large, ["relu"])
+    made = plan_prediction(large, network, gather=False, is_sparse=False)
     assert made.shard_rows * 2 * large.n_weights <= 2.2e9
 
 
 def test_logits_in_float64_are_those_of_the_network():
     parameters, X = small_network(5)
-    predictor = Predictor(parameters, ["relu", "identity"])
-    code = RESULT_CODES["logits"]
-    single, double = (predictor(Samples(X), 1, code, kind) for kind in (False, True))
+    predictor = predictor_of(parameters, ["relu", "identity"])
+    single, double = (predictor(Samples(X), 1, "logits", kind) for kind in (False, True))
     assert single.dtype == np.float32
     assert double.dtype == np.float64
     np.testing.assert_array_equal(single, double)

@@ -6,7 +6,7 @@ import pytest
 
 from fastdnn.machine.processor import vector_lanes
 from fastdnn.machine.views import address
-from fastdnn.ops.activations import ACTIVATION_CODES, activation_backward
+from fastdnn.ops.activations import ACTIVATIONS, BACKWARD
 from fastdnn.products.linear import (
     SCRATCH_BYTES,
     linear_delta,
@@ -54,9 +54,12 @@ def gradient_behind_relu(X, A, D, dW, db, scratch):
     return rectified_gradient(X, A, D, dW, db, scratch)
 
 
+run_backward = BACKWARD.call
+
+
 @numba.njit
-def backward(code, A, D, db):
-    activation_backward(code, A, A, D, db)
+def backward(address, A, D, db):
+    run_backward(address, (A, A, D, db))
 
 
 @numba.njit
@@ -248,7 +251,7 @@ def test_deltas_behind_relu_are_not_needed_for_their_gradients(layer, dtype):
     scratch, margin = scratch_for(dtype, n_in * n_out)
     db = rng.standard_normal(n_out).astype(dtype)
     D, expected_db, expected = dA.copy(), db.copy(), np.empty((n_in, n_out), dtype)
-    backward(ACTIVATION_CODES["relu"], A, D, expected_db)
+    backward(ACTIVATIONS["relu"].backward.address(A.dtype), A, D, expected_db)
     gradient(X, 0, D, expected, scratch, False, False)
 
     before = dA.copy()

@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import fastdnn
 from fastdnn import DeepNeuralNetwork, DNNClassifier, DNNRegressor, ModelFileError
 from fastdnn.ops.activations import ACTIVATIONS
-from fastdnn.ops.losses import CANONICAL_LOSSES, OUTPUT_LOSSES
+from fastdnn.ops.losses import LOSSES
 from fastdnn.ops.optimizers import OPTIMIZERS
 from fastdnn.storage import encoding, schema
 from tests.model_files import FOLDER, SCHEMA, model_of, models, schema_text, wave
@@ -388,7 +388,7 @@ def test_the_schema_of_the_documents_is_that_of_the_code():
 def test_the_schema_knows_every_activation_loss_and_optimiser():
     network = schema.SCHEMAS["DeepNeuralNetwork"]["properties"]
     assert set(network["activations"]["items"]["enum"]) == set(ACTIVATIONS)
-    losses = {name for name, _ in CANONICAL_LOSSES} | set(OUTPUT_LOSSES)
+    losses = set(LOSSES)
     assert set(network["loss"]["enum"]) == losses
     fitted = schema.SCHEMAS["DNNRegressor"]["properties"]["fitted"]["anyOf"][1]
     names = fitted["properties"]["optimizer"]["anyOf"][1]["properties"]["name"]["enum"]

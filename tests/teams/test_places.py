@@ -10,10 +10,10 @@ from fastdnn.data import conversion
 from fastdnn.data.conversion import for_pieces
 from fastdnn.data.samples import Samples
 from fastdnn.prediction import predictor
-from fastdnn.prediction.predictor import Predictor
 from fastdnn.teams import places as places_module
 from fastdnn.teams.places import Places
 from tests.engine.test_loop import random_parameters
+from tests.networks import predictor_of
 
 
 class Machine:
@@ -179,5 +179,5 @@ def test_workers_of_a_prediction_are_kept_apart(kept_apart, monkeypatch):
     rng = np.random.default_rng(0)
     parameters = random_parameters(rng, (5, 6, 3)).astype(np.float32)
     X = rng.standard_normal((2000, 5)).astype(np.float32)
-    Predictor(parameters, ["relu", "softmax"])(Samples(X), n_threads=2)
+    predictor_of(parameters, ["relu", "softmax"])(Samples(X), n_threads=2)
     assert sorted(kept_apart) == [(2, 0), (2, 1)]

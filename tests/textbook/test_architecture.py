@@ -122,7 +122,7 @@ def test_what_looks_like_a_parameter_and_is_none_is_refused(name):
     "name",
     [
         *("layer_sizes", "activations", "loss", "dtype", "n_layers", "W1", "b2"),
-        *("_parameters", "_predictor", "_activations", "_loss", "_canonical"),
+        *("_parameters", "_predictor", "_network"),
     ],
 )
 def test_what_a_network_consists_of_is_neither_replaced_nor_deleted(name):

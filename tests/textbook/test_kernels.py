@@ -8,7 +8,7 @@ import pytest
 from scipy import special
 
 from fastdnn import textbook as kernels
-from fastdnn.ops.activations import ACTIVATION_CODES
+from fastdnn.textbook.layers import ACTIVATION_CODES
 from tests.ops.test_activations import DTYPES, ORACLES, gradients, layer
 from tests.ops.test_elementary import scalar_warnings_off
 

@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 
 import fastdnn
 from fastdnn import DeepNeuralNetwork
-from fastdnn.ops.activations import ACTIVATION_CODES
+from fastdnn.textbook.layers import ACTIVATION_CODES
 from tests.wrong_arrays import (
     NO_NUMBERS,
     NO_POSITIVE_INTEGERS,
@@ -84,8 +84,10 @@ def refused(made, method, arguments):
 
 
 def assert_said_by_a_check(tb):
-    places = [Path(frame.filename) for frame in traceback.extract_tb(tb)]
-    last = [path for path in places if PACKAGE in path.parents][-1]
+    places = [(Path(frame.filename), frame.name) for frame in traceback.extract_tb(tb)]
+    last, function = [place for place in places if PACKAGE in place[0].parents][-1]
+    if last.name == "losses.py" and function.startswith("_take_"):
+        return  # a loss's check of targets
     assert last.parent.name in ("textbook", "data"), last  # not a kernel
     allowed = {
         "inputs.py",

@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse
 
 from fastdnn.data.samples import Samples
-from fastdnn.engine.workspace import A_START, D_START
+from fastdnn.engine.operations import D_OUT, OUT
 from fastdnn.planning.switched_off import without
 from fastdnn.teams.threads import Team
 from fastdnn.training import epochs
@@ -87,7 +87,7 @@ def test_losses_and_gradients_over_a_total_weight_add_up_over_batches():
         made = plan(*case[:3], "gradient", samples, batch_size=batch_size)
         made.table["total_weight"] = total_weight
         with EpochRunner(made, samples, IN_ORDER) as runner:
-            return runner.run()[0], made.network.state
+            return runner.run()[0], made.memory.state
 
     in_batches = loss_and_gradient(3, samples.weight.sum())  # three, three, one
     at_once = loss_and_gradient(samples.n_rows, 0.0)
@@ -225,7 +225,7 @@ def test_number_of_threads_changes_no_bit_of_training(dtype):
     )
     assert made.n_workers == 4
     assert 512 // int(made.table["shard_rows"][0]) >= 4
-    assert len(made.network.blocks) > 4
+    assert len(made.memory.blocks) > 4
     theta, losses = train(parameters, samples, orders, **HEAVY)
     for n_threads in (2, 3, 4, 4, 4):
         other = train(parameters, samples, orders, n_threads=n_threads, **HEAVY)
@@ -296,10 +296,10 @@ def test_deltas_that_are_not_completed_change_no_bit(sizes, dtype):
         results.append((trained.theta, losses))
         if n_threads == 1:
             # The last batch, of 50 rows: they have a delta behind zeros if it is as it was.
-            network, size = made.network, 50 * sizes[1]
+            memory, size = made.memory, 50 * sizes[1]
             A, D = (
-                network.work[start : start + size]
-                for start in network.layers[0][[A_START, D_START]]
+                memory.work[start : start + size]
+                for start in memory.operations[1][[OUT, D_OUT]]
             )
             assert D[A == 0].any() == skips
     for theta, losses in results[1:]:
@@ -322,7 +322,7 @@ def test_masks_of_deltas_change_no_bit(dtype):
             gather=True, batch_size=260, n_threads=n_threads,
         )  # fmt: skip
         assert made.table["masks_size"][0] > 0
-        masks = made.network.work[int(made.table["masks_start"][0]) :][:1000].view(np.uint8)
+        masks = made.memory.work[int(made.table["masks_start"][0]) :][:1000].view(np.uint8)
         masks[:] = 0
         if not are_masked:
             made.table["masks_size"] = 0

@@ -75,7 +75,7 @@ def test_runs_of_long_batches_change_no_bit(always_long, name, optimizer, n_thre
             made, epochs = runner(parameters, samples, batch_size, optimizer, n_threads)
             with epochs:
                 losses = epochs.run() + epochs.run()
-            results.append((parameters.theta, made.network.state, losses))
+            results.append((parameters.theta, made.memory.state, losses))
     np.testing.assert_array_equal(results[0][0], results[1][0])
     np.testing.assert_array_equal(results[0][1], results[1][1])
     assert results[0][2] == results[1][2]
@@ -125,7 +125,7 @@ def test_an_interrupt_leaves_the_network_of_a_whole_batch(
             for first in range(0, t, 1000):
                 epochs.run(min(1000, t - first))
         np.testing.assert_array_equal(parameters.theta, expected.theta)
-        np.testing.assert_array_equal(made.network.state, again.network.state)
+        np.testing.assert_array_equal(made.memory.state, again.memory.state)
     assert any(are_undone) == (batches_a_run == 1 and name != "by shards")
 
 
@@ -149,7 +149,7 @@ class LeavesInStep(Team):
         self.made = made
 
     def run(self, n_batches):
-        self.made.network.theta[::2] += 1.0
+        self.made.memory.theta[::2] += 1.0
         self.made.table["is_step_left"] = self.made.table["stop_in_step"][0] != 0
         raise Stopped
 

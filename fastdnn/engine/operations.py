@@ -1,0 +1,86 @@
+"""The table of operations: a network's program, which the forward and backward passes walk.
+
+Every row is one operation on the rows of a batch, in the order of the forward pass. The
+planner writes it (`fastdnn.planning.program`). An operation reads its input and writes its
+output at positions of the workspace, which may be the same; its gradient comes in at the
+position of its output's delta and goes on at that of its input's.
+
+Theta holds all weights, and then the *tail*: biases, and whatever small vectors operations
+have of their own. Weights have blocks of their gradient, see `fastdnn.planning.cuts`; the
+gradient of the tail is made whole by every shard. So an operation with parameters of its own
+names where they lie in the tail and adds its gradient there in the backward pass.
+
+To add a kind: a number here, what it does in `fastdnn.engine.shards.forward` and in
+`fastdnn.engine.shards`'s backward pass, and its rows in the planner.
+"""
+
+import numpy as np
+
+from fastdnn.compiler.jit import kernel
+from fastdnn.machine.views import matrix_at
+from fastdnn.products.switches import (
+    NO_ZERO_SKIPPING,
+    STOP_FACTOR,
+    ZEROS_ON_LEFT,
+    ZEROS_ON_RIGHT,
+)
+
+#: Kinds. LINEAR: ``X @ W + b``. CSR_LINEAR: the same of a sparse batch. ACTIVATE: a function
+#: of each row. LOSS: the last one, in training only: from outputs to their delta.
+LINEAR, CSR_LINEAR, ACTIVATE, LOSS = range(4)
+
+#: Columns: what is done, sizes of a row, positions in theta (of weights; of the vector in the
+#: tail that the delta's column sums belong to), positions in the workspace (the batch's own
+#: rows are at `BATCH`), addresses of kernels.
+(
+    KIND,
+    FLAGS,
+    N_IN,
+    N_OUT,
+    W_START,
+    TAIL_START,
+    IN,
+    OUT,
+    D_IN,
+    D_OUT,
+    WT_START,
+    FORWARD,
+    BACKWARD,
+) = range(13)
+N_COLUMNS = 13
+
+#: The position of an input that is the batch itself.
+BATCH = -1
+
+#: Flags of linear operations. The product floors its output at 0, for the activation that
+#: follows; its input, or the delta of its output, has zeros that products may leave out;
+#: something before it wants a delta.
+FLOORS, HAS_ZEROS, DELTA_HAS_ZEROS, WANTS_DELTA = 1, 2, 4, 8
+#: Flags of activations. The forward pass is done by the operation before, or the whole of it
+#: by the one after; the gradient before it may be made from the zeros of its output.
+DONE_BEFORE, DONE_AFTER, MASKS = 16, 32, 64
+
+
+@kernel
+def operations(s):
+    """View the table."""
+    return matrix_at(np.int64(0), s.operations, 0, s.n_operations, N_COLUMNS)
+
+
+@kernel
+def is_linear(row):
+    """Whether a row of the table has weights."""
+    return row[KIND] == LINEAR or row[KIND] == CSR_LINEAR
+
+
+@kernel
+def product_flags(s, left, right, stop):
+    """Return what a product is told.
+
+    `left` and `right` say whether its operands have zeros to leave out; `stop` is the address
+    of what may tell it to leave, or 0.
+    """
+    flags = s.switched_off
+    if flags & NO_ZERO_SKIPPING == 0:
+        flags += (left != 0) * ZEROS_ON_LEFT + (right != 0) * ZEROS_ON_RIGHT
+    return flags + STOP_FACTOR * stop
