@@ -2,9 +2,9 @@
 
     python scripts/compile_kernels.py FOLDER
 
-FOLDER is filled with what `fastdnn.compiler.shipped` reads: an entry for each function and
-kind, and a list of them. The kinds are this processor and, on x86-64, those in `KINDS`, which
-this processor need not be able to run: for them nothing is called.
+FOLDER is filled with what `fastdnn.compiler.shipped` reads. The kinds are this processor and,
+on x86-64, those in `KINDS`, which this processor need not be able to run: for them nothing is
+called.
 
 With ``--kind``, it compiles for the processor that numba is told to, see `compile_again`.
 """
@@ -25,9 +25,9 @@ import llvmlite.binding as llvm
 from numba.core import serialize
 from numba.core.dispatcher import Dispatcher
 
+from fastdnn.compiler import shipped
 from fastdnn.compiler.cache import KernelCache
 from fastdnn.compiler.entries import entry, parts_of
-from fastdnn.compiler.shipped import CONTENTS, contents
 from fastdnn.compiler.target import Target
 
 #: x86-64's levels 3 and 4: AVX2, and what all processors with AVX-512 but the first have.
@@ -79,11 +79,10 @@ def run_python(*arguments: str, cache: Path, **variables: str) -> None:
     subprocess.run(command, env=environment, check=True, timeout=_SECONDS)
 
 
-def entries_of(cache: Path) -> Iterator[tuple[str, list[str], tuple]]:
-    """Yield the name, the lines of the key and the parts of the code of each entry."""
+def entries_of(cache: Path) -> Iterator[tuple[str, bytes, bytes]]:
+    """Yield the name, the key and the code of each entry."""
     for path in sorted(cache.rglob("*.code")):
-        key, code = parts_of(path.read_bytes())
-        yield path.name, key.decode().split("\n"), pickle.loads(code)
+        yield path.name, *parts_of(path.read_bytes())
 
 
 def compile_again(cache: Path) -> None:
@@ -94,21 +93,22 @@ def compile_again(cache: Path) -> None:
         for function in gc.get_objects()
         if isinstance(function, Dispatcher) and isinstance(function._cache, KernelCache)
     }
-    for _, (name, made_from, types, *_), parts in entries_of(cache):
-        signature = parts[_SIGNATURE]
+    for _, key, code in entries_of(cache):
+        name, made_from, types, *_ = key.decode().split("\n")
+        signature = pickle.loads(code)[_SIGNATURE]
         given = [each for each in (signature, signature.args) if repr(each) == types]
         functions[name, made_from].compile(given[0])
 
 
 def pack(caches: list[Path], folder: Path) -> None:
-    """Write the entries of some caches, without what only compilers need, and their list."""
-    kinds = {}
+    """Write what caches hold, without what only compilers need, as the package reads it."""
+    made: dict[Target, dict[str, bytes]] = {}
     for cache in caches:
-        for path in sorted(cache.rglob("*.code")):
-            key, code = parts_of(path.read_bytes())
-            kinds[Target(*ast.literal_eval(key.decode().split("\n")[_TARGET]))] = None
-            folder.joinpath(path.name).write_bytes(entry(key, without_bitcode(code)))
-    folder.joinpath(CONTENTS).write_bytes(contents(list(kinds)))
+        for name, key, code in entries_of(cache):
+            target = Target(*ast.literal_eval(key.decode().split("\n")[_TARGET]))
+            made.setdefault(target, {})[name] = entry(key, without_bitcode(code))
+    for name, content in shipped.files(made).items():
+        folder.joinpath(name).write_bytes(content)
 
 
 def without_bitcode(code: bytes) -> bytes:

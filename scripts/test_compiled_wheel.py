@@ -9,6 +9,7 @@ platform, is small, and names no file of the machine that it was built on. Print
 and the wall time of a first fit in a process, from the wheel and from the cache.
 """
 
+import lzma
 import os
 import re
 import subprocess
@@ -33,7 +34,7 @@ from sklearn.datasets import load_digits
 from fastdnn import DNNClassifier, DNNRegressor
 if "WITHOUT" in os.environ:
     from fastdnn.compiler import shipped
-    shipped.targets = lambda here: ()
+    shipped.kinds = lambda here: ()
 X, y = load_digits(return_X_y=True)
 digest = hashlib.sha256()
 for rows in (1000, 50):
@@ -46,16 +47,16 @@ for rows in (1000, 50):
 print(seconds, digest.hexdigest())
 """
 
-_TARGETS = """
+# Prints what each kind is, and whether this processor can run its code.
+_KINDS = """
+import json
 from numba.core.registry import cpu_target
 from fastdnn.compiler import shipped
 from fastdnn.compiler.target import Target
 here = Target.of(cpu_target.target_context.codegen())
-import json
-for kind in json.loads(shipped._read(shipped.CONTENTS))["kinds"]:
-    kind = Target(**kind)
-    has_all = set(kind._features("+")) <= set(here._features("+"))
-    print(kind.processor, kind.features if has_all else "")
+for kind in json.loads(shipped._read("contents.json"))["kinds"]:
+    target = Target(*kind["target"])
+    print(target.processor, target.features, target.has_no_more_than(here))
 """
 
 
@@ -83,16 +84,16 @@ def inspect(wheel: Path) -> None:
     tag = f"cp{sys.version_info[0]}{sys.version_info[1]}"
     assert re.search(rf"-{tag}-{tag}t?-(?!any)\w+\.whl$", wheel.name), wheel.name
     with zipfile.ZipFile(wheel) as archive:
-        entries = [name for name in archive.namelist() if name.endswith(".code")]
-        for name in entries:
-            found = re.findall(
-                rb"[\w./-]*/(?:home|root|tmp|work|Users)/[\w./-]*|[\w./-]+\.py\b",
-                archive.read(name),
-            )
-            assert not found, f"{name} names files: {found[:5]}"
+        archives = [name for name in archive.namelist() if name.endswith(".xz")]
+        content = b"".join(lzma.decompress(archive.read(name)) for name in archives)
+    assert content.count(b"fastdnn code") > len(archives) > 0
+    files = re.findall(
+        rb"[\w./-]*/(?:home|root|tmp|work|Users)/[\w./-]*|[\w./-]+\.py\b", content
+    )
+    assert not files, f"the code names files: {files[:5]}"
     n_bytes = wheel.stat().st_size
-    print(f"{wheel.name}: {n_bytes} bytes, {len(entries)} entries")
-    assert entries and n_bytes < _MOST_BYTES
+    print(f"{wheel.name}: {n_bytes} bytes for {len(archives)} kinds of processors")
+    assert n_bytes < _MOST_BYTES
 
 
 def install(wheel: Path, folder: Path) -> Path:
@@ -126,13 +127,14 @@ def use(python: Path, folder: Path) -> None:
     """Fit from the wheel and from the cache, and require the same bits."""
     empty, filled = folder / "empty", folder / "filled"
     expected = run(python, _FIT, filled, WITHOUT="1").split()[1]
-    for line in run(python, _TARGETS, empty).splitlines():
-        name, features = line.split(" ", 1)
-        if not features:
-            print(f"not run as {name}: this processor is another")
+    for line in run(python, _KINDS, empty).splitlines():
+        name, features, can_run = line.split()
+        if can_run != "True":
+            print(f"not run as {name}: this processor has less")
             continue
         kind = {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features}
         assert run(python, _FIT, empty, **kind).split()[1] == expected, name
+        print(f"as {name}: nothing compiled, the same bits")
     seconds: dict[str, list[float]] = {"from the wheel": [], "from the cache": []}
     for _ in range(_N_TIMES):
         for name, taken in seconds.items():

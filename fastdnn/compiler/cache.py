@@ -83,9 +83,9 @@ class KernelCache:  # needs jit
 
     def _load_shipped(self, sig: Any, target_context: Any) -> Any:
         """Return what the package itself brings for the types `sig`, or None."""
-        for target in shipped.targets(Target.of(target_context.codegen())):
-            key = self._key(sig, target)
-            loaded = shipped.load(self._name(key), key, target_context)
+        for kind in shipped.kinds(Target.of(target_context.codegen())):
+            key = self._key(sig, kind.target)
+            loaded = kind.load(self._name(key), key, target_context)
             if loaded is not None:
                 return loaded
         return None

@@ -65,12 +65,16 @@ class Target(NamedTuple):
         The other has all that the code uses, and nothing that kernels would be written
         differently for.
         """
-        has_all = set(self._features("+")) <= set(other._features("+"))
-        return self.triple == other.triple and has_all and self.choices == other.choices
+        is_plainer = self.triple == other.triple and self.has_no_more_than(other)
+        return is_plainer and self.choices == other.choices
+
+    def has_no_more_than(self, other: "Target") -> bool:
+        """Whether the other processor has all that this one has."""
+        return self._features() <= other._features()
 
     def n_features(self) -> int:
         """Return how much of the processor is used."""
-        return len(self._features("+"))
+        return len(self._features())
 
     @property
     def _is_arm(self) -> bool:
@@ -79,5 +83,5 @@ class Target(NamedTuple):
     def _has(self, feature: str) -> bool:
         return f"+{feature}" in self.features.split(",")
 
-    def _features(self, sign: str) -> list[str]:
-        return [name for name in self.features.split(",") if name.startswith(sign)]
+    def _features(self) -> set[str]:
+        return {name for name in self.features.split(",") if name.startswith("+")}

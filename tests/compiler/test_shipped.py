@@ -17,6 +17,7 @@ from fastdnn.compiler.target import Target
 
 pytestmark = pytest.mark.needs_jit
 
+CONTENTS = "contents.json"
 FLOATS = (types.float64,)
 
 
@@ -56,17 +57,23 @@ def made():
 @pytest.fixture
 def files(made, tmp_path, monkeypatch):
     """Return the files that the package brings; the cache is empty."""
-    name, key, code = made
-    files = {
-        shipped.CONTENTS: shipped.contents([kind_like_this()]),
-        name: entries.entry(key, code),
-    }
+    files = files_of(*made)
     folder = Folder(tmp_path / "own", ("fastdnn",), is_public=False, trusts_groups=True)
     monkeypatch.setattr(cache_module, "_open_folder", lambda: folder)
     monkeypatch.setattr(shipped, "_read", files.get)
-    shipped.targets.cache_clear()
+    forget()
     yield files
-    shipped.targets.cache_clear()
+    forget()
+
+
+def files_of(name, key, code, entry=None):
+    """Return what a package brings for one kind: an entry, or what is in its place."""
+    return shipped.files({kind_like_this(): {name: entry or entries.entry(key, code)}})
+
+
+def forget():
+    shipped.kinds.cache_clear()
+    shipped._opened.cache_clear()
 
 
 def load():
@@ -74,16 +81,20 @@ def load():
 
 
 def change_contents(files, **changes):
-    files[shipped.CONTENTS] = json.dumps(
-        json.loads(files[shipped.CONTENTS]) | changes, sort_keys=True
+    files[CONTENTS] = json.dumps(
+        json.loads(files[CONTENTS]) | changes, sort_keys=True
     ).encode()
+
+
+def change_kinds(files, *targets):
+    change_contents(files, kinds=[shipped.Kind(each, "", {})._asdict() for each in targets])
 
 
 def test_code_of_a_kind_that_fits_is_loaded_and_not_stored(files):
     loaded = load()
     assert loaded.signature.args == FLOATS
     assert loaded.entry_point(1.5) == 3.0
-    assert not cache_module._open_folder().has(next(iter(files)))
+    assert not list(cache_module._open_folder().path.iterdir())
 
 
 def test_it_is_looked_at_before_the_cache(files, made, monkeypatch):
@@ -91,7 +102,8 @@ def test_it_is_looked_at_before_the_cache(files, made, monkeypatch):
     monkeypatch.setattr(KernelCache, "_load_stored", lambda *args: asked.append(args))
     assert load() is not None
     assert not asked
-    del files[made[0]]
+    files.update(files_of("other", *made[1:]))
+    forget()
     assert load() is None
     assert len(asked) == 1
 
@@ -102,25 +114,38 @@ def test_a_cache_that_is_disabled_does_not_load_it(files):
     assert cache.load_overload(FLOATS, cpu_target.target_context) is None
 
 
-@pytest.mark.parametrize("damage", ["half", "flipped", "unpickled"])
+def half(content):
+    return content[: len(content) // 2]
+
+
+DAMAGES = {
+    "half an archive": lambda files, made: files.update({"0.xz": half(files["0.xz"])}),
+    "no archive": lambda files, made: files.pop("0.xz"),
+    "half an entry": lambda files, made: files.update(
+        files_of(*made, half(entries.entry(*made[1:])))
+    ),
+    "another bit": lambda files, made: files.update(
+        files_of(*made, entries.entry(*made[1:])[:-1] + b"!")
+    ),
+    "no pickle": lambda files, made: files.update(files_of(*made[:2], b"no pickle")),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_damaged_code_is_compiled_with_a_warning(damage, files, made):
-    name, key, _ = made
-    whole = files[name]
-    files[name] = {
-        "half": whole[: len(whole) // 2],
-        "flipped": whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:],
-        "unpickled": entries.entry(key, b"no pickle"),
-    }[damage]
-    with pytest.warns(RuntimeWarning, match="brings damaged compiled code"):
-        assert load() is None
+    damage(files, made)
     function = entry_point(doubled)
     with pytest.warns(RuntimeWarning, match="brings damaged compiled code"):
         assert function(1.5) == 3.0
+    function = entry_point(doubled)  # from the cache by now
+    with pytest.warns(RuntimeWarning, match="brings damaged compiled code"):
+        assert function(1.5) == 3.0
+    assert len(list(cache_module._open_folder().path.iterdir())) == 1
 
 
 def test_an_entry_is_not_taken_for_that_of_another_function(files, made):
     name, key, code = made
-    files[name] = entries.entry(key + b" ", code)
+    files.update(files_of(name, key + b" ", code))
     assert load() is None
 
 
@@ -146,21 +171,21 @@ def test_code_of_other_source_is_left_out(files, caplog):
 
 def test_code_of_processors_that_have_more_is_left_out(files, caplog):
     more = kind_like_this()._replace(processor="newer", features="+nonsense")
-    change_contents(files, kinds=[more._asdict()])
+    change_kinds(files, more)
     assert load() is None
     assert f"for other processors (newer) than this {here().processor}" in caplog.text
 
 
 @pytest.mark.parametrize("contents", [b"", b"{}", b"[]", b'{"versions": 1}', b"\xff"])
 def test_contents_that_cannot_be_read_are_said(contents, files, caplog):
-    files[shipped.CONTENTS] = contents
+    files[CONTENTS] = contents
     assert load() is None
     assert "cannot be read" in caplog.text
 
 
 def test_a_package_that_brings_nothing_says_nothing(files, caplog):
     files.clear()
-    assert shipped.targets(here()) == ()
+    assert shipped.kinds(here()) == ()
     assert not caplog.messages
 
 
@@ -173,8 +198,8 @@ def test_the_kind_that_uses_most_comes_first_and_a_processors_own_before_all(fil
         Target(system, "broadwell", f"{features},+adx"),
         Target(system, "haswell", features),
     )
-    change_contents(files, kinds=[kind._asdict() for kind in (least, own, most)])
-    assert shipped.targets(processor) == (own, most, least)
+    change_kinds(files, least, own, most)
+    assert [kind.target for kind in shipped.kinds(processor)] == [own, most, least]
 
 
 def test_it_is_not_linked_with_other_compiled_code(files):
