@@ -2,9 +2,8 @@
 
 from typing import Any, NamedTuple
 
-# Processors that take a vector in two halves, so that half of one costs half as much: Zen 1
-# the vectors of AVX2, Zen 4 those of AVX-512.
-_SPLITTING_PROCESSORS = ("znver1", "znver4")
+# They take a vector of AVX2, or of AVX-512, in halves.
+_IN_HALVES = ("znver1", "znver4")
 
 
 class Target(NamedTuple):
@@ -28,45 +27,32 @@ class Target(NamedTuple):
         return cls(*codegen.magic_tuple())
 
     @property
-    def choices(self) -> tuple:
-        """All that the way kernels are written depends on; see `fastdnn.machine.processor`."""
-        return (
-            self.vector_bytes,
-            self.has_32_registers,
-            self.fuses_multiply_add,
-            self.splits_vectors,
-        )
-
-    @property
-    def vector_bytes(self) -> int:
-        """The size of a vector."""
+    def kind(self) -> str:
+        """The kind of processor, which kernels are cut by: see `fastdnn.machine.profile`."""
+        if self._is_arm:
+            return "AArch64"
         if self._has("avx512f"):
-            return 64
-        return 32 if self._has("avx") else 16
-
-    @property
-    def has_32_registers(self) -> bool:
-        """Whether there are 32 registers for vectors; else there are 16."""
-        return self._has("avx512f") or self._is_arm
+            kind = "AVX-512"
+        elif self._has("avx"):
+            kind = "AVX2"
+        else:
+            return "other"
+        return f"{kind} in halves" if self.processor in _IN_HALVES else kind
 
     @property
     def fuses_multiply_add(self) -> bool:
         """Whether a product is added to a number in one instruction, rounding once."""
         return self._has("fma") or self._is_arm
 
-    @property
-    def splits_vectors(self) -> bool:
-        """Whether half a vector costs half as much."""
-        return self.processor in _SPLITTING_PROCESSORS
-
     def runs_on(self, other: "Target") -> bool:
-        """Whether code for this one is what would be compiled for the other, if plainer.
+        """Whether code for this one may be used where code for the other would be compiled.
 
-        The other has all that the code uses, and nothing that kernels would be written
-        differently for.
+        The other has all that the code uses, and is of a kind for which kernels are written
+        in the same way.
         """
-        is_plainer = self.triple == other.triple and self.has_no_more_than(other)
-        return is_plainer and self.choices == other.choices
+        mine = self.triple, self.kind, self.fuses_multiply_add
+        its = other.triple, other.kind, other.fuses_multiply_add
+        return mine == its and self.has_no_more_than(other)
 
     def has_no_more_than(self, other: "Target") -> bool:
         """Whether the other processor has all that this one has."""

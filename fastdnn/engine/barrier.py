@@ -16,7 +16,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 
 from fastdnn.compiler.jit import JIT_ENABLED, emitted, kernel
-from fastdnn.engine.placement import PLACE_SIZE, move_apart, note_processor
+from fastdnn.engine.placement import PLACE_SIZE, let_stay, move_apart, note_processor
 from fastdnn.machine.views import array_struct
 
 # Positions in the team vector, a cache line of 8 numbers each.
@@ -145,6 +145,12 @@ else:  # plain Python runs in teams of one, which never wait
 def team_size(n_workers: int) -> int:
     """Return how many numbers a team is: counters, its workers' queues and their places."""
     return QUEUES + n_workers * (_NEXT_QUEUE + PLACE_SIZE)
+
+
+def let_workers_stay(team: np.ndarray, n_workers: int) -> None:
+    """Let no worker of a team be moved to another processor."""
+    for worker in range(n_workers):
+        let_stay(team, QUEUES + n_workers * _NEXT_QUEUE + worker * PLACE_SIZE)
 
 
 @kernel

@@ -2,26 +2,14 @@
 
 from fastdnn.compiler.jit import kernel, loop_kernel
 from fastdnn.engine.delta_masks import masked_gradient
-from fastdnn.engine.exchange import (
-    exchanges,
+from fastdnn.engine.mailboxes import (
+    has_mailboxes,
     is_sent,
     send_weights,
     state_of_block,
     take_gradient,
 )
-from fastdnn.engine.operations import (
-    BACKWARD,
-    CSR_LINEAR,
-    D_OUT,
-    DELTA_HAS_ZEROS,
-    FLAGS,
-    HAS_ZEROS,
-    KIND,
-    WANTS_DELTA,
-    operations,
-    product_flags,
-)
-from fastdnn.engine.workspace import (
+from fastdnn.engine.memory import (
     BLOCK_FIRST,
     BLOCK_OPERATION,
     BLOCK_ROWS,
@@ -42,12 +30,25 @@ from fastdnn.engine.workspace import (
     work_vector,
     worker_parameters,
 )
+from fastdnn.engine.operations import (
+    BACKWARD,
+    CSR_LINEAR,
+    D_OUT,
+    DELTA_HAS_ZEROS,
+    FLAGS,
+    HAS_ZEROS,
+    KIND,
+    WANTS_DELTA,
+    operations,
+    product_flags,
+)
 from fastdnn.machine.stops import is_told
 from fastdnn.machine.views import address
 from fastdnn.ops.optimizers import UPDATE
 from fastdnn.ops.sparse import CSR_GRADIENT
 from fastdnn.products.linear import linear_gradient
 from fastdnn.products.nonzeros import has_panels
+from fastdnn.products.switches import NO_CLAIMS
 from fastdnn.products.transpose import transpose_rows
 
 _update, _csr_weight_gradient = UPDATE.call, CSR_GRADIENT.call
@@ -124,7 +125,7 @@ def _step(s, real, task, gradient, constants, scale, decay, worker):
     theta, state = worker_parameters(s, real, worker), state_of_block(s, real, task)
     first, second = gradient
     squares = _update(s.update, (constants, theta, state, start, first, second, scale, decay))
-    if exchanges(s):
+    if has_mailboxes(s):
         send_weights(s, real, task, worker)
     return squares
 
@@ -155,7 +156,8 @@ def step_block(
         else:
             X = read_by(s, real, position, o, 0, n_rows)
             product_memory, claimed = product_scratch(s, real, worker), 0
-            if s.n_workers > 1:  # all of them have read the weights
+            # Workers of a team have all read the weights.
+            if s.n_workers > 1 and s.switched_off & NO_CLAIMS == 0:
                 claimed = address(worker_parameters(s, real, worker), block[BLOCK_START])
             if o == 0 and are_masked and has_panels(real, n_in):
                 masked_gradient(s, real, X, first, dW, claimed, worker)

@@ -80,7 +80,7 @@ def product_flags(s, left, right, stop):
     `left` and `right` say whether its operands have zeros to leave out; `stop` is the address
     of what may tell it to leave, or 0.
     """
-    flags = s.switched_off
+    flags = s.switched_off & (STOP_FACTOR - 1)
     if flags & NO_ZERO_SKIPPING == 0:
         flags += (left != 0) * ZEROS_ON_LEFT + (right != 0) * ZEROS_ON_RIGHT
     return flags + STOP_FACTOR * stop

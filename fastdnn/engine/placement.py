@@ -6,7 +6,8 @@ already, and take turns there until the scheduler balances: for some 10 ms, whic
 a short fit. A thread that has been moved stays where it is.
 
 The place of a worker is a piece of the team's vector of counters: its processor, counted
-from 1, the last run in which it was moved, and two sets of processors of 1024 bits.
+from 1, the last run in which it was moved, whether it has to stay, and two sets of
+processors of 1024 bits.
 """
 
 import sys
@@ -19,7 +20,7 @@ from fastdnn.compiler.jit import JIT_ENABLED, emitted, kernel
 from fastdnn.machine.views import array_struct
 
 _N_WORDS = 16
-_PROCESSOR, _MOVED_IN, _ALLOWED, _FREE = 0, 1, 8, 8 + _N_WORDS
+_PROCESSOR, _MOVED_IN, _STAYS, _ALLOWED, _FREE = 0, 1, 2, 8, 8 + _N_WORDS
 #: Numbers of a place: whole cache lines.
 PLACE_SIZE = _FREE + _N_WORDS
 
@@ -68,6 +69,11 @@ else:  # teams of one have nobody to share with
     current_processor = get_affinity = set_affinity = None
 
 
+def let_stay(team: np.ndarray, place: int) -> None:
+    """Let the worker of a place never be moved."""
+    team[place + _STAYS] = 1
+
+
 @kernel
 def note_processor(team, place):
     """Write down where a worker runs."""
@@ -87,7 +93,7 @@ def move_apart(team, places, worker, n_workers, run):  # needs jit
     n_before = 0
     for other in range(worker):
         n_before += team[places + other * PLACE_SIZE + _PROCESSOR] == mine
-    if mine <= 0 or n_before == 0 or team[place + _MOVED_IN] == run:
+    if mine <= 0 or n_before == 0 or team[place + _MOVED_IN] == run or team[place + _STAYS]:
         return
     team[place + _MOVED_IN] = run
     if get_affinity(team, place + _ALLOWED) < 0:

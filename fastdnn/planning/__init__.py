@@ -2,7 +2,7 @@
 
 `plan` puts together what the others say: `cuts` divides the work, by the workload alone;
 `program` writes a network's operations; `layout` hands out memory; `addresses` is the one
-place where arrays become addresses, in the record of the engine. `switched_off` is for tests.
+place where arrays become addresses, in the record of the engine.
 
 Called by `prediction` and `training`. What a field means must be changed in `engine` as well.
 """

@@ -2,7 +2,8 @@
 
 `linear` has the three products of a layer; `matmul` cuts them into the tiles of `tiles` and
 `pair_tiles`; `copies` and `transpose` move operands; `masks`, `nonzero_tiles` and `nonzeros`
-leave out zeros; `sums` adds up vectors; `switches` names what can be switched off.
+leave out zeros; `sums` adds up vectors; `switches` names what can be switched off, and
+`switched_off` does it.
 
 Called by `ops` and `engine`. How a product is made can be changed here alone, as long as every
 output stays the sum in the order of the inner dimension.

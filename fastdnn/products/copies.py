@@ -7,16 +7,17 @@ from llvmlite import ir
 from numba.core import cgutils, types
 
 from fastdnn.compiler.jit import JIT_ENABLED, emitted, kernel
-from fastdnn.machine.processor import itemsize_of, rows_of_tile, tile_rows_here, vector_bytes
+from fastdnn.machine.processor import itemsize_of
+from fastdnn.machine.profile import PROFILE
 from fastdnn.machine.views import vector_at
 from fastdnn.products.transpose import TILE, transpose_tile
 
 # Tiles that are copied at once: of four rows of float32 a cache line.
 _TILES_TOGETHER = 4
 
-# Addresses this far apart share a set of the first-level cache. Columns are read where they
-# lie up to so many lines in a set, more than it has: measured on AMD Zen 3, copies cost more.
-_BYTES_OF_SET, _LINES_OF_SET = 4096, 16
+_TILE_ROWS = PROFILE.tile_rows
+# Columns are copied that take more than so much of the distance at which lines share a set.
+_BYTES_THAT_CONFLICT = PROFILE.lines_of_columns * PROFILE.bytes_between_lines_of_set
 
 _INDEX = ir.IntType(64)
 
@@ -30,7 +31,7 @@ def _copy_panel(typingctx, real, source, source_row, out, n_rows, last):  # need
     def codegen(context, builder, signature, args):
         _, source, source_row, out, n_rows, last = args
         itemsize = signature.args[0].bitwidth // 8
-        length = vector_bytes(context)
+        length = PROFILE.vector_bytes
         vector = ir.VectorType(context.get_data_type(signature.args[0]), length // itemsize)
         last = builder.mul(last, _INDEX(itemsize))
         is_second = builder.icmp_signed("<", last, _INDEX(length))
@@ -62,7 +63,7 @@ def _copy_tiles(n_tiles):  # needs jit
         def codegen(context, builder, signature, args):
             _, source, source_step, out, n_steps = args
             itemsize = signature.args[0].bitwidth // 8
-            height = rows_of_tile(context)
+            height = PROFILE.tile_rows
             rows = ir.VectorType(context.get_data_type(signature.args[0]), height)
             tile_bytes = builder.mul(n_steps, _INDEX(height * itemsize))
             with cgutils.for_range(builder, n_steps) as loop:
@@ -99,7 +100,7 @@ else:  # NumPy takes the place of products, see fastdnn.products.linear
 @kernel
 def copy_left(like, a, a_step, out, n_rows, n_steps):  # needs jit
     """Copy rows of a transposed left operand to address `out`, step after step of a tile."""
-    itemsize, tile_rows = itemsize_of(like), tile_rows_here()
+    itemsize, tile_rows = itemsize_of(like), _TILE_ROWS
     together = _TILES_TOGETHER * tile_rows
     i = 0
     while i + together <= n_rows:
@@ -120,7 +121,7 @@ def copy_left(like, a, a_step, out, n_rows, n_steps):  # needs jit
 def columns_conflict(step_bytes, n_steps):  # needs jit
     """Whether steps so far apart push each other out of the first-level cache."""
     alignment = step_bytes & -step_bytes  # the largest power of two that divides it
-    return n_steps * alignment > _LINES_OF_SET * _BYTES_OF_SET
+    return n_steps * alignment > _BYTES_THAT_CONFLICT
 
 
 @kernel

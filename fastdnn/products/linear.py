@@ -12,20 +12,16 @@ import numpy as np
 
 from fastdnn.compiler.jit import BOUNDS_CHECKED, JIT_ENABLED, kernel, loop_kernel
 from fastdnn.machine.arithmetic import multiply_add
-from fastdnn.machine.processor import lanes_here, tile_rows_here
 from fastdnn.machine.views import address, matrix_at, vector
 from fastdnn.products import matmul, nonzeros
 from fastdnn.products.matmul import multiply
 from fastdnn.products.nonzeros import multiply_nonzeros, skipping_pays
-from fastdnn.products.pair_tiles import has_pair_tiles
 from fastdnn.products.sums import sum_of_products
 from fastdnn.products.switches import (
-    NO_TRANSPOSED,
-    STOP_FACTOR,
     ZEROS_ON_LEFT,
     ZEROS_ON_RIGHT,
 )
-from fastdnn.products.transpose import TILE, transpose_rows
+from fastdnn.products.transpose import transpose_rows
 
 #: Size of the scratch of any product; a gradient takes as much more as its own size.
 SCRATCH_BYTES = max(matmul.SCRATCH_BYTES, nonzeros.SCRATCH_BYTES)
@@ -94,7 +90,7 @@ def _matrix_product(A, W, b, Z, floor, scratch, flags):  # needs jit
     if may_skip and skipping_pays(floor, left, 1, n_rows, n_out, n_in, False):
         multiply_nonzeros(
             floor, left, left, n_in, 1, right, n_out, bias, out, n_rows, n_out, n_in, memory,
-            0, 0, flags // STOP_FACTOR,
+            0, 0, flags,
         )  # fmt: skip
     else:
         multiply(floor, left, n_in, 1, right, bias, out, n_rows, n_out, n_in, memory, 0, flags)
@@ -121,7 +117,7 @@ def _transpose_product(A, first, D, dW, scratch, claimed, flags):  # needs jit
     if may_skip and skipping_pays(real, left, n_in, n_of_dW, n_out, n_rows, False):
         multiply_nonzeros(
             real, left, left, 1, n_in, right, n_out, 0, out,
-            n_of_dW, n_out, n_rows, memory, claimed, 0, flags // STOP_FACTOR,
+            n_of_dW, n_out, n_rows, memory, claimed, 0, flags,
         )  # fmt: skip
         return
     has_room = _room(scratch, SCRATCH_BYTES + dW.size * dW.itemsize) != 0
@@ -131,17 +127,9 @@ def _transpose_product(A, first, D, dW, scratch, claimed, flags):  # needs jit
         turned = memory + SCRATCH_BYTES
         multiply_nonzeros(
             real, right, right, 1, n_out, left, n_in, 0, turned,
-            n_out, n_of_dW, n_rows, memory, claimed, 0, flags // STOP_FACTOR,
+            n_out, n_of_dW, n_rows, memory, claimed, 0, flags,
         )  # fmt: skip
         transpose_rows(matrix_at(real, turned, 0, n_out, n_of_dW), 0, n_out, dW)
-        return
-    may_turn = has_room and n_of_dW == n_in and flags & NO_TRANSPOSED == 0
-    if may_turn and _is_less_work_transposed(real, n_in, n_out, flags):
-        turned = memory + SCRATCH_BYTES
-        multiply(
-            real, right, 1, n_out, left, 0, turned, n_out, n_in, n_rows, memory, claimed, flags
-        )
-        transpose_rows(matrix_at(real, turned, 0, n_out, n_in), 0, n_out, dW)
         return
     multiply(
         real, left, 1, n_in, right, 0, out, n_of_dW, n_out, n_rows, memory, claimed, flags
@@ -175,27 +163,13 @@ def _rectified_product_by_numpy(X, A, D, dW, db, scratch):
     return False  # NumPy skips no zeros
 
 
-def _is_less_work_transposed(real, n_in, n_out, flags):  # needs jit
-    """Whether the transpose of a gradient, made instead, has fewer vectors to make.
-
-    Twelve columns of float32 take two vectors of eight as long as sixteen do. Nine and ten
-    have tiles of their own, see `fastdnn.products.pair_tiles`.
-    """
-    if has_pair_tiles(real, n_out, flags):
-        return False
-    lanes, tile = lanes_here(real), tile_rows_here()
-    columns, rows = (n_out + lanes - 1) // lanes, (n_out + tile - 1) // tile * tile
-    turned = rows * ((n_in + lanes - 1) // lanes)
-    return n_out >= TILE and 1.2 * turned < n_in * columns
-
-
 @np.errstate(invalid="ignore", over="ignore")
 def _transpose_product_by_numpy(A, first, D, dW, scratch, claimed, flags):
     dW[:] = A[:, first : first + dW.shape[0]].T @ D
 
 
 if JIT_ENABLED:  # needs jit
-    _room, _is_less_work_transposed = kernel(_room), kernel(_is_less_work_transposed)
+    _room = kernel(_room)
     _matrix_product, _transpose_product = kernel(_matrix_product), kernel(_transpose_product)
     _rectified_product = kernel(_rectified_product)
 else:

@@ -17,22 +17,22 @@ import numpy as np
 
 from fastdnn.compiler.jit import kernel
 from fastdnn.machine.cache_lines import LINE_BYTES
-from fastdnn.machine.processor import (
-    half_lanes_here,
-    itemsize_of,
-    lanes_here,
-    rows_of_one_vector_here,
-    tile_rows_here,
-)
+from fastdnn.machine.processor import itemsize_of, lanes_of
+from fastdnn.machine.profile import PROFILE
 from fastdnn.machine.stops import is_told
 from fastdnn.products.copies import copy_left, copy_panel
 from fastdnn.products.pair_tiles import (
     PAIR,
     eight_and_a_pair,
     has_pair_tiles,
-    rows_of_pair_tile_here,
+    rows_of_pair_tile,
 )
-from fastdnn.products.switches import NO_COPIES, STOP_FACTOR
+from fastdnn.products.switches import (
+    NO_HALF_VECTORS,
+    NO_LEFT_COPIES,
+    NO_PANEL_COPIES,
+    STOP_FACTOR,
+)
 from fastdnn.products.tiles import (
     one_vector,
     part_of_vector,
@@ -41,51 +41,36 @@ from fastdnn.products.tiles import (
     two_vectors,
 )
 
-# A panel of the right operand, three vectors wide, has to stay in the first-level cache while
-# all rows of the left one pass by.
-_PANEL_BYTES = 26 * 1024
-
-# Steps of the inner dimension between visits to the output, where each of them is another
-# cache line of a transposed left operand, which has to stay there as well.
-_STEPS_OF_LINES = 128
-
-# Panels are copied for so many rows of the output at least, from a right operand with rows of
-# so many bytes. A tile of few rows is done with a row of the panel in fewer cycles than the
-# second-level cache takes to send the next: for those, panels are also copied where the rows
-# between two visits, more than the first-level cache, push each other out of it.
-_ROWS_THAT_PAY, _BYTES_OF_LONG_ROW, _BYTES_OF_CACHE, _FEW_ROWS = 28, 2048, 32 * 1024, 4
-
-# Addresses this far apart share a set of the first-level cache, of whose eight lines a panel
-# may take so many. Rows that do not begin with a vector cut across lines: fewer of those have
-# room, and fewer still beside lines of a transposed left operand, as measured on AMD Zen 3.
-_BYTES_OF_SET, _LINES_OF_SET = 4096, 7
-_STEPS_ACROSS_LINES, _STEPS_BESIDE_TRANSPOSED = 104, 90
-
-# Rows of a transposed left operand are copied, tile by tile, where so many columns make up for
-# it and its inner steps all share one set, or are more than a visit can have lines of: so many
-# bytes of them, which stay in the second-level cache while the panels pass by.
-_COLUMNS_THAT_PAY, _LEFT_BYTES = 64, 128 * 1024
+_VECTOR_BYTES, _TILE_ROWS = PROFILE.vector_bytes, PROFILE.tile_rows
+_ROWS_OF_ONE_VECTOR, _SPLITS_VECTORS = PROFILE.rows_of_one_vector, PROFILE.splits_vectors
+_PANEL_BYTES, _STEPS_OF_LINES = PROFILE.panel_bytes, PROFILE.steps_of_lines
+_ROWS_TO_COPY, _BYTES_OF_LONG_ROW = PROFILE.rows_to_copy_panels, PROFILE.bytes_of_long_row
+_COPIES_CONFLICTING, _CACHE_BYTES = PROFILE.copies_conflicting_panels, PROFILE.cache_bytes
+_BYTES_BETWEEN_LINES = PROFILE.bytes_between_lines_of_set
+_BYTES_WITHOUT_CONFLICT = PROFILE.lines_of_set * _BYTES_BETWEEN_LINES
+_STEPS_ACROSS_LINES = PROFILE.steps_across_lines
+_STEPS_BESIDE_TRANSPOSED = PROFILE.steps_beside_transposed
+_COLUMNS_TO_COPY_LEFT, _LEFT_BYTES = PROFILE.columns_to_copy_left, PROFILE.left_bytes
 
 #: Size of the scratch of a matrix product: a panel, and copied rows.
 SCRATCH_BYTES = _PANEL_BYTES + _LEFT_BYTES
 
 
 @kernel
-def _copies_panels(real, row_bytes, n_steps, is_transposed):  # needs jit
+def _copies_panels(row_bytes, n_steps, is_transposed):  # needs jit
     """Whether panels are copied from a right operand of so long rows and so many steps.
 
     `is_transposed` says that of the left operand.
     """
     if row_bytes >= _BYTES_OF_LONG_ROW:
         return True
-    if tile_rows_here() > _FEW_ROWS or n_steps * row_bytes < _BYTES_OF_CACHE:
+    if not _COPIES_CONFLICTING or n_steps * row_bytes < _CACHE_BYTES:
         return False
     alignment = row_bytes & -row_bytes  # the largest power of two that divides it
     if alignment >= LINE_BYTES:
-        return n_steps * alignment > _LINES_OF_SET * _BYTES_OF_SET
-    vector_bytes = lanes_here(real) * itemsize_of(real)
+        return n_steps * alignment > _BYTES_WITHOUT_CONFLICT
     most_steps = _STEPS_BESIDE_TRANSPOSED if is_transposed else _STEPS_ACROSS_LINES
-    return alignment < vector_bytes and n_steps > most_steps
+    return alignment < _VECTOR_BYTES and n_steps > most_steps
 
 
 @kernel
@@ -102,14 +87,17 @@ def multiply(
     that the product does not wait for them, and the writes then do not either. `flags` are
     those of `fastdnn.products.switches`; a product that is told to stop is left as it is.
     """
-    itemsize, tile_rows = itemsize_of(floor), tile_rows_here()
-    may_copy = scratch != 0 and n_rows >= _ROWS_THAT_PAY and flags & NO_COPIES == 0
-    is_conflicting = a_row == 1 and a_step * itemsize % _BYTES_OF_SET == 0
+    itemsize, tile_rows = itemsize_of(floor), _TILE_ROWS
+    may_copy = scratch != 0 and n_rows >= _ROWS_TO_COPY
+    is_conflicting = a_row == 1 and a_step * itemsize % _BYTES_BETWEEN_LINES == 0
     has_many_steps = a_row == 1 and n_inner > _STEPS_OF_LINES
     copies_left = (
-        may_copy and (is_conflicting or has_many_steps) and n_columns >= _COLUMNS_THAT_PAY
+        may_copy
+        and flags & NO_LEFT_COPIES == 0
+        and (is_conflicting or has_many_steps)
+        and n_columns >= _COLUMNS_TO_COPY_LEFT
     )
-    most_steps = _PANEL_BYTES // (3 * lanes_here(floor) * itemsize)
+    most_steps = _PANEL_BYTES // (3 * _VECTOR_BYTES)
     if a_step != 1 and not copies_left:
         most_steps = min(most_steps, _STEPS_OF_LINES)
     inner_block = n_inner
@@ -123,7 +111,8 @@ def multiply(
         n_parts = (n_tiles + most_tiles - 1) // most_tiles
         n_together = (n_tiles + n_parts - 1) // n_parts * tile_rows
     row_bytes = n_columns * itemsize
-    is_copied = may_copy and _copies_panels(floor, row_bytes, inner_block, a_step != 1)
+    may_copy = may_copy and flags & NO_PANEL_COPIES == 0
+    is_copied = may_copy and _copies_panels(row_bytes, inner_block, a_step != 1)
     panel, stop = scratch if is_copied else 0, flags // STOP_FACTOR
     for i in range(0, n_rows, n_together):
         rows = min(n_together, n_rows - i)
@@ -169,20 +158,20 @@ def _multiply_block(
     is an address, 0 for zeros, and the distance of its rows. `panel` is scratch or 0,
     `claimed` a matrix as large as `c` or 0.
     """
-    itemsize, lanes = itemsize_of(floor), lanes_here(floor)
+    itemsize, lanes = itemsize_of(floor), lanes_of(floor)
     a_row, a_step, a_tile = layout
     start_address, start_row = start
     if has_pair_tiles(floor, n_columns, flags):
         # For so few columns nothing is copied.
         eight_and_a_pair(
-            floor, a, a_row, a_step, rows_of_pair_tile_here(floor) * a_row, b, n_columns,
+            floor, a, a_row, a_step, rows_of_pair_tile(floor) * a_row, b, n_columns,
             start_address, start_row, c, n_columns, n_columns - PAIR, n_rows, n_steps,
             n_columns, claimed,
         )  # fmt: skip
         return
     n_vectors = (n_columns + lanes - 1) // lanes
     if n_vectors == 1:  # otherwise no tile has only one
-        a_tile = rows_of_one_vector_here() * a_row  # for so few columns nothing is copied
+        a_tile = _ROWS_OF_ONE_VECTOR * a_row  # for so few columns nothing is copied
     vector, stop = 0, flags // STOP_FACTOR
     while vector < n_vectors:
         if is_told(stop):
@@ -197,9 +186,10 @@ def _multiply_block(
         last = max(0, min(n_columns - lanes, (vector + width - 1) * lanes) - column)
         right, b_row = b + column * itemsize, n_columns
         # Where halves of vectors are there, three of them are less work than two vectors.
-        are_halves = panel == 0 and lanes < n_columns - column <= 3 * half_lanes_here(floor)
+        may_halve = _SPLITS_VECTORS and panel == 0 and flags & NO_HALF_VECTORS == 0
+        are_halves = may_halve and lanes < n_columns - column <= 3 * (lanes // 2)
         if are_halves:
-            last = n_columns - half_lanes_here(floor) - column
+            last = n_columns - lanes // 2 - column
         if panel != 0:
             copy_panel(floor, right, n_columns, panel, n_steps, last)
             right, b_row = panel, 3 * lanes

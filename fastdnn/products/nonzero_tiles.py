@@ -11,7 +11,7 @@ from llvmlite import ir
 from numba.core import types
 
 from fastdnn.compiler.jit import JIT_ENABLED, emitted
-from fastdnn.machine.processor import vector_bytes
+from fastdnn.machine.profile import PROFILE
 from fastdnn.products.tiles import TileCodegen, do_not_unroll
 
 #: Steps of a word of a mask.
@@ -52,7 +52,7 @@ def _copy_one_vector(typingctx, real, source, out):  # needs jit
     def codegen(context, builder, signature, args):
         _, source, out = args
         itemsize = signature.args[0].bitwidth // 8
-        n_lanes = vector_bytes(context) // itemsize
+        n_lanes = PROFILE.vector_bytes // itemsize
         pointer = ir.VectorType(context.get_data_type(signature.args[0]), n_lanes).as_pointer()
         value = builder.load(builder.inttoptr(source, pointer), align=itemsize)
         builder.store(value, builder.inttoptr(out, pointer), align=itemsize)

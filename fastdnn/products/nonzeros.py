@@ -19,7 +19,8 @@ matrix: deltas behind ReLU count where its output is not zero.
 import numpy as np
 
 from fastdnn.compiler.jit import JIT_ENABLED, kernel
-from fastdnn.machine.processor import itemsize_of, lanes_here, vector_lanes
+from fastdnn.machine.processor import itemsize_of, lanes_of, vector_lanes
+from fastdnn.machine.profile import PROFILE
 from fastdnn.machine.stops import is_told
 from fastdnn.machine.views import vector_at
 from fastdnn.products.copies import columns_conflict, copy_columns
@@ -30,6 +31,7 @@ from fastdnn.products.nonzero_tiles import (
     seven_vectors_of_rows,
     six_vectors_of_rows,
 )
+from fastdnn.products.switches import NO_COLUMN_COPIES, STOP_FACTOR
 from fastdnn.products.transpose import TILE
 
 #: Vectors of one row of the output: fewer sums would wait for each other, more would need a
@@ -37,27 +39,24 @@ from fastdnn.products.transpose import TILE
 MOST_VECTORS = 8
 _FEWEST_VECTORS = 6
 
-# A panel of the right operand leaves room in the first-level cache for the rest.
-_PANEL_BYTES = 28 * 1024
-
-# Inner steps of a panel; a last panel of fewer than a tile's joins the one before it.
-_MOST_STEPS = 104
+_PANEL_BYTES, _MOST_STEPS = PROFILE.masked_panel_bytes, PROFILE.masked_panel_steps
+# A last panel of fewer steps than a tile's joins the one before it.
 _STEPS_OF_LAST = _MOST_STEPS + TILE
 assert _STEPS_OF_LAST <= MOST_STEPS
 
 #: Rows of the left operand whose masks are made before the panels pass by.
 ROWS_TOGETHER = 128
 
-# What a product costs, in cycles as measured on AMD Zen 3: a vector of a step in a tile, of
-# one that a mask has, and to copy into a panel; a row and panel; a step to compare, and to
-# copy out of a column; an element of the output to transpose.
-_TILE_STEP, _MASKED_STEP, _COPIED_STEP, _ROW = 0.55, 0.56, 1.0, 35.0
-_STEP_TO_MASK, _STEP_TO_COPY, _TRANSPOSED = 0.2, 0.5, 0.16
+_TILE_STEP, _MASKED_STEP, _ROW = PROFILE.tile_step, PROFILE.masked_step, PROFILE.masked_row
+_COPIED_STEP, _TRANSPOSED = PROFILE.copied_step, PROFILE.transposed
+_MASKED_ELEMENT = PROFILE.masked_element
+_COPIES_ACROSS_LINES = PROFILE.copies_panels_across_lines
+_STEP_TO_MASK, _STEP_TO_COPY = PROFILE.step_to_mask, PROFILE.step_to_copy
 # What is saved has to be more than the error of these estimates.
 _GAIN_THAT_PAYS = 0.95
-# Rows and inner steps without which masks and panels never pay. The zeros of so many rows
-# stand for all.
-_FEWEST_ROWS, _FEWEST_STEPS, _ROWS_TO_COUNT = 28, 32, 8
+_FEWEST_ROWS, _FEWEST_STEPS = PROFILE.fewest_masked_rows, PROFILE.fewest_masked_steps
+# The zeros of so many rows stand for all.
+_ROWS_TO_COUNT = 8
 
 # For some rows there are their masks, and room for copies of rows that lie as columns.
 _BYTES_OF_MASKS = ROWS_TOGETHER * MASK_BYTES
@@ -100,7 +99,7 @@ else:
 @kernel
 def _steps_of_panel(real, width, n_inner):  # needs jit
     """Return how many inner steps panels of so many vectors have, but for the last one."""
-    most = _most_steps_here(width * lanes_here(real) * itemsize_of(real))
+    most = _most_steps_here(width * lanes_of(real) * itemsize_of(real))
     steps = _parts_here(n_inner, _parts_here(n_inner, most))
     return _parts_here(steps, TILE) * TILE
 
@@ -132,7 +131,7 @@ def _rows_of_part(n_rows, part):  # needs jit
 @kernel
 def has_panels(real, n_columns):  # needs jit
     """Whether so many columns are cut into panels of enough vectors."""
-    n_vectors = _parts_here(n_columns, lanes_here(real))
+    n_vectors = _parts_here(n_columns, lanes_of(real))
     return n_vectors // _parts_here(n_vectors, MOST_VECTORS) >= _FEWEST_VECTORS
 
 
@@ -146,7 +145,7 @@ def skipping_pays(real, left, step, n_rows, n_columns, n_inner, is_turned):  # n
     is_large = n_rows >= _FEWEST_ROWS and n_inner >= _FEWEST_STEPS
     if not (is_large and has_panels(real, n_columns)):
         return False
-    n_vectors = _parts_here(n_columns, lanes_here(real))
+    n_vectors = _parts_here(n_columns, lanes_of(real))
     n_panels = _parts_here(n_vectors, MOST_VECTORS)
     size = _ROWS_TO_COUNT * min(n_inner, n_rows)
     values = vector_at(real, left, 0, size)
@@ -155,8 +154,8 @@ def skipping_pays(real, left, step, n_rows, n_columns, n_inner, is_turned):  # n
         n_nonzeros += values[i] != 0
     steps_of_panel = _steps_of_panel(real, _parts_here(n_vectors, n_panels), n_inner)
     n_rows_of_panels = n_panels * _parts_here(n_inner, steps_of_panel)
-    # The element of the left operand is loaded as well.
-    masked = _MASKED_STEP * (n_vectors + 0.6 * n_panels) * n_nonzeros / size + _STEP_TO_MASK
+    masked = _MASKED_STEP * n_vectors + _MASKED_ELEMENT * n_panels
+    masked = masked * n_nonzeros / size + _STEP_TO_MASK
     if step != 1 and columns_conflict(step * itemsize_of(real), steps_of_panel):
         masked += _STEP_TO_COPY
     masked += _COPIED_STEP * n_vectors / n_rows
@@ -167,7 +166,7 @@ def skipping_pays(real, left, step, n_rows, n_columns, n_inner, is_turned):  # n
 @kernel
 def _copy_panel(real, b, b_row, n_steps, n_vectors, last, panel):  # needs jit
     """Copy rows of a panel, whose last vector lies at `last`, one after the other."""
-    itemsize, lanes = itemsize_of(real), lanes_here(real)
+    itemsize, lanes = itemsize_of(real), lanes_of(real)
     for k in range(n_steps):
         row, out = b + k * b_row * itemsize, panel + k * n_vectors * lanes * itemsize
         for v in range(n_vectors):
@@ -197,7 +196,7 @@ def _multiply_panels(
     `left` is the address for the first part, are as far apart as `_bytes_of_part` says.
     Numbers come one by one: pairs with a constant would be another type, and compiled again.
     """
-    itemsize, lanes = itemsize_of(floor), lanes_here(floor)
+    itemsize, lanes = itemsize_of(floor), lanes_of(floor)
     n_vectors = _parts_here(n_columns, lanes)
     n_panels = _parts_here(n_vectors, MOST_VECTORS)
     # Sums that are not complete yet have no floor.
@@ -208,8 +207,10 @@ def _multiply_panels(
         column = vector * lanes
         last = min(n_columns, column + width * lanes) - lanes - column
         right = b + (k * b_row + column) * itemsize
-        # Read where it lies, a panel is as wide as the rows of both `b` and `c`.
-        if b_row != width * lanes or b_row != n_columns:
+        # Read where it lies, a panel is as wide as the rows of both `b` and `c`; and vectors
+        # as long as cache lines lie on them, or each would take twice as long for every row.
+        is_aligned = not _COPIES_ACROSS_LINES or right % (lanes * itemsize) == 0
+        if not is_aligned or b_row != width * lanes or b_row != n_columns:
             _copy_panel(floor, right, b_row, steps, width, last, panel)
             right = panel
         for p in range(part, last_part):
@@ -233,7 +234,7 @@ def _multiply_panels(
 @kernel
 def multiply_nonzeros(
     floor, a, masked_by, a_row, a_step, b, b_row, bias, c, n_rows, n_columns, n_inner, scratch,
-    claimed, totals, stop,
+    claimed, totals, flags,
 ):  # needs jit  # fmt: skip
     """Write ``max(a @ b + bias, floor)`` to address `c`, skipping zeros.
 
@@ -242,11 +243,11 @@ def multiply_nonzeros(
     not zero; rows of `b` are `b_row` elements apart; `scratch` is needed, and there are a
     tile's rows and inner steps at least; `claimed` may be any memory as large as `c`; and the
     sum of what counts of every row of `a` is added to the numbers at address `totals`, if that
-    is not 0. The product is left as it is once the number at address `stop`, which may be 0,
-    says so.
+    is not 0.
     """
-    itemsize = itemsize_of(floor)
-    n_vectors = _parts_here(n_columns, lanes_here(floor))
+    itemsize, stop = itemsize_of(floor), flags // STOP_FACTOR
+    may_copy = flags & NO_COLUMN_COPIES == 0
+    n_vectors = _parts_here(n_columns, lanes_of(floor))
     width = _parts_here(n_vectors, _parts_here(n_vectors, MOST_VECTORS))
     steps_of_panel = _steps_of_panel(floor, width, n_inner)
     panel, masks = scratch, scratch + _PANEL_BYTES
@@ -263,7 +264,7 @@ def multiply_nonzeros(
                 mask_rows(floor, masked_by + offset, a_row, rows, steps, masks)
             else:
                 mask_columns(floor, masked_by + offset, a_step, rows, steps, masks)
-                if columns_conflict(a_step * itemsize, steps):
+                if may_copy and columns_conflict(a_step * itemsize, steps):
                     copies = masks + _BYTES_OF_MASKS
                     copy_columns(floor, left, a_step, rows, steps, copies)
                     left, row, step = copies, steps, 1
@@ -278,8 +279,8 @@ def multiply_nonzeros(
 def mask_part_of_columns(real, a, n_rows, n_inner, part, masks, stop):  # needs jit
     """Make masks and copies of a part of the `n_rows` columns of a matrix at address `a`.
 
-    `masks` has room for those of all parts, see `bytes_of_masked_columns`; `stop` is as in
-    `multiply_nonzeros`.
+    `masks` has room for those of all parts, see `bytes_of_masked_columns`; `stop` is the
+    address of a number that may tell to leave, or 0.
     """
     itemsize, steps_of_panel = itemsize_of(real), _steps_of_panel(real, MOST_VECTORS, n_inner)
     i, rows = _rows_of_part(n_rows, part)
@@ -302,7 +303,8 @@ def multiply_masked(
 ):  # needs jit
     """Write ``a.T @ b`` to address `c`, where all columns of `a` have masks.
 
-    Arguments are as those of `multiply_nonzeros`, for which `n_columns` has panels.
+    Arguments are as those of `multiply_nonzeros` and `mask_part_of_columns`, for which
+    `n_columns` has panels.
     """
     no_floor, n_parts = type(real)(-np.inf), parts_to_mask(n_rows)
     steps_of_panel = _steps_of_panel(real, MOST_VECTORS, n_inner)

@@ -9,7 +9,8 @@ from llvmlite import ir
 from numba.core import types
 
 from fastdnn.compiler.jit import JIT_ENABLED, emitted, kernel
-from fastdnn.machine.processor import rows_of_tile, vector_bytes
+from fastdnn.machine.processor import lanes_of
+from fastdnn.machine.profile import PROFILE, rows_of_tile
 from fastdnn.products.switches import NO_PAIR_TILES
 from fastdnn.products.tiles import TileCodegen
 
@@ -19,23 +20,12 @@ _INDEX = ir.IntType(64)
 _EIGHT = 8
 #: How many columns rows share a vector for.
 PAIR = 2
+_ROWS_OF_ONE, _ROWS_OF_TWO = rows_of_tile(1), rows_of_tile(2)
 
 
-def _vectors_of_eight(context, real):  # needs jit
+def _vectors_of_eight(lanes):
     """Return how many vectors eight columns are, or 0 where they are not one or two."""
-    lanes = vector_bytes(context) // (real.bitwidth // 8)
     return _EIGHT // lanes if lanes in (_EIGHT, _EIGHT // 2) else 0
-
-
-def _rows_of_pair_tile(typingctx, real):  # needs jit
-    """Define the rows of a tile, a constant of compiled code; 0 where there are none."""
-
-    def codegen(context, builder, signature, args):
-        n_vectors = _vectors_of_eight(context, signature.args[0])
-        rows = rows_of_tile(context, n_vectors) if n_vectors else 0
-        return _INDEX(rows)
-
-    return types.intp(real), codegen
 
 
 def _eight_and_a_pair(
@@ -55,7 +45,8 @@ class _PairTileCodegen(TileCodegen):  # needs jit
 
     def __call__(self, context, builder, signature, args):
         """Emit the tiles for compiled `args`, where there are any."""
-        self._n_vectors = _vectors_of_eight(context, signature.args[0])
+        itemsize = signature.args[0].bitwidth // 8
+        self._n_vectors = _vectors_of_eight(PROFILE.vector_bytes // itemsize)
         if self._n_vectors == 0:
             return context.get_dummy_value()
         return super().__call__(context, builder, signature, args)
@@ -146,14 +137,22 @@ class _PairTileCodegen(TileCodegen):  # needs jit
 
 
 @kernel
+def rows_of_pair_tile(real):  # needs jit
+    """Return how many rows such a tile has, or 0 where there are none."""
+    lanes = lanes_of(real)
+    if lanes == _EIGHT:
+        return _ROWS_OF_ONE
+    return _ROWS_OF_TWO if 2 * lanes == _EIGHT else 0
+
+
+@kernel
 def has_pair_tiles(real, n_columns, flags):  # needs jit
     """Whether there are such tiles for so many columns; `flags` may turn them off."""
     fits = _EIGHT < n_columns <= _EIGHT + PAIR and flags & NO_PAIR_TILES == 0
-    return fits and rows_of_pair_tile_here(real) > 0
+    return fits and rows_of_pair_tile(real) > 0
 
 
 if JIT_ENABLED:  # needs jit
     eight_and_a_pair = emitted(_eight_and_a_pair)
-    rows_of_pair_tile_here = emitted(_rows_of_pair_tile)
 else:
-    eight_and_a_pair = rows_of_pair_tile_here = None
+    eight_and_a_pair = None

@@ -1,7 +1,8 @@
-"""What a matrix product is told: where its operands have zeros, and what to do without.
+"""What can be switched off, one by one, and what a matrix product is told about its operands.
 
 Every optimisation named here changes no bit of a finite result. Tests show that by turning
-them off, one by one, in whole fits: `fastdnn.planning.switched_off`.
+them off in whole fits (`fastdnn.products.switched_off`), and ``benchmarks/ablation.py`` what
+each of them gains.
 
 Above these bits comes the address of a number of `fastdnn.machine.stops`, or 0.
 """
@@ -9,19 +10,30 @@ Above these bits comes the address of a number of `fastdnn.machine.stops`, or 0.
 #: The left, or the right, operand is made by ReLU: it may be faster to leave its zeros out.
 ZEROS_ON_LEFT, ZEROS_ON_RIGHT = 1, 2
 
-#: Optimisations by name, each with the bit that turns it off.
+#: Optimisations by name, each with the bit that turns it off; those of products come first.
 OPTIMISATIONS = {
-    "zero skipping": 4,  # fastdnn.products.nonzeros and delta_masks
-    "copies of operands": 8,  # fastdnn.products.copies
-    "pair tiles": 16,  # fastdnn.products.pair_tiles
-    "transposed products": 32,  # fastdnn.products.linear
-    "exchange of weights": 64,  # fastdnn.engine.exchange
-    "shards taken together": 128,  # fastdnn.engine.shards
+    "zero skipping": 1 << 2,  # fastdnn.products.nonzeros, with all masks
+    "copies of columns": 1 << 3,  # fastdnn.products.nonzeros
+    "copies of left operands": 1 << 4,  # fastdnn.products.matmul
+    "copies of panels": 1 << 5,  # fastdnn.products.matmul
+    "pair tiles": 1 << 6,  # fastdnn.products.pair_tiles
+    "half vectors": 1 << 7,  # fastdnn.products.matmul
+    "masks of deltas": 1 << 8,  # fastdnn.engine.delta_masks
+    "masks by outputs": 1 << 9,  # fastdnn.products.linear.rectified_gradient
+    "claims of lines": 1 << 10,  # fastdnn.engine.blocks
+    "mailboxes": 1 << 11,  # fastdnn.engine.mailboxes
+    "shards taken together": 1 << 12,  # fastdnn.engine.shards
+    "placement of workers": 1 << 13,  # fastdnn.engine.placement
+    "places of threads": 1 << 14,  # fastdnn.teams.places
+    "crowding": 1 << 15,  # fastdnn.teams.crowding
 }
 
-#: An address counts this many times, above all bits.
-STOP_FACTOR = 256
+#: An address counts this many times in what a product is told. That leaves out the bits above,
+#: which are of no matter to it, so that none of the address is lost.
+STOP_FACTOR = 1 << 8
 
-NO_ZERO_SKIPPING, NO_COPIES, NO_PAIR_TILES, NO_TRANSPOSED, NO_EXCHANGE, NO_TOGETHER = (
-    OPTIMISATIONS.values()
-)
+(
+    NO_ZERO_SKIPPING, NO_COLUMN_COPIES, NO_LEFT_COPIES, NO_PANEL_COPIES, NO_PAIR_TILES,
+    NO_HALF_VECTORS, NO_DELTA_MASKS, NO_MASKS_BY_OUTPUTS, NO_CLAIMS,
+    NO_MAILBOXES, NO_TOGETHER, NO_PLACEMENT, NO_PLACES, NO_CROWDING,
+) = OPTIMISATIONS.values()  # fmt: skip

@@ -16,7 +16,7 @@ from numba.core import cgutils, types
 from fastdnn.compiler.jit import JIT_ENABLED, emitted
 from fastdnn.machine.arithmetic import emit_multiply_add
 from fastdnn.machine.cache_lines import LINE_BYTES, emit_claim, emit_prefetch_to_write
-from fastdnn.machine.processor import rows_of_tile, splits_vectors, vector_bytes
+from fastdnn.machine.profile import PROFILE, rows_of_tile
 
 _INDEX = ir.IntType(64)
 
@@ -54,14 +54,14 @@ class TileCodegen:  # needs jit
 
     def __call__(self, context, builder, signature, args):
         """Emit the tiles for compiled `args`."""
-        if self._of_halves and not splits_vectors(context):
+        if self._of_halves and not PROFILE.splits_vectors:
             return context.get_dummy_value()
         self._begin(context, builder, signature)
         floor, a, a_row, a_step, a_tile, b, b_row, start, start_row, c, c_row, *rest = args
         last, n_rows, n_inner, n_valid, claimed = rest
         self._mask: Any = self._valid_lanes(n_valid) if self._is_partial else None
         offsets = self._offsets(last)
-        height = rows_of_tile(context, self._n_vectors)
+        height = rows_of_tile(self._n_vectors)
         # How far it is from one tile to the next.
         start_step, c_step = (
             builder.mul(row, _INDEX(height * self._itemsize)) for row in (start_row, c_row)
@@ -122,7 +122,7 @@ class TileCodegen:  # needs jit
         self._context, self._builder = context, builder
         self._real = context.get_data_type(signature.args[0])
         self._itemsize = signature.args[0].bitwidth // 8
-        self._n_lanes = vector_bytes(context) // self._itemsize // (1 + self._of_halves)
+        self._n_lanes = PROFILE.vector_bytes // self._itemsize // (1 + self._of_halves)
         self._vector = ir.VectorType(self._real, self._n_lanes)
 
     def _for_lines(self, address, rows, emit):

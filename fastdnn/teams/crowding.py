@@ -5,6 +5,9 @@ import threading
 import time
 from typing import ClassVar
 
+from fastdnn.products.switched_off import switched_off
+from fastdnn.products.switches import NO_CROWDING
+
 _LOAD, _TASKS = "/proc/loadavg", "/proc/self/task"
 
 
@@ -37,11 +40,11 @@ class Crowding:
 
     def is_seen(self) -> bool:
         """Whether a run is better done alone."""
-        return time.monotonic() < self._alone_until
+        return time.monotonic() < self._alone_until and not _is_off()
 
     def may_compare(self) -> bool:
         """Whether it is time to find out what one worker alone would take."""
-        return time.monotonic() >= self._compare_from
+        return time.monotonic() >= self._compare_from and not _is_off()
 
     def begin(self) -> None:
         """Take note that one worker alone was faster."""
@@ -57,6 +60,10 @@ class Crowding:
     def end(self) -> None:
         """Take note that a team has worked as it should."""
         self._next_seconds = self.shortest
+
+
+def _is_off() -> bool:
+    return bool(switched_off() & NO_CROWDING)
 
 
 #: What all teams of this process know.

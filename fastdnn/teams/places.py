@@ -8,6 +8,9 @@ import ctypes
 import os
 from collections.abc import Callable
 
+from fastdnn.products.switched_off import switched_off
+from fastdnn.products.switches import NO_PLACES
+
 # Where there are fewer free processors than workers, moving would never end.
 _MOST_MOVES = 3
 
@@ -37,6 +40,7 @@ class Places:
     def __init__(self, n_workers: int) -> None:
         self._processors = [-1] * n_workers
         self._moves = [0] * n_workers
+        self._stay = bool(switched_off() & NO_PLACES)
         if n_workers > 1:
             self.keep_apart(0)
 
@@ -47,7 +51,7 @@ class Places:
         processor is free or known. The set of processors that a thread may use is the same
         afterwards.
         """
-        if _current_processor is None or len(self._processors) == 1:
+        if _current_processor is None or self._stay or len(self._processors) == 1:
             return
         mine = self._processors[worker] = _current_processor()
         if mine < 0:

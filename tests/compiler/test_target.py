@@ -4,28 +4,29 @@ import pytest
 
 from fastdnn.compiler.target import Target
 
-X86, ARM = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"
-SSE, AVX, AVX2 = "+sse2", "+sse2,+avx", "+sse2,+avx,+avx2,+fma"
+X86 = "x86_64-unknown-linux-gnu"
+AVX, AVX2 = "+sse2,+avx", "+sse2,+avx,+avx2,+fma"
 AVX512 = AVX2 + ",+avx512f"
+ZEN_4 = "+avx,+avx2,+avx512f,-avx512fp16,+fma"
 
 
 @pytest.mark.parametrize(
-    ("triple", "features", "n_bytes", "has_32", "fuses"),
+    ("kind", "triple", "name", "features"),
     [
-        (X86, "", 16, False, False),
-        (X86, SSE, 16, False, False),
-        (X86, "+sse2,-avx,-avx512f,-fma", 16, False, False),
-        (X86, AVX, 32, False, False),
-        (X86, "+avx2,+fma4,-avx512f,+avx", 32, False, False),
-        (X86, AVX2, 32, False, True),
-        (X86, AVX512, 64, True, True),
-        (ARM, "+neon", 16, True, True),
+        ("AVX-512", X86, "znver5", "+64bit,+avx,+avx2,+avx512bw,+avx512f"),
+        ("AVX-512 in halves", X86, "znver4", ZEN_4),
+        ("AVX2", X86, "haswell", "+64bit,+avx,+avx2,-avx512f"),
+        ("AVX2 in halves", X86, "znver1", "+avx,+avx2"),
+        ("AVX2", "x86_64-pc-windows-msvc", "sandybridge", "+avx"),
+        ("other", X86, "nehalem", "-avx,-avx2,-avx512f,+sse4.2"),
+        ("other", X86, "znver4", ""),
+        ("AArch64", "aarch64-unknown-linux-gnu", "neoverse-n1", "+neon"),
+        ("AArch64", "arm64-apple-darwin23", "apple-m1", "+neon"),
+        ("other", "powerpc64le-unknown-linux-gnu", "pwr9", "+vsx"),
     ],
 )
-def test_features_decide_on_vectors(triple, features, n_bytes, has_32, fuses):
-    target = Target(triple, "some", features)
-    found = target.vector_bytes, target.has_32_registers, target.fuses_multiply_add
-    assert found == (n_bytes, has_32, fuses)
+def test_a_processor_is_of_a_kind(kind, triple, name, features):
+    assert Target(triple, name, features).kind == kind
 
 
 @pytest.mark.parametrize(
@@ -49,3 +50,11 @@ def test_code_runs_where_all_it_uses_is_and_nothing_else_would_be_chosen(kind, h
 def test_code_runs_on_its_own_system_only():
     musl = "x86_64-unknown-linux-musl"
     assert not Target(X86, "haswell", AVX2).runs_on(Target(musl, "haswell", AVX2))
+
+
+@pytest.mark.parametrize("features", ["+avx2,+fma", "+fma", "+avx,-fma4,+fma,-sse4a"])
+def test_processors_that_fuse_products_and_sums(features):
+    assert Target(X86, "some", features).fuses_multiply_add
+    other = features.replace("+fma", "-fma")
+    assert not Target(X86, "some", other).fuses_multiply_add
+    assert Target("arm64-apple-darwin23", "apple-m1", other).fuses_multiply_add

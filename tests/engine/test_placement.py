@@ -7,7 +7,13 @@ import numba
 import numpy as np
 import pytest
 
-from fastdnn.engine.placement import PLACE_SIZE, current_processor, move_apart, note_processor
+from fastdnn.engine.placement import (
+    PLACE_SIZE,
+    current_processor,
+    let_stay,
+    move_apart,
+    note_processor,
+)
 
 pytestmark = [
     pytest.mark.needs_jit,
@@ -96,7 +102,7 @@ def test_the_first_of_those_who_share_stays():
     assert not team[FIRST + 1 : MINE].any()
 
 
-@pytest.mark.parametrize("reason", ["alone", "moved", "no room"])
+@pytest.mark.parametrize("reason", ["alone", "moved", "switched off", "no room"])
 def test_a_worker_stays(reason):
     here = min(os.sched_getaffinity(0))
 
@@ -105,6 +111,8 @@ def test_a_worker_stays(reason):
         team = team_with(here if reason != "alone" else -1)
         if reason == "moved":
             team[MINE + 1] = 7  # in this very run
+        if reason == "switched off":
+            let_stay(team, MINE)
         after = move_from(team, 7)
         return team, after, os.sched_getaffinity(0)
 
@@ -112,6 +120,6 @@ def test_a_worker_stays(reason):
     assert after == here
     assert allowed == {here}
     assert team[MINE] == here + 1
-    assert team[MINE + 1] == (0 if reason == "alone" else 7)
+    assert team[MINE + 1] == (7 if reason in ("moved", "no room") else 0)
     # It has looked where it might go, or has not.
     assert team[MINE + 8 : MINE + PLACE_SIZE].any() == (reason == "no room")

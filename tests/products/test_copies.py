@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import pytest
 
-from fastdnn.machine.processor import tile_rows
+from fastdnn.machine.profile import PROFILE
 from fastdnn.machine.views import address
 from fastdnn.products.copies import columns_conflict, copy_columns, copy_left
 
@@ -28,6 +28,7 @@ def conflict(step_bytes, n_steps):
     return columns_conflict(step_bytes, n_steps)
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_steps", [8, 9, 33, 112])
 @pytest.mark.parametrize("n_rows", [8, 13, 16])
@@ -39,12 +40,13 @@ def test_columns_become_rows(n_rows, n_steps, dtype):
     assert (copies[-1] == 7).all()
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_steps", [1, 130])
 @pytest.mark.parametrize("n_tiles", [0, 1, 4, 9])
 @pytest.mark.parametrize("n_left", [0, 1, 3])
 def test_columns_become_tiles(n_left, n_tiles, n_steps, dtype):
-    height = tile_rows()
+    height = PROFILE.tile_rows
     n_rows = n_tiles * height + n_left
     a = np.random.default_rng(0).standard_normal((n_steps, n_rows + 5)).astype(dtype)
     copies = np.full((n_tiles + 2, n_steps, height), 7, dtype)

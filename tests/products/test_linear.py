@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import pytest
 
-from fastdnn.machine.processor import tile_rows, vector_lanes
+from fastdnn.machine.profile import PROFILE
 from fastdnn.machine.views import address
 from fastdnn.products.linear import (
     SCRATCH_BYTES,
@@ -12,8 +12,9 @@ from fastdnn.products.linear import (
     linear_forward,
     linear_gradient,
 )
+from tests.products.guarded import guarded
 
-pytestmark = pytest.mark.sampled(0.35)
+pytestmark = pytest.mark.pairwise
 
 
 @numba.njit
@@ -55,13 +56,6 @@ def operands(n_rows, n_in, n_out, dtype):
     shapes = (n_rows, n_in), (n_in, n_out), n_out, (n_rows, n_out)
     arrays = [rng.uniform(-1.0, 1.0, shape).astype(dtype) for shape in shapes]
     return arrays, [array.astype(np.float64) for array in arrays]
-
-
-def guarded(dtype, *shape):
-    """Return a matrix to write to, in a buffer that shows what is written beside it."""
-    margin, size = 64, int(np.prod(shape))
-    buffer = np.full(margin + size + margin, np.nan, dtype)
-    return buffer[margin : margin + size].reshape(shape), buffer
 
 
 def assert_written(out, buffer, exact, n_terms):
@@ -156,7 +150,10 @@ def test_copies_change_no_bit(n_rows, n_inner, n_long, dtype):
 
 
 @pytest.mark.needs_jit
-@pytest.mark.skipif(tile_rows() > 4, reason="tall tiles leave the cache time for such rows")
+@pytest.mark.skipif(
+    not PROFILE.copies_conflicting_panels,
+    reason="tall tiles leave the cache time",
+)
 @pytest.mark.parametrize(
     ("n_inner", "row_bytes", "is_copied"),
     [
@@ -197,24 +194,6 @@ def test_copies_of_a_transposed_operand_change_no_bit(n_rows, n_in, n_out, dtype
     # Copied where the rows of A are a multiple of 4 KiB or many, or those of D are long.
     is_copied = A.strides[0] % 4096 == 0 or n_rows > 128 or D.strides[0] >= 2048
     assert np.isfinite(with_margin).any() == (is_copied and numba.config.DISABLE_JIT == 0)
-
-
-@pytest.mark.needs_jit
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("n_out", [8, 9, 10, 12, 17, 20])
-@pytest.mark.parametrize("n_in", [7, 64, 100, 131])
-def test_a_narrow_gradient_made_transposed_is_the_same(n_in, n_out, dtype):
-    (A, _, _, D), _ = operands(104, n_in, n_out, dtype)
-    expected, (dW, buffer) = np.empty((n_in, n_out), dtype), guarded(dtype, n_in, n_out)
-    gradient(A, 0, D, expected, scratch_for(dtype))
-    with_room = np.full(scratch_for(dtype).size + n_in * n_out + 64, np.nan, dtype)
-    gradient(A, 0, D, dW, with_room[:-64])
-    np.testing.assert_array_equal(dW, expected)
-    assert np.isnan(buffer).sum() == buffer.size - dW.size
-    assert np.isnan(with_room[-64:]).all()
-    eight_lanes = vector_lanes(np.dtype(dtype)) == 8
-    if (n_in, n_out) == (100, 12) and eight_lanes and tile_rows() == 4:
-        assert np.isfinite(with_room[-64 - n_in * n_out : -64]).all()
 
 
 @pytest.mark.needs_jit

@@ -8,18 +8,11 @@ import numpy as np
 import pytest
 
 from fastdnn.engine.barrier import LONG_WAITS
+from fastdnn.products.switched_off import without
 from fastdnn.teams import crowding as crowding_module
 from fastdnn.teams import threads as threads_module
 from fastdnn.teams.threads import Team
-from tests.teams.test_threads import counters
-
-
-@pytest.fixture
-def own_crowding(monkeypatch):
-    """A crowding that no fit of another test has begun."""
-    own = crowding_module.Crowding()
-    monkeypatch.setattr(threads_module, "crowding", own)
-    return own
+from tests.teams.work import counters
 
 
 @pytest.fixture
@@ -44,6 +37,15 @@ def test_crowding_is_seen_for_a_while_each_time_longer(crowding):
     crowding.begin()  # the next crowding begins with a short while
     crowding.now += 0.11
     assert not crowding.is_seen()
+
+
+def test_switched_off_there_is_no_crowding(crowding):
+    crowding.begin()
+    with without("crowding"):
+        assert not crowding.is_seen()
+        assert not crowding.may_compare()
+    assert crowding.is_seen()
+    assert crowding.may_compare()
 
 
 def test_comparisons_that_a_team_wins_come_ever_more_rarely(crowding):

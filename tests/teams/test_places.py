@@ -10,10 +10,10 @@ from fastdnn.data import conversion
 from fastdnn.data.conversion import for_pieces
 from fastdnn.data.samples import Samples
 from fastdnn.prediction import predictor
+from fastdnn.products.switched_off import without
 from fastdnn.teams import places as places_module
 from fastdnn.teams.places import Places
-from tests.engine.test_loop import random_parameters
-from tests.networks import predictor_of
+from tests.networks import predictor_of, random_parameters
 
 
 class Machine:
@@ -89,6 +89,14 @@ def test_moving_comes_to_an_end(machine):
         places.keep_apart(1)
     assert machine.processor == 0
     assert len(machine.sets) == 2 * 3
+
+
+def test_switched_off_nobody_moves(machine):
+    with without("places of threads"):
+        places = Places(2)
+    places.keep_apart(1)
+    assert machine.processor == 0
+    assert not machine.sets
 
 
 def test_what_is_forbidden_is_not_insisted_on(machine, monkeypatch):

@@ -1,4 +1,4 @@
-"""Turns off optimisations that change no bit, one by one: for tests of that promise."""
+"""Turns off optimisations that change no bit, one by one: for tests and measurements."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 
 from fastdnn import DNNClassifier, DNNRegressor
-from fastdnn.planning.switched_off import switched_off, without
+from fastdnn.products.switched_off import switched_off, without
 from fastdnn.products.switches import OPTIMISATIONS
 
 pytestmark = [pytest.mark.needs_jit, pytest.mark.usefixtures("four_cpus")]
@@ -98,9 +98,9 @@ def test_all_of_them_together_change_no_bit():
 
 def test_optimisations_are_off_within_the_context_only():
     assert switched_off() == 0
-    with without("pair tiles"), without("exchange of weights", "pair tiles"):
+    with without("pair tiles"), without("mailboxes", "pair tiles"):
         assert switched_off() == sum(
-            OPTIMISATIONS[name] for name in ("pair tiles", "exchange of weights")
+            OPTIMISATIONS[name] for name in ("pair tiles", "mailboxes")
         )
     assert switched_off() == 0
 
