@@ -104,6 +104,12 @@ def test_a_batch_that_is_too_large_is_clipped_with_a_warning():
         assert rows_of_batch(10, 9) == 9
 
 
+def test_that_warning_is_given_at_the_line_that_called_fit():
+    with pytest.warns(UserWarning, match="Got `batch_size`") as caught:
+        DNNClassifier((2,), batch_size=10).partial_fit(np.eye(3), [0, 1, 1], classes=[0, 1])
+    assert caught[0].filename == __file__
+
+
 @pytest.fixture
 def nothing_remembered(monkeypatch):
     monkeypatch.setattr(valid_values, "_satisfied", {})
