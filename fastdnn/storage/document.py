@@ -12,7 +12,7 @@ import numpy as np
 
 from fastdnn.models.consistency import checked_parameters
 from fastdnn.models.transaction import twin_of
-from fastdnn.models.valid_values import hidden_units, require_valid
+from fastdnn.models.valid_values import require_valid
 from fastdnn.network.parameters import Parameters
 from fastdnn.ops.optimizers import OPTIMIZERS
 from fastdnn.storage.labels import (
@@ -72,7 +72,6 @@ def encode(model: Any, compact: bool) -> tuple[dict, dict[str, np.ndarray]]:
         return _encode_network(model)
     model = twin_of(model)  # as it is now, whatever is fitted meanwhile
     require_valid(model)
-    hidden_units(model.hidden_layer_sizes)
     state = model.__getstate__()
     tensors: dict[str, np.ndarray] = {}
     parameters = {}
@@ -241,7 +240,6 @@ def decode(
         given["random_state"] = decode_random_state(given["random_state"], tensors[RANDOM_KEY])
     model: Any = classes[document["class"]](**given)
     require_valid(model)
-    hidden_units(model.hidden_layer_sizes)
     if parameters is not None:
         fitted = _decode_fitted(document["fitted"], parameters, tensors)
         model.__setstate__(model.__getstate__() | fitted)
