@@ -12,7 +12,7 @@ import numpy as np
 
 from fastdnn.models.consistency import checked_parameters
 from fastdnn.models.transaction import twin_of
-from fastdnn.models.valid_values import hidden_units, require_valid
+from fastdnn.models.valid_values import require_valid
 from fastdnn.network.parameters import Parameters
 from fastdnn.ops.optimizers import OPTIMIZERS
 from fastdnn.storage.labels import (
@@ -21,7 +21,7 @@ from fastdnn.storage.labels import (
     encode_labels,
     encode_random_state,
 )
-from fastdnn.storage.schema import SCHEMAS
+from fastdnn.storage.schema import schemas
 from fastdnn.storage.tensors import (
     BEST_THETA,
     CURVES,
@@ -63,16 +63,15 @@ def encode(model: Any, compact: bool) -> tuple[dict, dict[str, np.ndarray]]:
         If the model has what they cannot hold.
     """
     kind = type(model).__name__
-    if kind not in SCHEMAS or type(model).__module__.partition(".")[0] != "fastdnn":
+    if kind not in schemas() or type(model).__module__.partition(".")[0] != "fastdnn":
         raise ValueError(
             f"{type(model).__qualname__} is a class of your own, and a file says one of "
-            f"{list(SCHEMAS)}. Pickle it, or save one of those"
+            f"{list(schemas())}. Pickle it, or save one of those"
         )
     if kind == "DeepNeuralNetwork":
         return _encode_network(model)
     model = twin_of(model)  # as it is now, whatever is fitted meanwhile
     require_valid(model)
-    hidden_units(model.hidden_layer_sizes)
     state = model.__getstate__()
     tensors: dict[str, np.ndarray] = {}
     parameters = {}
@@ -241,7 +240,6 @@ def decode(
         given["random_state"] = decode_random_state(given["random_state"], tensors[RANDOM_KEY])
     model: Any = classes[document["class"]](**given)
     require_valid(model)
-    hidden_units(model.hidden_layer_sizes)
     if parameters is not None:
         fitted = _decode_fitted(document["fitted"], parameters, tensors)
         model.__setstate__(model.__getstate__() | fitted)

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 
 from fastdnn._version import VERSION
 from fastdnn.models.consistency import checked_parameters
+from fastdnn.models.hyperparameters import HYPERPARAMETERS
 from fastdnn.prediction.predictor import Predictor
 from fastdnn.storage.model_file import save
 from fastdnn.storage.plain_state import ADVICE, plain_state, state_from
@@ -92,6 +93,9 @@ class EstimatorStorage(SavingMixin, BaseEstimator):
         _warn_of_another_version(self, state.pop("_fastdnn_version", "unknown"))
         for name in _NOT_STORED:
             state.pop(name, None)
+        for name, row in HYPERPARAMETERS.items():
+            if name in self._parameter_constraints:  # which an earlier version may not have
+                state.setdefault(name, row.default)
         if "_parameters" not in state:
             super().__setstate__(state)
             return

@@ -269,6 +269,16 @@ def test_pickles_of_0_2_0_predict_and_go_on(old):
     assert pickle.loads(old["unfitted"]).alpha == 0.5
 
 
+@pytest.mark.parametrize("is_fitted", [True, False])
+def test_a_parameter_that_a_version_did_not_have_gets_its_default(is_fitted, samples):
+    model = DNNClassifier((5,), max_iter=1, n_iter_no_change=7)
+    state = (model.fit(*samples) if is_fitted else model).__getstate__()
+    del state["n_iter_no_change"]
+    twin = DNNClassifier.__new__(DNNClassifier)
+    twin.__setstate__(state)
+    assert twin.get_params() == model.get_params() | {"n_iter_no_change": 10}
+
+
 @pytest.mark.filterwarnings("ignore:This .* was saved by fastdnn")
 def test_a_network_of_0_2_0_predicts(old):
     network = pickle.loads(old["network"])
