@@ -1,16 +1,8 @@
-"""The matrix product, tile by tile, without the copies that BLAS makes.
-
-BLAS is made for large matrices: it copies both operands into buffers before it multiplies
-them. The layers of a network for tables are small, and most of their products read their
-operands where they lie, by the tiles of `fastdnn.products.tiles`. Both the left operand and
-its transpose are read like that, at two strides. Only where the right operand is large, and
-its panels therefore scattered over many pages and few sets of the caches, is each panel
-copied into one piece before all rows of the left operand pass by. So are the tiles of a
-transposed left operand whose inner steps share one set of the first-level cache, or are more
-than have room there.
+"""The matrix product, tile by tile, with copies of operands only where caches want them.
 
 Every element of the output is the sum of its products in the order of the inner dimension,
-wherever it lies: a row's result does not depend on the other rows of the batch.
+wherever it lies: a row's result does not depend on the other rows of the batch. Why products
+are made like this: ``scripts/docs/engine/products.md``.
 """
 
 import numpy as np
@@ -20,7 +12,7 @@ from fastdnn.machine.cache_lines import LINE_BYTES
 from fastdnn.machine.processor import itemsize_of, lanes_of
 from fastdnn.machine.profile import PROFILE
 from fastdnn.machine.stops import is_told
-from fastdnn.products.copies import copy_left, copy_panel
+from fastdnn.products.operand_copies import copy_left, copy_panel
 from fastdnn.products.operands import ADJACENT, NOTHING, Left, Output, Right, Shape
 from fastdnn.products.pair_tiles import (
     PAIR,

@@ -1,19 +1,10 @@
 """The matrix product that skips the zeros of its left operand.
 
-ReLU makes about half of the activations of a layer zero, and of its deltas. The tiles of
-`fastdnn.products.matmul` multiply by them as by any number. Here every row of the left operand
-has a mask of the steps of the inner dimension where it is not zero, and the sums of one row
-of the output stay in registers while the bits of that mask are walked through. A tile reads a
-row of the right operand once for all of its own rows, a mask for one; so the right operand
-has to lie in the first-level cache, as a panel of few steps and columns. That takes longer
-for every multiplication, which half as many of them more than make up for.
-
-The sums have the order of the inner dimension, as those of tiles have. All that is left out
-is the addition of zeros, so for finite numbers both products are equal.
-
-Masks are made for some rows and the steps of one panel, and used at once; or for a whole
-matrix, where it is the left operand of several products. They may as well be those of another
-matrix: deltas behind ReLU count where its output is not zero.
+Every row of that has a mask of the steps of the inner dimension where it is not zero. Masks
+are made for some rows and the steps of one panel of the right operand, and used at once; or
+for a whole matrix, where it is the left operand of several products. They may as well be those
+of another matrix: deltas behind ReLU count where its output is not zero. Sums have the order
+that tiles give them, and lose additions of zero only. See ``scripts/docs/engine/products.md``.
 """
 
 from typing import NamedTuple
@@ -25,7 +16,6 @@ from fastdnn.machine.processor import itemsize_of, lanes_of, vector_lanes
 from fastdnn.machine.profile import PROFILE
 from fastdnn.machine.stops import is_told
 from fastdnn.machine.views import vector_at
-from fastdnn.products.copies import columns_conflict, copy_columns
 from fastdnn.products.masks import MASK_BYTES, MOST_STEPS, mask_columns, mask_rows
 from fastdnn.products.nonzero_tiles import (
     copy_one_vector,
@@ -33,6 +23,7 @@ from fastdnn.products.nonzero_tiles import (
     seven_vectors_of_rows,
     six_vectors_of_rows,
 )
+from fastdnn.products.operand_copies import columns_conflict, copy_columns
 from fastdnn.products.operands import ADJACENT, NOTHING, Left, Number
 from fastdnn.products.switches import NO_COLUMN_COPIES, STOP_FACTOR
 from fastdnn.products.transpose import TILE
