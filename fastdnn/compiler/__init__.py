@@ -2,7 +2,8 @@
 
 `jit` makes the decorators of every compiled function; `addressed` makes kernels that are
 compiled alone and called by address; `kernel_compiler` leaves out what kernels do not need;
-`cache`, `cache_folder` and `source_digest` keep machine code on disk.
+`target` is the processor that code is for; `cache`, `cache_folder`, `entries` and
+`source_digest` keep machine code on disk, `shipped` finds what the package itself brings.
 
 Called by every room with compiled code. Options, the cache and what is changed of numba can be
 changed here alone; a change of `jit` or `kernel_compiler` makes all code compile anew.

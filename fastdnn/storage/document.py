@@ -21,7 +21,7 @@ from fastdnn.storage.labels import (
     encode_labels,
     encode_random_state,
 )
-from fastdnn.storage.schema import SCHEMAS
+from fastdnn.storage.schema import schemas
 from fastdnn.storage.tensors import (
     BEST_THETA,
     CURVES,
@@ -63,10 +63,10 @@ def encode(model: Any, compact: bool) -> tuple[dict, dict[str, np.ndarray]]:
         If the model has what they cannot hold.
     """
     kind = type(model).__name__
-    if kind not in SCHEMAS or type(model).__module__.partition(".")[0] != "fastdnn":
+    if kind not in schemas() or type(model).__module__.partition(".")[0] != "fastdnn":
         raise ValueError(
             f"{type(model).__qualname__} is a class of your own, and a file says one of "
-            f"{list(SCHEMAS)}. Pickle it, or save one of those"
+            f"{list(schemas())}. Pickle it, or save one of those"
         )
     if kind == "DeepNeuralNetwork":
         return _encode_network(model)

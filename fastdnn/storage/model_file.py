@@ -8,7 +8,7 @@ from typing import Any
 from fastdnn._version import VERSION
 from fastdnn.storage import checked_json
 from fastdnn.storage.document import decode, empty_arrays, encode
-from fastdnn.storage.schema import FORMAT, FORMAT_VERSION, METADATA_SCHEMA, SCHEMAS
+from fastdnn.storage.schema import FORMAT, FORMAT_VERSION, metadata_schema, schemas
 from fastdnn.storage.tensor_file import TensorFile, write
 from fastdnn.storage.tensors import check_values, needed_tensors, require_tensors
 
@@ -44,7 +44,7 @@ def save(model: Any, path: str | os.PathLike, compact: bool) -> None:
     """
     with _errors("save to", path, _OTHER_PLACE) as name:
         document, tensors = encode(model, compact)
-        checked_json.check(document, SCHEMAS[document["class"]], "model")
+        checked_json.check(document, schemas()[document["class"]], "model")
         found = {key: (tensor.dtype, tensor.shape) for key, tensor in tensors.items()}
         require_tensors(found, needed_tensors(document))
         check_values(document, tensors)
@@ -100,13 +100,13 @@ def _document_of(metadata: dict[str, str]) -> dict:
                 f"to {FORMAT_VERSION}. Load it with a newer fastdnn; it was saved by "
                 f"{checked_json.shown(metadata.get('fastdnn_version'))}"
             )
-    checked_json.check(metadata, METADATA_SCHEMA, "metadata")
+    checked_json.check(metadata, metadata_schema(), "metadata")
     try:
         document = checked_json.parse(metadata["model"])
     except ValueError as problem:
         raise ValueError(f"what it says of its model is not valid: {problem}") from None
     named = document.get("class") if isinstance(document, dict) else None
-    if not isinstance(named, str) or named not in SCHEMAS:
-        raise ValueError(f"class={checked_json.shown(named)} must be one of {list(SCHEMAS)}")
-    checked_json.check(document, SCHEMAS[named], "model")
+    if not isinstance(named, str) or named not in schemas():
+        raise ValueError(f"class={checked_json.shown(named)} must be one of {list(schemas())}")
+    checked_json.check(document, schemas()[named], "model")
     return document

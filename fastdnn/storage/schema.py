@@ -4,20 +4,30 @@ Files of this version are everywhere and stay readable. So whatever is added, be
 a parameter, is a new format version: another file beside this one's.
 """
 
+import functools
 import json
-from pathlib import Path
+from importlib import resources
+from typing import Any
 
 FORMAT = "fastdnn"
 #: The format version that is written; older ones are read.
 FORMAT_VERSION = 1
 
-_FILE = Path(__file__).with_name(f"model_file_{FORMAT_VERSION}.schema.json")
-_DOCUMENT = json.loads(_FILE.read_text(encoding="utf-8"))
 
-#: The schema of the texts beside the tensors.
-METADATA_SCHEMA: dict = _DOCUMENT["$defs"]["__metadata__"]
+@functools.cache
+def _document() -> dict[str, Any]:
+    """Read the file beside this one when it is first needed, also from an archive."""
+    file = resources.files(__package__) / f"model_file_{FORMAT_VERSION}.schema.json"
+    return json.loads(file.read_text(encoding="utf-8"))
 
-#: The schema of each class of model, by its name.
-SCHEMAS: dict[str, dict] = {
-    schema["properties"]["class"]["enum"][0]: schema for schema in _DOCUMENT["anyOf"]
-}
+
+def metadata_schema() -> dict[str, Any]:
+    """Return the schema of the texts beside the tensors."""
+    return _document()["$defs"]["__metadata__"]
+
+
+@functools.cache
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return the schema of each class of model, by its name."""
+    found = _document()["anyOf"]
+    return {schema["properties"]["class"]["enum"][0]: schema for schema in found}

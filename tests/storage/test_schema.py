@@ -12,7 +12,7 @@ from fastdnn.storage import schema
 
 @pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
 def test_the_schema_knows_every_parameter(Estimator):
-    described = schema.SCHEMAS[Estimator.__name__]["properties"]["parameters"]["properties"]
+    described = schema.schemas()[Estimator.__name__]["properties"]["parameters"]["properties"]
     # A new parameter needs a new version of the format, which this test is then about.
     assert set(described) == set(Estimator().get_params())
     for name, constraints in Estimator._parameter_constraints.items():
@@ -24,9 +24,9 @@ def test_the_schema_knows_every_parameter(Estimator):
 
 
 def test_the_schema_knows_every_activation_loss_and_optimiser():
-    network = schema.SCHEMAS["DeepNeuralNetwork"]["properties"]
+    network = schema.schemas()["DeepNeuralNetwork"]["properties"]
     assert set(network["activations"]["items"]["enum"]) == set(ACTIVATIONS)
     assert set(network["loss"]["enum"]) == set(LOSSES)
-    fitted = schema.SCHEMAS["DNNRegressor"]["properties"]["fitted"]["anyOf"][1]
+    fitted = schema.schemas()["DNNRegressor"]["properties"]["fitted"]["anyOf"][1]
     names = fitted["properties"]["optimizer"]["anyOf"][1]["properties"]["name"]["enum"]
     assert set(names) == set(OPTIMIZERS) - {"gradient"}  # which remembers nothing
