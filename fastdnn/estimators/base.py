@@ -18,7 +18,7 @@ from fastdnn.network.parameters import Parameters, glorot_uniform_like_sklearn
 from fastdnn.prediction.predictor import Predictor
 from fastdnn.storage.pickles import EstimatorStorage
 from fastdnn.training.divergence import finite_outputs
-from fastdnn.training.fit import fit
+from fastdnn.training.fit import Fit
 from fastdnn.training.history import History
 from fastdnn.training.notices import Notices
 from fastdnn.training.objective import Objective
@@ -108,12 +108,13 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         self._state.random_state = random_state
         network = self._network(self._state.parameters)
         objective = Objective(samples, network, self._score_outputs, self._stratified())
-        options = training_options(self)
-        self._state, notices = fit(objective, options, self._state, incremental, start)
+        fit = Fit(objective, training_options(self), self._state, incremental, start)
+        fit.run()
+        self._state = fit.result()
         # As scikit-learn's, each fit draws anew.
         self._state.random_state = self._state.order = None
         self._publish()
-        return notices
+        return fit.notices
 
     def _check_solver(self) -> bool:
         if self.solver == "lbfgs":
