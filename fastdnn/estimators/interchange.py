@@ -9,26 +9,17 @@ from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOpti
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.validation import check_is_fitted, check_random_state
 
-from fastdnn.models.consistency import checked_parameters, checked_state, from_arrays
+from fastdnn.models.consistency import checked_optimizer, checked_parameters, from_arrays
 from fastdnn.models.transaction import twin_of
 from fastdnn.network.parameters import Parameters
 from fastdnn.training.divergence import is_finite
 from fastdnn.training.history import History
-from fastdnn.training.loop import OptimizerState, optimizer_name
+from fastdnn.training.state import OptimizerState, TrainingState, optimizer_name
 
 if TYPE_CHECKING:
     from fastdnn.estimators.base import BaseDNN
 
-_COPIED = ("n_features_in_", "feature_names_in_", "n_layers_", "n_outputs_", "classes_")
-_HISTORY = (
-    "loss_",
-    "loss_curve_",
-    "best_loss_",
-    "validation_scores_",
-    "best_validation_score_",
-    "n_iter_",
-    "t_",
-)
+_COPIED = ("n_features_in_", "feature_names_in_", "n_outputs_", "classes_", "out_activation_")
 
 # How a result is computed: nothing that the network's twin would have to know.
 _OURS_ALONE = ("dtype", "n_threads")
@@ -44,12 +35,14 @@ def to_sklearn(model: "BaseDNN", Target: type) -> MLPClassifier | MLPRegressor:
     _refuse_what_is_missing(model, Target, names)
     twin = Target(**settings)
     twin._validate_params()  # refuses what scikit-learn does not have, by name
-    for name in (*_COPIED, *_HISTORY, "out_activation_"):
+    for name in (*_COPIED, "n_layers_"):
         if hasattr(model, name):
             setattr(twin, name, getattr(model, name))
+    history = model._state.history.copy()  # both go on by themselves
+    vars(twin).update(history.shown(with_curves=hasattr(model, "loss_curve_")))
     twin.coefs_ = [W.copy() for W in parameters.coefs]
     twin.intercepts_ = [b.copy() for b in parameters.intercepts]
-    twin._no_improvement_count = model._history.no_improvement_count
+    twin._no_improvement_count = history.no_improvement_count
     twin._random_state = check_random_state(model.random_state)
     twin._best_coefs = [W.copy() for W in twin.coefs_]
     twin._best_intercepts = [b.copy() for b in twin.intercepts_]
@@ -58,10 +51,10 @@ def to_sklearn(model: "BaseDNN", Target: type) -> MLPClassifier | MLPRegressor:
         if model._multilabel:  # the binarizer tells the kind of target from an example
             labels = np.eye(len(labels), dtype=int)
         twin._label_binarizer = LabelBinarizer().fit(labels)
-    state = checked_state(model._optimizer_state, parameters)
-    if state is not None:
+    optimizer = checked_optimizer(model._state.optimizer, parameters)
+    if optimizer is not None:
         params = twin.coefs_ + twin.intercepts_
-        twin._optimizer = _their_optimizer(model, state, params, parameters.layer_sizes)
+        twin._optimizer = _their_optimizer(model, optimizer, params, parameters.layer_sizes)
     return twin
 
 
@@ -113,22 +106,24 @@ def from_sklearn(cls: type, mlp: Any, dtype: str) -> Any:
     """Return a fitted `cls` with the parameters, history and state of `mlp`."""
     check_is_fitted(mlp)
     model = cls(**mlp.get_params(), dtype=dtype)
-    for name in (*_COPIED, *_HISTORY, "out_activation_"):
+    for name in _COPIED:
         if hasattr(mlp, name):
             setattr(model, name, getattr(mlp, name))
+    history = _our_history(mlp)
+    vars(model).update(history.shown(with_curves=hasattr(mlp, "loss_curve_")))
     computed = mlp.coefs_[0].dtype if dtype == "auto" else dtype
-    model._parameters = from_arrays(mlp.coefs_, mlp.intercepts_, computed)
-    model.n_layers_ = len(model._parameters.layer_sizes)
+    parameters = from_arrays(mlp.coefs_, mlp.intercepts_, computed)
+    model._state = TrainingState(parameters, history)
+    model.n_layers_ = len(parameters.layer_sizes)
     if hasattr(mlp, "classes_"):
         model._multilabel = mlp._label_binarizer.y_type_.startswith("multilabel")
     else:
         model._n_targets = mlp.n_outputs_
     model._show_parameters()
     checked_parameters(model)
-    model._history = _our_history(mlp)
-    state = _our_state(mlp, model._parameters.theta.dtype)
     # Of a network whose matrices were exchanged for others it may not fit.
-    model._optimizer_state = checked_state(state, model._parameters)
+    optimizer = _our_optimizer(mlp, model._state.dtype)
+    model._state.optimizer = checked_optimizer(optimizer, parameters)
     return model
 
 
@@ -148,7 +143,7 @@ def _our_history(mlp: Any) -> History:
     return history
 
 
-def _our_state(mlp: Any, dtype: np.dtype) -> OptimizerState | None:
+def _our_optimizer(mlp: Any, dtype: np.dtype) -> OptimizerState | None:
     optimizer = getattr(mlp, "_optimizer", None)
     if optimizer is None:
         return None

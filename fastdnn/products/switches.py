@@ -24,7 +24,7 @@ OPTIMISATIONS = {
     "mailboxes": 1 << 11,  # fastdnn.engine.mailboxes
     "shards taken together": 1 << 12,  # fastdnn.engine.shards
     "placement of workers": 1 << 13,  # fastdnn.engine.placement
-    "places of threads": 1 << 14,  # fastdnn.teams.places
+    "places of threads": 1 << 14,  # fastdnn.teams.separation
     "crowding": 1 << 15,  # fastdnn.teams.crowding
 }
 

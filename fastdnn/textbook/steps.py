@@ -4,13 +4,12 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from fastdnn.ops.losses import LOSSES
-from fastdnn.textbook import inputs
 from fastdnn.textbook import layers as textbook
+from fastdnn.textbook import step_inputs as inputs
 from fastdnn.textbook.architecture import Architecture
-from fastdnn.textbook.costs import output_gradient, total_cost
-from fastdnn.textbook.inputs import Caches
+from fastdnn.textbook.costs import is_canonical, output_gradient, total_cost
 from fastdnn.textbook.layers import ACTIVATION_CODES
+from fastdnn.textbook.step_inputs import Caches
 
 # Overflow is reported when the result is there, and by name.
 _QUIET: Any = {"over": "ignore", "under": "ignore", "divide": "ignore", "invalid": "ignore"}
@@ -93,7 +92,7 @@ class Steps(Architecture):
             Z = inputs.as_caches(caches, len(AL), self.layer_sizes, self.dtype)[-1][1]
         weights = self._parameters.theta[: self._parameters.n_weights]
         with np.errstate(**_QUIET):
-            total = total_cost(self.loss, self.activations[-1], AL, Y, Z)
+            total = total_cost(self._network, AL, Y, Z)
             penalty = 0.5 * l2 * float(np.dot(weights, weights)) if l2 else 0.0
         cost = (total + penalty) / len(AL)
         if not np.isfinite(cost):
@@ -139,11 +138,10 @@ class Steps(Architecture):
         self, AL: np.ndarray, Y: np.ndarray, caches: Caches
     ) -> dict[str, np.ndarray]:
         last = self.n_layers
-        grads = {f"dA{last}": output_gradient(self.loss, self.activations[-1], AL, Y)}
-        _, is_canonical = LOSSES[self.loss].kernel(self.activations[-1])
+        grads = {f"dA{last}": output_gradient(self._network, AL, Y)}
         for l in range(last, 0, -1):
             code = ACTIVATION_CODES[self.activations[l - 1]]
-            if l == last and is_canonical:
+            if l == last and is_canonical(self._network):
                 # As sigmoid and softmax with log-loss: dL/dZ = A - Y, without a quotient.
                 dA, dW, db = textbook.linear_backward.unchecked(AL - Y, caches[l - 1][0])
             else:
@@ -197,15 +195,11 @@ class Steps(Architecture):
 
     # -- checks -------------------------------------------------------------------------
 
-    def _targets(self, Y: Any, samples: np.ndarray) -> np.ndarray:
-        n_outputs, output_activation = self.layer_sizes[-1], self.activations[-1]
-        return inputs.as_targets(Y, samples, n_outputs, self.loss, output_activation)
-
     def _outputs_and_targets(self, AL: Any, Y: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return both with one column for each output."""
-        n_outputs = self.layer_sizes[-1]
-        AL = inputs.as_outputs(AL, n_outputs, self.loss, self.dtype)
-        return AL, inputs.one_column_for_each(self._targets(Y, AL), n_outputs)
+        AL = inputs.as_outputs(AL, self._network, self.dtype)
+        Y = inputs.as_targets(Y, AL, self._network)
+        return AL, inputs.one_column_for_each(Y, self.layer_sizes[-1])
 
     def _refuse_overflow(self, name: str) -> NoReturn:
         """Raise because of a result that is NaN or infinite though what was given is not."""

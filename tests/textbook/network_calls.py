@@ -72,5 +72,5 @@ def assert_said_by_a_check(tb):
     if last.name == "losses.py" and function.startswith("_take_"):
         return  # a loss's check of targets
     assert last.parent.name in ("textbook", "data"), last  # not a kernel
-    allowed = {"inputs.py", "kernel_inputs.py", "costs.py", "steps.py", "network.py"}
+    allowed = {"step_inputs.py", "kernel_inputs.py", "costs.py", "steps.py", "network.py"}
     assert last.name in allowed, last

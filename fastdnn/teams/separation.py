@@ -28,7 +28,7 @@ def _processor_function() -> Callable[[], int] | None:
 _current_processor = _processor_function()
 
 
-class Places:
+class Separation:
     """The processors that the workers of a team were seen on last.
 
     Parameters
