@@ -24,6 +24,7 @@ from typing import Any
 from numba.core import serialize
 
 from fastdnn.compiler import entries, shipped
+from fastdnn.compiler.assumptions import examine, holds
 from fastdnn.compiler.cache_folder import Folder
 from fastdnn.compiler.source_digest import code_digest, source_digest, take_digest_early
 from fastdnn.compiler.target import Target
@@ -73,12 +74,13 @@ class KernelCache:  # needs jit
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the compiled function for the types `sig`, or None."""
         loaded = None
-        if self._is_enabled:
+        if self._is_enabled and holds("stored code"):
             loaded = self._load_shipped(sig, target_context)
             if loaded is None:
                 loaded = self._load_stored(sig, target_context)
         if loaded is None:
             _announce_compilation()
+            examine()
         return loaded
 
     def _load_shipped(self, sig: Any, target_context: Any) -> Any:
@@ -118,7 +120,7 @@ class KernelCache:  # needs jit
     def save_overload(self, sig: Any, data: Any) -> None:
         """Store what was compiled for the types `sig`, where that is possible."""
         folder = _open_folder()
-        if folder is None or not self._is_enabled:
+        if folder is None or not self._is_enabled or not holds("stored code"):
             return
         if data.library.has_dynamic_globals or any(not x.can_cache for x in data.lifted):
             return

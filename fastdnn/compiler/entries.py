@@ -14,9 +14,9 @@ import llvmlite
 import numba
 import numpy as np
 from numba.core import compiler, config
-from numba.core.runtime import rtsys
 
 from fastdnn._version import VERSION
+from fastdnn.compiler.assumptions import find, holds
 
 _MARK, _DIGEST_BYTES, _LENGTH_BYTES = b"fastdnn code 2\n", 32, 4
 
@@ -65,7 +65,10 @@ def rebuild(code: bytes, target_context: Any) -> Any:  # needs jit
     """Return what numba had compiled, ready to be called."""
     # numba would first load the tables that it compiles by, a third of the time of a first
     # fit. Machine code needs its runtime functions only.
-    rtsys.initialize(target_context)
+    if holds("runtime"):
+        find("numba.core.runtime.rtsys").initialize(target_context)
+    else:
+        target_context.refresh()
     return compiler.CompileResult._rebuild(target_context, *pickle.loads(code))
 
 

@@ -14,6 +14,7 @@ import warnings
 from typing import Any, NamedTuple
 
 from fastdnn.compiler import entries
+from fastdnn.compiler.assumptions import holds
 from fastdnn.compiler.source_digest import source_digest
 from fastdnn.compiler.target import Target
 
@@ -103,7 +104,7 @@ def kinds(here: Target) -> tuple[Kind, ...]:  # needs jit
     Where there is code and none may be used, one line of the log says why.
     """
     text = _read(_CONTENTS)
-    if text is None:
+    if text is None or not holds("linking"):
         return ()
     try:
         contents = json.loads(text)
