@@ -19,13 +19,15 @@ from fastdnn.engine.operations import D_OUT
 from fastdnn.machine.views import address, matrix_at
 from fastdnn.products.linear import SCRATCH_BYTES
 from fastdnn.products.nonzeros import (
+    MULTIPLY_MASKED,
     mask_part_of_columns,
-    multiply_masked,
     parts_to_mask,
     skipping_pays,
 )
 from fastdnn.products.operands import NOTHING, Output, Right, Shape
 from fastdnn.products.transpose import transpose_rows
+
+_multiply_masked = MULTIPLY_MASKED.call
 
 
 @kernel
@@ -67,13 +69,10 @@ def masked_gradient(s, real, A, first, dW, claimed, worker):  # needs jit
     n_of_dW, n_out = dW.shape
     scratch = address(product_scratch(s, real, worker), 0)
     turned = scratch + SCRATCH_BYTES
-    multiply_masked(
-        real,
-        _masks(s, real),
-        Right(address(A, first), n_in),
-        Output(turned, NOTHING, claimed),
-        Shape(n_out, n_of_dW, n_rows),
-        scratch,
-        s.stop_in_step,
+    right, out = Right(address(A, first), n_in), Output(turned, NOTHING, claimed)
+    shape = Shape(n_out, n_of_dW, n_rows)
+    _multiply_masked(
+        s.masked_product,
+        (real, _masks(s, real), right, out, shape, scratch, s.stop_in_step),
     )
     transpose_rows(matrix_at(real, turned, 0, n_out, n_of_dW), 0, n_out, dW)

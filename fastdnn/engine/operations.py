@@ -18,9 +18,9 @@ import numpy as np
 
 from fastdnn.compiler.jit import kernel
 from fastdnn.machine.views import matrix_at
+from fastdnn.products.operands import How
 from fastdnn.products.switches import (
     NO_ZERO_SKIPPING,
-    STOP_FACTOR,
     ZEROS_ON_LEFT,
     ZEROS_ON_RIGHT,
 )
@@ -74,13 +74,13 @@ def is_linear(row):
 
 
 @kernel
-def product_flags(s, left, right, stop):
-    """Return what a product is told.
+def product_of(s, left, right, stop):
+    """Return how a product is done.
 
     `left` and `right` say whether its operands have zeros to leave out; `stop` is the address
     of what may tell it to leave, or 0.
     """
-    flags = s.switched_off & (STOP_FACTOR - 1)
+    flags = s.switched_off
     if flags & NO_ZERO_SKIPPING == 0:
         flags += (left != 0) * ZEROS_ON_LEFT + (right != 0) * ZEROS_ON_RIGHT
-    return flags + STOP_FACTOR * stop
+    return How(flags, stop, s.dense_product, s.nonzeros_product)

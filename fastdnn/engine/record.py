@@ -64,6 +64,9 @@ _CURSOR = [
 _CUTS = [
     ("constants", _INT),  # addresses of the optimiser's kernels
     ("update", _INT),
+    ("dense_product", _INT),  # addresses of products; 0 where none is needed
+    ("nonzeros_product", _INT),
+    ("masked_product", _INT),
     ("batch_size", _INT),
     ("gather", _INT),  # whether rows are picked by `order`
     ("weighted", _INT),  # whether samples have weights

@@ -6,14 +6,24 @@ are made like this: ``scripts/docs/engine/products.md``.
 """
 
 import numpy as np
+from numba.core import types
 
+from fastdnn.compiler.addressed import Addressed, Form
 from fastdnn.compiler.jit import kernel
 from fastdnn.machine.cache_lines import LINE_BYTES
 from fastdnn.machine.processor import itemsize_of, lanes_of
 from fastdnn.machine.profile import PROFILE
 from fastdnn.machine.stops import is_told
 from fastdnn.products.operand_copies import copy_left, copy_panel
-from fastdnn.products.operands import ADJACENT, NOTHING, Left, Output, Right, Shape
+from fastdnn.products.operands import (
+    ADJACENT,
+    NOTHING,
+    Left,
+    Output,
+    Right,
+    Shape,
+    types_of,
+)
 from fastdnn.products.pair_tiles import (
     PAIR,
     eight_and_a_pair,
@@ -24,7 +34,6 @@ from fastdnn.products.switches import (
     NO_HALF_VECTORS,
     NO_LEFT_COPIES,
     NO_PANEL_COPIES,
-    STOP_FACTOR,
 )
 from fastdnn.products.tiles import (
     one_vector,
@@ -68,15 +77,15 @@ def _copies_panels(row_bytes, n_steps, is_transposed):  # needs jit
 
 
 @kernel
-def multiply(floor, left, right, out, shape, scratch, flags):  # needs jit
+def _multiply(floor, left, right, out, shape, scratch, flags, stop):  # needs jit
     """Write ``max(left @ right + bias, floor)`` to `out`.
 
     `left`, `out` and `shape` are records of `fastdnn.products.operands`, `right` is the
     address of a matrix that lies row after row; all have the type of `floor`. `scratch` is
     the address of `SCRATCH_BYTES`, or 0. What `out` claims, this core is going to write and
     others have read: its cache lines are asked for tile by tile, so that nobody waits for
-    them. `flags` are those of `fastdnn.products.switches`; a product that is told to stop is
-    left as it is.
+    them. `flags` are those of `fastdnn.products.switches`. A product that is told to, by a
+    number at the address `stop`, is left as it is.
     """
     itemsize = itemsize_of(floor)
     n_rows, n_columns, n_inner = shape
@@ -89,7 +98,7 @@ def multiply(floor, left, right, out, shape, scratch, flags):  # needs jit
         n_together = _rows_to_copy(n_rows, inner_block * itemsize)
     may_copy = may_copy and flags & NO_PANEL_COPIES == 0
     is_copied = may_copy and _copies_panels(row_bytes, inner_block, left.step != 1)
-    panel, stop = scratch if is_copied else 0, flags // STOP_FACTOR
+    panel = scratch if is_copied else 0
     for i in range(0, n_rows, n_together):
         rows = min(n_together, n_rows - i)
         c = out.address + i * row_bytes
@@ -109,7 +118,8 @@ def multiply(floor, left, right, out, shape, scratch, flags):  # needs jit
             lowest = floor if k + steps == n_inner else type(floor)(-np.inf)
             b, part = right + k * row_bytes, Shape(rows, n_columns, steps)
             written = Output(c, NOTHING, claimed)
-            _multiply_block(lowest, block, tile, b, start, written, part, panel, flags)
+            how = flags, stop
+            _multiply_block(lowest, block, tile, b, start, written, part, panel, how)
 
 
 @kernel
@@ -147,7 +157,7 @@ def _rows_to_copy(n_rows, row_bytes):  # needs jit
 
 
 @kernel
-def _multiply_block(floor, left, tile, b, start, out, shape, panel, flags):  # needs jit
+def _multiply_block(floor, left, tile, b, start, out, shape, panel, how):  # needs jit
     """Write ``max(start + left @ b, floor)`` to `out`, for an inner dimension of one block.
 
     `tile` is the distance from the rows of one tile of the left operand to those of the next.
@@ -155,6 +165,7 @@ def _multiply_block(floor, left, tile, b, start, out, shape, panel, flags):  # n
     """
     lanes, itemsize = lanes_of(floor), itemsize_of(floor)
     n_rows, n_columns, n_steps = shape
+    flags, stop = how
     if has_pair_tiles(floor, n_columns, flags):
         # For so few columns nothing is copied.
         eight_and_a_pair(
@@ -166,7 +177,7 @@ def _multiply_block(floor, left, tile, b, start, out, shape, panel, flags):  # n
     n_vectors = (n_columns + lanes - 1) // lanes
     if n_vectors == 1:  # otherwise no tile has only one
         tile = _ROWS_OF_ONE_VECTOR * left.row  # for so few columns nothing is copied
-    vector, stop = 0, flags // STOP_FACTOR
+    vector = 0
     while vector < n_vectors:
         if is_told(stop):
             return
@@ -206,3 +217,14 @@ def _multiply_block(floor, left, tile, b, start, out, shape, panel, flags):  # n
         else:
             one_vector(*operands)
         vector += width
+
+
+#: How a product of matrices is called; `multiply` is its kernel.
+MULTIPLY = Form(
+    "a matrix product",
+    lambda real: (
+        *(real, types_of(Left), types.int64, types_of(Output), types_of(Shape)),
+        *(types.int64, types.int64, types.int64),
+    ),
+)
+multiply = Addressed(MULTIPLY, _multiply, "products.dense")

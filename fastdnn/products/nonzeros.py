@@ -10,7 +10,9 @@ that tiles give them, and lose additions of zero only. See ``scripts/docs/engine
 from typing import NamedTuple
 
 import numpy as np
+from numba.core import types
 
+from fastdnn.compiler.addressed import Addressed, Form
 from fastdnn.compiler.jit import JIT_ENABLED, kernel
 from fastdnn.machine.processor import itemsize_of, lanes_of, vector_lanes
 from fastdnn.machine.profile import PROFILE
@@ -24,8 +26,17 @@ from fastdnn.products.nonzero_tiles import (
     six_vectors_of_rows,
 )
 from fastdnn.products.operand_copies import columns_conflict, copy_columns
-from fastdnn.products.operands import ADJACENT, NOTHING, Left, Number
-from fastdnn.products.switches import NO_COLUMN_COPIES, STOP_FACTOR
+from fastdnn.products.operands import (
+    ADJACENT,
+    NOTHING,
+    Left,
+    Number,
+    Output,
+    Right,
+    Shape,
+    types_of,
+)
+from fastdnn.products.switches import NO_COLUMN_COPIES
 from fastdnn.products.transpose import TILE
 
 #: Vectors of one row of the output: fewer sums would wait for each other, more would need a
@@ -238,8 +249,8 @@ def _multiply_panels(
 
 
 @kernel
-def multiply_nonzeros(
-    floor, left, masked_by, right, out, shape, scratch, totals, flags
+def _multiply_nonzeros(
+    floor, left, masked_by, right, out, shape, scratch, totals, flags, stop
 ):  # needs jit
     """Write ``max(left @ right + bias, floor)`` to `out`, skipping zeros.
 
@@ -249,7 +260,7 @@ def multiply_nonzeros(
     same, is not zero; and the sum of what counts of every row of `left` is added to the
     numbers at address `totals`, if that is not 0.
     """
-    itemsize, stop = itemsize_of(floor), flags // STOP_FACTOR
+    itemsize = itemsize_of(floor)
     n_rows, n_columns, n_inner = shape
     may_copy = flags & NO_COLUMN_COPIES == 0
     n_vectors = _parts_here(n_columns, lanes_of(floor))
@@ -301,10 +312,10 @@ def mask_part_of_columns(real, a, n_rows, n_inner, part, masks, stop):  # needs 
 
 
 @kernel
-def multiply_masked(real, masks, right, out, shape, scratch, stop):  # needs jit
+def _multiply_masked(real, masks, right, out, shape, scratch, stop):  # needs jit
     """Write ``a.T @ right`` to `out`, where all columns of `a` have masks.
 
-    Arguments are as those of `multiply_nonzeros` and `mask_part_of_columns`, for which there
+    Arguments are as those of `_multiply_nonzeros` and `mask_part_of_columns`, for which there
     are panels of so many columns.
     """
     n_rows, _, n_inner = shape
@@ -320,3 +331,22 @@ def multiply_masked(real, masks, right, out, shape, scratch, stop):  # needs jit
         _multiply_panels(no_floor, left, masked, k, steps, right, out, shape, scratch, 0)
         masks += n_parts * _bytes_of_part_here(itemsize_of(real))
         k += steps
+
+
+#: How products that skip zeros are called: those that make masks, and those that have them.
+MULTIPLY_NONZEROS = Form(
+    "a product that skips zeros",
+    lambda real: (
+        *(real, types_of(Left), types.int64, types_of(Right), types_of(Output)),
+        *(types_of(Shape), types.int64, types.int64, types.int64, types.int64),
+    ),
+)
+MULTIPLY_MASKED = Form(
+    "a product by masks",
+    lambda real: (
+        *(real, types.int64, types_of(Right), types_of(Output), types_of(Shape)),
+        *(types.int64, types.int64),
+    ),
+)
+multiply_nonzeros = Addressed(MULTIPLY_NONZEROS, _multiply_nonzeros, "products.nonzeros")
+multiply_masked = Addressed(MULTIPLY_MASKED, _multiply_masked, "products.masked")

@@ -3,9 +3,10 @@
 Distances are in elements.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numba.core import types
 
 # Numbers, which ``0`` and ``1`` are not: such a constant becomes a part of the type of a
 # record that it is put into, and numba compiles all that takes it once more.
@@ -16,6 +17,11 @@ ADJACENT = np.int64(1)
 
 #: What records consist of.
 Number = int | np.int64
+
+
+def types_of(record: type) -> Any:
+    """Return numba's type of a record."""
+    return types.containers.NamedUniTuple(types.int64, len(record._fields), record)  # type: ignore[attr-defined]
 
 
 class Left(NamedTuple):
@@ -39,6 +45,15 @@ class Output(NamedTuple):
     address: Number
     bias: Number  # address of what is added to every row, or 0
     claimed: Number  # address of as much memory whose cache lines to claim, or 0
+
+
+class How(NamedTuple):
+    """How products are done."""
+
+    flags: Number  # of fastdnn.products.switches
+    stop: Number  # address of a number of `fastdnn.machine.stops`, or 0
+    dense: Number  # address of the kernel of `fastdnn.products.matmul`
+    nonzeros: Number  # that of `fastdnn.products.nonzeros`; 0 where no operand has zeros
 
 
 class Shape(NamedTuple):
