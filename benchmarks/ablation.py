@@ -80,10 +80,10 @@ class Setting(NamedTuple):
     @property
     def switches(self) -> list[str]:
         """The optimisations that this setting may use."""
-        if self.before:
-            names = {"placement of workers", "places of threads", "crowding"}
-        elif self.kind == "prediction":
+        if self.kind == "prediction":
             names = {"places of threads"} if self.n_threads > 1 else _FORWARD
+        elif self.before:
+            names = {"placement of workers", "places of threads", "crowding"}
         else:
             # What products gain is seen by one thread, with less chance.
             names = _OF_TEAMS if self.n_threads > 1 else _ALONE
@@ -110,6 +110,7 @@ SETTINGS = [
     Setting(kind="prediction", n_threads=2),
     Setting(n_threads=2, before="rest"),
     Setting(n_threads=2, before="BLAS"),
+    Setting(kind="prediction", n_threads=2, before="rest"),
 ]
 
 

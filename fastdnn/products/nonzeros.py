@@ -147,6 +147,8 @@ def skipping_pays(real, left, step, n_rows, n_columns, n_inner, is_turned):  # n
     That is the left operand, whose steps lie next to each other, or `step` elements apart.
     `is_turned` says that the product will be transposed.
     """
+    if n_columns <= (_FEWEST_VECTORS - 1) * lanes_of(real):  # said at once, for small steps
+        return False
     is_large = n_rows >= _FEWEST_ROWS and n_inner >= _FEWEST_STEPS
     if not (is_large and has_panels(real, n_columns)):
         return False
