@@ -1,9 +1,7 @@
-"""Masks of the first layer's deltas, for all blocks of its weight gradient.
+"""Masks of the first layer's deltas, made once for all blocks of its weight gradient.
 
-In large networks the gradient of a layer is made block by block. Behind ReLU the left
-operand of that product is activations, and each block makes masks of its own columns. The
-first layer's zeros are in its deltas, which every block multiplies by: so their masks are
-made once for a batch, between its two phases. See `fastdnn.products.nonzeros`.
+For large networks, between the two phases of a batch: ``scripts/docs/engine/step.md``. What
+masks are for: `fastdnn.products.nonzeros`.
 """
 
 from fastdnn.compiler.jit import kernel

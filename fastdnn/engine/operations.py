@@ -1,17 +1,12 @@
 """The table of operations: a network's program, which the forward and backward passes walk.
 
-Every row is one operation on the rows of a batch, in the order of the forward pass. The
-planner writes it (`fastdnn.planning.program`). An operation reads its input and writes its
-output at positions of the workspace, which may be the same; its gradient comes in at the
-position of its output's delta and goes on at that of its input's.
+Every row is one operation on the rows of a batch, in the order of the forward pass. It reads
+its input and writes its output at positions of the workspace, which may be the same; its
+gradient comes in at the position of its output's delta and goes on at that of its input's.
+One with parameters of its own names where they lie in the *tail* of theta, after all weights,
+and adds its gradient there.
 
-Theta holds all weights, and then the *tail*: biases, and whatever small vectors operations
-have of their own. Weights have blocks of their gradient, see `fastdnn.planning.cuts`; the
-gradient of the tail is made whole by every shard. So an operation with parameters of its own
-names where they lie in the tail and adds its gradient there in the backward pass.
-
-To add a kind: a number here, what it does in `fastdnn.engine.shards.forward` and in
-`fastdnn.engine.shards`'s backward pass, and its rows in the planner.
+More: ``scripts/docs/engine/step.md``. To add a kind: ``.github/CONTRIBUTING.md``.
 """
 
 import numpy as np

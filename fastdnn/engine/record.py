@@ -1,8 +1,6 @@
-"""What a run of the engine is given: one record.
+"""What a run of the engine is given: one record of numbers and addresses of arrays.
 
-All that a run needs travels as one record: numbers, and the addresses of the arrays. A
-compiled function that is handed arrays takes seven numbers for each and one that is handed
-them all takes a hundred, at every call; a record is one pointer.
+Why one: ``scripts/docs/engine/memory.md``.
 """
 
 import ctypes
