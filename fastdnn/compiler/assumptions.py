@@ -56,6 +56,7 @@ ASSUMPTIONS = {
             *(f"{_CODEGEN}._optimize_{what}" for what in ("functions", "final_module")),
             *(f"{_CODEGEN}._finalize_{what}" for what in ("final_module", "dynamic_globals")),
             f"{_CODEGEN}._ensure_finalized",
+            "numba.core.codegen.JITCodeLibrary",
             "numba.core.compiler.Flags.no_compile",
         ),
         "kernels are optimised once, as a part of their entry point, and not twice",
@@ -78,6 +79,8 @@ ASSUMPTIONS = {
             "numba.core.typed_passes.AnnotateTypes",
             "numba.core.typed_passes.NativeLowering",
             "numba.core.compiler_machinery.PassManager.add_pass_after",
+            "numba.core.compiler_machinery.AnalysisPass",
+            "numba.core.compiler_machinery.register_pass",
             "numba.core.compiler.DefaultPassBuilder.define_nopython_pipeline",
             "numba.core.compiler.Flags.noalias",
         ),
@@ -99,7 +102,24 @@ ASSUMPTIONS = {
         (),
         "nothing: it is what all of the above have to fulfil",
         _SLOW,
-        lambda: find("fastdnn.compiler.kernel_probe.compare")(),
+        lambda: _get("fastdnn.compiler.kernel_probe.compare")(),
+    ),
+    "signatures": Assumption(
+        "a copy of the typing context shares its tables and may find functions its own way",
+        (
+            "numba.core.typing.Context.resolve_value_type",
+            "numba.core.types.Function.get_call_type",
+        ),
+        "what numba finds out about an operator it finds out once for some types",
+        "Compilation takes longer",
+        lambda: _get("fastdnn.compiler.remembering.probe")(),
+    ),
+    "passes": Assumption(
+        "a pipeline's passes are pairs that begin with the pass, and some have known names",
+        ("numba.core.compiler.StateDict",),
+        "passes for what kernels do not contain are left out",
+        "Compilation takes longer",
+        lambda: _get("fastdnn.compiler.kernel_compiler.probe_passes")(),
     ),
     "stored code": Assumption(
         "what a dispatcher's _cache is given can be stored by _reduce and read by _rebuild",
@@ -131,6 +151,8 @@ ASSUMPTIONS = {
         "Interrupts may wait for a compilation, and processes forked meanwhile may hang",
     ),
 }
+# What only kernels in the quick way rely on, but they need not.
+_OF_KERNELS = "signatures", "passes"
 
 
 def find(name: str, otherwise: Any = None) -> Any:
@@ -187,7 +209,7 @@ def kernels_hold() -> bool:
 @functools.cache
 def examine() -> None:
     """Look at all rows, before something is compiled."""
-    kernels_hold()
+    left_out = () if kernels_hold() else _OF_KERNELS
     for name in ASSUMPTIONS:
-        if not name.startswith("kernels"):
+        if not name.startswith(("kernels", *left_out)):
             holds(name)

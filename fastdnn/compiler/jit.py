@@ -35,7 +35,7 @@ from fastdnn.compiler.dispatching import (
     KernelDispatcher,
     tell_apart,
 )
-from fastdnn.compiler.stopping import Compilation, forget_the_parents_lock, is_compiling
+from fastdnn.compiler.stopping import Compilation, forget_the_parents_compilation, is_compiling
 from fastdnn.system.interruptible import call_interruptibly
 
 #: False under ``NUMBA_DISABLE_JIT=1``: every kernel is then plain Python.
@@ -203,7 +203,7 @@ def _with_compiled(called_by_python: Any, compiled: Any) -> Any:
 
 
 if JIT_ENABLED and hasattr(os, "register_at_fork"):  # needs jit
-    os.register_at_fork(after_in_child=forget_the_parents_lock)
+    os.register_at_fork(after_in_child=forget_the_parents_compilation)
 
 
 def emitted(definition: Callable) -> Any:  # needs jit

@@ -16,6 +16,8 @@ from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler_machinery import AnalysisPass, register_pass
 from numba.core.typed_passes import AnnotateTypes, NativeLowering
 
+from fastdnn.compiler.assumptions import find, holds
+
 
 class UnfinishedLibrary(JITCodeLibrary):
     """A code library that is neither optimised nor made into machine code.
@@ -121,6 +123,47 @@ class _OfferToCallers(AnalysisPass):
         return False
 
 
+# numba's passes for what kernels do not contain: functions and comprehensions inside them,
+# expressions of whole arrays, objects.
+_NOT_FOR_KERNELS = {
+    "inline_closure_likes",
+    "inline_inlinables",
+    "inline_overloads",
+    "literal_unroll",
+    "make_function_op_code_to_jit_function",
+    "nopython_rewrites",
+    "with_lifting",
+}
+
+
+def probe_passes() -> None:
+    """Require that numba has the passes which kernels do without.
+
+    Raises
+    ------
+    RuntimeError
+        If not.
+    """
+    state = compiler.StateDict()
+    state.flags, state.func_ir = compiler.Flags(), None
+    pipeline = compiler.DefaultPassBuilder.define_nopython_pipeline(state)
+    missing = _NOT_FOR_KERNELS - {each.name() for each, _ in pipeline.passes}
+    if missing:
+        raise RuntimeError(f"there are no passes {', '.join(sorted(missing))}")
+
+
+def _start_pipeline(state: Any) -> Any:
+    """Return numba's pipeline for a kernel, to which passes can be added."""
+    if holds("signatures"):
+        state.typingctx = find("fastdnn.compiler.remembering").remembering(state.typingctx)
+    pipeline = compiler.DefaultPassBuilder.define_nopython_pipeline(state)
+    if holds("passes"):
+        pipeline.passes = [
+            (made, why) for made, why in pipeline.passes if made.name() not in _NOT_FOR_KERNELS
+        ]
+    return pipeline
+
+
 class KernelCompiler(compiler.CompilerBase):
     """For kernels: unfinished."""
 
@@ -129,7 +172,7 @@ class KernelCompiler(compiler.CompilerBase):
     def define_pipelines(self) -> list:
         """Return the only pipeline."""
         self.state.flags.noalias = self._arrays_are_apart
-        pipeline = compiler.DefaultPassBuilder.define_nopython_pipeline(self.state)
+        pipeline = _start_pipeline(self.state)
         pipeline.add_pass_after(_StartUnfinishedLibrary, AnnotateTypes)
         pipeline.add_pass_after(_OfferToCallers, NativeLowering)
         pipeline.finalize()
@@ -162,7 +205,7 @@ class AddressedCompiler(compiler.CompilerBase):
     def define_pipelines(self) -> list:
         """Return the only pipeline."""
         self.state.flags.noalias = True
-        pipeline = compiler.DefaultPassBuilder.define_nopython_pipeline(self.state)
+        pipeline = _start_pipeline(self.state)
         pipeline.add_pass_after(_CountNoReferences, AnnotateTypes)
         pipeline.finalize()
         return [pipeline]

@@ -1,6 +1,7 @@
 """Compilations by threads that wait for each other, and can be told to stop."""
 
 import _thread
+import gc
 import threading
 from typing import Any, ClassVar
 
@@ -23,21 +24,20 @@ def is_compiling() -> bool:  # needs jit
     return _lock()._is_owned()
 
 
-def forget_the_parents_lock() -> bool:  # needs jit
-    """Let a child process compile that was forked while another thread did.
-
-    Returns whether that was so.
-    """
+def forget_the_parents_compilation() -> None:  # needs jit
+    """Let a child process compile that was forked while another thread did."""
     global _own_lock
     lock = _lock()
     if lock.acquire(blocking=False):
         lock.release()  # free, or held by the thread that forked
-        return False
+        return
     if lock is _own_lock:
         _own_lock = threading.RLock()
     else:
         find("numba.core.compiler_lock.global_compiler_lock")._lock = threading.RLock()
-    return True
+    for compilation in Compilation._of_threads.values():
+        compilation.let_collect()
+    Compilation._of_threads.clear()
 
 
 class CompilationStopped(BaseException):
@@ -49,12 +49,14 @@ class Compilation:  # needs jit
 
     It then stops before the next kernel. numba keeps those that are complete and nothing of
     the others, so that a later compilation goes on from there.
+
+    Meanwhile Python's garbage collector does not walk through numba's many objects.
     """
 
     _of_threads: ClassVar[dict[int, "Compilation"]] = {}
 
     def __init__(self) -> None:
-        self._is_stopped = False
+        self._is_stopped = self._stops_collector = False
         self._held: Any = None
 
     def stop(self) -> None:
@@ -65,12 +67,20 @@ class Compilation:  # needs jit
         lock = _lock()
         while not lock.acquire(timeout=_SECONDS_TO_LOOK):
             self._look()
-        self._held = lock
+        self._held, self._stops_collector = lock, gc.isenabled()
         self._of_threads[_thread.get_ident()] = self
+        if self._stops_collector:
+            gc.disable()
 
     def __exit__(self, *error: object) -> None:
         self._of_threads.pop(_thread.get_ident(), None)
+        self.let_collect()
         self._held.release()
+
+    def let_collect(self) -> None:
+        """Let the garbage collector work again if it did before."""
+        if self._stops_collector:
+            gc.enable()
 
     def _look(self) -> None:
         if self._is_stopped:

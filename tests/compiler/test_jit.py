@@ -163,9 +163,9 @@ def test_type_errors_in_kernels_are_said_every_time(tmp_path):
 
 
 FORK_DURING_A_COMPILATION = """
-import os, threading, warnings
+import gc, os, threading, warnings
 import numpy as np
-from numba.core.compiler_lock import global_compiler_lock
+from fastdnn.compiler.stopping import Compilation
 from fastdnn.textbook import relu, sigmoid
 
 warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside other threads
@@ -176,7 +176,8 @@ def compile_for_long():
     leave.wait()
 
 def another():
-    with global_compiler_lock:
+    with Compilation():
+        assert not gc.isenabled()
         compile_for_long()
 
 thread = threading.Thread(target=another)
@@ -184,10 +185,12 @@ thread.start()
 inside.wait()
 child = os.fork()
 if child == 0:
+    assert gc.isenabled()
     relu(np.ones(1))
     os._exit(17)
 leave.set()
 thread.join()
+assert gc.isenabled()
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), sigmoid(np.zeros(1)))
 """
 
