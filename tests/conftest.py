@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(config, items):
         if is_product and not is_drawn(item):
             item.add_marker(pytest.mark.exhaustive)
     # What others rely on comes first, and what needs much compiled code when that is there.
-    items.sort(key=lambda item: -FLOOR_OF.get(item.nodeid.split("/")[1], -1))
+    items.sort(key=lambda item: -FLOOR_OF.get(item.path.parent.name, -1))
     names = [name for name in _LEFT_OUT if name not in config.option.markexpr]
     left_out = {item for item in items if any(map(item.get_closest_marker, names))}
     if left_out:
