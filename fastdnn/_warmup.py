@@ -17,6 +17,8 @@ from fastdnn.ops.losses import LOSSES
 from fastdnn.ops.optimizers import OPTIMIZERS
 from fastdnn.ops.results import RESULTS
 from fastdnn.ops.sparse import csr_forward, csr_weight_gradient
+from fastdnn.products.matmul import multiply
+from fastdnn.products.nonzeros import multiply_masked, multiply_nonzeros
 from fastdnn.textbook.network import DeepNeuralNetwork
 
 # More rows than are computed in double precision whatever the dtype, and fewer.
@@ -73,6 +75,7 @@ def _kernels() -> Iterator[Addressed]:  # needs jit
     for optimizer in OPTIMIZERS.values():
         yield from (optimizer.constants, optimizer.update)
     yield from (csr_forward, csr_weight_gradient)
+    yield from (multiply, multiply_nonzeros, multiply_masked)
     for results in RESULTS.values():
         yield from (results.same_type, results.in_double)
 

@@ -18,7 +18,7 @@ from fastdnn.network.parameters import Parameters, glorot_uniform_like_sklearn
 from fastdnn.prediction.predictor import Predictor
 from fastdnn.storage.pickles import EstimatorStorage
 from fastdnn.training.divergence import finite_outputs
-from fastdnn.training.fit import fit
+from fastdnn.training.fit import Fit
 from fastdnn.training.history import History
 from fastdnn.training.notices import Notices
 from fastdnn.training.objective import Objective
@@ -26,15 +26,8 @@ from fastdnn.training.precision import targets_in, weights_in
 from fastdnn.training.random_states import random_state_of
 from fastdnn.training.state import TrainingState
 
-# Names that scikit-learn gives to activations, in the words of the kernels; and the loss that
-# goes with an output of that name.
+# Names that scikit-learn gives to activations, in the words of the kernels.
 _KERNEL_NAMES = {"logistic": "sigmoid"}
-LOSS_OF_OUTPUT = {
-    "logistic": "log_loss",
-    "softmax": "log_loss",
-    "identity": "half_squared_error",
-    "exp": "poisson",
-}
 
 
 class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
@@ -53,6 +46,10 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
     @abstractmethod
     def _output_layer(self) -> tuple[str, int]:
         """Return the output activation that parameters and targets ask for, and the units."""
+
+    @abstractmethod
+    def _loss(self) -> str:
+        """Return the loss of the engine, which goes with the fitted output activation."""
 
     @abstractmethod
     def _score_outputs(
@@ -108,12 +105,13 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         self._state.random_state = random_state
         network = self._network(self._state.parameters)
         objective = Objective(samples, network, self._score_outputs, self._stratified())
-        options = training_options(self)
-        self._state, notices = fit(objective, options, self._state, incremental, start)
+        fit = Fit(objective, training_options(self), self._state, incremental, start)
+        fit.run()
+        self._state = fit.result()
         # As scikit-learn's, each fit draws anew.
         self._state.random_state = self._state.order = None
         self._publish()
-        return notices
+        return fit.notices
 
     def _check_solver(self) -> bool:
         if self.solver == "lbfgs":
@@ -143,8 +141,7 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         if wanted != self.out_activation_:
             raise ValueError(
                 f"The network was fitted with out_activation_={self.out_activation_!r}, but "
-                f"loss={LOSS_OF_OUTPUT[wanted]!r} needs {wanted!r}. Call fit with "
-                "warm_start=False."
+                f"parameters and targets ask for {wanted!r}. Call fit with warm_start=False."
             )
         history, optimizer = self._state.history.copy(), None
         history.n_iter = 0
@@ -158,7 +155,7 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
 
     def _network(self, parameters: Parameters) -> Network:
         """Describe the network, with the activation that the parameter has now."""
-        sizes, loss = parameters.layer_sizes, LOSS_OF_OUTPUT[self.out_activation_]
+        sizes, loss = parameters.layer_sizes, self._loss()
         names: list[Any] = [self.activation] * (len(sizes) - 2) + [self.out_activation_]
         activations = [_KERNEL_NAMES.get(name, name) for name in names]
         # scikit-learn reports the mean over the outputs and descends on their sum.

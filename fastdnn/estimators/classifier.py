@@ -315,6 +315,9 @@ class DNNClassifier(ClassPredictions):
             return "softmax", len(self.classes_)
         return "logistic", 1
 
+    def _loss(self) -> str:
+        return "log_loss"
+
     def _stratified(self) -> bool:
         # As scikit-learn does: its target matrix has one column for two classes only,
         # and it does not stratify several.

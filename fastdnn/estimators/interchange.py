@@ -12,7 +12,6 @@ from sklearn.utils.validation import check_is_fitted, check_random_state
 from fastdnn.models.consistency import checked_optimizer, checked_parameters, from_arrays
 from fastdnn.models.transaction import twin_of
 from fastdnn.network.parameters import Parameters
-from fastdnn.training.divergence import is_finite
 from fastdnn.training.history import History
 from fastdnn.training.state import OptimizerState, TrainingState, optimizer_name
 
@@ -76,11 +75,9 @@ def _their_optimizer(
     params: list[np.ndarray],
     layer_sizes: tuple[int, ...],
 ) -> AdamOptimizer | SGDOptimizer:
-    n_parameters = sum(p.size for p in params)
     slots = []
-    for slot in state.memory.reshape(-1, n_parameters):
-        views = Parameters(layer_sizes, state.memory.dtype)
-        views.theta[:] = slot
+    for slot in state.memory.reshape(-1, sum(p.size for p in params)):
+        views = Parameters(layer_sizes, slot.dtype, slot.copy())
         slots.append([*views.coefs, *views.intercepts])
     if state.optimizer == "adam":
         optimizer = AdamOptimizer(
@@ -150,14 +147,11 @@ def _our_optimizer(mlp: Any, dtype: np.dtype) -> OptimizerState | None:
     adam = isinstance(optimizer, AdamOptimizer)
     slots = [optimizer.ms, optimizer.vs] if adam else [optimizer.velocities]
     memory = np.concatenate([part.ravel() for slot in slots for part in slot])
-    with np.errstate(over="ignore"):
-        converted = memory.astype(dtype)
-    if not is_finite(converted):  # it is of targets that a fit computes in float64
-        converted = memory.astype(np.float64)
-    return OptimizerState(
+    state = OptimizerState(
         "adam" if adam else optimizer_name("sgd", optimizer.nesterov),
-        converted,
+        memory.astype(np.float64),
         # Adam's attribute holds the last corrected rate; the engine corrects by itself.
         float(mlp.learning_rate_init if adam else optimizer.learning_rate),
         optimizer.t if adam else 0,
     )
+    return state.narrowed() if dtype == np.float32 else state

@@ -15,6 +15,9 @@ from fastdnn.models.hyperparameters import constraints_of
 from fastdnn.models.transaction import of_one_moment
 from fastdnn.training.scores import r2
 
+#: Output activation and loss of the engine, for each value of the parameter ``loss``.
+LOSSES = {"squared_error": ("identity", "half_squared_error"), "poisson": ("exp", "poisson")}
+
 
 class DNNRegressor(RegressorMixin, BaseDNN):
     """Multi-layer perceptron regressor with a compiled training engine.
@@ -323,7 +326,13 @@ class DNNRegressor(RegressorMixin, BaseDNN):
             )
 
     def _output_layer(self) -> tuple[str, int]:
-        return ("exp" if self.loss == "poisson" else "identity"), self._n_targets
+        return LOSSES[self.loss][0], self._n_targets
+
+    def _loss(self) -> str:
+        # Where the parameter was set after the fit, for predictions, any that fits will do.
+        rows = [LOSSES[self.loss]] if self.loss in LOSSES else []
+        fitting = dict(reversed([*rows, *LOSSES.values()]))
+        return fitting.get(self.out_activation_, "half_squared_error")
 
     def _score_outputs(
         self, outputs: np.ndarray, Y: np.ndarray, weight: np.ndarray | None

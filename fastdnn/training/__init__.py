@@ -1,6 +1,6 @@
 """One fit: epochs, stopping rules, schedules, the order of rows, what is recorded.
 
-`fit` does one, from an `objective` and `options`, which are the hyperparameters, to the next
+`fit` has one, from an `objective` and `options`, which are the hyperparameters, to the next
 `state`: what training carries from one call to the next. `stochastic` is the loop of one
 solver, `lbfgs` the other. Of the loop `stopping` says when it ends, `schedules` how the
 learning rate changes, `order` and `random_states` how rows are shuffled, `held_out` and

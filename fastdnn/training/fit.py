@@ -21,14 +21,8 @@ from fastdnn.training.state import TrainingState
 from fastdnn.training.stochastic import fit_stochastic
 
 
-def fit(
-    objective: Objective,
-    options: Options,
-    state: TrainingState,
-    incremental: bool = False,
-    start: Parameters | None = None,
-) -> tuple[TrainingState, Notices]:
-    """Train a network.
+class Fit:
+    """A fit, which can be left after some epochs and gone on with.
 
     Parameters
     ----------
@@ -43,59 +37,95 @@ def fit(
     start : Parameters, optional
         What training goes on from, for the message where it diverges.
 
-    Returns
-    -------
+    Attributes
+    ----------
     state : TrainingState
-        After training, with the best parameters where there was a validation score.
+        What it has come to, in the precision that it computes in.
     notices : Notices
         The warnings to give.
-
-    Raises
-    ------
-    ValueError
-        If training diverges.
     """
-    given, notices = objective, Notices()
 
-    def causes(objective: Objective) -> str:
-        return likely_causes(objective.samples, objective.network.loss, options, start)
+    def __init__(
+        self,
+        objective: Objective,
+        options: Options,
+        state: TrainingState,
+        incremental: bool = False,
+        start: Parameters | None = None,
+    ) -> None:
+        self._given, self._options, self._start = objective, options, start
+        self._incremental = incremental
+        is_single = state.dtype == np.float32
+        self._is_wide = is_single and _is_beyond_float32(objective, options, state)
+        self._widens = self._is_wide or (
+            is_single and gains_by_float64(objective.samples, options, incremental)
+        )
+        if self._widens:
+            state = state.astype(np.float64)
+            objective = objective.on(objective.samples.astype(np.float64))
+        self._objective, self.state, self.notices = objective, state, Notices()
 
-    is_single = state.dtype == np.float32
-    is_wide = is_single and _is_beyond_float32(objective, options, state)
-    widen = is_wide or (
-        is_single and gains_by_float64(objective.samples, options, incremental)
-    )
-    if widen:
-        state = state.astype(np.float64)
-        objective = objective.on(objective.samples.astype(np.float64))
-    if options.solver == "lbfgs":
-        fit_lbfgs(objective, options, state, notices)
-    else:
-        fit_stochastic(objective, options, state, notices, causes, incremental)
-    state.take_best()
-    problem = problem_of_epochs(state.parameters, [state.history.loss])
-    if problem is not None:
-        raise ValueError(f"{problem} {causes(objective)}")
-    if widen:
-        optimizer = state.optimizer
-        if optimizer is not None and not is_wide:
-            optimizer = optimizer.narrowed()
-        with np.errstate(over="ignore"):  # said below
-            narrow = state.parameters.astype(np.float32)
-        state = replace(state, parameters=narrow, optimizer=optimizer)
-    # What float64 has computed may overflow float32.
-    doubtful = is_wide or options.solver == "lbfgs"
-    problem = problem_of_network(
-        state.parameters, given.network, given.samples, options.n_threads, doubtful
-    )
-    if problem is not None:
-        raise ValueError(f"{problem} {causes(given)}")
-    said = [notice_of_weights(given.samples, options.alpha)]
-    if not incremental:
-        said.append(notice_of_targets(given.samples, given.network.loss, state.history.loss))
-    for message in filter(None, said):
-        notices.warn(message, ConvergenceWarning)
-    return state, notices
+    def run(self) -> None:
+        """Train until the solver stops: at the latest after ``max_iter`` epochs in all.
+
+        Raises
+        ------
+        ValueError
+            If training diverges.
+        """
+        self.notices.clear()
+        if self._options.solver == "lbfgs":
+            fit_lbfgs(self._objective, self._options, self.state, self.notices)
+        else:
+            fit_stochastic(
+                self._objective,
+                self._options,
+                self.state,
+                self.notices,
+                self._causes,
+                self._incremental,
+            )
+
+    def result(self) -> TrainingState:
+        """Return what to keep, in the precision that was given; training is over.
+
+        With early stopping it has the best parameters.
+
+        Raises
+        ------
+        ValueError
+            If the network, or its loss, is not finite.
+        """
+        state, given, options = self.state, self._given, self._options
+        state.take_best()
+        problem = problem_of_epochs(state.parameters, [state.history.loss])
+        if problem is not None:
+            raise ValueError(f"{problem} {self._causes(self._objective)}")
+        if self._widens:
+            optimizer = state.optimizer
+            if optimizer is not None and not self._is_wide:
+                optimizer = optimizer.narrowed()
+            with np.errstate(over="ignore"):  # said below
+                narrow = state.parameters.astype(np.float32)
+            state = replace(state, parameters=narrow, optimizer=optimizer)
+        # What float64 has computed may overflow float32.
+        doubtful = self._is_wide or options.solver == "lbfgs"
+        problem = problem_of_network(
+            state.parameters, given.network, given.samples, options.n_threads, doubtful
+        )
+        if problem is not None:
+            raise ValueError(f"{problem} {self._causes(given)}")
+        said = [notice_of_weights(given.samples, options.alpha)]
+        if not self._incremental:
+            loss = state.history.loss
+            said.append(notice_of_targets(given.samples, given.network.loss, loss))
+        for message in filter(None, said):
+            self.notices.warn(message, ConvergenceWarning)
+        return state
+
+    def _causes(self, objective: Objective) -> str:
+        loss = objective.network.loss
+        return likely_causes(objective.samples, loss, self._options, self._start)
 
 
 def _is_beyond_float32(objective: Objective, options: Options, state: TrainingState) -> bool:

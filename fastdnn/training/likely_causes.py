@@ -4,6 +4,7 @@ It names the numbers that are far from usual ones, the farthest first: the likel
 """
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -41,82 +42,59 @@ def likely_causes(
     start : Parameters, optional
         What training went on from.
     """
-    wider = " or use dtype='float64'" if samples.X.dtype == np.float32 else ""
-    feature = largest(samples.X.data if samples.is_sparse else samples.X)
-    scale_x = f"X has values of up to {feature:.3g}; scale it with StandardScaler{wider}"
-    suspects = [(feature / _USUAL_FEATURE, scale_x)]
-    if start is not None:
-        suspects.append(_suspect_of_start(largest(start.theta)))
-    if loss != "log_loss":
-        target = samples.largest_target
-        excess = target / _USUAL_TARGET if target > 1.0 else _TINY_TARGET / (target or 1.0)
-        suspects.append(
-            (
-                excess,
-                f"y has values of up to {target:.3g}; scale it with "
-                f"TransformedTargetRegressor(transformer=StandardScaler()){wider}",
-            )
-        )
-    suspects += _suspects_of_steps(options) + _suspects_of_penalty(samples, options.alpha)
-    suspects = sorted((s for s in suspects if s[0] > 1.0), reverse=True)
-    if not suspects:
-        suspects = [(1.0, scale_x if options.solver == "lbfgs" else _too_high(options))]
-    first, *others = [text for _, text in suspects]
+    suspects = list(_suspects(samples, loss, options, start))
+    likely = sorted((suspect for suspect in suspects if suspect[0] > 1.0), reverse=True)
+    if not likely:
+        likely = suspects[:1] if options.solver == "lbfgs" else [(1.0, _too_high(options))]
+    first, *others = [text for _, text in likely]
     return " ".join([f"Likely cause: {first}.", *(f"Besides, {text}." for text in others)])
 
 
-# Each of them returns how many times the usual a number is, and what to say of it.
-
-
-def _suspect_of_start(size: float) -> tuple[float, str]:
-    if not math.isfinite(size):
-        return math.inf, (
-            "the fit goes on from coefs_ or intercepts_ that have NaN or infinity; put "
-            "finite numbers there or fit anew"
-        )
-    return size / _USUAL_WEIGHT, (
-        f"the fit goes on from coefs_ or intercepts_ of up to {size:.3g}; fit anew"
+def _suspects(
+    samples: Samples, loss: str, options: Options, start: Parameters | None
+) -> Iterator[tuple[float, str]]:
+    """Yield how many times the usual a number is, and what to say of it; X first."""
+    wider = " or use dtype='float64'" if samples.X.dtype == np.float32 else ""
+    feature = largest(samples.X.data if samples.is_sparse else samples.X)
+    yield (
+        feature / _USUAL_FEATURE,
+        f"X has values of up to {feature:.3g}; scale it with StandardScaler{wider}",
     )
-
-
-def _suspects_of_steps(options: Options) -> list[tuple[float, str]]:
-    suspects = []
+    if start is not None:
+        size = largest(start.theta)
+        what = f"of up to {size:.3g}; fit anew"
+        if not math.isfinite(size):
+            size = math.inf
+            what = "that have NaN or infinity; put finite numbers there or fit anew"
+        yield size / _USUAL_WEIGHT, f"the fit goes on from coefs_ or intercepts_ {what}"
+    if loss != "log_loss":
+        target = samples.largest_target
+        yield (
+            target / _USUAL_TARGET if target > 1.0 else _TINY_TARGET / (target or 1.0),
+            f"y has values of up to {target:.3g}; scale it with "
+            f"TransformedTargetRegressor(transformer=StandardScaler()){wider}",
+        )
     if options.solver in _USUAL_RATE:
-        excess = options.learning_rate_init / _USUAL_RATE[options.solver]
-        suspects.append((excess, _too_high(options)))
+        yield options.learning_rate_init / _USUAL_RATE[options.solver], _too_high(options)
     if options.solver == "sgd" and options.momentum > _USUAL_MOMENTUM:
-        suspects.append((2.0, f"momentum={options.momentum:g} is too high; lower it"))
-    return suspects
+        yield 2.0, f"momentum={options.momentum:g} is too high; lower it"
+    alpha = options.alpha
+    yield alpha / _USUAL_PENALTY, f"alpha={alpha:g} is too large; lower it"
+    if samples.weight is None or not samples.weight.any():
+        return
+    weights = np.abs(samples.weight[samples.weight != 0.0].astype(np.float64))
+    weights /= samples.weight_scale
+    mean, low, high = float(weights.mean()), float(weights.min()), float(weights.max())
+    if mean < 1.0:
+        yield alpha / mean / _USUAL_PENALTY, _small_weights(mean, alpha)
+    yield (
+        high / low / _USUAL_RATIO,
+        f"sample_weight goes from {low:.3g} to {high:.3g}; bring its numbers closer together",
+    )
 
 
 def _too_high(options: Options) -> str:
     return f"learning_rate_init={options.learning_rate_init:g} is too high; lower it"
-
-
-def _suspects_of_penalty(samples: Samples, alpha: float) -> list[tuple[float, str]]:
-    suspects = [(alpha / _USUAL_PENALTY, f"alpha={alpha:g} is too large; lower it")]
-    weights = _magnitudes(samples)
-    if weights.size == 0:
-        return suspects
-    mean, low, high = float(weights.mean()), float(weights.min()), float(weights.max())
-    if mean < 1.0:
-        suspects.append((alpha / mean / _USUAL_PENALTY, _small_weights(mean, alpha)))
-    suspects.append(
-        (
-            high / low / _USUAL_RATIO,
-            f"sample_weight goes from {low:.3g} to {high:.3g}; bring its numbers closer "
-            "together",
-        )
-    )
-    return suspects
-
-
-def _magnitudes(samples: Samples) -> np.ndarray:
-    """Return the magnitudes of the user's sample weights that are not 0."""
-    if samples.weight is None:
-        return np.zeros(0)
-    weights = samples.weight[samples.weight != 0.0].astype(np.float64)
-    return np.abs(weights) / samples.weight_scale
 
 
 def _small_weights(mean: float, alpha: float) -> str:
