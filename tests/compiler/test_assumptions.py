@@ -7,7 +7,7 @@ from fastdnn.compiler.assumptions import ASSUMPTIONS, Assumption
 from tests.compiler.breaks import BREAKS
 from tests.processes import cached_files, kernels_alone, run_python
 
-pytestmark = pytest.mark.needs_jit
+pytestmark = [pytest.mark.needs_jit, pytest.mark.waits_for_processes]
 
 # Kernels, loops, constants, a kernel that is called by address: as bits.
 CALL = """
