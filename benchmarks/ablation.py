@@ -108,7 +108,7 @@ class Gain(NamedTuple):
 #: By optimisation, setting and case.
 Results = dict[str, dict[str, dict[str, Gain]]]
 
-SETTINGS = [
+RECORD = [
     Setting(),
     Setting(activation="tanh"),
     Setting(dtype="float64"),
@@ -188,7 +188,7 @@ def _prepare(setting: Setting) -> None:
 def measure(names: list[str], turns: int) -> Results:
     """Measure every optimisation in every setting and case; print as it goes."""
     results: Results = {}
-    for setting in SETTINGS:
+    for setting in RECORD:
         for case in names:
             if setting.before and case not in _CASES_AFTER:
                 continue

@@ -11,7 +11,7 @@ from scipy.linalg import blas
 from threadpoolctl import threadpool_limits
 
 from benchmarks.numpy_mlp import NumpyMLP
-from fastdnn.engine.record import SETTINGS, settings_at
+from fastdnn.engine.record import RECORD, record_at
 from fastdnn.ops.activations import (
     ACTIVATION_CODES,
     activation_backward,
@@ -86,7 +86,7 @@ def class_loss(Z, Y, w, D, db, losses):
 
 @numba.njit(nogil=True)
 def step(code, settings, theta, state, grad, rest):
-    s = settings_at(settings)
+    s = record_at(settings)
     for _ in range(CALLS):
         constants = step_constants(code, s, 10)
         update(code, constants, theta, state, 0, grad, rest, 0.005, 1e-6)
@@ -141,7 +141,7 @@ def test_log_loss(benchmark, n_outputs, dtype):
 @pytest.mark.benchmark(group="update of one block, with L2 and the sum of squares")
 def test_update(benchmark, name, dtype):
     theta, grad, rest = matrices(dtype, 10_000, 10_000, 10_000)
-    table = np.zeros(1, SETTINGS)
+    table = np.zeros(1, RECORD)
     table["learning_rate"], table["momentum"], table["epsilon"] = 1e-3, 0.9, 1e-8
     table["beta_1"], table["beta_2"] = 0.9, 0.999
     state = np.zeros(OPTIMIZERS[name].n_slots * theta.size, dtype)

@@ -1,27 +1,75 @@
-"""Fixtures for all tests."""
-
-import zlib
+"""Fixtures for all tests, and which of them run."""
 
 import pytest
 
-from fastdnn.teams import cpus, crowding
+from fastdnn.compiler.jit import JIT_ENABLED
+from tests import beside
+from tests.pairwise import is_drawn
+from tests.processes import end_of, start_python
+from tests.switches import let_teams_have_four
+
+
+def pytest_configure(config):
+    """Let some tests run beside the others."""
+    beside.register(config)
+
+
+# Tests with these marks run where ``-m`` names the mark.
+_LEFT_OUT = ["exhaustive"] if JIT_ENABLED else ["exhaustive", "needs_jit", "slow_without_jit"]
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Leave most combinations of a sampled test to runs that are exhaustive."""
+def pytest_collection_modifyitems(config, items):
+    """Leave out what runs on demand: of a cross product, all but a covering of its pairs."""
     for item in items:
-        marker = item.get_closest_marker("sampled")
-        # By its name: the same ones everywhere and in any selection.
-        if marker and zlib.crc32(item.nodeid.encode()) % 1000 >= 1000 * marker.args[0]:
+        is_product = item.get_closest_marker("pairwise") and hasattr(item, "callspec")
+        if is_product and not is_drawn(item):
             item.add_marker(pytest.mark.exhaustive)
+    names = [name for name in _LEFT_OUT if name not in config.option.markexpr]
+    left_out = {item for item in items if any(map(item.get_closest_marker, names))}
+    if left_out:
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=list(left_out))
+
+
+_WARM_UP = """
+import fastdnn
+from fastdnn.compiler.cache import _in_use
+print(fastdnn.warmup(), *_in_use, sep="\\n")
+"""
+_process_that_warms_up = pytest.StashKey()
+
+
+def pytest_collection_finish(session):
+    """Begin a warm-up beside the first tests, if one asks for it.
+
+    It is a process of its own, on another processor, that compiles what they will need.
+    """
+    is_wanted = any("warmed_up" in getattr(item, "fixturenames", ()) for item in session.items)
+    if is_wanted and not session.config.option.collectonly:
+        session.config.stash[_process_that_warms_up] = start_python(_WARM_UP)
+
+
+def pytest_sessionfinish(session):
+    """End a warm-up that nobody has waited for."""
+    process = session.config.stash.get(_process_that_warms_up, None)
+    if process is not None and process.poll() is None:
+        process.kill()
+        end_of(process)
+
+
+@pytest.fixture(scope="session")
+def warmed_up(pytestconfig):
+    """Return the folder that a process has warmed up, and the names of the entries it uses."""
+    done = end_of(pytestconfig.stash[_process_that_warms_up])
+    assert done.returncode == 0, done.stderr
+    folder, *names = done.stdout.splitlines()
+    return folder, names
 
 
 @pytest.fixture(scope="module")
 def four_cpus():
     """Let teams have up to four workers, whatever the machine and what else runs on it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cpus, "usable_cpus", lambda: 4)
-        patch.setattr(crowding, "_are_too_many", lambda n_workers: False)
-        patch.setattr(crowding.crowding, "begin", lambda: None)
+        let_teams_have_four(patch)
         yield

@@ -1,10 +1,11 @@
-"""Fits that are interrupted at any instruction of the package's own Python, and what is left.
+"""Interrupts: raised in a thread by another, or at any instruction of the package's Python.
 
-Used by tests/test_interrupts.py for some instructions and by scripts/interrupt_everywhere.py
-for all.
+`interrupt` is used by tests/test_interrupts.py for some instructions and by
+scripts/interrupt_everywhere.py for all.
 """
 
 import _thread
+import ctypes
 import gc
 import sys
 import time
@@ -17,9 +18,7 @@ import pytest
 
 import fastdnn
 from fastdnn import DNNClassifier
-from fastdnn.data import conversion
-from fastdnn.teams import cpus, crowding
-from fastdnn.training import long_batches
+from tests.switches import let_batches_be_long, let_teams_have_four, share_out_rows
 
 PACKAGE = Path(fastdnn.__file__).parent
 #: The files whose instructions count.
@@ -29,6 +28,9 @@ FILES = [
     *("training/epochs", "training/lbfgs", "training/long_batches", "training/loop"),
 ]
 _PATHS = {str(PACKAGE / f"{name}.py") for name in FILES}
+_ALL_PATHS = {str(path) for path in PACKAGE.rglob("*.py")}
+#: Every instruction of a fit is tried in half a minute; every so many in a few seconds.
+STEP = 29
 
 _RNG = np.random.default_rng(0)
 _X = _RNG.standard_normal((1500, 60))
@@ -36,20 +38,28 @@ _Y = _X[:, 0] > 0
 _OPTIONS = {"hidden_layer_sizes": (64, 64), "n_threads": 4, "random_state": 0, "max_iter": 2}
 
 
+class Interrupt(BaseException):
+    """What another thread or a signal raises."""
+
+
+set_to_raise = ctypes.pythonapi.PyThreadState_SetAsyncExc
+set_to_raise.argtypes = ctypes.c_ulong, ctypes.py_object
+
+
+def raise_in(thread, error=Interrupt):
+    """Raise in another thread, at its next instruction."""
+    set_to_raise(thread, error)
+
+
 @contextmanager
 def teams_of_four(*, with_long_batches=False):
     """Let every fit and prediction have four threads, whatever the machine."""
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        patch.setattr(cpus, "usable_cpus", lambda: 4)
-        patch.setattr(crowding, "_are_too_many", lambda n_workers: False)
-        patch.setattr(crowding.crowding, "begin", lambda: None)
-        patch.setattr(conversion, "_PIECE_BYTES", 1024)
-        patch.setattr("fastdnn.data.plain._NUMBERS_FOR_ONE_THREAD", 0)
+        let_teams_have_four(patch)
+        share_out_rows(patch)
         if with_long_batches:
-            patch.setattr(long_batches, "_SECONDS_OF_LONG_BATCH", -1.0)
-            patch.setattr(long_batches, "_SECONDS_OF_LONG_STEP", 0.0)
-            patch.setattr(long_batches, "_SHARE_FOR_COPIES", np.inf)
+            let_batches_be_long(patch)
         yield
 
 
@@ -112,11 +122,21 @@ class Interrupted:
         return self._trace
 
 
-def _count(function):
+def count_instructions(function, paths=_ALL_PATHS):
     """Return how many instructions a call takes: it may wait more often another time."""
-    undisturbed = Interrupted()
+    undisturbed = Interrupted(paths=paths)
     undisturbed(function)
     return undisturbed.n_seen
+
+
+def interrupt_at(n, function):
+    """Call `function`, interrupted at its n-th instruction in the package; return whether.
+
+    Whether the interrupt comes out of it is another matter.
+    """
+    interrupted = Interrupted(n, _ALL_PATHS)
+    interrupted(function)
+    return interrupted.place is not None
 
 
 def require_no_more_threads(n_before):
@@ -147,7 +167,7 @@ def interrupt(name, positions):
     with teams_of_four(with_long_batches=with_long_batches):
         _prepare_prediction()
         expected = function()
-        n_instructions = min(_count(function) for _ in range(3))
+        n_instructions = min(count_instructions(function, _PATHS) for _ in range(3))
         n_before, n_done = _thread._count(), 0
         for n in positions(n_instructions):
             interrupted = Interrupted(n)

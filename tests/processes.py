@@ -39,20 +39,35 @@ def can_become_nobody():
     return subprocess.run([*AS_NOBODY, "true"], capture_output=True).returncode == 0
 
 
-def run_python(code, cache, *options, path=PACKAGE.parent, before=(), **variables):
-    """Run code in a new process, with a cache folder and more environment variables.
+def start_python(code, cache=None, *options, path=PACKAGE.parent, before=(), **variables):
+    """Begin code in a new process, with more environment variables; its output is piped.
 
-    None unsets a variable. `before` comes before the command.
+    None as a cache folder is that of this process; None unsets a variable. `before` comes
+    before the command.
     """
-    environment = {**os.environ, "FASTDNN_CACHE_DIR": str(cache), "PYTHONPATH": str(path)}
-    environment |= {"PYTHONSAFEPATH": "1", "NUMBA_CACHE_DIR": None} | variables
-    return subprocess.run(
+    environment = {**os.environ, "PYTHONPATH": str(path), "PYTHONSAFEPATH": "1"}
+    if cache is not None:
+        variables = {"FASTDNN_CACHE_DIR": str(cache), "NUMBA_CACHE_DIR": None} | variables
+    environment |= variables
+    return subprocess.Popen(
         [*before, sys.executable, *options, "-c", code],
         env={name: value for name, value in environment.items() if value is not None},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=300,
     )
+
+
+def end_of(process):
+    """Wait for a process; return it as completed, with what it said."""
+    said, errors = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(process.args, process.returncode, said, errors)
+
+
+def run_python(code, cache=None, *options, **environment):
+    """Run code in a new process, as `start_python` begins it."""
+    with start_python(code, cache, *options, **environment) as process:
+        return end_of(process)
 
 
 def kernels_alone(code, package=PACKAGE):

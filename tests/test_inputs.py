@@ -12,7 +12,7 @@ from fastdnn import DNNClassifier, DNNRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-SETTINGS = dict(hidden_layer_sizes=(6, 4), random_state=0, max_iter=4, batch_size=32)
+RECORD = dict(hidden_layer_sizes=(6, 4), random_state=0, max_iter=4, batch_size=32)
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +23,7 @@ def samples():
     return X, X[:, :3].argmax(axis=1)
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("form", [sparse.csr_array, sparse.csc_array, sparse.csr_matrix])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ def samples():
 )
 def test_sparse_trains_and_predicts_like_dense(samples, form, dtype, settings):
     X, y = samples
-    settings = SETTINGS | dict(dtype=dtype) | settings
+    settings = RECORD | dict(dtype=dtype) | settings
     dense = DNNClassifier(**settings).fit(X, y)
     other = DNNClassifier(**settings).fit(form(X), y)
     tolerance = 1e-4 if dtype == "float32" else 1e-9
@@ -51,7 +52,7 @@ def test_sparse_with_unsorted_indices_and_duplicates(samples):
         shape=X.shape,
     )
     assert not twice.has_canonical_format
-    settings = SETTINGS | dict(dtype="float64")
+    settings = RECORD | dict(dtype="float64")
     expected = DNNClassifier(**settings).fit(X, y)
     assert_allclose(
         DNNClassifier(**settings).fit(twice, y).coefs_[0], expected.coefs_[0], rtol=1e-9
@@ -78,9 +79,9 @@ def test_any_dtype_and_order(dtype, order):
     generator = np.random.default_rng(0)
     X = generator.integers(0, 2, (60, 5))
     y = X[:, 0]
-    expected = DNNClassifier(**SETTINGS).fit(X.astype(np.float32), y)
+    expected = DNNClassifier(**RECORD).fit(X.astype(np.float32), y)
     given = np.asarray(X.astype(dtype), order=order)
-    model = DNNClassifier(**SETTINGS).fit(given, y)
+    model = DNNClassifier(**RECORD).fit(given, y)
     assert_array_equal(model.coefs_[0], expected.coefs_[0])
     assert_array_equal(model.predict(given), expected.predict(X))
 
@@ -90,8 +91,8 @@ def test_a_memory_map_is_read_where_it_lies(samples, tmp_path):
     file = tmp_path / "X.npy"
     np.save(file, X.astype(np.float32))
     mapped = np.load(file, mmap_mode="r")
-    expected = DNNClassifier(**SETTINGS).fit(X.astype(np.float32), y)
-    model = DNNClassifier(**SETTINGS).fit(mapped, y)
+    expected = DNNClassifier(**RECORD).fit(X.astype(np.float32), y)
+    model = DNNClassifier(**RECORD).fit(mapped, y)
     assert_array_equal(model.coefs_[0], expected.coefs_[0])
     assert_array_equal(model.predict(mapped), expected.predict(X))
 
@@ -101,7 +102,7 @@ def test_polars_frames(samples):
     frame = polars.DataFrame(X, schema=[f"x{j}" for j in range(X.shape[1])])
     if not hasattr(StandardScaler().fit(frame), "feature_names_in_"):
         pytest.skip("this scikit-learn reads names by __dataframe__, which polars 2 has not")
-    model = DNNRegressor(**SETTINGS).fit(frame, polars.Series(y.astype(float)))
+    model = DNNRegressor(**RECORD).fit(frame, polars.Series(y.astype(float)))
     assert_array_equal(model.feature_names_in_, frame.columns)
     named = pandas.DataFrame(X, columns=frame.columns)
     assert_array_equal(model.predict(frame), model.predict(named))
@@ -109,7 +110,7 @@ def test_polars_frames(samples):
 
 def test_poisson_needs_counts(samples):
     X, y = samples
-    model = DNNRegressor(loss="poisson", **SETTINGS)
+    model = DNNRegressor(loss="poisson", **RECORD)
     assert (model.fit(X, y).predict(X) > 0).all()
     with pytest.raises(ValueError, match="loss='poisson' needs targets y >= 0, got -1"):
         model.fit(X, y - 1)

@@ -13,7 +13,7 @@ from fastdnn.compiler import jit, kernel_compiler
 from fastdnn.compiler.jit import entry_point, kernel, make_ready
 from fastdnn.system import interruptible
 from tests import interrupts
-from tests.system.test_interruptible import Interrupt, raise_in
+from tests.interrupts import Interrupt, raise_in
 
 pytestmark = pytest.mark.needs_jit
 

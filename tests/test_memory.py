@@ -32,10 +32,11 @@ def data():
     return X, (X[:, 0] > 0).astype(np.int64)
 
 
-SETTINGS = {"hidden_layer_sizes": (16,), "max_iter": 2, "batch_size": 200}
+RECORD = {"hidden_layer_sizes": (16,), "max_iter": 2, "batch_size": 200}
 
 
 # The fewer rows are checked by one thread, the others by all.
+@pytest.mark.pairwise
 @pytest.mark.slow_without_jit
 @pytest.mark.parametrize("n_rows", [N_ROWS // 2, N_ROWS])
 @pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
@@ -45,7 +46,7 @@ def test_samples_of_the_computing_dtype_are_not_copied(
     Estimator, dtype, early_stopping, n_rows, data
 ):
     X, y = data[0][:n_rows].astype(dtype), data[1][:n_rows]
-    model = Estimator(dtype=dtype, early_stopping=early_stopping, **SETTINGS)
+    model = Estimator(dtype=dtype, early_stopping=early_stopping, **RECORD)
     # Labels, targets, the order of the rows, a check for NaN: a few numbers a row.
     assert peak_of_fit(model, X, y) < 60 * n_rows + 1_000_000 < 0.8 * X.nbytes
 
@@ -55,7 +56,7 @@ def test_samples_of_the_computing_dtype_are_not_copied(
 def test_other_samples_are_converted_once(order, data):
     X, y = np.asarray(data[0], order=order), data[1]
     converted = X.size * 4
-    peak = peak_of_fit(DNNClassifier(**SETTINGS), X, y)
+    peak = peak_of_fit(DNNClassifier(**RECORD), X, y)
     assert converted < peak < converted + 60 * N_ROWS + 1_000_000
 
 
@@ -82,6 +83,7 @@ print(model.fit(X, y).n_iter_, np.isfinite(model.loss_))
 """
 
 
+@pytest.mark.waits_for_processes
 @pytest.mark.needs_jit
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and limits memory")
 def test_a_memory_map_larger_than_memory_trains(tmp_path):

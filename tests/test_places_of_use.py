@@ -9,6 +9,7 @@ from tests.processes import AS_NOBODY, can_become_nobody, run_python
 
 pytestmark = [
     pytest.mark.needs_jit,
+    pytest.mark.waits_for_processes,
     pytest.mark.skipif(os.name != "posix", reason="signals and limits are POSIX's"),
 ]
 

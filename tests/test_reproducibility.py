@@ -47,6 +47,7 @@ def assert_same_bits(model, expected, X):
     assert model.loss_ == expected.loss_
 
 
+@pytest.mark.pairwise
 @BOTH
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -74,6 +75,7 @@ def test_threads_change_no_bit_whatever_the_batch(batch_size, shuffle):
             assert_same_bits(fit, fits[0], X)
 
 
+@pytest.mark.pairwise
 @BOTH
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -88,23 +90,26 @@ def test_eight_fits_at_once_change_no_bit(Estimator, dtype, solver):
             assert_same_bits(fit.result()[0], expected, X)
 
 
-def fit_and_predict(dtype):
+def fit_and_predict():
     """Fit in whichever process this is, and return the bits."""
-    model, X = shared_out(DNNClassifier, "adam", dtype)
-    results = [*model.coefs_, *model.intercepts_, model.predict_proba(X)]
-    return [result.tobytes() for result in results]
+    bits = []
+    for dtype in ("float32", "float64"):
+        model, X = shared_out(DNNClassifier, "adam", dtype)
+        results = [*model.coefs_, *model.intercepts_, model.predict_proba(X)]
+        bits += [result.tobytes() for result in results]
+    return bits
 
 
 def in_new_process(method):
-    def run(dtype):
+    def run():
         with multiprocessing.get_context(method).Pool(1) as pool:
-            return pool.apply(fit_and_predict, (dtype,))
+            return pool.apply(fit_and_predict)
 
     return run
 
 
-def in_joblib_worker(dtype):
-    return joblib.Parallel(2)(joblib.delayed(fit_and_predict)(dtype) for _ in range(2))[1]
+def in_joblib_worker():
+    return joblib.Parallel(2)(joblib.delayed(fit_and_predict)() for _ in range(2))[1]
 
 
 PROCESSES = {
@@ -116,15 +121,16 @@ PROCESSES = {
 
 # Python warns of a fork beside other threads: that it works is what is tested.
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.waits_for_processes
 @pytest.mark.parametrize("kind", PROCESSES)
-def test_other_processes_have_the_same_bits(kind, dtype):
+def test_other_processes_have_the_same_bits(kind):
     if kind == "fork" and not hasattr(os, "fork"):
         pytest.skip("this system has no fork")
-    expected = fit_and_predict(dtype)
-    assert PROCESSES[kind](dtype) == expected
+    expected = fit_and_predict()
+    assert PROCESSES[kind]() == expected
 
 
+@pytest.mark.pairwise
 @BOTH
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("hidden", [(100,), (130, 9)], ids=str)

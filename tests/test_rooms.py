@@ -7,7 +7,7 @@ import pytest
 
 import fastdnn
 
-PACKAGE = Path(fastdnn.__file__).parent
+PACKAGE, TESTS = Path(fastdnn.__file__).parent, Path(__file__).parent
 # From the top down; rooms of one line do not know each other.
 FLOORS = [
     ["estimators", "textbook"],
@@ -28,19 +28,25 @@ FLOORS = [
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 
-def imported_modules(path):
-    """Return the names of all modules of the package that a file imports, wherever."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def parsed(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported_names(path):
+    """Return all that a file imports, wherever, with the lines."""
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: a relative import"
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        for name in names:
-            if name.split(".")[0] == "fastdnn":
-                yield node.lineno, name.split(".")[1:]
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def imported_modules(path):
+    """Return the names of all modules of the package that a file imports, wherever."""
+    for line, name in imported_names(path):
+        if name.split(".")[0] == "fastdnn":
+            yield line, name.split(".")[1:]
 
 
 def test_every_folder_is_a_room_and_every_room_a_folder():
@@ -69,7 +75,7 @@ def test_a_room_imports_from_below_only(room):
 
 @pytest.mark.parametrize("room", FLOOR_OF)
 def test_a_room_says_what_is_in_it(room):
-    text = ast.get_docstring(ast.parse((PACKAGE / room / "__init__.py").read_text())) or ""
+    text = ast.get_docstring(parsed(PACKAGE / room / "__init__.py")) or ""
     files = {path.stem for path in (PACKAGE / room).glob("*.py")} - {"__init__"}
     assert len(text) > 80
     if len(files) > 1:
@@ -77,9 +83,36 @@ def test_a_room_says_what_is_in_it(room):
         assert not missing, f"fastdnn/{room}/__init__.py does not name {sorted(missing)}"
 
 
-@pytest.mark.parametrize(
-    "path", sorted(PACKAGE.glob("**/*.py")), ids=lambda path: str(path.relative_to(PACKAGE))
-)
-def test_the_first_line_of_a_file_says_its_job(path):
-    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    assert text.split("\n")[0].strip().endswith((".", ":", ","))
+def test_the_first_line_of_a_file_says_its_job():
+    for path in sorted(PACKAGE.glob("**/*.py")):
+        text = ast.get_docstring(parsed(path)) or ""
+        first = text.split("\n")[0].strip()
+        assert first.endswith((".", ":", ",")), f"{path}: {first}"
+
+
+# -- tests ----------------------------------------------------------------------------------
+
+#: Folders of what is about several rooms, or shared.
+BESIDE_THE_ROOMS = {"assumptions", "oracle", "parity", "stored"}
+
+
+def test_tests_mirror_the_rooms():
+    folders = {path.parent.relative_to(TESTS).parts[0] for path in TESTS.glob("*/*.py")}
+    assert folders <= set(FLOOR_OF) | BESIDE_THE_ROOMS
+
+
+def test_tests_import_neither_tests_nor_benchmarks():
+    for path in TESTS.rglob("*.py"):
+        for line, name in imported_names(path):
+            first, *others = name.split(".")
+            assert first != "benchmarks", f"{path}:{line}: {name}"
+            is_test = any(part.startswith("test_") for part in others)
+            assert first != "tests" or not is_test, f"{path}:{line}: {name}"
+
+
+def test_what_tests_share_holds_no_tests():
+    """Pytest would not find them."""
+    for path in TESTS.rglob("*.py"):
+        if not path.name.startswith("test_"):
+            names = [getattr(node, "name", "") for node in parsed(path).body]
+            assert not [name for name in names if name.startswith("test_")], path

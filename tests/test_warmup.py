@@ -1,16 +1,15 @@
 """What `warmup` compiles, and that later processes then compile nothing."""
 
-import os
-import subprocess
-import sys
+import shutil
+from pathlib import Path
 
 import pytest
 
 import fastdnn
 from fastdnn.compiler import cache as cache_module
 from fastdnn.compiler.jit import JIT_ENABLED
+from tests.processes import run_python
 
-WARM_UP = "import fastdnn; print(fastdnn.warmup())"
 USE_EVERYTHING = """
 import numpy as np
 from fastdnn import DNNClassifier, DNNRegressor, DeepNeuralNetwork
@@ -30,26 +29,17 @@ network.gradient_descent(X, X[:, :1] > 0, learning_rate=0.1, n_iterations=2)
 """
 
 
-def run_python(code, cache):
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
-        env=os.environ | {"FASTDNN_CACHE_DIR": str(cache)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip(), done.stderr
-
-
 @pytest.mark.needs_jit
-def test_after_a_warmup_nothing_is_compiled(tmp_path):
-    folder, said = run_python(WARM_UP, tmp_path)
-    assert folder.startswith(str(tmp_path))
-    assert "is compiling" in said
-    compiled = sorted(os.listdir(folder))
-    assert run_python(USE_EVERYTHING, tmp_path) == ("", "")
-    assert sorted(os.listdir(folder)) == compiled
+def test_after_a_warmup_nothing_is_compiled(warmed_up, tmp_path):
+    folder, names = warmed_up
+    assert Path(folder) == cache_module.cache_directory()
+    copied = tmp_path / Path(folder).relative_to(cache_module._location())
+    copied.mkdir(parents=True)
+    for name in names:  # of other tests there may be more
+        shutil.copy2(Path(folder) / name, copied)
+    done = run_python(USE_EVERYTHING, tmp_path, "-W", "ignore")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert sorted(path.name for path in copied.iterdir()) == sorted(names)
 
 
 @pytest.mark.needs_jit

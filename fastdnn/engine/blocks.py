@@ -2,26 +2,14 @@
 
 from fastdnn.compiler.jit import kernel, loop_kernel
 from fastdnn.engine.delta_masks import masked_gradient
-from fastdnn.engine.exchange import (
-    exchanges,
+from fastdnn.engine.mailboxes import (
+    has_mailboxes,
     is_sent,
     send_weights,
     state_of_block,
     take_gradient,
 )
-from fastdnn.engine.operations import (
-    BACKWARD,
-    CSR_LINEAR,
-    D_OUT,
-    DELTA_HAS_ZEROS,
-    FLAGS,
-    HAS_ZEROS,
-    KIND,
-    WANTS_DELTA,
-    operations,
-    product_flags,
-)
-from fastdnn.engine.workspace import (
+from fastdnn.engine.memory import (
     BLOCK_FIRST,
     BLOCK_OPERATION,
     BLOCK_ROWS,
@@ -41,6 +29,18 @@ from fastdnn.engine.workspace import (
     work_matrix,
     work_vector,
     worker_parameters,
+)
+from fastdnn.engine.operations import (
+    BACKWARD,
+    CSR_LINEAR,
+    D_OUT,
+    DELTA_HAS_ZEROS,
+    FLAGS,
+    HAS_ZEROS,
+    KIND,
+    WANTS_DELTA,
+    operations,
+    product_flags,
 )
 from fastdnn.machine.stops import is_told
 from fastdnn.machine.views import address
@@ -125,7 +125,7 @@ def _step(s, real, task, gradient, constants, scale, decay, worker):
     theta, state = worker_parameters(s, real, worker), state_of_block(s, real, task)
     first, second = gradient
     squares = _update(s.update, (constants, theta, state, start, first, second, scale, decay))
-    if exchanges(s):
+    if has_mailboxes(s):
         send_weights(s, real, task, worker)
     return squares
 

@@ -8,14 +8,14 @@ made once for a batch, between its two phases. See `fastdnn.products.nonzeros`.
 
 from fastdnn.compiler.jit import kernel
 from fastdnn.engine.barrier import next_task
-from fastdnn.engine.operations import D_OUT
-from fastdnn.engine.workspace import (
+from fastdnn.engine.memory import (
     product_scratch,
     rows_of,
     team_counters,
     weights_of,
     work_vector,
 )
+from fastdnn.engine.operations import D_OUT
 from fastdnn.machine.views import address, matrix_at
 from fastdnn.products.linear import SCRATCH_BYTES
 from fastdnn.products.nonzeros import (

@@ -14,7 +14,7 @@ Weight gradients are made in one of two ways, whichever moves less between proce
 Small networks: every shard makes those of its own rows, which are still in its cache, and
 phase 2 adds up the shards. Large ones: phase 2 makes each block from all rows at once.
 The weights, and the transposed ones which the deltas are run back with, are likewise each
-worker's own copies in small networks (`fastdnn.engine.exchange`), the latter made anew for
+worker's own copies in small networks (`fastdnn.engine.mailboxes`), the latter made anew for
 every batch; in large ones there is one of each, which phase 2 keeps.
 
 Shards and blocks are cut by `fastdnn.planning.plan` without regard to workers and share no
@@ -41,16 +41,13 @@ from fastdnn.engine.barrier import (
 )
 from fastdnn.engine.blocks import step_block, step_tail
 from fastdnn.engine.delta_masks import mask_deltas, masks_pay
-from fastdnn.engine.exchange import (
+from fastdnn.engine.mailboxes import (
     begin_exchange,
     end_exchange,
-    exchanges,
+    has_mailboxes,
     take_weights,
 )
-from fastdnn.engine.operations import FLAGS, OUT, WANTS_DELTA, operations
-from fastdnn.engine.record import settings_at
-from fastdnn.engine.shards import forward, train_shards
-from fastdnn.engine.workspace import (
+from fastdnn.engine.memory import (
     BLOCK_SIZE,
     BLOCK_SQUARES,
     BLOCK_START,
@@ -67,6 +64,9 @@ from fastdnn.engine.workspace import (
     weights_of,
     worker_parameters,
 )
+from fastdnn.engine.operations import FLAGS, OUT, WANTS_DELTA, operations
+from fastdnn.engine.record import record_at
+from fastdnn.engine.shards import forward, train_shards
 from fastdnn.machine.stops import is_told
 from fastdnn.machine.subnormals import flush_subnormals, restore_mode
 from fastdnn.machine.views import matrix_at, vector
@@ -117,7 +117,7 @@ def _run(s, real, worker):
     t = first_t = s.t
     if worker == 0 and s.weight_squares < 0.0 and s.alpha != 0.0:
         s.weight_squares = _weight_squares(s, real)
-    if exchanges(s):
+    if has_mailboxes(s):
         begin_exchange(s, real, worker)
     if s.transposed_size == 0:
         o = next_task(team, worker, n_workers, s.n_operations)
@@ -139,7 +139,7 @@ def _run(s, real, worker):
         # The last batch may be shorter; its shards are about as long as each other, too.
         even_rows = (n_rows + n_shards - 1) // n_shards
         shard_rows = (even_rows + s.unit_rows - 1) // s.unit_rows * s.unit_rows
-        if exchanges(s) and position > first:
+        if has_mailboxes(s) and position > first:
             take_weights(s, real, worker)
         if s.transposed_size > 0:
             for o in range(s.n_operations):
@@ -208,13 +208,13 @@ def _run(s, real, worker):
             break
     if worker == 0:
         s.t = t
-    if exchanges(s) and t > first_t:
+    if has_mailboxes(s) and t > first_t:
         end_exchange(s, real, worker)
         meet(team, worker, n_workers)
 
 
 @entry_point
-def train(settings, real, worker, n_joined):
+def train(record, real, worker, n_joined):
     """Run as worker 0 of a team, or join its runs as another one of its workers.
 
     All are given the address of the same record, any number of the computing type, their
@@ -222,7 +222,7 @@ def train(settings, real, worker, n_joined):
     run and returns at its end; the others return when for a while no further run has begun,
     and then return how many they have joined.
     """
-    s = settings_at(settings)
+    s = record_at(record)
     team = team_counters(s)
     mode = flush_subnormals()
     if worker == 0:
@@ -257,9 +257,7 @@ def _write_block(s, real, out, first, n_rows, o, write, n_columns, in_double):
 
 
 @entry_point
-def predict(
-    settings, real, out, n_rows, n_operations, write, n_columns, in_double, most_blocks
-):
+def predict(record, real, out, n_rows, n_operations, write, n_columns, in_double, most_blocks):
     """Write results for the first `n_rows` rows of X to the address `out`, as one of a team.
 
     They are made from what the first operations give, by the kernel of `fastdnn.ops.results`
@@ -267,14 +265,14 @@ def predict(
     computing type.
 
     Rows are taken in blocks of ``s.shard_rows``, whose activations stay in cache. The
-    workspace that the record at `settings` points to holds one block and belongs to this
+    workspace that the record at that address points to holds one block and belongs to this
     worker; the queue of tasks is common to all.
 
     Returns `DONE` when the queue is empty; `GOES_ON` after so many blocks as are allowed, so
     that Python can look for Ctrl-C before the next call; `NOT_FINITE`, and predicts
     nothing, if ``s.check_finite`` and a number is not finite.
     """
-    s = settings_at(settings)
+    s = record_at(record)
     team = team_counters(s)
     if s.check_finite and not _is_finite(input_rows(s, real, 0, 0, n_rows)):
         return NOT_FINITE

@@ -97,7 +97,7 @@ _MEMORY = [
     ("transposed_size", _INT),  # from one worker's copies to the next's, or 0
     ("masks_start", _INT),  # of fastdnn.engine.delta_masks
     ("masks_size", _INT),  # 0: deltas have no masks for all blocks
-    # Where workers exchange weights, see fastdnn.engine.exchange; otherwise 0.
+    # Where workers exchange weights, see fastdnn.engine.mailboxes; otherwise 0.
     ("mail_size", _INT),  # from one mailbox to the next
     ("gradient_mail_start", _INT),  # of the first shard
     ("weight_mail_start", _INT),  # of the first worker
@@ -110,7 +110,7 @@ _MEMORY = [
 _ADDRESSES = [(name, _INT) for name in ARRAYS] + [(f"{name}_size", _INT) for name in ARRAYS]
 
 #: What one run of the engine is told, and what it reports.
-SETTINGS = np.dtype((np.record, _OBJECTIVE + _CURSOR + _CUTS + _MEMORY + _ADDRESSES))
+RECORD = np.dtype((np.record, _OBJECTIVE + _CURSOR + _CUTS + _MEMORY + _ADDRESSES))
 
 
 class Data(NamedTuple):
@@ -144,7 +144,7 @@ class Memory(NamedTuple):
 
 
 def _emitted_settings_at(typingctx, address):  # needs jit
-    record_type = numba.from_dtype(SETTINGS)
+    record_type = numba.from_dtype(RECORD)
 
     def codegen(context, builder, signature, args):
         return builder.inttoptr(args[0], context.get_value_type(record_type))
@@ -155,11 +155,11 @@ def _emitted_settings_at(typingctx, address):  # needs jit
 # Entry points are given the address: numba takes microseconds to recognise a record that
 # comes from Python, and next to nothing for a number.
 if JIT_ENABLED:  # needs jit
-    settings_at = emitted(_emitted_settings_at)
+    record_at = emitted(_emitted_settings_at)
 else:
 
-    def settings_at(address):
-        """View the settings that lie at an address."""
-        memory = (ctypes.c_char * SETTINGS.itemsize).from_address(int(address))
+    def record_at(address):
+        """View the record that lies at an address."""
+        memory = (ctypes.c_char * RECORD.itemsize).from_address(int(address))
         # NumPy's type stubs do not know that a ctypes array is a buffer.
-        return np.frombuffer(memory, SETTINGS)[0]  # type: ignore[call-overload]
+        return np.frombuffer(memory, RECORD)[0]  # type: ignore[call-overload]

@@ -7,7 +7,27 @@ rows of the workspace only. Prediction runs blocks of rows forward with the same
 import numpy as np
 
 from fastdnn.compiler.jit import kernel, loop_kernel
-from fastdnn.engine.exchange import exchanges, send_gradient
+from fastdnn.engine.mailboxes import has_mailboxes, send_gradient
+from fastdnn.engine.memory import (
+    SHARD_LOSS,
+    SHARD_WEIGHT,
+    bias_of,
+    csr_arrays,
+    input_rows,
+    ordered_rows,
+    partial_sums,
+    product_scratch,
+    read_by,
+    rows_of,
+    shard_gradient,
+    tail_gradient,
+    target_rows,
+    transposed_weights_of,
+    weight_gradient,
+    weight_rows,
+    weights_of,
+    work_vector,
+)
 from fastdnn.engine.operations import (
     ACTIVATE,
     BACKWARD,
@@ -31,26 +51,6 @@ from fastdnn.engine.operations import (
     is_linear,
     operations,
     product_flags,
-)
-from fastdnn.engine.workspace import (
-    SHARD_LOSS,
-    SHARD_WEIGHT,
-    bias_of,
-    csr_arrays,
-    input_rows,
-    ordered_rows,
-    partial_sums,
-    product_scratch,
-    read_by,
-    rows_of,
-    shard_gradient,
-    tail_gradient,
-    target_rows,
-    transposed_weights_of,
-    weight_gradient,
-    weight_rows,
-    weights_of,
-    work_vector,
 )
 from fastdnn.machine.stops import is_told
 from fastdnn.machine.views import matrix_at, vector, vector_at
@@ -261,6 +261,6 @@ def train_shards(s, real, position, shards, shard_rows, n_rows, worker):
         if operations(s)[o, FLAGS] & WANTS_DELTA:
             _delta_before(s, real, o, first, n_together, worker)
         last = o - 1
-    if exchanges(s):
+    if has_mailboxes(s):
         for shard in range(first_shard, last_shard):
             send_gradient(s, real, shard, worker)

@@ -80,8 +80,7 @@ def silu_prime(z):
     return s * multiply_add(z, type(z)(1) - s, type(z)(1))
 
 
-# Slopes and scales: of the PyTorch modules of these names, by their papers. Maas et al. (2013);
-# Klambauer et al. (2017), rounded from the exact fixed point.
+# Maas et al. (2013), as PyTorch has it; Klambauer et al. (2017), the exact fixed point rounded.
 _LEAK = 0.01
 _SELU_SCALE, _SELU_SCALED_ALPHA = 1.0507009873554805, 1.7580993408473766
 

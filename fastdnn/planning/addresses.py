@@ -23,12 +23,12 @@ from fastdnn.engine.record import Data, Memory
 
 
 def point_to_memory(table: np.ndarray, memory: Memory, n_slots: int) -> None:
-    """Write where a network and the memory to train it in lie into the settings.
+    """Write where a network and the memory to train it in lie into the record.
 
     Parameters
     ----------
     table : ndarray of one record
-        The settings.
+        The record.
     memory : Memory
         Kept alive by the caller.
     n_slots : int
@@ -68,12 +68,12 @@ def point_to_memory(table: np.ndarray, memory: Memory, n_slots: int) -> None:
 
 
 def point_to_data(table: np.ndarray, memory: Memory, data: Data) -> None:
-    """Write where samples lie, for training or prediction, into the settings.
+    """Write where samples lie, for training or prediction, into the record.
 
     Parameters
     ----------
     table : ndarray of one record
-        The settings, with a network.
+        The record, with a network.
     memory : Memory
         The same network's.
     data : Data

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from fastdnn.engine.workspace import COLUMNS_OF_GAP
+from fastdnn.engine.memory import COLUMNS_OF_GAP
 from fastdnn.machine.cache_lines import LINE_BYTES
 from fastdnn.network.parameters import Parameters
 from fastdnn.products.linear import SCRATCH_BYTES
@@ -170,7 +170,7 @@ def block_table(
     return np.array(rows, dtype=np.int64), slot
 
 
-def lay_out_exchange(
+def lay_out_mailboxes(
     table: np.ndarray,
     workspace: Workspace,
     parameters: Parameters,

@@ -5,9 +5,9 @@ import numpy as np
 from fastdnn.compiler.jit import JIT_ENABLED
 from fastdnn.data.samples import Samples
 from fastdnn.engine.barrier import let_workers_stay, team_size
+from fastdnn.engine.memory import BLOCK_SIZE
 from fastdnn.engine.operations import DELTA_HAS_ZEROS, LINEAR
-from fastdnn.engine.record import SETTINGS, Data, Memory
-from fastdnn.engine.workspace import BLOCK_SIZE
+from fastdnn.engine.record import RECORD, Data, Memory
 from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters
 from fastdnn.ops.optimizers import MOST_NUMBERS, OPTIMIZERS
@@ -25,8 +25,8 @@ from fastdnn.planning.layout import (
     aligned_scratch,
     aligned_zeros,
     block_table,
-    lay_out_exchange,
     lay_out_gradients,
+    lay_out_mailboxes,
     lay_out_masks,
     lay_out_product_scratch,
     lay_out_samples,
@@ -58,10 +58,10 @@ class Plan:
     Attributes
     ----------
     table : ndarray of one record
-        The settings as the engine takes them, with the addresses of the memory. They are
+        The record as the engine takes it, with the addresses of the memory. Fields are
         written as ``table[name] = value``: attributes of the record take microseconds.
     address, team_address : int
-        Where the settings and the team's counters lie.
+        Where the record and the team's counters lie.
     columns : dict of str to ndarray
         Fields that every run reads or writes, each as an array of one.
     memory : Memory
@@ -155,9 +155,9 @@ def plan_training(
     by_shard = not samples.is_sparse and moves_less_by_shard(parameters, batch_size, n_shards)
     table["gradient_by_shard"] = by_shard
     off = switched_off()
-    exchanges = by_shard and n_workers > 1 and not off & NO_MAILBOXES
+    has_mailboxes = by_shard and n_workers > 1 and not off & NO_MAILBOXES
 
-    workspace = Workspace(shard_rows, is_shared=exchanges)
+    workspace = Workspace(shard_rows, is_shared=has_mailboxes)
     table["shard_gap"] = workspace.rows_apart
     if gather:
         # Rows of sparse samples are not gathered.
@@ -183,13 +183,13 @@ def plan_training(
     transposed_size = lay_out_transposed(rows, workspace, n_workers if by_shard else 1)
     table["transposed_size"] = transposed_size if by_shard else 0  # 0: one copy for all
     state_size = row.n_slots * parameters.theta.size
-    if exchanges:
-        lay_out_exchange(
+    if has_mailboxes:
+        lay_out_mailboxes(
             table, workspace, parameters, n_shards, n_workers, mailbox, state_size
         )
     largest_block = int(blocks[:, BLOCK_SIZE].max())
     # A sum, and beside it the first two parts, which may be taken from mailboxes.
-    lay_out_scratch(table, workspace, n_workers, largest_block * (3 if exchanges else 1))
+    lay_out_scratch(table, workspace, n_workers, largest_block * (3 if has_mailboxes else 1))
     largest = max(W.size for W in parameters.coefs) if by_shard else largest_block
     lay_out_product_scratch(table, workspace, n_workers, dtype, largest, shard_rows)
     # Blocks share a factor with zeros where the first layer's deltas have some; without JIT,
@@ -202,7 +202,7 @@ def plan_training(
         and rows[0].flags & DELTA_HAS_ZEROS
     ):
         lay_out_masks(table, workspace, batch_size, rows[0].n_out, dtype)
-    one_by_one = exchanges or off & NO_TOGETHER
+    one_by_one = has_mailboxes or off & NO_TOGETHER
     table["shards_together"] = (
         1 if one_by_one else shards_together(shard_rows, n_shards, n_workers)
     )
@@ -268,7 +268,7 @@ def plan_prediction(
 
 
 def _new_table(parameters: Parameters, gather: bool) -> np.ndarray:
-    table = np.zeros(1, dtype=SETTINGS)
+    table = np.zeros(1, dtype=RECORD)
     table["n_weights"], table["gather"] = parameters.n_weights, gather
     table["switched_off"] = switched_off()
     return table

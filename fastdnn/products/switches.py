@@ -21,7 +21,7 @@ OPTIMISATIONS = {
     "masks of deltas": 1 << 8,  # fastdnn.engine.delta_masks
     "masks by outputs": 1 << 9,  # fastdnn.products.linear.rectified_gradient
     "claims of lines": 1 << 10,  # fastdnn.engine.blocks
-    "mailboxes": 1 << 11,  # fastdnn.engine.exchange
+    "mailboxes": 1 << 11,  # fastdnn.engine.mailboxes
     "shards taken together": 1 << 12,  # fastdnn.engine.shards
     "placement of workers": 1 << 13,  # fastdnn.engine.placement
     "places of threads": 1 << 14,  # fastdnn.teams.places

@@ -21,7 +21,7 @@ from tests.processes import (
     run_python,
 )
 
-pytestmark = pytest.mark.needs_jit
+pytestmark = [pytest.mark.needs_jit, pytest.mark.waits_for_processes]
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="modes and owners are those of POSIX")
 AS_ROOT = pytest.mark.skipif(

@@ -9,7 +9,7 @@ from numba.core import bytecode, types
 from fastdnn.compiler.jit import kernel
 from tests.processes import run_kernels, run_python
 
-pytestmark = pytest.mark.needs_jit
+pytestmark = [pytest.mark.needs_jit, pytest.mark.waits_for_processes]
 
 
 def test_importing_the_package_compiles_nothing(tmp_path):

@@ -5,7 +5,6 @@ import pytest
 from sklearn.utils import check_array
 
 from fastdnn import DNNClassifier, DNNRegressor
-from fastdnn.data import conversion, plain
 from fastdnn.data.conversion import (
     NotFiniteError,
     convert_all,
@@ -14,6 +13,7 @@ from fastdnn.data.conversion import (
     is_to_convert,
     rows_of_piece,
 )
+from tests.switches import share_out_rows
 
 pytestmark = pytest.mark.usefixtures("four_cpus")
 
@@ -32,6 +32,7 @@ def test_rows_converted_in_pieces_give_the_bits_of_rows_converted_before(n_threa
     np.testing.assert_array_equal(MODEL.predict(np.asfortranarray(LARGE)), expected)
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("n_threads", [1, 2])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
 @pytest.mark.parametrize("row", [0, 49_999])
@@ -105,6 +106,7 @@ def test_threads_convert_all(dtype, n_threads):
     np.testing.assert_array_equal(converted, MANY.astype(dtype))
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("n_threads", [1, 2])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("row", [0, 600_000, 1_199_999])
@@ -118,8 +120,7 @@ def test_all_are_checked(row, dtype, n_threads):
 @pytest.fixture
 def many_threads(monkeypatch):
     """Let fits share out few rows, too: pieces of three, sixteen of them together."""
-    monkeypatch.setattr(plain, "_NUMBERS_FOR_ONE_THREAD", 0)
-    monkeypatch.setattr(conversion, "_PIECE_BYTES", 64)
+    share_out_rows(monkeypatch, piece_bytes=64)
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, None])

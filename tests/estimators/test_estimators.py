@@ -22,16 +22,39 @@ from tests.their_features import HAVE_LOSSES, HAVE_WEIGHTS, needs_weights, weigh
 BOTH = pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
 
 
-@parametrize_with_checks(
-    [
-        estimator.set_params(solver=solver, dtype=dtype, max_iter=100)
-        for estimator in (DNNClassifier(), DNNRegressor())
-        for solver in ("adam", "sgd")
-        for dtype in ("float32", "float64")
+def configured(*configurations):
+    """Return estimators with a solver and a dtype."""
+    return [
+        estimator().set_params(solver=solver, dtype=dtype, max_iter=100)
+        for estimator, solver, dtype in configurations
     ]
+
+
+# Together they hold all pairs of estimator, solver and dtype.
+PAIRS = configured(
+    (DNNClassifier, "adam", "float32"),
+    (DNNClassifier, "sgd", "float64"),
+    (DNNRegressor, "adam", "float64"),
+    (DNNRegressor, "sgd", "float32"),
 )
+OTHERS = configured(
+    (DNNClassifier, "adam", "float64"),
+    (DNNClassifier, "sgd", "float32"),
+    (DNNRegressor, "adam", "float32"),
+    (DNNRegressor, "sgd", "float64"),
+)
+
+
+@parametrize_with_checks(PAIRS)
 @pytest.mark.slow_without_jit
 def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks(OTHERS)
+@pytest.mark.slow_without_jit
+@pytest.mark.exhaustive
+def test_scikit_learn_checks_of_the_other_configurations(estimator, check):
     check(estimator)
 
 
@@ -82,6 +105,7 @@ PARITY = [
 ]
 
 
+@pytest.mark.pairwise
 @BOTH
 @pytest.mark.parametrize("settings", PARITY, ids=str)
 @pytest.mark.parametrize("weighted", [False, pytest.param(True, marks=needs_weights)])

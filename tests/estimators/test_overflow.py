@@ -12,6 +12,7 @@ from tests.diverging import BOTH, NUMPY_MAY_WARN, SMALL, THREE, Y_REAL, X
 pytestmark = NUMPY_MAY_WARN
 
 
+@pytest.mark.pairwise
 @BOTH
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("name", ["coefs_", "intercepts_"])

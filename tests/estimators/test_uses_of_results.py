@@ -20,7 +20,7 @@ from fastdnn import DNNClassifier, DNNRegressor
 
 pd = pytest.importorskip("pandas")
 
-SETTINGS = dict(hidden_layer_sizes=(8,), random_state=0, max_iter=5, learning_rate_init=0.01)
+RECORD = dict(hidden_layer_sizes=(8,), random_state=0, max_iter=5, learning_rate_init=0.01)
 KINDS = ["binary", "multiclass", "multilabel", "one target", "three targets", "counts"]
 CLASSIFIERS = KINDS[:3]
 
@@ -45,10 +45,10 @@ def fitted(kind, dtype="float32", **settings):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         if kind in CLASSIFIERS:
-            model = DNNClassifier(dtype=dtype, **SETTINGS | settings)
+            model = DNNClassifier(dtype=dtype, **RECORD | settings)
         else:
             loss = "poisson" if kind == "counts" else "squared_error"
-            model = DNNRegressor(loss=loss, dtype=dtype, **SETTINGS | settings)
+            model = DNNRegressor(loss=loss, dtype=dtype, **RECORD | settings)
         return model.fit(X, y), X, y
 
 
@@ -126,7 +126,7 @@ def test_probabilities_logarithms_and_logits_fit_each_other(kind, dtype):
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "counts"])
 def test_results_in_float64_are_scikit_learns(kind):
     model, X, y = fitted(kind, "float64")
-    theirs = (MLPClassifier if kind in CLASSIFIERS else MLPRegressor)(**SETTINGS)
+    theirs = (MLPClassifier if kind in CLASSIFIERS else MLPRegressor)(**RECORD)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         theirs.fit(X, y)
@@ -200,6 +200,7 @@ def test_json_takes_results(kind):
             assert json.loads(json.dumps(result.ravel()[0])) == result.ravel()[0]
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
@@ -273,17 +274,18 @@ def test_calibration(kind, method):
     constraints = CalibratedClassifierCV._parameter_constraints["method"][0]
     if method not in constraints.options:
         pytest.skip(f"method={method!r} came with scikit-learn 1.8")
-    network = DNNClassifier(**SETTINGS | {"max_iter": 30})
+    network = DNNClassifier(**RECORD | {"max_iter": 30})
     model = CalibratedClassifierCV(network, method=method, cv=2).fit(X, y)
     p = model.predict_proba(X)
     np.testing.assert_allclose(p.sum(axis=1), 1.0)
     assert model.score(X, y) > 0.7
 
 
+@pytest.mark.slow_without_jit
 def test_thresholds_and_scorers_use_logits():
     X, y = load_breast_cancer(return_X_y=True)
     X = StandardScaler().fit_transform(X)
-    network = DNNClassifier(**SETTINGS | {"max_iter": 20})
+    network = DNNClassifier(**RECORD | {"max_iter": 20})
     for response in ("predict_proba", "decision_function"):
         tuned = TunedThresholdClassifierCV(network, response_method=response, cv=2)
         assert tuned.fit(X, y).score(X, y) > 0.9
@@ -302,7 +304,7 @@ def test_a_boundary_is_drawn(response):
     X, y = problem("binary")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model = DNNClassifier(**SETTINGS).fit(X[:, :2], y)
+        model = DNNClassifier(**RECORD).fit(X[:, :2], y)
     shown = DecisionBoundaryDisplay.from_estimator(
         model, X[:, :2], response_method=response, grid_resolution=5
     )

@@ -132,6 +132,7 @@ def test_incremental_fits_need_the_same_number_of_features():
         model.partial_fit(X[:, :1], y)
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
 @pytest.mark.parametrize("first", [np.float32, np.float64])
 @pytest.mark.parametrize("incremental", [True, False], ids=["partial_fit", "warm_start"])

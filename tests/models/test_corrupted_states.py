@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 from sklearn.exceptions import NotFittedError
 
 from fastdnn import DNNClassifier, DNNRegressor
+from tests.cases import case
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -150,22 +151,22 @@ CORRUPTIONS = [
 
 @pytest.mark.filterwarnings("ignore:Setting the shape:DeprecationWarning")
 @pytest.mark.parametrize("corrupt", CORRUPTIONS, ids=lambda function: function.__name__)
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_state_that_does_not_fit_is_refused_and_stays(kind, corrupt):
-    model, y = fitted(kind)
-    corrupt(model)
-    before = vars(model).copy()
-    for use in (
-        lambda: model.predict(X),
-        lambda: model.partial_fit(X, y),
-        lambda: model.set_params(warm_start=True).fit(X, y),
-        model.to_sklearn,
-    ):
-        with pytest.raises(ValueError, match=r"fit|features"):
-            use()
-    model.set_params(warm_start=False)
-    assert vars(model) == before
-    assert np.isfinite(forward(model.fit(X, y))).all()
+def test_a_state_that_does_not_fit_is_refused_and_stays(corrupt):
+    for kind in KINDS:
+        model, y = fitted(kind)
+        corrupt(model)
+        before = vars(model).copy()
+        for name, use in {
+            "predict": lambda model=model: model.predict(X),
+            "partial_fit": lambda model=model, y=y: model.partial_fit(X, y),
+            "fit": lambda model=model, y=y: model.set_params(warm_start=True).fit(X, y),
+            "to_sklearn": model.to_sklearn,
+        }.items():
+            with case(kind, name), pytest.raises(ValueError, match=r"fit|features"):
+                use()
+        model.set_params(warm_start=False)
+        assert vars(model) == before
+        assert np.isfinite(forward(model.fit(X, y))).all()
 
 
 @pytest.mark.parametrize("n_classes", [0, 1, 2, 3, 5, 700])

@@ -1,10 +1,8 @@
 """A fit changes its estimator as a whole or not at all, whatever is raised and wherever."""
 
 import copy
-import sys
 import threading
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from fastdnn import DNNClassifier, DNNRegressor
 from fastdnn.training import loop as training
 from fastdnn.training.epochs import EpochRunner
+from tests.interrupts import STEP, count_instructions, interrupt_at
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((60, 8)).astype(np.float32)
@@ -312,57 +311,6 @@ def test_predictions_during_fits_are_those_of_one_network_or_the_other():
 
 
 # -- at any instruction -----------------------------------------------------------------------
-
-# Every instruction is tried in half a minute; these in a few seconds.
-STEP = 29
-PACKAGE = str(Path(training.__file__).parents[1])
-
-
-def interrupt_at(n, function):
-    """Call `function`, interrupted at its n-th instruction in the package; return whether."""
-    n_left = n
-
-    def trace(frame, event, argument):
-        nonlocal n_left
-        if not frame.f_code.co_filename.startswith(PACKAGE):
-            return None
-        frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        if event == "opcode":
-            n_left -= 1
-            if n_left == 0:
-                raise KeyboardInterrupt
-        return trace
-
-    previous = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        function()
-    except KeyboardInterrupt:
-        return True
-    finally:
-        sys.settrace(previous)
-    return n_left <= 0  # taken note of, but not raised
-
-
-def count_instructions(function):
-    """Return how many instructions of the package a call takes, not counting its kernels."""
-    n_seen = 0
-
-    def trace(frame, event, argument):
-        nonlocal n_seen
-        if not frame.f_code.co_filename.startswith(PACKAGE):
-            return None
-        frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        n_seen += event == "opcode"
-        return trace
-
-    previous = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        function()
-    finally:
-        sys.settrace(previous)
-    return n_seen
 
 
 def after_epochs(n_epochs, warm=None, **parameters):

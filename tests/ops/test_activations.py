@@ -1,94 +1,22 @@
 """Every row of the activation table against NumPy, finite differences, and extremes."""
 
-import numba
 import numpy as np
 import pytest
-from scipy import special
 
-from fastdnn.ops.activations import ACTIVATIONS, BACKWARD, FORWARD
-from tests.ops.test_elementary import scalar_warnings_off
+from fastdnn.ops.activations import ACTIVATIONS
+from tests.ops.activation_calls import backward, forward
+from tests.oracle.activations import ACTIVATIONS as ORACLES
+from tests.oracle.activations import BOUNDED_SLOPES
+from tests.small_layers import DTYPES, gradients, layer
+from tests.without_jit import scalar_warnings_off
 
-# Klambauer et al. (2017), Self-Normalizing Neural Networks, appendix A4.
-SELU_SCALE, SELU_ALPHA = 1.0507009873554804934, 1.6732632423543772848
-
-#: What each activation of the table is, row by row of a matrix.
-ORACLES = {
-    "identity": lambda Z: Z,
-    "sigmoid": special.expit,
-    "tanh": np.tanh,
-    "relu": lambda Z: np.maximum(Z, 0),
-    "softmax": lambda Z: special.softmax(Z, axis=1),
-    "silu": lambda Z: Z * special.expit(Z),
-    "exp": np.exp,
-    "leaky_relu": lambda Z: np.where(Z > 0, Z, 0.01 * Z),
-    "elu": lambda Z: np.where(Z > 0, Z, np.expm1(np.minimum(Z, 0))),
-    "selu": lambda Z: SELU_SCALE * np.where(Z > 0, Z, SELU_ALPHA * np.expm1(np.minimum(Z, 0))),
-    "gelu": lambda Z: Z * special.ndtr(Z),
-    "mish": lambda Z: Z * np.tanh(np.logaddexp(0, Z)),
-    "softplus": lambda Z: np.logaddexp(0, Z),
-    "hardswish": lambda Z: Z * np.clip(Z + 3, 0, 6) / 6,
-}
-#: Where the function is a small part of z, rounding counts in eps of |z|, as in a sum.
+# Where the function is a small part of z, rounding counts in eps of |z|, as in a sum.
 OF_Z = ("gelu",)
-
-#: All but exp, which is for outputs: it grows beyond the reach of differences and layers.
-BOUNDED_SLOPES = [name for name in ACTIVATIONS if name != "exp"]
-
-DTYPES = [np.float32, np.float64]
-
-
-run_forward, run_backward = FORWARD.call, BACKWARD.call
-
-
-@numba.njit
-def compiled_forward(address, Z, A):
-    run_forward(address, (Z, A))
-
-
-@numba.njit
-def compiled_backward(address, Z, A, D, db):
-    run_backward(address, (Z, A, D, db))
 
 
 def growth(D):
     """Return the factor of absolute rounding where exp makes large numbers."""
     return max(1.0, float(np.abs(D).max()))
-
-
-def forward(name, Z, b):
-    """Return what the layer keeps: Z, which may be the memory of A, and A."""
-    Z = Z + b
-    A = np.full_like(Z, np.nan) if ACTIVATIONS[name].keeps_input else Z
-    compiled_forward(ACTIVATIONS[name].forward.address(Z.dtype), Z, A)
-    return Z, A
-
-
-def backward(name, Z, b, dA, db):
-    """Return dL/dZ, and `db` with its column sums added."""
-    D, db = dA.copy(), db.copy()
-    address = ACTIVATIONS[name].backward.address(Z.dtype)
-    compiled_backward(address, *forward(name, Z, b), D, db)
-    return D, db
-
-
-def layer(dtype, n_rows=7, n_units=4):
-    """Return Z and b with a sum that keeps away from the kink of ReLU at zero."""
-    rng = np.random.default_rng(0)
-    b = rng.uniform(-1.0, 1.0, n_units)
-    total = rng.uniform(0.1, 4.0, (n_rows, n_units))
-    total *= rng.choice([-1.0, 1.0], total.shape)
-    # Computed from the float32 numbers in both precisions.
-    Z, b = (total - b).astype(np.float32), b.astype(np.float32)
-    return Z.astype(dtype), b.astype(dtype)
-
-
-def gradients(shape, dtype):
-    rng = np.random.default_rng(1)
-    dA, db = rng.standard_normal(shape), rng.standard_normal(shape[1])
-    return (
-        dA.astype(np.float32).astype(dtype),
-        db.astype(np.float32).astype(dtype),
-    )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -160,6 +88,7 @@ def test_softmax_backward_equals_its_jacobian():
         np.testing.assert_allclose(d_in, jacobian @ d_out, rtol=0.0, atol=1e-15)
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("size", [40.0, 90.0, 1e4])
 @pytest.mark.parametrize("name", BOUNDED_SLOPES)

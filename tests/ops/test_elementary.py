@@ -1,6 +1,5 @@
 """The elementary functions against NumPy and SciPy: errors, limits, NaN."""
 
-from contextlib import nullcontext
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ from scipy import special
 from fastdnn.compiler.jit import JIT_ENABLED
 from fastdnn.machine.processor import rounds_once
 from fastdnn.ops import elementary
+from tests.without_jit import scalar_warnings_off
 
 FUSED = rounds_once()
 N_POINTS = 500_000 if JIT_ENABLED else 10_000
@@ -42,11 +42,6 @@ CASES = {
 }
 
 BOUNDS = {"tanh": (-1.0, 1.0), "erf": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
-
-
-def scalar_warnings_off():
-    """Silence NumPy's scalars, which without JIT warn where compiled code does not."""
-    return nullcontext() if JIT_ENABLED else np.errstate(all="ignore")
 
 
 @cache
@@ -104,6 +99,7 @@ def test_bounded_function_stays_in_its_bounds(name, dtype):
     assert y.max() <= highest
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("size", [90.0, 1e4, np.inf])
 @pytest.mark.parametrize("name", ["exp", "tanh", "sigmoid", "softplus", "erf"])

@@ -3,24 +3,14 @@
 import numba
 import numpy as np
 import pytest
-from scipy import special
 
 from fastdnn.ops.losses import LOSS, LOSSES, require_pair
-from tests.ops import test_activations
-from tests.ops.test_activations import BOUNDED_SLOPES, DTYPES
-from tests.ops.test_elementary import scalar_warnings_off
-
-#: Loss of every row, from Z for canonical pairs and from A for the others.
-CANONICAL_ORACLES = {
-    ("log_loss", "sigmoid"): lambda Z, Y: np.logaddexp(0, Z) - Y * Z,
-    ("log_loss", "softmax"): lambda Z, Y: -Y * special.log_softmax(Z, axis=1),
-    ("poisson", "exp"): lambda Z, Y: special.xlogy(Y, Y) - Y * Z - Y + np.exp(Z),
-}
-OUTPUT_ORACLES = {
-    "squared_error": lambda A, Y: (A - Y) ** 2,
-    "half_squared_error": lambda A, Y: (A - Y) ** 2 / 2,
-    "absolute_error": lambda A, Y: np.abs(A - Y),
-}
+from tests.ops.activation_calls import backward, forward
+from tests.oracle.activations import ACTIVATIONS, BOUNDED_SLOPES
+from tests.oracle.losses import CANONICAL as CANONICAL_ORACLES
+from tests.oracle.losses import OF_OUTPUTS as OUTPUT_ORACLES
+from tests.small_layers import DTYPES, layer
+from tests.without_jit import scalar_warnings_off
 
 #: Pairs of a loss and an output activation; losses of outputs.
 CANONICAL_LOSSES = [(name, output) for name, row in LOSSES.items() for output in row.canonical]
@@ -101,7 +91,7 @@ def test_canonical_loss_equals_numpy(pair, dtype):
     loss, D, db = canonical(pair, Z, b, Y, no_weights(dtype))
     total = Z.astype(np.float64) + b
     exact = CANONICAL_ORACLES[pair](total, Y.astype(np.float64)).sum()
-    delta = test_activations.ORACLES[pair[1]](total) - Y
+    delta = ACTIVATIONS[pair[1]](total) - Y
     eps = np.finfo(dtype).eps
     # The loss has terms of the size of z: rounding counts in eps of |z|, not of the loss.
     size = np.abs(total).sum() + (np.exp(total).sum() if pair[1] == "exp" else 0.0)
@@ -144,18 +134,18 @@ def test_softmax_delta_of_targets_that_do_not_sum_to_one():
 @pytest.mark.parametrize("activation", BOUNDED_SLOPES)
 @pytest.mark.parametrize("name", OUTPUT_LOSSES)
 def test_output_delta_equals_finite_differences_through_the_activation(name, activation):
-    Z, b = test_activations.layer(np.float64)
+    Z, b = layer(np.float64)
     rng = np.random.default_rng(2)
-    A = test_activations.forward(activation, Z, b)[1]
+    A = forward(activation, Z, b)[1]
     # The targets keep away from the kink of the absolute error.
     Y = A + rng.choice([-1.0, 1.0], A.shape) * rng.uniform(0.5, 1.5, A.shape)
     weights = np.linspace(0.5, 2.0, len(A))
 
     def loss_of(Z):
-        return of_output(name, test_activations.forward(activation, Z, b)[1], Y, weights)
+        return of_output(name, forward(activation, Z, b)[1], Y, weights)
 
     _, dA = loss_of(Z)
-    D, _ = test_activations.backward(activation, Z, b, dA, np.zeros_like(b))
+    D, _ = backward(activation, Z, b, dA, np.zeros_like(b))
     numeric = numeric_gradient(lambda Z: loss_of(Z)[0], Z)
     np.testing.assert_allclose(D, numeric, **NUMERIC)
 
@@ -220,6 +210,7 @@ def test_softmax_takes_positions_and_one_hot_rows(dtype):
         np.testing.assert_allclose(got, expected, rtol=0, atol=4 * eps)
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("size", [40.0, 90.0, 1e4])
 @pytest.mark.parametrize("pair", LOG_LOSSES, ids="-".join)
@@ -230,13 +221,14 @@ def test_saturated_canonical_loss_is_exact_and_finite(pair, size, dtype):
         Y = np.tile(np.array(target, dtype), (len(Z), 1))
         loss, D, db = canonical(pair, Z, b, Y, no_weights(dtype))
         exact = CANONICAL_ORACLES[pair](Z.astype(np.float64), Y).sum()
-        delta = test_activations.ORACLES[pair[1]](Z.astype(np.float64)) - Y
+        delta = ACTIVATIONS[pair[1]](Z.astype(np.float64)) - Y
         eps = np.finfo(dtype).eps
         np.testing.assert_allclose(loss, exact, rtol=4 * eps)
         np.testing.assert_allclose(D, delta, rtol=0.0, atol=2 * eps)
         np.testing.assert_allclose(db, delta.sum(axis=0), rtol=0.0, atol=4 * eps)
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("target", [0.0, 3.0])
 @pytest.mark.parametrize("z", [-1e4, -90.0, -40.0, 40.0, 90.0, 1e4])
@@ -257,6 +249,7 @@ def test_poisson_loss_of_extreme_rates_is_exact_or_clamped(z, target, dtype):
         assert min(loss, D[0, 0]) > info.max / 4
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("size", [40.0, 90.0, 1e4])
 @pytest.mark.parametrize("name", OUTPUT_LOSSES)

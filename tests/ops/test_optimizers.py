@@ -182,6 +182,7 @@ TOY_PROBLEMS = {"parabola": parabola_gradient, "rosenbrock": rosenbrock_gradient
 TOY_RATES = {"sgd": 1.8e-3, "momentum": 1e-3, "nesterov": 1e-3, "adam": 1e-2}
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("problem", TOY_PROBLEMS)
 @pytest.mark.parametrize("name", STEPPING)

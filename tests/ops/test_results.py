@@ -75,6 +75,7 @@ def exact(name, Z):
         return np.array([[float(value) for value in row] for row in rows])
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize(("network", "dtype"), TYPES)
 @pytest.mark.parametrize("n_columns", [1, 3, 10])
 @pytest.mark.parametrize("name", EXACT)

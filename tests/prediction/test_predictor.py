@@ -11,28 +11,37 @@ from scipy import sparse
 from fastdnn.data.samples import Samples
 from fastdnn.engine.loop import GOES_ON
 from fastdnn.network.parameters import Parameters
-from fastdnn.planning import cuts
 from fastdnn.planning.plan import plan_prediction
 from fastdnn.prediction import predictor as predictor_module
 from fastdnn.prediction.predictor import FEW_NUMBERS
 from fastdnn.teams import threads as threads_module
-from tests.engine.test_loop import DEPTHS, numpy_layers, random_parameters
-from tests.models.test_transaction import STEP, interrupt_at
-from tests.networks import network_of, predictor_of
-from tests.ops.test_activations import BOUNDED_SLOPES, DTYPES
+from tests.interrupts import STEP, interrupt_at
+from tests.networks import network_of, predictor_of, random_parameters
+from tests.oracle.activations import BOUNDED_SLOPES
+from tests.oracle.network import layers_of
+from tests.small_layers import DTYPES
+from tests.switches import let_turns_be_blocks
 
 pytestmark = pytest.mark.usefixtures("four_cpus")
 
 
+def outputs_of(parameters, activations, X):
+    """Return what NumPy makes of rows, in float64."""
+    views = parameters.coefs, parameters.intercepts
+    _, A = layers_of(*views, activations, X.astype(np.float64))[-1]
+    return A
+
+
+@pytest.mark.pairwise
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
 @pytest.mark.parametrize("activation", BOUNDED_SLOPES)
 def test_forward_pass_equals_numpy(activation, depth, dtype):
     rng = np.random.default_rng(0)
     parameters = random_parameters(rng, (4, *(5, 3, 4)[: depth - 1], 3))
     X = rng.standard_normal((9, 4)).astype(np.float32)
     activations = [activation] * depth
-    _, exact = numpy_layers(parameters, activations, X.astype(np.float64))[-1]
+    exact = outputs_of(parameters, activations, X)
     out = predictor_of(parameters.astype(dtype), activations)(Samples(X.astype(dtype)))
     assert out.dtype == dtype
     atol = 4 * (depth + 1) * np.finfo(dtype).eps
@@ -43,20 +52,18 @@ WIDE = (6, 512, 64, 3)
 WIDE_ACTIVATIONS = ["silu", "tanh", "softmax"]
 
 
-def wide_network(dtype):
+def wide_network(dtype, n_rows=300):
     rng = np.random.default_rng(0)
-    X = rng.standard_normal((300, WIDE[0])).astype(np.float32)
+    X = rng.standard_normal((n_rows, WIDE[0])).astype(np.float32)
     return random_parameters(rng, WIDE, dtype), X.astype(dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_forward_pass_in_blocks_equals_numpy(dtype):
     parameters, X = wide_network(dtype)
-    double = parameters.astype(np.float64)
-    _, exact = numpy_layers(double, WIDE_ACTIVATIONS, X.astype(np.float64))[-1]
-    made = plan_prediction(
-        parameters, network_of(parameters, WIDE_ACTIVATIONS), gather=False, is_sparse=False
-    )
+    exact = outputs_of(parameters.astype(np.float64), WIDE_ACTIVATIONS, X)
+    network = network_of(parameters, WIDE_ACTIVATIONS)
+    made = plan_prediction(parameters, network, gather=False, is_sparse=False)
     block_rows = made.shard_rows
     predictor = predictor_of(parameters, WIDE_ACTIVATIONS)
     assert 2 * block_rows < len(X)
@@ -87,14 +94,13 @@ def test_number_of_threads_changes_no_bit_of_prediction(dtype, monkeypatch):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_few_rows_are_predicted_like_many(dtype):
-    parameters, X = wide_network(dtype)
+    parameters, X = wide_network(dtype, 65)
     predictor = predictor_of(parameters, WIDE_ACTIVATIONS)
     everything = predictor(Samples(X), 2)  # leaves two workspaces with one queue behind
     most = min(len(X), FEW_NUMBERS // X.shape[1])
-    for n_rows in (1, 7, most):
-        for _ in range(3):
-            out = predictor.predict_few(X[:n_rows])
-            np.testing.assert_allclose(out, everything[:n_rows], rtol=1e-5)
+    for n_rows in (1, 7, 7, most, 1):
+        out = predictor.predict_few(X[:n_rows])
+        np.testing.assert_allclose(out, everything[:n_rows], rtol=1e-5)
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
@@ -113,11 +119,11 @@ def test_few_rows_with_a_number_that_is_not_finite_are_not_predicted(dtype, numb
 
 @pytest.mark.parametrize("gather", [False, True], ids=["in_order", "gathered"])
 def test_a_predictor_takes_any_rows_one_call_after_the_other(gather):
-    parameters, X = wide_network(np.float32)
+    parameters, X = wide_network(np.float32, 135)  # two blocks
     predictor = predictor_of(parameters, WIDE_ACTIVATIONS)
     everything = predictor(Samples(X))
     rows = np.arange(len(X), dtype=np.int64)[::-1].copy()
-    for count in (1, 300, 2, 70):
+    for count in (1, 135, 2, 70):
         if gather:
             samples, expected = Samples(X, rows=rows[:count]), everything[::-1][:count]
         else:
@@ -179,10 +185,7 @@ def calls(monkeypatch):
         return predict(*args)
 
     monkeypatch.setattr(predictor_module, "predict", predict_some)
-    monkeypatch.setattr(predictor_module, "_FLOPS_OF_FIRST_TURN", 0.0)
-    monkeypatch.setattr(predictor_module, "_SECONDS_PER_TURN", 0.0)
-    monkeypatch.setattr(cuts, "_MIN_SHARD_ROWS", ROWS_OF_BLOCK)
-    monkeypatch.setattr(cuts, "_MAX_SHARD_ROWS", ROWS_OF_BLOCK)
+    let_turns_be_blocks(monkeypatch, ROWS_OF_BLOCK)
     return made
 
 

@@ -28,6 +28,7 @@ def conflict(step_bytes, n_steps):
     return columns_conflict(step_bytes, n_steps)
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_steps", [8, 9, 33, 112])
 @pytest.mark.parametrize("n_rows", [8, 13, 16])
@@ -39,6 +40,7 @@ def test_columns_become_rows(n_rows, n_steps, dtype):
     assert (copies[-1] == 7).all()
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_steps", [1, 130])
 @pytest.mark.parametrize("n_tiles", [0, 1, 4, 9])

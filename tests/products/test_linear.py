@@ -12,8 +12,9 @@ from fastdnn.products.linear import (
     linear_forward,
     linear_gradient,
 )
+from tests.products.guarded import guarded
 
-pytestmark = pytest.mark.sampled(0.35)
+pytestmark = pytest.mark.pairwise
 
 
 @numba.njit
@@ -55,13 +56,6 @@ def operands(n_rows, n_in, n_out, dtype):
     shapes = (n_rows, n_in), (n_in, n_out), n_out, (n_rows, n_out)
     arrays = [rng.uniform(-1.0, 1.0, shape).astype(dtype) for shape in shapes]
     return arrays, [array.astype(np.float64) for array in arrays]
-
-
-def guarded(dtype, *shape):
-    """Return a matrix to write to, in a buffer that shows what is written beside it."""
-    margin, size = 64, int(np.prod(shape))
-    buffer = np.full(margin + size + margin, np.nan, dtype)
-    return buffer[margin : margin + size].reshape(shape), buffer
 
 
 def assert_written(out, buffer, exact, n_terms):

@@ -61,6 +61,7 @@ def test_rows_in_one_piece(n_steps, dtype):
     np.testing.assert_array_equal(made(masks, 20, n_steps), expected)
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_steps", STEPS)
 @pytest.mark.parametrize("n_rows", [8, 13, 16])

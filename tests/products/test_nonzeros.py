@@ -23,9 +23,9 @@ from fastdnn.products.nonzeros import (
     parts_to_mask,
     skipping_pays,
 )
-from tests.products.test_linear import guarded
+from tests.products.guarded import guarded
 
-pytestmark = [pytest.mark.needs_jit, pytest.mark.sampled(0.5)]
+pytestmark = [pytest.mark.needs_jit, pytest.mark.pairwise]
 
 
 @numba.njit

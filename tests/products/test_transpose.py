@@ -12,6 +12,7 @@ def transpose(W, first, n_rows, W_transposed):
     transpose_rows(W, first, n_rows, W_transposed)
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_out", [1, 3, TILE, TILE + 1, 3 * TILE, 50])
 @pytest.mark.parametrize("n_in", [1, 5, TILE, 2 * TILE + 3])

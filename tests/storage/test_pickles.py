@@ -66,7 +66,7 @@ def assert_same_state(one, other):
         assert_array_equal(memory, again)
 
 
-SETTINGS = {
+RECORD = {
     "adam": dict(),
     "float64": dict(dtype="float64"),
     "sgd": dict(solver="sgd", learning_rate="invscaling"),
@@ -79,10 +79,10 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("way", COPIES)
-@pytest.mark.parametrize("kind", SETTINGS)
+@pytest.mark.parametrize("kind", RECORD)
 def test_training_goes_on_as_if_nothing_had_been_stored(way, kind, samples, tmp_path):
     X, y = samples
-    settings = SETTINGS[kind] | dict(batch_size=50, max_iter=4, n_iter_no_change=1)
+    settings = RECORD[kind] | dict(batch_size=50, max_iter=4, n_iter_no_change=1)
     # A shallow copy shares the generator, so what one of both draws the other does not.
     random_state = 1 if way == "copy" else np.random.RandomState(1)
     model = DNNClassifier((8,), random_state=random_state, **settings).fit(X, y)
@@ -144,7 +144,7 @@ def test_a_copy_shares_no_memory_and_its_attributes_are_its_network(way, samples
 
 
 @pytest.mark.parametrize("way", COPIES)
-def test_exchanged_matrices_are_stored(way, samples, tmp_path):
+def test_mailboxesd_matrices_are_stored(way, samples, tmp_path):
     X, _ = samples
     model = DNNClassifier((5,), random_state=0, max_iter=2).fit(*samples)
     model.coefs_[0] = np.zeros_like(model.coefs_[0])

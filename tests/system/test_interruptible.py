@@ -3,7 +3,6 @@
 import _thread
 import atexit
 import collections
-import ctypes
 import itertools
 import operator
 import threading
@@ -13,19 +12,7 @@ import pytest
 
 from fastdnn.system import interruptible
 from fastdnn.system.interruptible import Attendance, call_interruptibly
-from tests.interrupts import Interrupted
-
-
-class Interrupt(BaseException):
-    """Raised in a thread by another."""
-
-
-set_to_raise = ctypes.pythonapi.PyThreadState_SetAsyncExc
-set_to_raise.argtypes = ctypes.c_ulong, ctypes.py_object
-
-
-def raise_in(thread, error=Interrupt):
-    set_to_raise(thread, error)
+from tests.interrupts import Interrupt, Interrupted, raise_in, set_to_raise
 
 
 class LongWork:

@@ -104,6 +104,7 @@ def offered_in_a_worker():
     return threads_offered(None, True)
 
 
+@pytest.mark.waits_for_processes
 @pytest.mark.parametrize("told", [1, 3])
 def test_a_process_of_joblib_is_told_its_share(told):
     with joblib.parallel_backend("loky", inner_max_num_threads=told, n_jobs=2):

@@ -12,15 +12,7 @@ from fastdnn.products.switched_off import without
 from fastdnn.teams import crowding as crowding_module
 from fastdnn.teams import threads as threads_module
 from fastdnn.teams.threads import Team
-from tests.teams.test_threads import counters
-
-
-@pytest.fixture
-def own_crowding(monkeypatch):
-    """A crowding that no fit of another test has begun."""
-    own = crowding_module.Crowding()
-    monkeypatch.setattr(threads_module, "crowding", own)
-    return own
+from tests.teams.work import counters
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ from fastdnn.prediction import predictor
 from fastdnn.products.switched_off import without
 from fastdnn.teams import places as places_module
 from fastdnn.teams.places import Places
-from tests.engine.test_loop import random_parameters
-from tests.networks import predictor_of
+from tests.networks import predictor_of, random_parameters
 
 
 class Machine:

@@ -1,4 +1,4 @@
-"""Reading the reference values: their matrices are transposed against ours."""
+"""Samples, and the reference values: their matrices are transposed against ours."""
 
 import json
 from pathlib import Path
@@ -32,3 +32,10 @@ def seeds():
     table = np.genfromtxt(DATA / "wheat-seeds-binary.csv", delimiter=",", skip_header=1)
     X, y = table[:, :-1], table[:, -1] - 1
     return (X - X.mean(axis=0)) / X.std(axis=0), y
+
+
+@pytest.fixture
+def samples():
+    generator = np.random.default_rng(0)
+    X = generator.standard_normal((30, 4))
+    return X, (X[:, 0] * X[:, 1] > 0).astype(np.int64)

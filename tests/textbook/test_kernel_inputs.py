@@ -9,6 +9,16 @@ import pytest
 
 from fastdnn import textbook as kernels
 from fastdnn.textbook import activations, kernel_inputs, layers
+from tests.cases import case
+from tests.textbook.kernel_calls import (
+    ARRAYS,
+    CHANGED,
+    NAMES,
+    arguments,
+    call,
+    matrix,
+    numbers,
+)
 from tests.wrong_arrays import (
     NO_NUMBERS,
     NO_POSITIVE_NUMBERS,
@@ -18,55 +28,6 @@ from tests.wrong_arrays import (
 )
 
 CHECKS = Path(kernel_inputs.__file__).name
-
-
-def matrix(*shape):
-    return np.linspace(0.1, 0.9, int(np.prod(shape))).reshape(shape)
-
-
-def arguments(name):
-    """Return arguments that fit, by name; those of a cache are in it."""
-    A_prev, W, b, Z = matrix(4, 3), matrix(3, 2), matrix(2), matrix(4, 2)
-    layer = {"A_prev": A_prev, "W": W, "b": b}
-    if name == "compute_cost":
-        return {"AL": matrix(4, 2), "Y": matrix(4, 2)}
-    if name == "update_parameters":
-        step = {"dW": matrix(3, 2), "db": matrix(2), "learning_rate": 0.1, "decay": 0.2}
-        return {"W": W, "b": b} | step
-    if name.endswith("_forward"):
-        return layer | ({"activation": kernels.RELU} if "activation" in name else {})
-    if name == "linear_backward":
-        return {"dZ": matrix(4, 2)} | layer
-    if name == "linear_activation_backward":
-        return {"dA": matrix(4, 2)} | layer | {"Z": Z, "activation": kernels.SILU}
-    return ({"dA": matrix(4, 2)} if name.endswith("_backward") else {}) | {"Z": Z}
-
-
-def call(name, given):
-    if name == "linear_backward":
-        dZ, *layer = given.values()
-        return kernels.linear_backward(dZ, tuple(layer))
-    if name == "linear_activation_backward":
-        dA, *layer, Z, code = given.values()
-        return kernels.linear_activation_backward(dA, (tuple(layer), Z), code)
-    return getattr(kernels, name)(**given)
-
-
-def numbers(result):
-    """Return all numbers of a result of nested tuples."""
-    if isinstance(result, tuple):
-        return np.concatenate([numbers(part) for part in result])
-    return np.ravel(np.zeros(0) if result is None else result)
-
-
-NAMES = [name for name in kernels.__all__ if name.islower()]
-ARRAYS = [
-    (name, argument)
-    for name in NAMES
-    for argument, value in arguments(name).items()
-    if isinstance(value, np.ndarray)
-]
-CHANGED = ("W", "b")
 
 
 def refused(name, argument, value):
@@ -81,36 +42,43 @@ def refused(name, argument, value):
     return str(caught.value)
 
 
-@pytest.mark.parametrize("wrong", [*NO_NUMBERS, "list", "tuple", "other bytes", "longdouble"])
+NO_FLOATS = NO_NUMBERS | {
+    name: OTHER_TYPES[name] for name in ("list", "tuple", "other bytes", "longdouble")
+}
+
+
 @pytest.mark.parametrize(("name", "argument"), ARRAYS)
-def test_what_is_no_array_of_floats_is_refused(name, argument, wrong):
-    make = (NO_NUMBERS | OTHER_TYPES)[wrong]
-    value = make(arguments(name)[argument])
-    if wrong == "longdouble" and value.dtype == np.float64:
-        pytest.skip("here the same as float64")
-    assert refused(name, argument, value).startswith(argument)
+def test_what_is_no_array_of_floats_is_refused(name, argument):
+    for wrong, make in NO_FLOATS.items():
+        value = make(arguments(name)[argument])
+        if wrong == "longdouble" and value.dtype == np.float64:
+            continue  # here the same
+        with case(wrong):
+            assert refused(name, argument, value).startswith(argument)
 
 
-@pytest.mark.parametrize("dtype", [np.int64, np.float16, bool])
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "compute_cost"])
-def test_other_dtypes_are_refused(name, dtype):
-    for argument in arguments(name):
-        value = arguments(name)[argument]
-        if isinstance(value, np.ndarray):
-            assert argument in refused(name, argument, value.astype(dtype))
+def test_other_dtypes_are_refused(name):
+    for argument, value in arguments(name).items():
+        for dtype in (np.int64, np.float16, bool):
+            if isinstance(value, np.ndarray):
+                with case(argument, dtype):
+                    assert argument in refused(name, argument, value.astype(dtype))
 
 
+#: Layouts of parameters that cannot be changed where they lie.
+NOT_CHANGEABLE = ["unaligned", "read-only"]
 # An elementwise function takes any shape.
 OF_MATRICES = [row for row in ARRAYS if len(arguments(row[0])) > 1]
 
 
-@pytest.mark.parametrize("wrong", OTHER_SHAPES)
 @pytest.mark.parametrize(("name", "argument"), OF_MATRICES)
-def test_other_shapes_are_refused(name, argument, wrong):
-    value = arguments(name)[argument]
-    if argument == "A_prev" and "row" in wrong and name.endswith("forward"):
-        pytest.skip("a layer takes any number of samples")
-    assert argument in refused(name, argument, OTHER_SHAPES[wrong](value))
+def test_other_shapes_are_refused(name, argument):
+    for wrong, make in OTHER_SHAPES.items():
+        if argument == "A_prev" and "row" in wrong and name.endswith("forward"):
+            continue  # a layer takes any number of samples
+        with case(wrong):
+            assert argument in refused(name, argument, make(arguments(name)[argument]))
 
 
 @pytest.mark.parametrize(("name", "argument"), OF_MATRICES)
@@ -119,16 +87,19 @@ def test_two_precisions_are_refused(name, argument):
     assert "float32" in refused(name, argument, value.astype(np.float32))
 
 
-@pytest.mark.parametrize("layout", SAME_NUMBERS)
 @pytest.mark.parametrize(("name", "argument"), ARRAYS)
-def test_the_layout_does_not_matter(name, argument, layout):
-    if name == "update_parameters" and argument in CHANGED:
-        pytest.skip("what is changed in place has a test of its own")
-    given, usual = arguments(name), arguments(name)
-    given[argument] = SAME_NUMBERS[layout](given[argument])
-    np.testing.assert_array_equal(numbers(call(name, given)), numbers(call(name, usual)))
-    for key in CHANGED:
-        np.testing.assert_array_equal(given.get(key), usual.get(key))
+def test_the_layout_does_not_matter(name, argument):
+    for layout, make in SAME_NUMBERS.items():
+        given, usual = arguments(name), arguments(name)
+        if name == "update_parameters" and argument in CHANGED and layout in NOT_CHANGEABLE:
+            continue
+        given[argument] = make(given[argument])
+        with case(layout):
+            np.testing.assert_array_equal(
+                numbers(call(name, given)), numbers(call(name, usual))
+            )
+            for key in CHANGED:
+                np.testing.assert_array_equal(given.get(key), usual.get(key))
 
 
 @pytest.mark.needs_jit
@@ -148,17 +119,7 @@ def test_layouts_are_not_compiled_one_by_one(name, compiled):
     assert len(compiled.signatures) == n_signatures
 
 
-@pytest.mark.parametrize("layout", ["column by column", "strided", "subclass"])
-@pytest.mark.parametrize("argument", CHANGED)
-def test_parameters_are_changed_where_they_lie(argument, layout):
-    given, usual = arguments("update_parameters"), arguments("update_parameters")
-    given[argument] = SAME_NUMBERS[layout](given[argument])
-    call("update_parameters", given)
-    call("update_parameters", usual)
-    np.testing.assert_array_equal(given[argument], usual[argument])
-
-
-@pytest.mark.parametrize("layout", ["unaligned", "read-only"])
+@pytest.mark.parametrize("layout", NOT_CHANGEABLE)
 @pytest.mark.parametrize("argument", CHANGED)
 def test_parameters_that_cannot_be_changed_are_refused(argument, layout):
     value = SAME_NUMBERS[layout](arguments("update_parameters")[argument])
@@ -166,15 +127,16 @@ def test_parameters_that_cannot_be_changed_are_refused(argument, layout):
     assert f"{argument} is changed in place" in said
 
 
-@pytest.mark.parametrize("value", [*NO_POSITIVE_NUMBERS, 1e-310], ids=repr)
 @pytest.mark.parametrize("argument", ["learning_rate", "decay"])
-def test_numbers_out_of_range_are_refused(argument, value):
-    is_allowed = argument == "decay" and type(value) in (int, float) and 0 <= value < 1e-300
-    if is_allowed:
-        call("update_parameters", arguments("update_parameters") | {argument: value})
-    else:
-        said = refused("update_parameters", argument, value)
-        assert said.startswith(f"{argument}={value!r} must be a finite number")
+def test_numbers_out_of_range_are_refused(argument):
+    for value in [*NO_POSITIVE_NUMBERS, 1e-310]:
+        is_number = type(value) in (int, float)
+        with case(value):
+            if argument == "decay" and is_number and 0 <= value < 1e-300:
+                call("update_parameters", arguments("update_parameters") | {argument: value})
+            else:
+                said = refused("update_parameters", argument, value)
+                assert said.startswith(f"{argument}={value!r} must be a finite number")
 
 
 @pytest.mark.parametrize("learning_rate", [1e-40, 1e39])

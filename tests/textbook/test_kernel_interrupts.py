@@ -10,15 +10,12 @@ from numba.core import serialize
 
 from fastdnn import DeepNeuralNetwork
 from fastdnn.textbook import parts
-from tests.textbook.test_kernel_inputs import NAMES, arguments, call, numbers
+from tests.interrupts import Interrupt
+from tests.textbook.kernel_calls import NAMES, arguments, call, numbers
 
 N_SAMPLES = 300
 #: The functions that can be divided.
 DIVIDED = sorted(set(NAMES) - {"compute_cost", "update_parameters"})
-
-
-class Interrupt(BaseException):
-    """What a signal handler or another thread raises."""
 
 
 @pytest.fixture
@@ -123,6 +120,7 @@ def test_no_result_of_a_network_is_made_there(interrupt_in_numba):
     assert np.isfinite(steps()).all()
 
 
+@pytest.mark.waits_for_processes
 @pytest.mark.needs_jit
 @pytest.mark.skipif(sys.platform == "win32", reason="has no timer that sends signals")
 def test_what_a_signal_handler_raises_comes_out_itself():

@@ -5,12 +5,12 @@ from functools import cache
 import numba
 import numpy as np
 import pytest
-from scipy import special
 
 from fastdnn import textbook as kernels
 from fastdnn.textbook.layers import ACTIVATION_CODES
-from tests.ops.test_activations import DTYPES, ORACLES, gradients, layer
-from tests.ops.test_elementary import scalar_warnings_off
+from tests.oracle.activations import ACTIVATIONS, SLOPES
+from tests.small_layers import DTYPES, gradients, layer
+from tests.without_jit import scalar_warnings_off
 
 N_SAMPLES, N_IN, N_OUT = 7, 5, 4
 
@@ -52,13 +52,14 @@ def assert_close(got, exact, dtype, n_roundings):
 
 
 ELEMENTWISE = {
-    "sigmoid": special.expit,
-    "sigmoid_prime": lambda Z: special.expit(Z) * special.expit(-Z),
-    "relu": lambda Z: np.maximum(Z, 0),
-    "relu_prime": lambda Z: (Z > 0).astype(np.float64),
+    "sigmoid": ACTIVATIONS["sigmoid"],
+    "sigmoid_prime": SLOPES["sigmoid"],
+    "relu": ACTIVATIONS["relu"],
+    "relu_prime": SLOPES["relu"],
 }
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize("name", ELEMENTWISE)
@@ -79,6 +80,7 @@ def test_elementwise_function_takes_any_shape(name, shape):
     np.testing.assert_allclose(result, ELEMENTWISE[name](Z), rtol=1e-14)
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("size", [40.0, 90.0, 1e4])
 @pytest.mark.parametrize("name", ELEMENTWISE)
@@ -99,6 +101,7 @@ def test_nan_stays_nan(name):
     assert np.isfinite(result[1])
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize("name", ["sigmoid", "relu"])
@@ -132,6 +135,7 @@ def test_linear_backward_equals_numpy(caller, dtype):
     assert_close(db, exact.mean(axis=0), dtype, 4)
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize("name", ACTIVATION_CODES)
@@ -140,7 +144,7 @@ def test_layer_forward_equals_numpy(name, caller, dtype):
     code = getattr(kernels, name.upper())
     A, (linear_cache, Z) = caller(kernels.linear_activation_forward)(X, W, b, code)
     exact = X.astype(np.float64) @ W + b
-    assert_close(A, ORACLES[name](exact), dtype, 6)
+    assert_close(A, ACTIVATIONS[name](exact), dtype, 6)
     assert_close(Z, exact, dtype, 4)
     for kept, given in zip(linear_cache, (X, W, b), strict=True):
         np.testing.assert_array_equal(kept, given)

@@ -19,6 +19,7 @@ def network_at(z, output_activation, dtype):
     return network
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("z", SATURATED)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("output_activation", ["sigmoid", "softmax"])
@@ -39,6 +40,7 @@ def test_cost_and_gradients_are_finite_and_right(z, dtype, output_activation):
     assert_allclose(grads["dW1"][:, -1], [(1.0 + 1.0) / 4], rtol=1e-6)
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("z", SATURATED)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("output_activation", ["sigmoid", "softmax"])
@@ -52,6 +54,7 @@ def test_training_goes_on(z, dtype, output_activation):
     assert costs[-1] < costs[0]
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("z", SATURATED)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh", "identity", "silu"])

@@ -1,7 +1,4 @@
-"""What the textbook network's methods are given: used as it is meant, or refused by name."""
-
-import traceback
-from pathlib import Path
+"""Numbers that the textbook network's methods are given: used as meant, or refused by name."""
 
 import numpy as np
 import pytest
@@ -9,282 +6,58 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-import fastdnn
 from fastdnn import DeepNeuralNetwork
 from fastdnn.textbook.layers import ACTIVATION_CODES
-from tests.wrong_arrays import (
-    NO_NUMBERS,
-    NO_POSITIVE_INTEGERS,
-    NO_POSITIVE_NUMBERS,
-    NOT_FINITE,
-    OTHER_SHAPES,
-    OTHER_TYPES,
-    SAME_NUMBERS,
+from tests.cases import case
+from tests.textbook.kernel_calls import numbers
+from tests.textbook.network_calls import (
+    METHODS,
+    SAME,
+    WRONG,
+    X,
+    Y,
+    assert_said_by_a_check,
+    given_to,
+    network,
+    refused,
+    theta,
 )
-
-PACKAGE = Path(fastdnn.__file__).parent
-SIZES = (3, 4, 2)
-X = np.linspace(-1.0, 1.0, 15).reshape(5, 3)
-Y = np.array([[1.0, 0.0], [0.0, 1.0], [0.25, 0.75], [0.0, 1.0], [1.0, 0.0]])
-WRONG = NO_NUMBERS | OTHER_SHAPES | NOT_FINITE
-SAME = SAME_NUMBERS | OTHER_TYPES
+from tests.wrong_arrays import NO_POSITIVE_INTEGERS, NO_POSITIVE_NUMBERS
 
 
-def network(dtype="float64", output="softmax", loss="log_loss"):
-    made = DeepNeuralNetwork(SIZES, "relu", output, loss, dtype)
-    made.initialize_parameters(random_state=0)
-    return made
-
-
-def given_to(method, made):
-    """Return arguments of a method that fit, by name."""
-    AL, caches = made.forward(X)
-    if method in ("forward", "predict_proba", "predict"):
-        return {"X": X}
-    if method == "cost":
-        return {"AL": AL, "Y": Y, "l2": 0.3, "caches": caches}
-    if method == "backward":
-        return {"AL": AL, "Y": Y, "caches": caches}
-    if method == "update_parameters":
-        return {"grads": made.backward(AL, Y, caches), "learning_rate": 0.1, "l2": 0.3}
-    if method == "score":
-        return {"X": X, "Y": Y.round()}
-    assert method == "gradient_descent"
-    settings = {"learning_rate": 0.1, "n_iterations": 2, "batch_size": 2, "l2": 0.3}
-    return {"X": X, "Y": Y} | settings | {"record_every": 1, "n_threads": 1}
-
-
-METHODS = [
-    *("forward", "predict_proba", "predict", "score", "cost", "backward"),
-    *("update_parameters", "gradient_descent"),
-]
-
-
-def numbers(result):
-    """Return all numbers of a nested result."""
-    if isinstance(result, dict):
-        result = list(result.values())
-    if isinstance(result, tuple | list):
-        return np.concatenate([numbers(part) for part in result] or [np.zeros(0)])
-    return np.zeros(0) if result is None else np.ravel(result).astype(np.float64)
-
-
-def theta(made):
-    return made.__getstate__()["theta"].copy()
-
-
-def refused(made, method, arguments):
-    """Call a method with what does not fit; return what is said."""
-    before = theta(made)
-    with pytest.raises((ValueError, TypeError)) as caught:
-        getattr(made, method)(**arguments)
-    assert_array_equal(theta(made), before)
-    assert_said_by_a_check(caught.tb)
-    return str(caught.value)
-
-
-def assert_said_by_a_check(tb):
-    places = [(Path(frame.filename), frame.name) for frame in traceback.extract_tb(tb)]
-    last, function = [place for place in places if PACKAGE in place[0].parents][-1]
-    if last.name == "losses.py" and function.startswith("_take_"):
-        return  # a loss's check of targets
-    assert last.parent.name in ("textbook", "data"), last  # not a kernel
-    allowed = {
-        "inputs.py",
-        "kernel_inputs.py",
-        "costs.py",
-        "steps.py",
-        "network.py",
-    }
-    assert last.name in allowed, last
-
-
-# -- arrays ---------------------------------------------------------------------------------
-
-WITH_ARRAYS = [
-    *((method, "X") for method in ("forward", "predict_proba", "predict", "score")),
-    *((method, "Y") for method in ("score", "cost", "backward", "gradient_descent")),
-    *(("gradient_descent", "X"), ("cost", "AL"), ("backward", "AL")),
-]
-# A column of class positions, and other numbers of samples to predict, are no mistakes.
-_FIT = {"one row less", "one row more"}
-
-
-@pytest.mark.parametrize("wrong", WRONG)
-@pytest.mark.parametrize(("method", "argument"), WITH_ARRAYS)
-def test_wrong_arrays_are_refused_by_name(method, argument, wrong):
-    made = network()
-    arguments = given_to(method, made)
-    value = WRONG[wrong](arguments[argument])
-    if argument == "X" and method != "score" and "gradient" not in method and wrong in _FIT:
-        pytest.skip("any number of samples can be predicted")
-    if argument in ("X", "Y") and wrong in ("objects", "text"):
-        pytest.skip("left to scikit-learn's validation")
-    if (method, argument, wrong) == ("score", "Y", "one column less"):
-        pytest.skip("one column of zeros and ones has class positions")
-    said = refused(made, method, arguments | {argument: value})
-    assert argument in said
-
-
-@pytest.mark.parametrize("kind", SAME)
-@pytest.mark.parametrize(("method", "argument"), WITH_ARRAYS)
-def test_the_same_numbers_of_another_kind_give_the_same(method, argument, kind):
-    made, usual = network(), network()
-    arguments, expected = given_to(method, made), given_to(method, usual)
-    # What single precision holds.
-    for each in (arguments, expected):
-        each[argument] = np.round(each[argument] * 64) / 64
-    arguments[argument] = SAME[kind](arguments[argument])
-    result = getattr(made, method)(**arguments)
-    assert_array_equal(numbers(result), numbers(getattr(usual, method)(**expected)))
-    assert_array_equal(theta(made), theta(usual))
-
-
-@pytest.mark.parametrize("wrong", WRONG)
-@pytest.mark.parametrize("part", ["A_prev", "W", "b", "Z"])
-@pytest.mark.parametrize("l", [0, 1])
-@pytest.mark.parametrize("method", ["cost", "backward"])
-def test_wrong_caches_are_refused_by_name(method, l, part, wrong):
-    made = network()
-    arguments = given_to(method, made)
-    (A_prev, W, b), Z = arguments["caches"][l]
-    parts = {"A_prev": A_prev, "W": W, "b": b, "Z": Z}
-    parts[part] = WRONG[wrong](parts[part])
-    *layer, Z = parts.values()
-    arguments["caches"][l] = (tuple(layer), Z)
-    assert f"{part} of caches[{l}]" in refused(made, method, arguments)
-
-
-@pytest.mark.parametrize("kind", SAME)
-@pytest.mark.parametrize("part", [0, 1, 2, 3])
-def test_caches_of_another_kind_give_the_same(part, kind):
-    made = network()
-    made.W1, made.b1 = np.round(made.W1 * 8) / 8, np.arange(4) / 8
-    arguments = given_to("backward", made)
-    arguments["caches"] = [
-        (tuple(np.round(value * 64) / 64 for value in layer), np.round(Z * 64) / 64)
-        for layer, Z in arguments["caches"]
-    ]
-    expected = made.backward(**arguments)
-    (A_prev, W, b), Z = arguments["caches"][0]
-    parts = [A_prev, W, b, Z]
-    parts[part] = SAME[kind](parts[part])
-    arguments["caches"][0] = (tuple(parts[:3]), parts[3])
-    assert_array_equal(numbers(made.backward(**arguments)), numbers(expected))
-
-
-def caches_of(sizes, n_samples=5):
-    other = DeepNeuralNetwork(sizes, "relu", "softmax")
-    return other.forward(np.ones((n_samples, sizes[0])))[1]
-
-
-@pytest.mark.parametrize(
-    "caches",
-    [
-        *(3, "abc", (), {}, [None, None], [1, 2], [(1, 2), (3, 4)]),
-        *([((1, 2, 3), 4, 5)] * 2, [((1, 2), 3)] * 2, np.ones((2, 2)), {0: 1, 1: 2}),
-        *(caches_of((3, 2)), caches_of((3, 4, 2, 2)), caches_of((3, 5, 2))),
-        *(caches_of((4, 4, 2)), caches_of((3, 4, 3)), caches_of(SIZES, n_samples=4)),
-        *(caches_of((3, 4, 2, 2))[1:], caches_of(SIZES)[::-1]),
-    ],
-)
-@pytest.mark.parametrize("method", ["cost", "backward"])
-def test_caches_of_something_else_are_refused(method, caches):
-    made = network()
-    assert "caches" in refused(made, method, given_to(method, made) | {"caches": caches})
-
-
-def test_backward_needs_caches():
-    made = network()
-    arguments = given_to("backward", made) | {"caches": None}
-    assert "caches must be the list of 2" in refused(made, "backward", arguments)
-
-
-# -- gradients ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("wrong", [*WRONG, "missing"])
-@pytest.mark.parametrize("name", ["dW1", "db1", "dW2", "db2"])
-def test_wrong_gradients_are_refused_by_name(name, wrong):
-    made = network()
-    arguments = given_to("update_parameters", made)
-    value = arguments["grads"].pop(name)
-    if wrong != "missing":
-        arguments["grads"][name] = WRONG[wrong](value)
-    assert name in refused(made, "update_parameters", arguments)
-
-
-@pytest.mark.parametrize("kind", SAME)
-@pytest.mark.parametrize("name", ["dW1", "db2"])
-def test_gradients_of_another_kind_give_the_same_step(name, kind):
-    made, usual = network(), network()
-    arguments = given_to("update_parameters", made)
-    grads = arguments["grads"]
-    grads[name] = np.round(grads[name] * 64) / 64
-    usual.update_parameters(**arguments)
-    grads[name] = SAME[kind](grads[name])
-    made.update_parameters(**arguments)
-    assert_array_equal(theta(made), theta(usual))
-
-
-@pytest.mark.parametrize("sizes", [(3, 2), (3, 4, 2, 2), (3, 5, 2), (4, 4, 2), (2, 4, 3)])
-def test_gradients_of_another_network_are_refused(sizes):
-    other = DeepNeuralNetwork(sizes, output_activation="identity", loss="squared_error")
-    AL, caches = other.forward(np.ones((5, sizes[0])))
-    grads = other.backward(AL, np.ones((5, sizes[-1])), caches)
-    said = refused(network(), "update_parameters", {"grads": grads, "learning_rate": 0.1})
-    assert "grads" in said or "must have shape" in said
-
-
-@pytest.mark.parametrize("grads", [None, 1, [], "dW1", np.ones(3), {1, 2}])
-def test_what_are_no_gradients_is_refused(grads):
-    arguments = {"grads": grads, "learning_rate": 0.1}
-    assert "grads must be the dictionary" in refused(network(), "update_parameters", arguments)
-
-
-@pytest.mark.parametrize("dA1", [None, 3, np.ones(4), np.ones((0, 4)), np.ones((5, 3)), "a"])
-def test_a_penalty_needs_the_number_of_samples(dA1):
-    made = network()
-    arguments = given_to("update_parameters", made)
-    arguments["grads"]["dA1"] = dA1
-    assert "'dA1' of shape (n_samples, 4)" in refused(made, "update_parameters", arguments)
-    del arguments["grads"]["dA1"]
-    assert "'dA1'" in refused(made, "update_parameters", arguments)
-    made.update_parameters(arguments["grads"], 0.1)  # without a penalty nobody asks
-
-
-# -- settings -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("value", NO_POSITIVE_NUMBERS, ids=repr)
 @pytest.mark.parametrize("method", ["update_parameters", "gradient_descent"])
-def test_learning_rates_out_of_range_are_refused(method, value):
+def test_learning_rates_out_of_range_are_refused(method):
     made = network()
-    said = refused(made, method, given_to(method, made) | {"learning_rate": value})
-    assert said.startswith(f"learning_rate={value!r} must be a finite number above 0")
+    for value in NO_POSITIVE_NUMBERS:
+        with case(value):
+            said = refused(made, method, given_to(method, made) | {"learning_rate": value})
+            assert said.startswith(f"learning_rate={value!r} must be a finite number above 0")
 
 
-@pytest.mark.parametrize("value", [*NO_POSITIVE_NUMBERS, 1e39], ids=repr)
 @pytest.mark.parametrize("method", ["cost", "update_parameters", "gradient_descent"])
-def test_penalties_out_of_range_are_refused(method, value):
-    made = network("float32")
-    arguments = given_to(method, made) | {"l2": value}
-    if type(value) in (int, float) and 0 <= value < 1:
-        assert np.isfinite(numbers(getattr(made, method)(**arguments))).all()
-    else:
-        assert refused(made, method, arguments).startswith(f"l2={value!r} must be a finite")
+def test_penalties_out_of_range_are_refused(method):
+    for value in [*NO_POSITIVE_NUMBERS, 1e39]:
+        made = network("float32")
+        arguments = given_to(method, made) | {"l2": value}
+        with case(value):
+            if type(value) in (int, float) and 0 <= value < 1:
+                assert np.isfinite(numbers(getattr(made, method)(**arguments))).all()
+            else:
+                said = refused(made, method, arguments)
+                assert said.startswith(f"l2={value!r} must be a finite")
 
 
-@pytest.mark.parametrize("value", [*NO_POSITIVE_INTEGERS, None], ids=repr)
 @pytest.mark.parametrize("name", ["n_iterations", "batch_size", "record_every", "n_threads"])
-def test_counts_that_are_no_positive_integers_are_refused(name, value):
-    made = network()
-    arguments = given_to("gradient_descent", made) | {name: value}
-    if value is None and name in ("batch_size", "n_threads"):
-        assert np.isfinite(made.gradient_descent(**arguments)).all()
-    else:
-        said = refused(made, "gradient_descent", arguments)
-        assert said.startswith(f"{name}={value!r} must be a positive integer")
+def test_counts_that_are_no_positive_integers_are_refused(name):
+    for value in [*NO_POSITIVE_INTEGERS, None]:
+        made = network()
+        arguments = given_to("gradient_descent", made) | {name: value}
+        with case(value):
+            if value is None and name in ("batch_size", "n_threads"):
+                assert np.isfinite(made.gradient_descent(**arguments)).all()
+            else:
+                said = refused(made, "gradient_descent", arguments)
+                assert said.startswith(f"{name}={value!r} must be a positive integer")
 
 
 @pytest.mark.parametrize("value", [np.float32(0.5), np.float64(0.5), 1, np.int8(1)], ids=repr)

@@ -49,6 +49,7 @@ def outcome(model, X, y, weight=None):
 CAUSES = {"X": "X has values of up to", "y": "y has values of up to", "w": "sample_weight"}
 
 
+@pytest.mark.pairwise
 @pytest.mark.slow_without_jit
 @pytest.mark.parametrize("early_stopping", [False, True], ids=["", "early stopping"])
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
@@ -88,6 +89,7 @@ def test_no_scale_fails_in_silence(Estimator, solver, early_stopping):
 # -- causes -------------------------------------------------------------------------------
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("early_stopping", [False, True], ids=["", "early stopping"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
@@ -340,6 +342,7 @@ def test_targets_out_of_reach(settings, scale, dtype):
 # -- an estimator that diverges is as it was ----------------------------------------------
 
 
+@pytest.mark.pairwise
 @BOTH
 @pytest.mark.parametrize("incremental", [False, True], ids=["warm start", "partial_fit"])
 @pytest.mark.parametrize("scales", [(1e25, 1.0), (1.0, 1e30)], ids=["X", "rate"])

@@ -13,8 +13,9 @@ from fastdnn.products.switched_off import without
 from fastdnn.teams.threads import Team
 from fastdnn.training import epochs
 from fastdnn.training.epochs import EpochRunner
-from tests.engine.test_loop import IN_ORDER, plan, problem, random_parameters
-from tests.ops.test_activations import DTYPES
+from tests.networks import random_parameters
+from tests.plans import IN_ORDER, plan, problem
+from tests.small_layers import DTYPES
 
 pytestmark = pytest.mark.usefixtures("four_cpus")
 

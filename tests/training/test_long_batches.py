@@ -13,8 +13,10 @@ from fastdnn.teams.threads import Stopped, Team
 from fastdnn.training import long_batches as long_batches_module
 from fastdnn.training.epochs import EpochRunner
 from fastdnn.training.long_batches import LongBatches
-from tests.engine.test_loop import IN_ORDER, plan, random_parameters
-from tests.system.test_interruptible import Interrupt, raise_in
+from tests.interrupts import Interrupt, raise_in
+from tests.networks import random_parameters
+from tests.plans import IN_ORDER, plan
+from tests.switches import let_batches_be_long
 
 pytestmark = pytest.mark.usefixtures("four_cpus")
 
@@ -57,11 +59,10 @@ def runner(parameters, samples, batch_size, optimizer, n_threads):
 @pytest.fixture
 def always_long(monkeypatch):
     """Let every batch count as long, and every step."""
-    monkeypatch.setattr(long_batches_module, "_SECONDS_OF_LONG_BATCH", -1.0)
-    monkeypatch.setattr(long_batches_module, "_SECONDS_OF_LONG_STEP", 0.0)
-    monkeypatch.setattr(long_batches_module, "_SHARE_FOR_COPIES", np.inf)
+    let_batches_be_long(monkeypatch)
 
 
+@pytest.mark.pairwise
 @pytest.mark.slow_without_jit
 @pytest.mark.parametrize("n_threads", [1, 2, 4])
 @pytest.mark.parametrize("optimizer", ["adam", "nesterov", "sgd"])
@@ -81,6 +82,7 @@ def test_runs_of_long_batches_change_no_bit(always_long, name, optimizer, n_thre
     assert results[0][2] == results[1][2]
 
 
+@pytest.mark.pairwise
 @pytest.mark.slow_without_jit
 @pytest.mark.parametrize("n_threads", [1, 2, 4])
 @pytest.mark.parametrize("batches_a_run", [1, 1000])

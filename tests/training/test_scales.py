@@ -127,6 +127,7 @@ def test_targets_are_converted_and_kept():
 WEIGHT = np.arange(60) % 4 / 4.0 + 0.25
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("exponent", [-149, -133, -100, -41, 41, 100, 125, 500, -600])
 @pytest.mark.parametrize(
     "settings",

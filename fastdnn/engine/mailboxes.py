@@ -20,7 +20,7 @@ weights have a mailbox for every worker. No bit depends on any of this.
 """
 
 from fastdnn.compiler.jit import kernel, loop_kernel
-from fastdnn.engine.workspace import (
+from fastdnn.engine.memory import (
     BLOCK_SIZE,
     BLOCK_SLOT,
     BLOCK_START,
@@ -87,7 +87,7 @@ def _slot(s, real, mailboxes, number, task):  # needs jit
 
 
 @kernel
-def exchanges(s):
+def has_mailboxes(s):
     """Whether the workers of this run have copies of theta."""
     return s.replica_size > 0 and s.n_workers > 1
 
@@ -101,7 +101,7 @@ def _home(s, task):  # needs jit
 @kernel
 def state_of_block(s, real, task):
     """View the optimiser's state where that of one block is up to date."""
-    return optimizer_state(s, real, _home(s, task) if exchanges(s) else 0)
+    return optimizer_state(s, real, _home(s, task) if has_mailboxes(s) else 0)
 
 
 @kernel
@@ -118,7 +118,7 @@ def send_gradient(s, real, shard, worker):  # needs jit
 @kernel
 def is_sent(s, shard, task):
     """Whether a shard's gradient of one block was sent; otherwise it is where it was made."""
-    return exchanges(s) and _home(s, task) != int(partial_sums(s)[shard, SHARD_MAKER])
+    return has_mailboxes(s) and _home(s, task) != int(partial_sums(s)[shard, SHARD_MAKER])
 
 
 @kernel

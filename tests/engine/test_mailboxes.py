@@ -6,7 +6,7 @@ import pytest
 
 from fastdnn.data.samples import Samples
 from fastdnn.engine.blocks import step_block, step_tail
-from fastdnn.engine.exchange import (
+from fastdnn.engine.mailboxes import (
     begin_exchange,
     end_exchange,
     is_sent,
@@ -14,22 +14,23 @@ from fastdnn.engine.exchange import (
     take,
     take_weights,
 )
-from fastdnn.engine.operations import FLAGS, WANTS_DELTA, operations
-from fastdnn.engine.record import settings_at
-from fastdnn.engine.shards import train_shards
-from fastdnn.engine.workspace import (
+from fastdnn.engine.memory import (
     optimizer_numbers,
     transposed_weights_of,
     weights_of,
     worker_parameters,
 )
+from fastdnn.engine.operations import FLAGS, WANTS_DELTA, operations
+from fastdnn.engine.record import record_at
+from fastdnn.engine.shards import train_shards
 from fastdnn.machine.cache_lines import LINE_BYTES
 from fastdnn.ops.optimizers import STEP_CONSTANTS
 from fastdnn.products.transpose import transpose_rows
 from fastdnn.training.epochs import EpochRunner
-from tests.engine.test_loop import plan, random_parameters
+from tests.networks import random_parameters
+from tests.plans import plan
+from tests.small_layers import DTYPES
 
-DTYPES = [np.float32, np.float64]
 step_constants = STEP_CONSTANTS.call
 pytestmark = [pytest.mark.needs_jit, pytest.mark.usefixtures("four_cpus")]
 
@@ -61,7 +62,7 @@ def test_what_is_put_is_taken_and_nothing_else_is_touched(size, dtype):
 @numba.njit
 def step_by_one(settings, real, stepper, sizes, out):
     """Do the first batch as two workers would if `stepper` took all tasks of phase 2."""
-    s = settings_at(settings)
+    s = record_at(settings)
     n_rows, n_shards, shard_rows = sizes
     for worker in range(2):
         begin_exchange(s, real, worker)
