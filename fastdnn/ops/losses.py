@@ -1,9 +1,10 @@
-"""Each loss beside its delta; and the table of losses.
+"""The table of losses: how targets are checked, and which kernels take the loss and its delta.
 
 Two kinds of kernels. A *canonical* pair of output activation and loss goes from the
-pre-activation to the delta in one step, ``A - Y``, and takes its logarithms from Z: no
-division by a probability, finite at any Z. Every other loss is a scalar function of output and
-target beside its derivative, combined with the activation's own backward kernel.
+pre-activation to the delta in one step, ``A - Y`` for most, and takes its logarithms from Z:
+no division by a probability, finite at any Z (`fastdnn.ops.class_losses`, deviances in
+`fastdnn.ops.target_losses`). Every other loss is a scalar function of output and target beside
+its derivative, combined with the activation's own backward kernel.
 
 Kernels write the loss of every row, times its weight, into `losses`. `w` holds one weight a
 row or, for unweighted rows, nothing. A log-loss above `cap` is reported as `cap`; deltas do
@@ -19,169 +20,24 @@ import numpy as np
 from numba.core import types
 
 from fastdnn.compiler.addressed import Addressed, Form, matrix, vector_of
-from fastdnn.compiler.jit import kernel, loop_kernel
-from fastdnn.machine.arithmetic import multiply_add
-from fastdnn.machine.views import vector
-from fastdnn.ops import elementary
-from fastdnn.ops.softmax_rows import multiply_by, subtract_largest
-from fastdnn.products.sums import sum_of
+from fastdnn.ops import class_losses as of_classes
+from fastdnn.ops import target_losses as of_targets
+from fastdnn.ops.loss_rows import row_weight
 
 # What the sum of probabilities that were written down with few digits may be off by.
 _ROUNDED_SUM = 1e-2
 
 
-@kernel
-def row_weight(w, i):
-    """Return the weight of row `i`."""
-    return w[i] if w.size > 0 else w.dtype.type(1)
-
-
-@kernel
-def capped(loss, cap):
-    """Return the loss of one output, at most `cap`; NaN stays NaN."""
-    return cap if loss > cap else loss
-
-
-def sigmoid_log_loss(Z, Y, w, cap, parameter, D, sums, losses):
-    """Binary cross-entropy of each output, ``softplus(z) - y z``; writes D, adds to sums."""
-    zero, one, highest = Z.dtype.type(0), Z.dtype.type(1), Z.dtype.type(cap)
-    z, y, d = vector(Z, 0, Z.size), vector(Y, 0, Y.size), vector(D, 0, D.size)
-    n_rows, n_outputs = Z.shape
-    for i in range(z.size):  # all elements in one loop: a row is short
-        e = elementary.exp(-abs(z[i]))
-        probability = (one if z[i] >= zero else e) / (one + e)
-        element = multiply_add(-z[i], y[i], max(z[i], zero)) + elementary.log1p(e)
-        z[i] = capped(element, highest)
-        d[i] = probability - y[i]
-    for i in range(n_rows):
-        losses[i] = sum_of(vector(Z, i * n_outputs, n_outputs)) if n_outputs > 1 else z[i]
-    if w.size > 0:
-        for i in range(n_rows):
-            losses[i] *= w[i]
-            for j in range(n_outputs):
-                D[i, j] *= w[i]
-    add_column_sums(D, sums)
-
-
-@loop_kernel
-def add_column_sums(D, sums):
-    """Add the sum of each column of `D` to `sums`."""
-    if D.shape[1] == 1:
-        sums[0] += sum_of(vector(D, 0, D.size))
-    else:
-        # Four rows at a time: a sum in memory waits for what was written for the last row.
-        whole = D.shape[0] - D.shape[0] % 4
-        for i in range(0, whole, 4):
-            for j in range(D.shape[1]):
-                sums[j] += (D[i, j] + D[i + 1, j]) + (D[i + 2, j] + D[i + 3, j])
-        for i in range(whole, D.shape[0]):
-            for j in range(D.shape[1]):
-                sums[j] += D[i, j]
-
-
-def softmax_log_loss(Z, Y, w, cap, parameter, D, sums, losses):
-    """Categorical cross-entropy; writes D, adds to sums.
-
-    `Y` holds one class position a row, or a matrix of target probabilities like `Z`.
-    """
-    n_rows, n_classes = Z.shape
-    z, d = vector(Z, 0, Z.size), vector(D, 0, D.size)
-    for i in range(n_rows):
-        subtract_largest(vector(Z, i * n_classes, n_classes))
-    for i in range(z.size):  # all rows at once: one row is shorter than a vector
-        d[i] = elementary.exp(z[i])
-    if Y.shape[1] == 1 and n_classes > 1:
-        for i in range(n_rows):
-            weight, target = row_weight(w, i), i * n_classes + int(Y[i, 0])
-            row = vector(D, i * n_classes, n_classes)
-            target_z, total = z[target], sum_of(row)
-            multiply_by(weight / total, row)
-            d[target] -= weight
-            # The logarithm is left for a loop of whole vectors. Row i of Z is no longer
-            # needed, and it does not begin before i.
-            losses[i], z[i] = total, target_z
-        highest = Z.dtype.type(cap)
-        for i in range(n_rows):
-            row_loss = elementary.log(losses[i]) - z[i]
-            losses[i] = capped(row_loss, highest) * row_weight(w, i)
-    else:
-        for i in range(n_rows):
-            weight = row_weight(w, i)
-            row_loss, target_sum = Z.dtype.type(0), Z.dtype.type(0)
-            for j in range(n_classes):
-                row_loss = multiply_add(-Y[i, j], Z[i, j], row_loss)
-                target_sum += Y[i, j]
-            row = vector(D, i * n_classes, n_classes)
-            total = sum_of(row)
-            row_loss = multiply_add(target_sum, elementary.log(total), row_loss)
-            losses[i] = capped(row_loss, Z.dtype.type(cap)) * weight
-            multiply_by(weight * target_sum / total, row)
-            for j in range(n_classes):
-                row[j] = multiply_add(-weight, Y[i, j], row[j])
-    add_column_sums(D, sums)
-
-
-def exp_poisson(Z, Y, w, cap, parameter, D, sums, losses):
-    """Half the Poisson deviance with a log link, ``y log(y / a) - y + a`` at a = e^z."""
-    zero = Z.dtype.type(0)
-    for i in range(Z.shape[0]):
-        weight = row_weight(w, i)
-        row_loss = zero
-        for j in range(Z.shape[1]):
-            z, y = Z[i, j], Y[i, j]
-            a = elementary.exp(z)
-            row_loss += a - y
-            if y > zero:
-                row_loss = multiply_add(y, elementary.log(y) - z, row_loss)
-            D[i, j] = (a - y) * weight
-        losses[i] = row_loss * weight
-    add_column_sums(D, sums)
-
-
-@kernel
-def squared_error(a, y):
-    return (a - y) * (a - y)
-
-
-@kernel
-def squared_error_prime(a, y):
-    return type(a)(2) * (a - y)
-
-
-@kernel
-def half_squared_error(a, y):
-    return (a - y) * (a - y) * type(a)(0.5)
-
-
-@kernel
-def half_squared_error_prime(a, y):
-    return a - y
-
-
-@kernel
-def absolute_error(a, y):
-    return abs(a - y)
-
-
-@kernel
-def absolute_error_prime(a, y):
-    # The subgradient at a = y is 0. NaN falls through to the last branch and stays NaN.
-    if a > y:
-        return type(a)(1)
-    if a < y:
-        return type(a)(-1)
-    return a - y
-
-
 def _of_outputs(loss: Callable, loss_prime: Callable) -> Callable:
     def loss_gradient(A, Y, w, cap, parameter, D, sums, losses):
         """Write dL/dA into `D`; what is not named in here is for other losses."""
+        c = A.dtype.type(parameter)
         for i in range(A.shape[0]):
             weight = row_weight(w, i)
             row_loss = A.dtype.type(0)
             for j in range(A.shape[1]):
-                row_loss += loss(A[i, j], Y[i, j])
-                D[i, j] = loss_prime(A[i, j], Y[i, j]) * weight
+                row_loss += loss(A[i, j], Y[i, j], c)
+                D[i, j] = loss_prime(A[i, j], Y[i, j], c) * weight
             losses[i] = row_loss * weight
 
     return loss_gradient
@@ -203,9 +59,17 @@ def _take_probabilities(Y: np.ndarray, output_activation: str) -> None:
             )
 
 
-def _take_counts(Y: np.ndarray, output_activation: str) -> None:
-    if Y.min() < 0.0:
-        raise ValueError(f"Y must not be negative for loss='poisson', got {Y.min():g}.")
+def _take_not_negative(loss: str) -> Callable[[np.ndarray, str], None]:
+    def check(Y: np.ndarray, output_activation: str) -> None:
+        if Y.min() < 0.0:
+            raise ValueError(f"Y must not be negative for {loss=}, got {Y.min():g}.")
+
+    return check
+
+
+def _take_positive(Y: np.ndarray, output_activation: str) -> None:
+    if Y.min() <= 0.0:
+        raise ValueError(f"Y must be positive for loss='gamma', got {Y.min():g}.")
 
 
 def _take_all(Y: np.ndarray, output_activation: str) -> None:
@@ -251,8 +115,8 @@ class Loss(NamedTuple):
         return self.canonical[output_activation], True
 
 
-def _canonical(name: str, kernel: Callable) -> Addressed:
-    return Addressed(LOSS, kernel, f"losses.{name}")
+def _canonical(kernel: Callable) -> Addressed:
+    return Addressed(LOSS, kernel, f"losses.{kernel.__name__}")
 
 
 def of_outputs(name: str | None, loss: Callable, loss_prime: Callable) -> Addressed:
@@ -263,30 +127,45 @@ def of_outputs(name: str | None, loss: Callable, loss_prime: Callable) -> Addres
     name : str or None
         What the compiled code is kept by, see `fastdnn.compiler.addressed.Addressed`.
     loss, loss_prime : callable
-        Compiled by numba, of an output and its target.
+        Compiled by numba, of an output, its target and the parameter of the loss.
     """
     return Addressed(LOSS, _of_outputs(loss, loss_prime), name and f"losses.{name}")
 
 
+def _of_classes(of_labels: Callable, of_positions: Callable, parameter: float = 0.0) -> Loss:
+    """Make a row of kernels of probabilities."""
+    kernels = {"sigmoid": _canonical(of_labels), "softmax": _canonical(of_positions)}
+    return Loss(kernels, None, _take_probabilities, parameter, takes_positions=True)
+
+
+def _of_numbers(name: str, parameter: float = 0.0) -> Loss:
+    """Make a row of two scalar functions of `fastdnn.ops.target_losses`."""
+    functions = getattr(of_targets, name), getattr(of_targets, f"{name}_prime")
+    return Loss({}, of_outputs(name, *functions), parameter=parameter)
+
+
 #: The losses by name.
 LOSSES: dict[str, Loss] = {
-    "log_loss": Loss(
-        {
-            "sigmoid": _canonical("sigmoid_log_loss", sigmoid_log_loss),
-            "softmax": _canonical("softmax_log_loss", softmax_log_loss),
-        },
-        None,
-        _take_probabilities,
-        takes_positions=True,
+    "log_loss": _of_classes(of_classes.sigmoid_log_loss, of_classes.softmax_log_loss),
+    "smoothed_log_loss": _of_classes(
+        of_classes.smoothed_sigmoid_log_loss, of_classes.smoothed_softmax_log_loss, 0.1
     ),
-    "poisson": Loss({"exp": _canonical("exp_poisson", exp_poisson)}, None, _take_counts),
-    "squared_error": Loss({}, of_outputs("squared_error", squared_error, squared_error_prime)),
-    "half_squared_error": Loss(
-        {}, of_outputs("half_squared_error", half_squared_error, half_squared_error_prime)
+    "focal": _of_classes(of_classes.sigmoid_focal_loss, of_classes.softmax_focal_loss, 2.0),
+    "hinge": Loss({"identity": _canonical(of_classes.hinge)}, None, _take_probabilities),
+    "hinge_of_classes": Loss({"identity": _canonical(of_classes.hinge_of_classes)}, None),
+    "poisson": Loss(
+        {"exp": _canonical(of_targets.exp_poisson)}, None, _take_not_negative("poisson")
     ),
-    "absolute_error": Loss(
-        {}, of_outputs("absolute_error", absolute_error, absolute_error_prime)
+    "gamma": Loss({"exp": _canonical(of_targets.exp_gamma)}, None, _take_positive),
+    "tweedie": Loss(
+        {"exp": _canonical(of_targets.exp_tweedie)}, None, _take_not_negative("tweedie"), 1.5
     ),
+    "squared_error": _of_numbers("squared_error"),
+    "half_squared_error": _of_numbers("half_squared_error"),
+    "absolute_error": _of_numbers("absolute_error"),
+    "huber": _of_numbers("huber", 1.0),
+    "log_cosh": _of_numbers("log_cosh"),
+    "quantile": _of_numbers("quantile", 0.5),
 }
 
 
