@@ -1,4 +1,4 @@
-"""The workloads that benchmarks and the README speak of: one table."""
+"""The workloads that benchmarks and documents speak of: one table."""
 
 from typing import NamedTuple
 

@@ -3,7 +3,7 @@
     python -m benchmarks.compare [CASE ...] [--all] [--json]
 
 Prints medians of one variant (``--activation``, ``--dtype``, ``--one-thread``) or of
-``--all`` that the README shows, and with ``--json`` stores each under its name for
+``--all`` that the documents show, and with ``--json`` stores each under its name for
 ``scripts/benchmark_tables.py``. All contenders have the same hyperparameters, epochs, data
 and float64 input, and have reached the same loss before any is timed; each timed run comes
 right after the same one untimed. scikit-learn computes in float64 throughout; ``--dtype``
@@ -42,7 +42,7 @@ class Variant(NamedTuple):
         return f"{self.activation} {self.dtype}" + " one thread" * self.one_thread
 
 
-#: What ``--all`` runs and the README shows.
+#: What ``--all`` runs and the documents show.
 VARIANTS = [
     Variant(),
     Variant(activation="tanh"),
@@ -129,7 +129,7 @@ def main() -> None:
     parser.add_argument("--activation", choices=["relu", "tanh", "logistic"], default="relu")
     parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
     parser.add_argument("--one-thread", action="store_true", help="all on one thread")
-    parser.add_argument("--all", action="store_true", help="all variants of the README")
+    parser.add_argument("--all", action="store_true", help="all variants of the documents")
     parser.add_argument("--turns", type=int, default=7)
     add_json_option(parser, "speed.json")
     arguments = parser.parse_args()

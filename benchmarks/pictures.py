@@ -1,4 +1,4 @@
-"""The README's two pictures: speed-up by case, and the cost of an operation against size.
+"""The two pictures of the documents: speed-up by case, and time of an operation against size.
 
 Matplotlib is needed to draw, not to check: a picture holds a digest of the results that it
 was drawn from.

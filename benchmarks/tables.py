@@ -1,4 +1,4 @@
-"""The README's tables, in Markdown, from the stored results of the benchmarks.
+"""The tables of figures in the documents, in Markdown, from stored results of benchmarks.
 
 Needs nothing but the standard library, so that a check runs wherever Python does.
 """
@@ -22,6 +22,7 @@ COMMANDS = {
     "scaling": "python -m benchmarks.scaling --json",
     "grid_search": "python -m benchmarks.grid_search --json",
     "memory": "python -m benchmarks.memory --json",
+    "ablation": "python -m benchmarks.ablation --json",
 }
 
 #: The comparisons that `benchmarks.compare --all` stores, the main one first.
@@ -317,7 +318,26 @@ def accuracy_table() -> str:
     return table(["data", "fastdnn", "scikit-learn", "difference", "standard error"], rows)
 
 
-#: The tables by the name of their markers in the README.
+def ablation_table() -> str:
+    """Return where each optimisation gains most, by the kind of code."""
+    kinds = stored("ablation")
+    names = dict.fromkeys(name for results in kinds.values() for name in results["best"])
+    rows = [
+        [name, *(results["best"].get(name, "not run") for results in kinds.values())]
+        for name in names
+    ]
+    return "\n".join(
+        [
+            table(["optimisation", *kinds], rows),
+            "",
+            "Time without it over time with it, where it gains most; lowest and highest of",
+            f"{next(iter(kinds.values()))['turns']} turns in brackets.",
+            *(f"{kind}: {machine(results)}" for kind, results in kinds.items()),
+        ]
+    )
+
+
+#: The tables by the name of their markers in the documents.
 TABLES: dict[str, Callable[[], str]] = {
     "speed": speed_table,
     "variants": variants_table,
@@ -328,4 +348,5 @@ TABLES: dict[str, Callable[[], str]] = {
     "grid_search": grid_search_table,
     "memory": memory_table,
     "accuracy": accuracy_table,
+    "ablation": ablation_table,
 }

@@ -11,14 +11,9 @@ from scipy.linalg import blas
 from threadpoolctl import threadpool_limits
 
 from benchmarks.numpy_mlp import NumpyMLP
-from fastdnn.engine.record import RECORD, record_at
-from fastdnn.ops.activations import (
-    ACTIVATION_CODES,
-    activation_backward,
-    activation_forward,
-)
-from fastdnn.ops.losses import sigmoid_log_loss, softmax_log_loss
-from fastdnn.ops.optimizers import OPTIMIZER_CODES, OPTIMIZERS, step_constants, update
+from fastdnn.ops.activations import ACTIVATIONS, BACKWARD, FORWARD
+from fastdnn.ops.losses import LOSS, LOSSES
+from fastdnn.ops.optimizers import MOST_NUMBERS, OPTIMIZERS, STEP_CONSTANTS, UPDATE
 from fastdnn.products.linear import (
     SCRATCH_BYTES,
     linear_delta,
@@ -35,16 +30,20 @@ DTYPES = ["float32", "float64"]
 LAYERS = [(32, 64, 32), (200, 64, 100), (200, 100, 10), (128, 128, 128), (256, 784, 512)]
 
 
-@numba.njit(nogil=True)
-def run_forward(code, Z, A):
-    for _ in range(CALLS):
-        activation_forward(code, Z, A)
+forward, backward, take_loss = FORWARD.call, BACKWARD.call, LOSS.call
+step_constants, update = STEP_CONSTANTS.call, UPDATE.call
 
 
 @numba.njit(nogil=True)
-def run_backward(code, Z, A, D, db):
+def run_forward(address, Z, A):
     for _ in range(CALLS):
-        activation_backward(code, Z, A, D, db)
+        forward(address, (Z, A))
+
+
+@numba.njit(nogil=True)
+def run_backward(address, Z, A, D, db):
+    for _ in range(CALLS):
+        backward(address, (Z, A, D, db))
 
 
 @numba.njit(nogil=True)
@@ -73,23 +72,16 @@ def transpose(W, W_transposed):
 
 
 @numba.njit(nogil=True)
-def binary_loss(Z, Y, w, D, db, losses):
+def run_loss(address, Z, Y, w, D, db, losses):
     for _ in range(CALLS):
-        sigmoid_log_loss(Z, Y, w, np.inf, D, db, losses)
+        take_loss(address, (Z, Y, w, np.inf, 0.0, D, db, losses))
 
 
 @numba.njit(nogil=True)
-def class_loss(Z, Y, w, D, db, losses):
+def step(kernels, numbers, theta, state, grad, rest):
     for _ in range(CALLS):
-        softmax_log_loss(Z, Y, w, np.inf, D, db, losses)
-
-
-@numba.njit(nogil=True)
-def step(code, settings, theta, state, grad, rest):
-    s = record_at(settings)
-    for _ in range(CALLS):
-        constants = step_constants(code, s, 10)
-        update(code, constants, theta, state, 0, grad, rest, 0.005, 1e-6)
+        constants = step_constants(kernels[0], (numbers, 10))
+        update(kernels[1], (constants, theta, state, 0, grad, rest, 0.005, 1e-6))
 
 
 def matrices(dtype, *shapes):
@@ -106,21 +98,23 @@ def report(benchmark, unit, amount, calls=CALLS):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", list(ACTIVATION_CODES))
+@pytest.mark.parametrize("name", list(ACTIVATIONS))
 @pytest.mark.benchmark(group="activation forward")
 def test_activation_forward(benchmark, name, dtype):
     A = matrices(dtype, (ROWS, COLUMNS))[0].clip(-1.0, 0.0)  # stays so, whatever is applied
-    benchmark(run_forward, ACTIVATION_CODES[name], A.copy(), A)
+    benchmark(run_forward, ACTIVATIONS[name].forward.address(dtype), A.copy(), A)
     report(benchmark, "ns_per_element", A.size)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", list(ACTIVATION_CODES))
+@pytest.mark.parametrize("name", list(ACTIVATIONS))
 @pytest.mark.benchmark(group="activation backward, with bias gradient")
 def test_activation_backward(benchmark, name, dtype):
     # Deltas of zero stay zero however often they are multiplied.
     A, Z, db = matrices(dtype, (ROWS, COLUMNS), (ROWS, COLUMNS), COLUMNS)
-    benchmark(run_backward, ACTIVATION_CODES[name], Z, A, np.zeros_like(A), db)
+    benchmark(
+        run_backward, ACTIVATIONS[name].backward.address(dtype), Z, A, np.zeros_like(A), db
+    )
     report(benchmark, "ns_per_element", A.size)
 
 
@@ -131,8 +125,10 @@ def test_log_loss(benchmark, n_outputs, dtype):
     shape = (ROWS, n_outputs)
     Z, D, db = matrices(dtype, shape, shape, n_outputs)
     Y = np.zeros((ROWS, 1), dtype)
-    kernel = binary_loss if n_outputs == 1 else class_loss
-    benchmark(kernel, Z, Y, np.zeros(0, dtype), D, db, np.empty(ROWS, dtype))
+    kernel, _ = LOSSES["log_loss"].kernel("sigmoid" if n_outputs == 1 else "softmax")
+    benchmark(
+        run_loss, kernel.address(dtype), Z, Y, np.zeros(0, dtype), D, db, np.empty(ROWS, dtype)
+    )
     report(benchmark, "ns_per_element", Z.size)
 
 
@@ -141,11 +137,12 @@ def test_log_loss(benchmark, n_outputs, dtype):
 @pytest.mark.benchmark(group="update of one block, with L2 and the sum of squares")
 def test_update(benchmark, name, dtype):
     theta, grad, rest = matrices(dtype, 10_000, 10_000, 10_000)
-    table = np.zeros(1, RECORD)
-    table["learning_rate"], table["momentum"], table["epsilon"] = 1e-3, 0.9, 1e-8
-    table["beta_1"], table["beta_2"] = 0.9, 0.999
-    state = np.zeros(OPTIMIZERS[name].n_slots * theta.size, dtype)
-    benchmark(step, OPTIMIZER_CODES[name], table.ctypes.data, theta, state, grad, rest)
+    row, numbers = OPTIMIZERS[name], np.zeros(MOST_NUMBERS)
+    known = {"learning_rate": 1e-3, "momentum": 0.9, "beta_1": 0.9, "beta_2": 0.999}
+    numbers[: len(row.numbers)] = [known.get(number, 1e-8) for number in row.numbers]
+    kernels = row.constants.address(dtype), row.update.address(dtype)
+    state = np.zeros(row.n_slots * theta.size, dtype)
+    benchmark(step, kernels, numbers, theta, state, grad, rest)
     report(benchmark, "ns_per_element", theta.size)
 
 

@@ -1,11 +1,12 @@
-"""Write the README's tables and pictures of figures from the results of the benchmarks.
+"""Write the tables and pictures of figures in the documents from the benchmarks' results.
 
     python scripts/benchmark_tables.py [--check]
 
-Every figure in the README stands between markers that this script fills from the JSON
-files in ``benchmarks/``; the pictures are drawn into ``benchmarks/pictures/``. ``--check``,
-which needs no matplotlib, ends with an error if a table or a picture does not show the
-stored results. Results that are missing are named, with the command that makes them.
+Every table of figures in README.md and in the pages below ``scripts/docs/`` stands between
+markers that this script fills from the JSON files in ``benchmarks/``; the pictures are drawn
+into ``benchmarks/pictures/``. ``--check``, which needs no matplotlib, ends with an error if a
+table or a picture does not show the stored results. Results that are missing are named, with
+the command that makes them.
 """
 
 import argparse
@@ -14,28 +15,71 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
 
 sys.path.insert(0, str(ROOT))  # the benchmarks are not installed
 
 from benchmarks import pictures, tables  # noqa: E402 - found only after the line above
 
+#: What has tables: one that is marked nowhere in them is an error.
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "scripts" / "docs").rglob("*.md"))]
 
-def filled(text: str, problems: list[str]) -> str:
-    """Return the README with every table filled in; what cannot be is added to `problems`."""
-    for name, table in tables.TABLES.items():
-        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-        if begin not in text or end not in text:
-            problems.append(f"README.md has no markers {begin} and {end}.")
-            continue
+_MARKED = re.compile(r"<!-- (\w+):begin -->.*?<!-- \1:end -->", re.DOTALL)
+_MARKER = re.compile(r"<!-- \w+:(?:begin|end) -->")
+
+
+def filled(text: str, name: str, problems: list[str]) -> tuple[str, set[str]]:
+    """Return a document with its tables filled in, and their names.
+
+    Parameters
+    ----------
+    text : str
+        The document.
+    name : str
+        What to call it in a problem.
+    problems : list of str
+        Gets what cannot be filled in.
+    """
+    found: set[str] = set()
+
+    def table(match: re.Match) -> str:
+        marker = match[1]
+        found.add(marker)
+        if marker not in tables.TABLES:
+            problems.append(f"{name}: there is no table {marker!r}: {list(tables.TABLES)}.")
+            return match[0]
         try:
-            block = f"{begin}\n{table()}\n{end}"
+            rows = tables.TABLES[marker]()
         except tables.MissingResults as missing:
             problems.append(str(missing))
+            return match[0]
+        return f"<!-- {marker}:begin -->\n{rows}\n<!-- {marker}:end -->"
+
+    new = _MARKED.sub(table, text)
+    if len(_MARKER.findall(text)) != 2 * len(_MARKED.findall(text)):
+        problems.append(f"{name}: a marker has no partner, or stands between two others.")
+    return new, found
+
+
+def update_tables(problems: list[str], *, check: bool) -> None:
+    """Fill the tables of all documents, or name those that do not show the results."""
+    shown: set[str] = set()
+    for document in DOCUMENTS:
+        name = str(document.relative_to(ROOT))
+        text = document.read_text(encoding="utf-8")
+        new, found = filled(text, name, problems)
+        shown |= found
+        if new == text:
             continue
-        pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-        text = pattern.sub(lambda _, block=block: block, text)
-    return text
+        if check:
+            problems.append(f"{name} and the benchmark results disagree: run this script.")
+        else:
+            document.write_text(new, encoding="utf-8")
+    problems += [
+        f"No document shows the table {name!r}: mark its place by <!-- {name}:begin --> and "
+        f"<!-- {name}:end -->."
+        for name in tables.TABLES
+        if name not in shown
+    ]
 
 
 def update_pictures(problems: list[str], *, check: bool) -> None:
@@ -61,12 +105,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
     problems: list[str] = []
-    text = README.read_text()
-    new = filled(text, problems)
-    if arguments.check and new != text:
-        problems.append("README.md and the benchmark results disagree: run this script.")
-    elif not arguments.check:
-        README.write_text(new)
+    update_tables(problems, check=arguments.check)
     update_pictures(problems, check=arguments.check)
     if problems:
         sys.exit("\n".join(dict.fromkeys(problems)))

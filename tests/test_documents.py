@@ -1,35 +1,145 @@
-"""What the documents refer to exists."""
+"""What the documents say of files, tests and names is true, and their examples run."""
 
 import ast
+import builtins
+import functools
 import re
+import tokenize
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "scripts" / "docs").glob("*.md"))]
-_WITH_TESTS = ROOT / "scripts" / "docs" / "reproducibility.md"
+README = ROOT / "README.md"
+CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
+PAGES = sorted((ROOT / "scripts" / "docs").rglob("*.md"))
+DOCUMENTS = [README, CONTRIBUTING, *PAGES]
+# Here every name in code type is one of the sources.
+OF_NAMES = [CONTRIBUTING, *(ROOT / "scripts" / "docs" / "engine").glob("*.md")]
+
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+CODE = re.compile(r"`([^`\n]+)`")
+PATH = re.compile(
+    r"((?:fastdnn|tests|scripts|benchmarks|\.ci|\.github)/[\w/.]*)(?:::([\w.]+))?"
+)
+
+of_documents = pytest.mark.parametrize(
+    "document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT))
+)
+
+
+def code_in(document):
+    """Return what a document has in code type, but for whole blocks."""
+    return CODE.findall(FENCED.sub("", document.read_text(encoding="utf-8")))
 
 
 def names_in(path):
-    """Return the functions that a Python file defines."""
+    """Return what a Python file defines: functions, classes, their members, constants."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    names = set(defined_in(tree.body))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            names |= {f"{node.name}.{name}" for name in defined_in(node.body)}
+    return names
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_tests_and_files_that_a_document_names_exist(document):
-    text = document.read_text(encoding="utf-8")
-    for path, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text):
-        assert name in names_in(ROOT / path)
-    for path in re.findall(r"`((?:fastdnn|tests|scripts|benchmarks)/[\w/.]+\.\w+)`", text):
-        assert (ROOT / path).exists(), path
-    for link in re.findall(r"\]\(([\w/.]+\.\w+)\)", text):
-        assert (document.parent / link).exists(), link
+def defined_in(body):
+    """Yield the names that a module or a class defines, be it on a condition."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            for target in getattr(node, "targets", [getattr(node, "target", None)]):
+                yield from (part.id for part in ast.walk(target) if isinstance(part, ast.Name))
+        for inner in ("body", "orelse") if isinstance(node, ast.If) else ():
+            yield from defined_in(getattr(node, inner))
+
+
+@functools.cache
+def words_of_sources():
+    """Return the names in the package's sources, also those in strings of one word."""
+    words = set(dir(builtins))
+    for folder in ("fastdnn", "tests", "benchmarks", "scripts"):
+        for path in (ROOT / folder).rglob("*.py"):
+            words.add(path.stem)
+            with path.open("rb") as source:
+                for token in tokenize.tokenize(source.readline):
+                    if token.type == tokenize.NAME:
+                        words.add(token.string)
+                    elif token.type == tokenize.STRING:
+                        words.add(token.string.strip("\"'"))
+    return words
+
+
+def anchors_of(document):
+    """Return the anchors of a document's headings."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-") for text in headings}
+
+
+@of_documents
+def test_files_tests_and_functions_that_a_document_names_exist(document):
+    for code in code_in(document):
+        for path, name in PATH.findall(code):
+            assert (ROOT / path).exists(), path
+            if name:
+                assert name in names_in(ROOT / path), f"{path}::{name}"
+
+
+@of_documents
+def test_what_a_document_links_to_exists(document):
+    links = re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8"))
+    for link in links:
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = document.parent / path if path else document
+        assert target.exists(), link
+        assert not anchor or anchor in anchors_of(target), link
+
+
+def test_every_page_can_be_reached_from_the_readme():
+    reached, to_read = set(), [README]
+    while to_read:
+        page = to_read.pop()
+        reached.add(page)
+        for link in re.findall(r"\]\(([^)\s#]+\.md)", page.read_text(encoding="utf-8")):
+            target = (page.parent / link).resolve()
+            if target not in reached:
+                to_read.append(target)
+    assert set(DOCUMENTS) <= reached
+
+
+@pytest.mark.parametrize("document", OF_NAMES, ids=lambda path: path.name)
+def test_names_in_code_type_are_those_of_the_sources(document):
+    words = words_of_sources()
+    for code in code_in(document):
+        name = re.fullmatch(r"(?:@|s\.)?([A-Za-z_][\w.]*?)(?:\(.*\))?", code)
+        if name is None or code.endswith((".py", ".md")):
+            continue
+        for word in name[1].split("."):
+            assert word in words, code
 
 
 def test_the_page_on_reproducibility_names_a_test_for_each_clause():
-    rows = re.findall(r"^\| (.+) \| (.+) \|$", _WITH_TESTS.read_text("utf-8"), re.MULTILINE)
+    text = (ROOT / "scripts" / "docs" / "reproducibility.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (.+) \| (.+) \|$", text, re.MULTILINE)
     clauses = [row for row in rows if row[0] != "whatever the ..."]
     assert len(clauses) > 5
     assert all("::test_" in tests for _, tests in clauses)
+
+
+def test_the_readme_is_short():
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 150
+
+
+@pytest.mark.slow_without_jit
+@pytest.mark.parametrize(
+    "document", [README, ROOT / "scripts" / "docs" / "textbook.md"], ids=lambda path: path.name
+)
+def test_examples_run(document):
+    blocks = FENCED.findall(document.read_text(encoding="utf-8"))
+    examples = [code for language, code in blocks if language == "python"]
+    assert examples
+    for code in examples:
+        exec(compile(code, str(document), "exec"), {})

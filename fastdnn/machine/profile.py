@@ -52,29 +52,44 @@ class Profile(NamedTuple):
     # Products that skip zeros: bytes and inner steps of a panel.
     masked_panel_bytes: int = 28 * 1024
     masked_panel_steps: int = 104
+    #: Whether one is copied for the only reason that its vectors lie across cache lines.
+    copies_panels_across_lines: bool = False
     #: Rows and inner steps without which masks and panels never pay.
     fewest_masked_rows: int = 28
     fewest_masked_steps: int = 32
     #: Columns of the left operand are copied if a set would have more lines of them.
     lines_of_columns: int = 16
 
-    # What products cost, in cycles: a vector of a step in a tile, of one that a mask has, and
-    # of one that is copied into a panel; a row and panel; a step to compare, and to copy out
-    # of a column; an element of the output to transpose.
+    # What products cost, in cycles, by which it is decided whether to skip zeros.
+    #: A vector of a step in a tile, of one that a mask has, and of one copied into a panel.
     tile_step: float = 0.55
     masked_step: float = 0.56
     copied_step: float = 1.0
+    #: An element of the left operand that a mask has, and a row, in every panel.
+    masked_element: float = 0.34
     masked_row: float = 35.0
+    #: A step to compare with zero, and to copy out of a column.
     step_to_mask: float = 0.2
     step_to_copy: float = 0.5
+    #: An element of the output to transpose.
     transposed: float = 0.16
 
 
 _AVX2 = Profile(vector_bytes=32, tile_rows=4, copies_conflicting_panels=True)
+_AVX_512 = Profile(vector_bytes=64, tile_rows=8, copies_panels_across_lines=True)
 #: By kind of processor.
 PROFILES = {
-    "AVX-512": Profile(vector_bytes=64, tile_rows=8),
-    "AVX-512 in halves": Profile(vector_bytes=64, tile_rows=8, splits_vectors=True),
+    # Whole vectors take half as long as halves, and what has no vectors counts twice.
+    "AVX-512": _AVX_512._replace(
+        masked_step=0.34,
+        copied_step=0.5,
+        masked_element=2.2,
+        masked_row=46.0,
+        step_to_mask=0.25,
+        step_to_copy=0.6,
+        transposed=0.25,
+    ),
+    "AVX-512 in halves": _AVX_512._replace(splits_vectors=True),
     "AVX2": _AVX2,
     "AVX2 in halves": _AVX2._replace(splits_vectors=True),
     "AArch64": Profile(vector_bytes=16, tile_rows=8),

@@ -49,6 +49,8 @@ ROWS_TOGETHER = 128
 
 _TILE_STEP, _MASKED_STEP, _ROW = PROFILE.tile_step, PROFILE.masked_step, PROFILE.masked_row
 _COPIED_STEP, _TRANSPOSED = PROFILE.copied_step, PROFILE.transposed
+_MASKED_ELEMENT = PROFILE.masked_element
+_COPIES_ACROSS_LINES = PROFILE.copies_panels_across_lines
 _STEP_TO_MASK, _STEP_TO_COPY = PROFILE.step_to_mask, PROFILE.step_to_copy
 # What is saved has to be more than the error of these estimates.
 _GAIN_THAT_PAYS = 0.95
@@ -152,8 +154,8 @@ def skipping_pays(real, left, step, n_rows, n_columns, n_inner, is_turned):  # n
         n_nonzeros += values[i] != 0
     steps_of_panel = _steps_of_panel(real, _parts_here(n_vectors, n_panels), n_inner)
     n_rows_of_panels = n_panels * _parts_here(n_inner, steps_of_panel)
-    # The element of the left operand is loaded as well.
-    masked = _MASKED_STEP * (n_vectors + 0.6 * n_panels) * n_nonzeros / size + _STEP_TO_MASK
+    masked = _MASKED_STEP * n_vectors + _MASKED_ELEMENT * n_panels
+    masked = masked * n_nonzeros / size + _STEP_TO_MASK
     if step != 1 and columns_conflict(step * itemsize_of(real), steps_of_panel):
         masked += _STEP_TO_COPY
     masked += _COPIED_STEP * n_vectors / n_rows
@@ -205,8 +207,10 @@ def _multiply_panels(
         column = vector * lanes
         last = min(n_columns, column + width * lanes) - lanes - column
         right = b + (k * b_row + column) * itemsize
-        # Read where it lies, a panel is as wide as the rows of both `b` and `c`.
-        if b_row != width * lanes or b_row != n_columns:
+        # Read where it lies, a panel is as wide as the rows of both `b` and `c`; and vectors
+        # as long as cache lines lie on them, or each would take twice as long for every row.
+        is_aligned = not _COPIES_ACROSS_LINES or right % (lanes * itemsize) == 0
+        if not is_aligned or b_row != width * lanes or b_row != n_columns:
             _copy_panel(floor, right, b_row, steps, width, last, panel)
             right = panel
         for p in range(part, last_part):

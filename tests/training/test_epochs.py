@@ -318,18 +318,14 @@ def test_masks_of_deltas_change_no_bit(dtype):
     results = []
     for n_threads, are_masked in ((1, False), (1, True), (2, True), (3, True)):
         trained, activations = parameters.astype(dtype), ["relu", "softmax"]
-        made = plan(
-            trained, activations, "log_loss", "adam", samples,
-            gather=True, batch_size=260, n_threads=n_threads,
-        )  # fmt: skip
-        assert made.table["masks_size"][0] > 0
-        masks = made.memory.work[int(made.table["masks_start"][0]) :][:1000].view(np.uint8)
-        masks[:] = 0
-        if not are_masked:
-            made.table["masks_size"] = 0
+        with nullcontext() if are_masked else without("masks of deltas"):
+            made = plan(
+                trained, activations, "log_loss", "adam", samples,
+                gather=True, batch_size=260, n_threads=n_threads,
+            )  # fmt: skip
+        assert (made.table["masks_size"][0] > 0) == are_masked
         with EpochRunner(made, samples, rows) as runner:
             losses = runner.run() + runner.run()
-        assert masks.any() == are_masked
         results.append((trained.theta, losses))
     for theta, losses in results[1:]:
         np.testing.assert_array_equal(theta, results[0][0])
