@@ -80,7 +80,7 @@ def silu_prime(z):
     return s * multiply_add(z, type(z)(1) - s, type(z)(1))
 
 
-# Maas et al. (2013), as PyTorch has it; Klambauer et al. (2017), the exact fixed point rounded.
+# Maas et al. (2013), as PyTorch has it; Klambauer et al. (2017), their fixed point rounded.
 _LEAK = 0.01
 _SELU_SCALE, _SELU_SCALED_ALPHA = 1.0507009873554805, 1.7580993408473766
 
@@ -171,7 +171,7 @@ def softplus_prime(z):
 @kernel
 def hardswish(z):
     six, three = type(z)(6), type(z)(3)
-    return z * min(max(z + three, type(z)(0)), six) / six
+    return z * (min(max(z + three, type(z)(0)), six) / six)
 
 
 @kernel
@@ -327,6 +327,7 @@ ACTIVATIONS: dict[str, Activation] = {
     ),
     "softmax": _row("softmax", softmax_forward, softmax_backward),
     "silu": from_input("silu", silu, silu_prime),
+    "exp": from_output("exp", exp, exp_prime),
     "leaky_relu": from_output("leaky_relu", leaky_relu, leaky_relu_prime),
     "elu": from_output("elu", elu, elu_prime),
     "selu": from_output("selu", selu, selu_prime),
@@ -334,5 +335,4 @@ ACTIVATIONS: dict[str, Activation] = {
     "mish": from_input("mish", mish, mish_prime),
     "softplus": from_input("softplus", softplus, softplus_prime),
     "hardswish": from_input("hardswish", hardswish, hardswish_prime),
-    "exp": from_output("exp", exp, exp_prime),
 }

@@ -4,6 +4,8 @@ Kernels take ``(Z, Y, w, cap, parameter, D, sums, losses)``, see `fastdnn.ops.lo
 scratch afterwards.
 """
 
+import numpy as np
+
 from fastdnn.compiler.jit import loop_kernel
 from fastdnn.machine.arithmetic import multiply_add
 from fastdnn.machine.views import vector
@@ -14,10 +16,10 @@ from fastdnn.products.sums import sum_of
 
 
 @loop_kernel
-def _target(Y, i, j):
+def _target(Y, i, j, n_classes):
     """Return the target of class `j` in row `i`, of positions or of probabilities."""
     real = Y.dtype.type
-    if Y.shape[1] == 1:
+    if Y.shape[1] == 1 and n_classes > 1:
         return real(1) if int(Y[i, 0]) == j else real(0)
     return Y[i, j]
 
@@ -85,8 +87,11 @@ def softmax_log_loss(Z, Y, w, cap, parameter, D, sums, losses):
     add_column_sums(D, sums)
 
 
-def smoothed_sigmoid_log_loss(Z, Y, w, cap, smoothing, D, sums, losses):
-    """Binary cross-entropy of softened targets, ``y (1 - smoothing) + smoothing / 2``."""
+def sigmoid_smoothed_log_loss(Z, Y, w, cap, smoothing, D, sums, losses):
+    """Binary cross-entropy of softened targets, ``y (1 - smoothing) + smoothing / 2``.
+
+    Szegedy et al. (2016), as Keras has it for labels.
+    """
     real = Z.dtype.type
     zero, one = real(0), real(1)
     half, keep = real(0.5 * smoothing), one - real(smoothing)
@@ -103,8 +108,11 @@ def smoothed_sigmoid_log_loss(Z, Y, w, cap, smoothing, D, sums, losses):
     add_column_sums(D, sums)
 
 
-def smoothed_softmax_log_loss(Z, Y, w, cap, smoothing, D, sums, losses):
-    """Cross-entropy of softened targets: each class gets an equal share of `smoothing`."""
+def softmax_smoothed_log_loss(Z, Y, w, cap, smoothing, D, sums, losses):
+    """Cross-entropy of softened targets: each class gets an equal share of `smoothing`.
+
+    Szegedy et al. (2016), as PyTorch and Keras have it.
+    """
     n_rows, n_classes = Z.shape
     real = Z.dtype.type
     share, keep = real(smoothing / n_classes), real(1) - real(smoothing)
@@ -114,7 +122,7 @@ def smoothed_softmax_log_loss(Z, Y, w, cap, smoothing, D, sums, losses):
         subtract_largest(z)
         for j in range(n_classes):
             d[j] = elementary.exp(z[j])
-            target = multiply_add(keep, _target(Y, i, j), share)
+            target = multiply_add(keep, _target(Y, i, j, n_classes), share)
             row_loss = multiply_add(-target, z[j], row_loss)
             target_sum += target
         total = sum_of(d)
@@ -122,7 +130,7 @@ def smoothed_softmax_log_loss(Z, Y, w, cap, smoothing, D, sums, losses):
         losses[i] = capped(row_loss, real(cap)) * weight
         multiply_by(weight * target_sum / total, d)
         for j in range(n_classes):
-            target = multiply_add(keep, _target(Y, i, j), share)
+            target = multiply_add(keep, _target(Y, i, j, n_classes), share)
             d[j] = multiply_add(-weight, target, d[j])
     add_column_sums(D, sums)
 
@@ -138,7 +146,7 @@ def _focal(log_p, rest, gamma):
     return -power * log_p, slope
 
 
-def sigmoid_focal_loss(Z, Y, w, cap, gamma, D, sums, losses):
+def sigmoid_focal(Z, Y, w, cap, gamma, D, sums, losses):
     """Focal loss of each output (Lin et al., 2017): cross-entropy times ``(1 - p)^gamma``.
 
     p is the probability of what the target says; one between 0 and 1 is a mixture of both.
@@ -162,8 +170,8 @@ def sigmoid_focal_loss(Z, Y, w, cap, gamma, D, sums, losses):
     add_column_sums(D, sums)
 
 
-def softmax_focal_loss(Z, Y, w, cap, gamma, D, sums, losses):
-    """Focal loss of classes: ``-sum y_k (1 - p_k)^gamma log(p_k)``."""
+def softmax_focal(Z, Y, w, cap, gamma, D, sums, losses):
+    """Focal loss of classes (Lin et al., 2017): ``-sum y_k (1 - p_k)^gamma log(p_k)``."""
     n_rows, n_classes = Z.shape
     real = Z.dtype.type
     for i in range(n_rows):
@@ -175,7 +183,7 @@ def softmax_focal_loss(Z, Y, w, cap, gamma, D, sums, losses):
         total = sum_of(d)
         log_total, factor = elementary.log(total), real(1) / total
         for j in range(n_classes):
-            p, target = d[j] * factor, _target(Y, i, j)
+            p, target = d[j] * factor, _target(Y, i, j, n_classes)
             loss, slope = _focal(z[j] - log_total, real(1) - p, real(gamma))
             row_loss = multiply_add(target, loss, row_loss)
             total_slope = multiply_add(target, slope, total_slope)
@@ -187,7 +195,10 @@ def softmax_focal_loss(Z, Y, w, cap, gamma, D, sums, losses):
 
 
 def hinge(Z, Y, w, cap, parameter, D, sums, losses):
-    """Hinge loss of each output, ``max(0, 1 - s z)`` with s = 2 y - 1."""
+    """Hinge loss of each output, ``max(0, 1 - s z)`` with s = 2 y - 1.
+
+    Cortes and Vapnik (1995), as scikit-learn's linear classifiers have it.
+    """
     real = Z.dtype.type
     for i in range(Z.shape[0]):
         weight, row_loss = row_weight(w, i), real(0)
@@ -201,19 +212,32 @@ def hinge(Z, Y, w, cap, parameter, D, sums, losses):
 
 
 def hinge_of_classes(Z, Y, w, cap, parameter, D, sums, losses):
-    """Hinge loss of classes (Crammer and Singer, 2001): ``max(0, 1 + max_k z_k - z_y)``."""
+    """Hinge loss of classes, ``sum y_k max(0, 1 + max_j z_j - z_k)`` with j other than k.
+
+    Crammer and Singer (2001).
+    """
     n_classes = Z.shape[1]
     real = Z.dtype.type
+    zero, one = real(0), real(1)
     for i in range(Z.shape[0]):
-        weight, target = row_weight(w, i), int(Y[i, 0])
-        best = 1 if target == 0 else 0
+        weight, row_loss = row_weight(w, i), zero
+        best, second = 0, 0
+        best_z = second_z = real(-np.inf)  # a single class has no other, and no loss
         for j in range(n_classes):
-            D[i, j] = Z[i, j] * real(0)  # NaN stays in its row
-            if j != target and Z[i, j] > Z[i, best]:
-                best = j
-        margin = real(1) + Z[i, best] - Z[i, target]
-        losses[i] = max(margin, real(0)) * weight
-        if margin > real(0):
-            D[i, best] += weight
-            D[i, target] -= weight
+            nothing = Z[i, j] * zero
+            D[i, j] = nothing
+            row_loss += nothing  # NaN shows, whichever class has it
+            if Z[i, j] > best_z:
+                second, second_z, best, best_z = best, best_z, j, Z[i, j]
+            elif Z[i, j] > second_z:
+                second, second_z = j, Z[i, j]
+        for j in range(n_classes):
+            target = _target(Y, i, j, n_classes)
+            other, other_z = (second, second_z) if j == best else (best, best_z)
+            margin = one + other_z - Z[i, j]
+            if target > zero and margin > zero:
+                row_loss = multiply_add(target, margin, row_loss)
+                D[i, other] += weight * target
+                D[i, j] -= weight * target
+        losses[i] = row_loss * weight
     add_column_sums(D, sums)

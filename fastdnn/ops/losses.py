@@ -1,4 +1,4 @@
-"""The table of losses: how targets are checked, and which kernels take the loss and its delta.
+"""The table of losses: which kernels take the loss and its delta, and what they take.
 
 Two kinds of kernels. A *canonical* pair of output activation and loss goes from the
 pre-activation to the delta in one step, ``A - Y`` for most, and takes its logarithms from Z:
@@ -14,7 +14,8 @@ To add one: write its kernel, or the scalar function and its prime, and add a ro
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from numbers import Real
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba.core import types
@@ -23,9 +24,13 @@ from fastdnn.compiler.addressed import Addressed, Form, matrix, vector_of
 from fastdnn.ops import class_losses as of_classes
 from fastdnn.ops import target_losses as of_targets
 from fastdnn.ops.loss_rows import row_weight
-
-# What the sum of probabilities that were written down with few digits may be off by.
-_ROUNDED_SUM = 1e-2
+from fastdnn.ops.targets import (
+    TargetCheck,
+    take_all,
+    take_not_negative,
+    take_positive,
+    take_probabilities,
+)
 
 
 def _of_outputs(loss: Callable, loss_prime: Callable) -> Callable:
@@ -43,39 +48,6 @@ def _of_outputs(loss: Callable, loss_prime: Callable) -> Callable:
     return loss_gradient
 
 
-def _take_probabilities(Y: np.ndarray, output_activation: str) -> None:
-    if Y.min() < 0.0 or Y.max() > 1.0:
-        raise ValueError(
-            "Y must lie between 0 and 1 for loss='log_loss', got values from "
-            f"{Y.min():g} to {Y.max():g}."
-        )
-    if output_activation == "softmax":
-        sums = Y.sum(axis=1)
-        if (np.abs(sums - 1.0) > _ROUNDED_SUM).any():
-            row = int(np.argmax(np.abs(sums - 1.0)))
-            raise ValueError(
-                "Each row of Y must sum to 1 for a softmax output with loss='log_loss', but "
-                f"row {row} sums to {sums[row]:g}."
-            )
-
-
-def _take_not_negative(loss: str) -> Callable[[np.ndarray, str], None]:
-    def check(Y: np.ndarray, output_activation: str) -> None:
-        if Y.min() < 0.0:
-            raise ValueError(f"Y must not be negative for {loss=}, got {Y.min():g}.")
-
-    return check
-
-
-def _take_positive(Y: np.ndarray, output_activation: str) -> None:
-    if Y.min() <= 0.0:
-        raise ValueError(f"Y must be positive for loss='gamma', got {Y.min():g}.")
-
-
-def _take_all(Y: np.ndarray, output_activation: str) -> None:
-    pass
-
-
 #: What takes the loss of some rows: ``(Z, Y, w, cap, parameter, D, sums, losses)``, where Z
 #: are outputs for a loss of outputs.
 LOSS = Form(
@@ -87,6 +59,36 @@ LOSS = Form(
 )
 
 
+class LossParameter(NamedTuple):
+    """A number that a loss has besides outputs and targets: above `low` and below `high`."""
+
+    name: str
+    default: float
+    low: float = 0.0
+    high: float = np.inf
+    may_be_low: bool = False
+    """Whether it may be `low` itself."""
+
+    def require(self, loss: str, value: Any) -> float:
+        """Return a value as a float.
+
+        Raises
+        ------
+        ValueError
+            If the parameter of that loss cannot have it.
+        """
+        is_number = isinstance(value, Real) and not isinstance(value, bool)
+        is_low_enough = is_number and value < self.high
+        if is_low_enough and (value > self.low or (self.may_be_low and value == self.low)):
+            return float(value)
+        least = f"{'of at least' if self.may_be_low else 'above'} {self.low:g}"
+        below = "finite" if np.isinf(self.high) else f"below {self.high:g}"
+        raise ValueError(
+            f"loss_parameter={value!r} must be a number {least} and {below}: it is the "
+            f"{self.name} of {loss=}, by default {self.default:g}."
+        )
+
+
 class Loss(NamedTuple):
     """One row of the table."""
 
@@ -94,13 +96,17 @@ class Loss(NamedTuple):
     """By output activation, the kernel that goes from Z to dL/dZ and adds up its columns."""
     of_outputs: Addressed | None
     """The kernel that goes from A to dL/dA, for any other output activation."""
-    check_targets: Callable[[np.ndarray, str], None] = _take_all
+    check_targets: TargetCheck = take_all
     """Raises ValueError where one-column-an-output targets do not fit, given those and the
     output activation."""
-    parameter: float = 0.0
-    """What its kernels are given as `parameter`, unless the network has another one."""
-    takes_positions: bool = False
-    """Whether targets may be one column of class positions, with softmax."""
+    parameter: LossParameter | None = None
+    """What its kernels are given as `parameter`; None: they take none."""
+    positions_with: str | None = None
+    """The output activation with which targets may be one column of class positions."""
+    is_difference: bool = False
+    """Whether the delta of its canonical pairs is ``A - Y``."""
+    decides_by_logits: bool = False
+    """Whether outputs are no probabilities but scores of classes, the largest one right."""
 
     def kernel(self, output_activation: str) -> tuple[Addressed, bool]:
         """Return the kernel for an output activation, and whether it is canonical.
@@ -132,40 +138,69 @@ def of_outputs(name: str | None, loss: Callable, loss_prime: Callable) -> Addres
     return Addressed(LOSS, _of_outputs(loss, loss_prime), name and f"losses.{name}")
 
 
-def _of_classes(of_labels: Callable, of_positions: Callable, parameter: float = 0.0) -> Loss:
-    """Make a row of kernels of probabilities."""
-    kernels = {"sigmoid": _canonical(of_labels), "softmax": _canonical(of_positions)}
-    return Loss(kernels, None, _take_probabilities, parameter, takes_positions=True)
+def _of_probabilities(
+    name: str, parameter: LossParameter | None = None, is_difference: bool = False
+) -> Loss:
+    """Make a row of two kernels of `fastdnn.ops.class_losses`."""
+    kernels = {
+        output: _canonical(getattr(of_classes, f"{output}_{name}"))
+        for output in ("sigmoid", "softmax")
+    }
+    return Loss(
+        kernels,
+        None,
+        take_probabilities(name),
+        parameter,
+        positions_with="softmax",
+        is_difference=is_difference,
+    )
 
 
-def _of_numbers(name: str, parameter: float = 0.0) -> Loss:
+def _of_numbers(name: str, parameter: LossParameter | None = None) -> Loss:
     """Make a row of two scalar functions of `fastdnn.ops.target_losses`."""
     functions = getattr(of_targets, name), getattr(of_targets, f"{name}_prime")
     return Loss({}, of_outputs(name, *functions), parameter=parameter)
 
 
+def _deviance(name: str, check_targets: TargetCheck, **others: Any) -> Loss:
+    """Make a row of a deviance of `fastdnn.ops.target_losses`."""
+    kernel = _canonical(getattr(of_targets, f"exp_{name}"))
+    return Loss({"exp": kernel}, None, check_targets, **others)
+
+
 #: The losses by name.
 LOSSES: dict[str, Loss] = {
-    "log_loss": _of_classes(of_classes.sigmoid_log_loss, of_classes.softmax_log_loss),
-    "smoothed_log_loss": _of_classes(
-        of_classes.smoothed_sigmoid_log_loss, of_classes.smoothed_softmax_log_loss, 0.1
+    "log_loss": _of_probabilities("log_loss", is_difference=True),
+    "smoothed_log_loss": _of_probabilities(
+        "smoothed_log_loss", LossParameter("smoothing", 0.1, 0.0, 1.0, may_be_low=True)
     ),
-    "focal": _of_classes(of_classes.sigmoid_focal_loss, of_classes.softmax_focal_loss, 2.0),
-    "hinge": Loss({"identity": _canonical(of_classes.hinge)}, None, _take_probabilities),
-    "hinge_of_classes": Loss({"identity": _canonical(of_classes.hinge_of_classes)}, None),
-    "poisson": Loss(
-        {"exp": _canonical(of_targets.exp_poisson)}, None, _take_not_negative("poisson")
+    "focal": _of_probabilities("focal", LossParameter("exponent gamma", 2.0, may_be_low=True)),
+    "hinge": Loss(
+        {"identity": _canonical(of_classes.hinge)},
+        None,
+        take_probabilities("hinge"),
+        decides_by_logits=True,
     ),
-    "gamma": Loss({"exp": _canonical(of_targets.exp_gamma)}, None, _take_positive),
-    "tweedie": Loss(
-        {"exp": _canonical(of_targets.exp_tweedie)}, None, _take_not_negative("tweedie"), 1.5
+    "hinge_of_classes": Loss(
+        {"identity": _canonical(of_classes.hinge_of_classes)},
+        None,
+        take_probabilities("hinge_of_classes", sums_to_one="identity"),
+        positions_with="identity",
+        decides_by_logits=True,
+    ),
+    "poisson": _deviance("poisson", take_not_negative("poisson"), is_difference=True),
+    "gamma": _deviance("gamma", take_positive("gamma")),
+    "tweedie": _deviance(
+        "tweedie",
+        take_not_negative("tweedie"),
+        parameter=LossParameter("power", 1.5, 1.0, 2.0),
     ),
     "squared_error": _of_numbers("squared_error"),
     "half_squared_error": _of_numbers("half_squared_error"),
     "absolute_error": _of_numbers("absolute_error"),
-    "huber": _of_numbers("huber", 1.0),
+    "huber": _of_numbers("huber", LossParameter("delta", 1.0)),
     "log_cosh": _of_numbers("log_cosh"),
-    "quantile": _of_numbers("quantile", 0.5),
+    "quantile": _of_numbers("quantile", LossParameter("quantile", 0.5, 0.0, 1.0)),
 }
 
 
@@ -185,3 +220,28 @@ def require_pair(loss: str, output_activation: str) -> None:
             f"loss={loss!r} needs output_activation to be one of "
             f"{list(row.canonical)}, got {output_activation!r}."
         )
+
+
+def parameter_of(loss: str, value: float | None) -> float:
+    """Return what the kernels of a loss are given as `parameter`.
+
+    Parameters
+    ----------
+    loss : str
+        Its name.
+    value : float or None
+        That of the network; None for the loss's own.
+
+    Raises
+    ------
+    ValueError
+        If the loss cannot have that value, or takes none.
+    """
+    parameter = LOSSES[loss].parameter
+    if parameter is not None:
+        return parameter.default if value is None else parameter.require(loss, value)
+    if value is not None:
+        raise ValueError(
+            f"loss_parameter={value!r} must be None for {loss=}, which has no parameter."
+        )
+    return 0.0

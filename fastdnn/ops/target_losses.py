@@ -2,7 +2,7 @@
 
 A scalar loss takes an output, its target and the loss's parameter. The deviances are canonical
 with the output e^z: kernels ``(Z, Y, w, cap, parameter, D, sums, losses)``, which go from Z to
-the delta in one step and are finite where e^z is.
+the delta in one step.
 """
 
 from fastdnn.compiler.jit import kernel
@@ -61,10 +61,14 @@ def huber_prime(a, y, delta):
 
 @kernel
 def log_cosh(a, y, c):
-    """``log(cosh(a - y))``, without overflow."""
+    """``log(cosh(a - y))``, without overflow and exact near zero."""
+    one, two = type(a)(1), type(a)(2)
     size = abs(a - y)
-    tail = elementary.log1p(elementary.exp(type(a)(-2) * size))
-    return size + tail - type(a)(0.6931471805599453)
+    far = size + elementary.log1p(elementary.exp(-two * size)) - type(a)(0.6931471805599453)
+    # log(1 + 2 sinh(x / 2)^2), by e^(x/2) - 1; used where that square is below 1.
+    e = elementary.expm1(type(a)(0.5) * min(size, one))
+    sinh = type(a)(0.5) * (e + e / (e + one))
+    return elementary.log1p(two * sinh * sinh) if size < one else far
 
 
 @kernel
@@ -74,13 +78,13 @@ def log_cosh_prime(a, y, c):
 
 @kernel
 def quantile(a, y, level):
-    """The pinball loss of Koenker and Bassett (1978)."""
+    """Pinball loss of a level (Koenker and Bassett, 1978)."""
     return max(level * (y - a), (type(a)(1) - level) * (a - y))
 
 
 @kernel
 def quantile_prime(a, y, level):
-    # 0 at a = y, half-way between both sides' slopes would move what is right.
+    # The subgradient at a = y is 0: what is right stays. NaN falls through, as above.
     if a > y:
         return type(a)(1) - level
     return -level if a < y else a - y
@@ -117,22 +121,25 @@ def exp_gamma(Z, Y, w, cap, parameter, D, sums, losses):
 
 
 def exp_tweedie(Z, Y, w, cap, power, D, sums, losses):
-    """Half the Tweedie deviance of a power between 1 and 2 with a log link.
+    """Half the Tweedie deviance of a power p between 1 and 2 with a log link.
 
-    ``y^(2-p) / ((1-p) (2-p)) - y a^(1-p) / (1-p) + a^(2-p) / (2-p)`` at a = e^z, with 0 for the
-    first term at y = 0.
+    ``y (y^f - a^f) / f - (y^s - a^s) / s`` at a = e^z, with f = 1 - p and s = 2 - p. The
+    differences are taken by e^x - 1, since near the ends f or s is small.
     """
     real = Z.dtype.type
-    zero, p = real(0), real(power)
-    first, second = real(1) - p, real(2) - p
+    zero = real(0)
+    first, second = real(1.0 - power), real(2.0 - power)
     for i in range(Z.shape[0]):
         weight, row_loss = row_weight(w, i), zero
         for j in range(Z.shape[1]):
             z, y = Z[i, j], Y[i, j]
             low, high = y * elementary.exp(first * z), elementary.exp(second * z)
-            row_loss += high / second - low / first
             if y > zero:
-                row_loss += elementary.exp(second * elementary.log(y)) / (first * second)
+                x = elementary.log(y) - z
+                row_loss += low * elementary.expm1(first * x) / first
+                row_loss -= high * elementary.expm1(second * x) / second
+            else:
+                row_loss += high / second
             D[i, j] = (high - low) * weight
         losses[i] = row_loss * weight
     add_column_sums(D, sums)

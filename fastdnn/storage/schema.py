@@ -8,6 +8,19 @@ FORMAT = "fastdnn"
 #: The format version that is written; older ones are read.
 FORMAT_VERSION = 1
 
+_ACTIVATIONS = (
+    "identity", "sigmoid", "tanh", "relu", "softmax", "silu", "exp", "leaky_relu", "elu",
+    "selu", "gelu", "mish", "softplus", "hardswish",
+)  # fmt: skip
+_LOSSES = (
+    "log_loss", "smoothed_log_loss", "focal", "hinge", "hinge_of_classes", "poisson", "gamma",
+    "tweedie", "squared_error", "half_squared_error", "absolute_error", "huber", "log_cosh",
+    "quantile",
+)  # fmt: skip
+_OPTIMIZERS = (
+    "sgd", "momentum", "nesterov", "adam", "adamw", "amsgrad", "nadam", "radam", "adamax",
+    "adagrad", "adadelta", "rmsprop", "lion",
+)  # fmt: skip
 _COUNT = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
 _SIZE = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
 _SIZES = {"type": "array", "items": _SIZE, "minItems": 2}
@@ -100,7 +113,7 @@ _HISTORY = _object(
 )
 
 _OPTIMIZER = _object(
-    name=_one_of("sgd", "momentum", "nesterov", "adam"),
+    name=_one_of(*_OPTIMIZERS),
     dtype=_PRECISION,
     learning_rate={"type": "number", "minimum": 0},
     t=_COUNT,
@@ -135,12 +148,10 @@ _NETWORK = _object(
     layer_sizes=_SIZES,
     activations={
         "type": "array",
-        "items": _one_of("identity", "sigmoid", "tanh", "relu", "silu", "softmax", "exp"),
+        "items": _one_of(*_ACTIVATIONS),
         "minItems": 1,
     },
-    loss=_one_of(
-        "log_loss", "squared_error", "half_squared_error", "absolute_error", "poisson"
-    ),
+    loss=_one_of(*_LOSSES),
     dtype=_PRECISION,
 )
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastdnn.compiler.jit import entry_point
+from fastdnn.network.description import Network
 from fastdnn.ops.losses import LOSS, LOSSES
 from fastdnn.textbook import compute_cost
 
@@ -15,17 +16,17 @@ def _take_loss(address, Z, Y, w, parameter, D, sums, losses):
 
 
 def _losses_and_deltas(
-    loss: str, output_activation: str, Z: np.ndarray, Y: np.ndarray
+    network: Network, Z: np.ndarray, Y: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the cost of each sample in float64, and its derivative by `Z`.
 
     `Z` are pre-activations for a canonical pair, outputs for others.
     """
-    kernel, _ = LOSSES[loss].kernel(output_activation)
+    kernel, _ = LOSSES[network.loss].kernel(network.output_activation)
     Z, Y = (np.array(matrix, np.float64, order="C") for matrix in (Z, Y))
     D, sums, losses = np.empty_like(Z), np.zeros(Z.shape[1]), np.empty(len(Z))
     address, unweighted = kernel.address(np.float64), np.empty(0)
-    _take_loss(address, Z, Y, unweighted, LOSSES[loss].parameter, D, sums, losses)
+    _take_loss(address, Z, Y, unweighted, network.parameter_of_loss, D, sums, losses)
     return losses, D
 
 
@@ -46,7 +47,9 @@ def check_targets(Y: np.ndarray, loss: str, output_activation: str, n_outputs: i
     ValueError
         If the number of columns or the values are wrong.
     """
-    by_position = output_activation == "softmax" and Y.shape[1] == 1 < n_outputs
+    takes_positions = LOSSES[loss].positions_with == output_activation
+    is_one_column = Y.shape[1] == 1 < n_outputs
+    by_position = is_one_column and (takes_positions or output_activation == "softmax")
     if not by_position and Y.shape[1] != n_outputs:
         raise ValueError(
             f"Y has {Y.shape[1]} columns, but the network has {n_outputs} outputs."
@@ -58,26 +61,21 @@ def check_targets(Y: np.ndarray, loss: str, output_activation: str, n_outputs: i
         raise ValueError(
             f"Y must hold class positions 0 to {n_outputs - 1}, or one column for each class."
         )
-    if not LOSSES[loss].takes_positions:
+    if not takes_positions:
+        others = [name for name, row in LOSSES.items() if row.positions_with == "softmax"]
         raise ValueError(
             f"loss={loss!r} needs Y of one column for each of the {n_outputs} outputs; "
-            "class positions are for loss='log_loss'."
+            f"class positions are for loss={' or '.join(map(repr, others))}."
         )
 
 
-def total_cost(
-    loss: str,
-    output_activation: str,
-    AL: np.ndarray,
-    Y: np.ndarray,
-    Z: np.ndarray | None,
-) -> float:
+def total_cost(network: Network, AL: np.ndarray, Y: np.ndarray, Z: np.ndarray | None) -> float:
     """Return the sum of the costs of all samples.
 
     Parameters
     ----------
-    loss, output_activation : str
-        The output layer.
+    network : Network
+        Whose outputs they are.
     AL : ndarray of shape (n_samples, n_outputs)
         Outputs.
     Y : ndarray of shape (n_samples, n_outputs)
@@ -89,13 +87,14 @@ def total_cost(
     -------
     float
     """
-    _, is_canonical = LOSSES[loss].kernel(output_activation)
+    output_activation = network.output_activation
+    _, is_canonical = LOSSES[network.loss].kernel(output_activation)
     if not is_canonical:
         Z = AL
-    elif Z is None and output_activation == "exp":
-        Z = np.log(np.maximum(AL.astype(np.float64), np.finfo(AL.dtype).tiny))
+    elif Z is None and network.loss != "log_loss":
+        Z = _pre_activations(output_activation, AL)
     if Z is not None:
-        return float(np.sum(_losses_and_deltas(loss, output_activation, Z, Y)[0]))
+        return float(np.sum(_losses_and_deltas(network, Z, Y)[0]))
     if output_activation == "softmax":
         return len(AL) * compute_cost.unchecked(AL, Y)
     # Several sigmoid outputs are as many binary problems.
@@ -104,30 +103,69 @@ def total_cost(
     return len(AL) * sum(compute_cost.unchecked(a[:, None], y[:, None]) for a, y in pairs)
 
 
+def _pre_activations(output_activation: str, AL: np.ndarray) -> np.ndarray:
+    """Return in float64 what the last layer's activation makes outputs of.
+
+    What has been rounded to 0, or a probability to 1, counts as the nearest number in between.
+    """
+    A = np.maximum(AL.astype(np.float64), np.finfo(AL.dtype).tiny)
+    if output_activation == "identity":
+        return AL
+    if output_activation == "sigmoid":
+        A = np.minimum(A, 1.0 - np.finfo(AL.dtype).epsneg)
+        return np.log(A) - np.log1p(-A)
+    return np.log(A)  # softmax takes away what is common to a row
+
+
+def output_delta(network: Network, AL: np.ndarray, Y: np.ndarray, Z: np.ndarray) -> np.ndarray:
+    """Return dL/dZ of each sample's cost, for a canonical pair of activation and loss.
+
+    Parameters
+    ----------
+    network : Network
+        Whose outputs they are.
+    AL, Y, Z : ndarray of shape (n_samples, n_outputs)
+        Outputs, targets and pre-activations.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_outputs)
+        ``AL - Y`` where that is it, as for log-loss.
+    """
+    if LOSSES[network.loss].is_difference:
+        return AL - Y
+    return _losses_and_deltas(network, Z, Y)[1].astype(AL.dtype)
+
+
 def output_gradient(
-    loss: str, output_activation: str, AL: np.ndarray, Y: np.ndarray
+    network: Network, AL: np.ndarray, Y: np.ndarray, Z: np.ndarray
 ) -> np.ndarray:
     """Return the gradient of each sample's cost with respect to the outputs.
 
     Parameters
     ----------
-    loss, output_activation : str
-        The output layer.
-    AL, Y : ndarray of shape (n_samples, n_outputs)
-        Outputs and targets.
+    network : Network
+        Whose outputs they are.
+    AL, Y, Z : ndarray of shape (n_samples, n_outputs)
+        Outputs, targets and pre-activations.
 
     Returns
     -------
     ndarray of shape (n_samples, n_outputs)
-        Finite: where an output was rounded to 0 or 1, quotients are taken at the smallest
-        normal number.
+        Where an output was rounded to 0 or 1, quotients are taken at the smallest normal
+        number. That of softmax outputs, which sum to 1, is defined up to a number for each
+        sample: for log-loss ``-Y / AL``, else such that it is 0 on average.
     """
-    _, is_canonical = LOSSES[loss].kernel(output_activation)
+    output_activation = network.output_activation
+    row = LOSSES[network.loss]
+    _, is_canonical = row.kernel(output_activation)
     if not is_canonical:
-        return _losses_and_deltas(loss, output_activation, AL, Y)[1].astype(AL.dtype)
+        return _losses_and_deltas(network, AL, Y)[1].astype(AL.dtype)
     tiny = np.finfo(AL.dtype).tiny
-    if output_activation == "softmax":
+    if output_activation == "softmax" and row.is_difference:
         return -Y / np.maximum(AL, tiny)
-    # The delta of a canonical pair is A - Y, and dL/dA that over the activation's derivative.
-    slope = AL * (1 - AL) if output_activation == "sigmoid" else AL
-    return (AL - Y) / np.maximum(slope, tiny)
+    # dL/dA is the delta over the activation's derivative, which for softmax is A beside that
+    # number.
+    slopes = {"sigmoid": AL * (1 - AL), "identity": np.ones_like(AL)}
+    slope = slopes.get(output_activation, AL)
+    return output_delta(network, AL, Y, Z) / np.maximum(slope, tiny)

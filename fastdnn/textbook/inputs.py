@@ -14,6 +14,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import InvalidParameterError
 
 from fastdnn.data.plain import has_engine_form
+from fastdnn.ops.losses import LOSSES
 from fastdnn.textbook.costs import check_targets
 from fastdnn.textbook.kernel_inputs import finite_number
 
@@ -122,14 +123,15 @@ def as_outputs(AL: Any, n_outputs: int, loss: str, dtype: np.dtype) -> np.ndarra
             f"{AL.shape}."
         )
     AL = as_floats("AL", AL, AL.shape, dtype)
-    if loss == "log_loss" and not 0.0 <= AL.min() <= AL.max() <= _LARGEST_PROBABILITY:
+    needs = LOSSES[loss].canonical
+    if "sigmoid" in needs and not 0.0 <= AL.min() <= AL.max() <= _LARGEST_PROBABILITY:
         raise ValueError(
-            "AL must be probabilities between 0 and 1 for loss='log_loss', got values from "
+            f"AL must be probabilities between 0 and 1 for {loss=}, got values from "
             f"{AL.min():g} to {AL.max():g}. Give the first result of `forward`."
         )
-    if loss == "poisson" and AL.min() < 0.0:
+    if "exp" in needs and AL.min() < 0.0:
         raise ValueError(
-            f"AL must not be negative for loss='poisson', got {AL.min():g}. Give the first "
+            f"AL must not be negative for {loss=}, got {AL.min():g}. Give the first "
             "result of `forward`."
         )
     return AL

@@ -8,7 +8,7 @@ from fastdnn.ops.losses import LOSSES
 from fastdnn.textbook import inputs
 from fastdnn.textbook import layers as textbook
 from fastdnn.textbook.architecture import Architecture
-from fastdnn.textbook.costs import output_gradient, total_cost
+from fastdnn.textbook.costs import output_delta, output_gradient, total_cost
 from fastdnn.textbook.inputs import Caches
 from fastdnn.textbook.layers import ACTIVATION_CODES
 
@@ -93,7 +93,7 @@ class Steps(Architecture):
             Z = inputs.as_caches(caches, len(AL), self.layer_sizes, self.dtype)[-1][1]
         weights = self._parameters.theta[: self._parameters.n_weights]
         with np.errstate(**_QUIET):
-            total = total_cost(self.loss, self.activations[-1], AL, Y, Z)
+            total = total_cost(self._network, AL, Y, Z)
             penalty = 0.5 * l2 * float(np.dot(weights, weights)) if l2 else 0.0
         cost = (total + penalty) / len(AL)
         if not np.isfinite(cost):
@@ -139,13 +139,15 @@ class Steps(Architecture):
         self, AL: np.ndarray, Y: np.ndarray, caches: Caches
     ) -> dict[str, np.ndarray]:
         last = self.n_layers
-        grads = {f"dA{last}": output_gradient(self.loss, self.activations[-1], AL, Y)}
+        Z = caches[-1][1]
+        grads = {f"dA{last}": output_gradient(self._network, AL, Y, Z)}
         _, is_canonical = LOSSES[self.loss].kernel(self.activations[-1])
         for l in range(last, 0, -1):
             code = ACTIVATION_CODES[self.activations[l - 1]]
             if l == last and is_canonical:
                 # As sigmoid and softmax with log-loss: dL/dZ = A - Y, without a quotient.
-                dA, dW, db = textbook.linear_backward.unchecked(AL - Y, caches[l - 1][0])
+                dZ = output_delta(self._network, AL, Y, Z)
+                dA, dW, db = textbook.linear_backward.unchecked(dZ, caches[l - 1][0])
             else:
                 dA, dW, db = textbook.linear_activation_backward.unchecked(
                     grads[f"dA{l}"], caches[l - 1], code

@@ -10,8 +10,8 @@ from numba.core import errors, types
 
 from fastdnn.compiler.addressed import Addressed, Form, matrix, vector_of
 from fastdnn.compiler.cache import cache_directory
-from fastdnn.ops.activations import FORWARD, from_input
-from fastdnn.ops.losses import of_outputs
+from fastdnn.ops.activations import ACTIVATIONS, FORWARD, from_input
+from fastdnn.ops.losses import LOSSES, of_outputs
 from fastdnn.ops.optimizers import OPTIMIZERS
 
 SCALE = Form("a test", lambda real: (vector_of(real), types.float64), types.float64)
@@ -90,10 +90,16 @@ def test_code_of_the_package_is_kept_and_that_of_others_is_not(tmp_path):
 
 
 def test_names_in_the_tables_are_different():
-    names = [
-        kernel.name for row in OPTIMIZERS.values() for kernel in (row.constants, row.update)
+    optimizers = [
+        kernel for row in OPTIMIZERS.values() for kernel in (row.constants, row.update)
     ]
-    assert len(set(names)) == len(names)
+    activations = [
+        row for each in ACTIVATIONS.values() for row in (each.forward, each.backward)
+    ]
+    losses = [kernel for row in LOSSES.values() for kernel in row.canonical.values()]
+    losses += [row.of_outputs for row in LOSSES.values() if row.of_outputs is not None]
+    kernels = {id(kernel): kernel for kernel in optimizers + activations + losses}
+    assert len({kernel.name for kernel in kernels.values()}) == len(kernels)
 
 
 # -- a user's own pair of compiled scalar functions ----------------------------------------
