@@ -1,6 +1,6 @@
 """What every special path of the engine gains: each switched off, beside the full engine.
 
-    python -m benchmarks.ablation [CASE ...] [--quick] [--json]
+    python -m benchmarks.ablation [CASE ...] [--quick] [--threads N] [--json]
 
 The optimisations of `fastdnn.products.switches` change no bit of a result, so all that is
 left to measure is time. For every case and setting, a fit or a prediction by the full engine
@@ -8,12 +8,14 @@ and one without an optimisation take turns, the order turning round each time; t
 two of each says what the optimisation gains. One thread is timed by its own CPU time, which
 other programs hardly change; two by the wall clock.
 
-Results are stored by the kind of code that was compiled. LLVM can be told to compile for
-another processor, as for one with AVX2 on one with AVX-512 by ``NUMBA_CPU_NAME`` and
-``NUMBA_CPU_FEATURES``; that is a kind of its own, and says so.
+Results are stored by the kind of code that was compiled, beside older ones of what is not
+measured again. LLVM can be told by ``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES`` to compile
+for another processor, as for one with AVX2 on one with AVX-512; that is a kind of its own, and
+says so.
 """
 
 import argparse
+import json
 import statistics
 import time
 import warnings
@@ -78,10 +80,10 @@ class Setting(NamedTuple):
     @property
     def switches(self) -> list[str]:
         """The optimisations that this setting may use."""
-        if self.before:
-            names = {"placement of workers", "places of threads", "crowding"}
-        elif self.kind == "prediction":
+        if self.kind == "prediction":
             names = {"places of threads"} if self.n_threads > 1 else _FORWARD
+        elif self.before:
+            names = {"placement of workers", "places of threads", "crowding"}
         else:
             # What products gain is seen by one thread, with less chance.
             names = _OF_TEAMS if self.n_threads > 1 else _ALONE
@@ -94,21 +96,10 @@ class Setting(NamedTuple):
         return [name for name in OPTIMISATIONS if name in names]
 
 
-class Gain(NamedTuple):
-    """How many times as long a run takes without an optimisation: median and quartiles."""
+#: By optimisation, setting and case: a median with quartiles, as "1.024 (1.021 to 1.028)".
+Results = dict[str, dict[str, dict[str, str]]]
 
-    ratio: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.ratio:.3f} ({self.low:.3f} to {self.high:.3f})"
-
-
-#: By optimisation, setting and case.
-Results = dict[str, dict[str, dict[str, Gain]]]
-
-RECORD = [
+SETTINGS = [
     Setting(),
     Setting(activation="tanh"),
     Setting(dtype="float64"),
@@ -119,6 +110,7 @@ RECORD = [
     Setting(kind="prediction", n_threads=2),
     Setting(n_threads=2, before="rest"),
     Setting(n_threads=2, before="BLAS"),
+    Setting(kind="prediction", n_threads=2, before="rest"),
 ]
 
 
@@ -156,8 +148,8 @@ def _seconds(run: Callable[[], object], clock: Callable[[], float]) -> float:
     return clock() - start
 
 
-def gain(run: Callable[[], object], name: str, setting: Setting, turns: int) -> Gain:
-    """Return how many times as long `run` takes without the optimisation."""
+def gain(run: Callable[[], object], name: str, setting: Setting, turns: int) -> str:
+    """Return how many times as long `run` takes without the optimisation: with quartiles."""
     if setting.n_threads == 1:
         clock = time.thread_time
     else:
@@ -172,7 +164,7 @@ def gain(run: Callable[[], object], name: str, setting: Setting, turns: int) -> 
                 seconds[is_off] += _seconds(run, clock)
         ratios.append(seconds[True] / seconds[False])
     low, median, high = statistics.quantiles(ratios, n=4)
-    return Gain(median, low, high)
+    return f"{median:.3f} ({low:.3f} to {high:.3f})"
 
 
 def _prepare(setting: Setting) -> None:
@@ -185,10 +177,10 @@ def _prepare(setting: Setting) -> None:
         time.sleep(_PAUSE)
 
 
-def measure(names: list[str], turns: int) -> Results:
+def measure(settings: list[Setting], names: list[str], turns: int) -> Results:
     """Measure every optimisation in every setting and case; print as it goes."""
     results: Results = {}
-    for setting in RECORD:
+    for setting in settings:
         for case in names:
             if setting.before and case not in _CASES_AFTER:
                 continue
@@ -210,13 +202,23 @@ def best_gains(results: Results) -> dict[str, str]:
     """
     best = {}
     for name, settings in results.items():
-        _, figures, where = max(
-            (figures.low, figures, f"{setting}, {case}")
+        words = [
+            f"{figures}, {setting}, {case}"
             for setting, cases in settings.items()
             for case, figures in cases.items()
-        )
-        best[name] = f"{figures}, {where}"
+        ]
+        best[name] = max(words, key=lambda text: float(text.split("(")[1].split()[0]))
     return best
+
+
+def joined(old: Results, new: Results) -> Results:
+    """Return the new results, and the old ones of what was not measured again."""
+    result = {name: dict(settings) for name, settings in old.items()}
+    for name, settings in new.items():
+        of_name = result.setdefault(name, {})
+        for setting, cases in settings.items():
+            of_name[setting] = of_name.get(setting, {}) | cases
+    return result
 
 
 def main() -> None:
@@ -227,6 +229,7 @@ def main() -> None:
         "--quick", action="store_true", help=f"{_QUICK_TURNS} turns of {_QUICK_CASES}"
     )
     parser.add_argument("--turns", type=int, default=None)
+    parser.add_argument("--threads", type=int, choices=[1, 2], help="only settings with these")
     add_json_option(parser, "ablation.json")
     arguments = parser.parse_args()
     names = arguments.cases or list(_QUICK_CASES if arguments.quick else CASES)
@@ -236,20 +239,21 @@ def main() -> None:
     warnings.simplefilter("ignore", ConvergenceWarning)
     kind = kind_of_code()
     print(f"== {kind}", flush=True)
-    results = measure(names, turns)
+    settings = [
+        x for x in SETTINGS if arguments.threads is None or x.n_threads == arguments.threads
+    ]
+    results = measure(settings, names, turns)
+    path = arguments.json
+    if path is not None and path.exists():
+        results = joined(
+            json.loads(path.read_text()).get(kind, {}).get("results", {}), results
+        )
     best = best_gains(results)
     print("-- where each gains most")
     for name, words in best.items():
         print(f"{name:24s} {words}")
-    words = {
-        name: {
-            setting: {case: str(figures) for case, figures in cases.items()}
-            for setting, cases in settings.items()
-        }
-        for name, settings in results.items()
-    }
-    stored = {"environment": environment(), "turns": turns, "best": best, "results": words}
-    merge(arguments.json, kind, stored)
+    stored = {"environment": environment(), "turns": turns, "best": best, "results": results}
+    merge(path, kind, stored)
 
 
 if __name__ == "__main__":

@@ -330,8 +330,8 @@ def ablation_table() -> str:
         [
             table(["optimisation", *kinds], rows),
             "",
-            "Time without it over time with it, where it gains most; lowest and highest of",
-            f"{next(iter(kinds.values()))['turns']} turns in brackets.",
+            "Time without it over time with it, where the lower quartile is highest:",
+            "median and quartiles.",
             *(f"{kind}: {machine(results)}" for kind, results in kinds.items()),
         ]
     )

@@ -20,6 +20,9 @@ from fastdnn.products.linear import (
     linear_forward,
     linear_gradient,
 )
+from fastdnn.products.matmul import multiply
+from fastdnn.products.nonzeros import multiply_nonzeros
+from fastdnn.products.operands import How
 from fastdnn.products.switches import ZEROS_ON_LEFT, ZEROS_ON_RIGHT
 from fastdnn.products.transpose import transpose_rows
 
@@ -47,22 +50,21 @@ def run_backward(address, Z, A, D, db):
 
 
 @numba.njit(nogil=True)
-def forward_product(A, W, b, Z, floor, scratch, has_zeros):
+def forward_product(A, W, b, Z, floor, scratch, how):
     for _ in range(CALLS):
-        linear_forward(A, W, b, Z, floor, scratch, has_zeros)
+        linear_forward(A, W, b, Z, floor, scratch, how)
 
 
 @numba.njit(nogil=True)
-def delta_product(D, W, W_transposed, D_prev, scratch, has_zeros):
+def delta_product(D, W, W_transposed, D_prev, scratch, how):
     for _ in range(CALLS):
-        linear_delta(D, W, W_transposed, D_prev, scratch, has_zeros)
+        linear_delta(D, W, W_transposed, D_prev, scratch, how)
 
 
 @numba.njit(nogil=True)
-def gradient_product(A, D, dW, scratch, zeros_in_A, zeros_in_D):
+def gradient_product(A, D, dW, scratch, how):
     for _ in range(CALLS):
-        flags = zeros_in_A * ZEROS_ON_LEFT + zeros_in_D * ZEROS_ON_RIGHT
-        linear_gradient(A, 0, D, dW, scratch, 0, flags)
+        linear_gradient(A, 0, D, dW, scratch, 0, how)
 
 
 @numba.njit(nogil=True)
@@ -159,14 +161,18 @@ def time_product(benchmark, which, A, W, b, D, zeros):
     """Time one product of a layer; `zeros` says whether A and D have some."""
     # With room for a transposed gradient, as the engine's workers have.
     scratch = np.zeros(SCRATCH_BYTES // A.itemsize + W.size, A.dtype)
+    on_left = zeros[1] if which == "delta" else zeros[0]
+    on_right = zeros[1] and which == "gradient"
+    flags = on_left * ZEROS_ON_LEFT + on_right * ZEROS_ON_RIGHT
+    how = How(flags, 0, multiply.address(A.dtype), multiply_nonzeros.address(A.dtype))
     if which == "forward":
         Z, floor = np.empty_like(D), A.dtype.type(0)
-        benchmark(forward_product, A, W, b, Z, floor, scratch, zeros[0])
+        benchmark(forward_product, A, W, b, Z, floor, scratch, how)
     elif which == "delta":
         W_transposed, D_prev = np.ascontiguousarray(W.T), np.empty_like(A)
-        benchmark(delta_product, D, W, W_transposed, D_prev, scratch, zeros[1])
+        benchmark(delta_product, D, W, W_transposed, D_prev, scratch, how)
     else:
-        benchmark(gradient_product, A, D, np.empty_like(W), scratch, *zeros)
+        benchmark(gradient_product, A, D, np.empty_like(W), scratch, how)
     report(benchmark, "gflops", 2 * A.shape[0] * W.size)
 
 

@@ -6,7 +6,7 @@ from fastdnn._version import VERSION
 from fastdnn._warmup import warmup
 from fastdnn.estimators.classifier import DNNClassifier
 from fastdnn.estimators.regressor import DNNRegressor
-from fastdnn.storage.errors import ModelFileError
+from fastdnn.storage.model_file import ModelFileError
 from fastdnn.storage.pickles import SKOPS_TRUSTED
 from fastdnn.textbook.network import DeepNeuralNetwork
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastdnn.estimators.classifier import DNNClassifier
 from fastdnn.estimators.regressor import DNNRegressor
-from fastdnn.storage import loading
+from fastdnn.storage import model_file
 from fastdnn.textbook.network import DeepNeuralNetwork
 
 _CLASSES = {kind.__name__: kind for kind in (DNNClassifier, DNNRegressor, DeepNeuralNetwork)}
@@ -48,4 +48,4 @@ def load(path: str | os.PathLike) -> Any:
     >>> bool((same.predict_proba(X) == model.predict_proba(X)).all())
     True
     """
-    return loading.load(path, _CLASSES)
+    return model_file.load(path, _CLASSES)

@@ -7,13 +7,13 @@ from fastdnn.estimators import classifier, regressor
 from fastdnn.network import parameters
 from fastdnn.prediction import predictor
 from fastdnn.textbook.network import DeepNeuralNetwork
-from fastdnn.training import history, loop
+from fastdnn.training import history, state
 
 _MOVED = {
     "fastdnn._history": history,
     "fastdnn._prediction": predictor,
     "fastdnn._parameters": parameters,
-    "fastdnn._training": loop,
+    "fastdnn._training": state,
     "fastdnn.classifier": classifier,
     "fastdnn.regressor": regressor,
 }

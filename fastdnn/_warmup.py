@@ -11,15 +11,18 @@ from fastdnn.compiler import cache
 from fastdnn.compiler.addressed import Addressed
 from fastdnn.compiler.jit import JIT_ENABLED
 from fastdnn.estimators.classifier import DNNClassifier
+from fastdnn.estimators.regressor import DNNRegressor
 from fastdnn.ops.activations import ACTIVATIONS
 from fastdnn.ops.losses import LOSSES
 from fastdnn.ops.optimizers import OPTIMIZERS
 from fastdnn.ops.results import RESULTS
 from fastdnn.ops.sparse import csr_forward, csr_weight_gradient
+from fastdnn.products.matmul import multiply
+from fastdnn.products.nonzeros import multiply_masked, multiply_nonzeros
 from fastdnn.textbook.network import DeepNeuralNetwork
 
-# More rows than are computed in double precision whatever the dtype.
-_N_ROWS = 512
+# More rows than are computed in double precision whatever the dtype, and fewer.
+_N_ROWS, _FEW_ROWS = 512, 50
 
 
 def warmup(dtype: str = "float32", everything: bool = False) -> Path | None:
@@ -89,6 +92,7 @@ def _kernels(everything: bool) -> Iterator[Addressed]:  # needs jit
     for optimizer in OPTIMIZERS if everything else _OPTIMIZERS:
         yield from (OPTIMIZERS[optimizer].constants, OPTIMIZERS[optimizer].update)
     yield from (csr_forward, csr_weight_gradient)
+    yield from (multiply, multiply_nonzeros, multiply_masked)
     for results in RESULTS.values():
         yield from (results.same_type, results.in_double)
 
@@ -100,8 +104,7 @@ def _compile_all(dtype: str, everything: bool) -> Path:  # needs jit
             "fastdnn.warmup() found no folder to keep compiled code in. Set "
             "FASTDNN_CACHE_DIR to a folder that you alone can write to."
         )
-    X = np.linspace(-1.0, 1.0, 2 * _N_ROWS).reshape(_N_ROWS, 2)
-    y = np.arange(_N_ROWS) % 2
+    X, y = _samples(2)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         for solver in ("adam", "lbfgs"):
@@ -127,3 +130,23 @@ def _compile_all(dtype: str, everything: bool) -> Path:  # needs jit
             "alone can write to, and call fastdnn.warmup() in a new process."
         )
     return folder
+
+
+def use_defaults() -> None:
+    """Fit and predict once with the defaults of both estimators, on many rows and on few.
+
+    What that compiles is what wheels with compiled code bring.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for n_rows in (_N_ROWS, _FEW_ROWS):
+            for n_classes in (2, 3):
+                X, y = _samples(n_classes)
+                model = DNNClassifier(max_iter=1).fit(X[:n_rows], y[:n_rows])
+                model.predict(X[:n_rows])
+            DNNRegressor(max_iter=1).fit(X[:n_rows], X[:n_rows, 0]).predict(X[:n_rows])
+
+
+def _samples(n_classes: int) -> tuple[np.ndarray, np.ndarray]:
+    X = np.linspace(-1.0, 1.0, 2 * _N_ROWS).reshape(_N_ROWS, 2)
+    return X, np.arange(_N_ROWS) % n_classes

@@ -25,7 +25,8 @@ PACKAGE = Path(fastdnn.__file__).parent
 FILES = [
     *("teams/blas", "teams/crowding", "teams/threads", "system/interruptible"),
     *("compiler/cache", "compiler/jit", "data/conversion", "planning/plan"),
-    *("training/epochs", "training/lbfgs", "training/long_batches", "training/loop"),
+    *("training/epochs", "training/lbfgs", "training/long_batches", "training/stochastic"),
+    *("training/fit", "training/state", "training/stopping"),
 ]
 _PATHS = {str(PACKAGE / f"{name}.py") for name in FILES}
 _ALL_PATHS = {str(path) for path in PACKAGE.rglob("*.py")}

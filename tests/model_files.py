@@ -2,11 +2,10 @@
 
     python -m tests.model_files
 
-writes those of the current format version to ``tests/stored``, and its schema for the
-documents. Files of a version that has been released are never written again.
+writes those of the current format version to ``tests/stored``. Files of a version that has
+been released are never written again.
 """
 
-import json
 import sys
 import warnings
 from pathlib import Path
@@ -16,10 +15,8 @@ import pandas
 from scipy import sparse
 
 from fastdnn import DeepNeuralNetwork, DNNClassifier, DNNRegressor
-from fastdnn.storage import schema
 
 FOLDER = Path(__file__).parent / "stored" / "models_1"
-SCHEMA = Path(__file__).parent.parent / "scripts" / "docs" / "model_file_1.schema.json"
 
 
 def wave():
@@ -113,19 +110,7 @@ def model_of(kind):
     return model, X, y
 
 
-def schema_text():
-    """Return the schema as a document of its own."""
-    document = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "What a model file of format version 1 says of its model",
-        "anyOf": list(schema.SCHEMAS.values()),
-        "$defs": {"__metadata__": schema.METADATA_SCHEMA},
-    }
-    return json.dumps(document, indent=1) + "\n"
-
-
 def main():
-    SCHEMA.write_text(schema_text(), encoding="utf-8")
     FOLDER.mkdir(exist_ok=True)
     for kind in models():
         path = FOLDER / f"{kind}.safetensors"

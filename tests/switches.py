@@ -5,7 +5,7 @@ All take a ``pytest.MonkeyPatch``, which sets everything back.
 
 import numpy as np
 
-from fastdnn.data import conversion, plain
+from fastdnn.data import conversion, plain_arrays
 from fastdnn.planning import cuts
 from fastdnn.prediction import predictor
 from fastdnn.teams import cpus, crowding
@@ -21,7 +21,7 @@ def let_teams_have_four(patch):
 
 def share_out_rows(patch, *, n_numbers=0, piece_bytes=1024):
     """Let rows of more numbers be converted by several threads, in pieces of so many bytes."""
-    patch.setattr(plain, "_NUMBERS_FOR_ONE_THREAD", n_numbers)
+    patch.setattr(plain_arrays, "_NUMBERS_FOR_ONE_THREAD", n_numbers)
     patch.setattr(conversion, "_PIECE_BYTES", piece_bytes)
 
 

@@ -9,7 +9,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from fastdnn import DNNClassifier
-from fastdnn.compiler import jit, kernel_compiler
+from fastdnn.compiler import jit, stopping
 from fastdnn.compiler.jit import entry_point, kernel, make_ready
 from fastdnn.system import interruptible
 from tests import interrupts
@@ -55,7 +55,7 @@ def _caller_of(below, term=1.0):
 @pytest.fixture
 def looks(monkeypatch):
     """Interrupt the calling thread when its compilation looks for the n-th time."""
-    look, counted = kernel_compiler.Compilation.look, [0]
+    look, counted = stopping.Compilation.look, [0]
     caller = _thread.get_ident()
 
     def interrupt_at(n):
@@ -63,7 +63,7 @@ def looks(monkeypatch):
             counted[0] += 1
             if counted[0] == n:
                 raise_in(caller)
-                compilation = kernel_compiler.Compilation._of_threads[_thread.get_ident()]
+                compilation = stopping.Compilation._of_threads[_thread.get_ident()]
                 n_pauses = 0
                 while not compilation._is_stopped:
                     interruptible.time.sleep(0.001)
@@ -73,7 +73,7 @@ def looks(monkeypatch):
             look()
 
         counted[0] = 0
-        monkeypatch.setattr(kernel_compiler.Compilation, "look", look_or_interrupt)
+        monkeypatch.setattr(stopping.Compilation, "look", look_or_interrupt)
         return counted
 
     return interrupt_at

@@ -38,7 +38,7 @@ network.gradient_descent(X, X[:, :1] > 0, learning_rate=0.1, n_iterations=2)
 def test_after_a_warmup_nothing_is_compiled(warmed_up, tmp_path):
     folder, names = warmed_up
     assert Path(folder) == cache_module.cache_directory()
-    copied = tmp_path / Path(folder).relative_to(cache_module._location())
+    copied = tmp_path.joinpath(*Path(folder).parts[-2:])
     copied.mkdir(parents=True)
     for name in names:  # of other tests there may be more
         shutil.copy2(Path(folder) / name, copied)

@@ -100,10 +100,8 @@ class Form:
 
 def _fits(pair: tuple) -> bool:  # needs jit
     given, wanted = pair
-    if not isinstance(wanted, types.Number):
-        return given == wanted
     is_integer = isinstance(given, types.Integer | types.Boolean)
-    return is_integer or (isinstance(given, types.Float) and isinstance(wanted, types.Float))
+    return given == wanted or (is_integer and isinstance(wanted, types.Number))
 
 
 class Addressed:

@@ -4,15 +4,15 @@ numba's own cache looks only at the file that holds the function, so an edit in 
 file would run stale code; it unpickles an index before anything is checked; and two processes
 that store at the same time may leave an entry that holds the other's code. Here every entry
 is a file of its own, named by the digest of all that it depends on, which is also written in
-it and compared, behind a digest of the whole. A damaged entry is compiled again with a
-warning; where no safe folder exists there is no cache.
+it and compared, behind a digest of the whole (`fastdnn.compiler.entries`). A damaged entry is
+compiled again with a warning; where no safe folder exists there is no cache. What the package
+itself brings is looked at first.
 """
 
 import functools
 import hashlib
 import logging
 import os
-import pickle
 import re
 import sys
 import threading
@@ -21,26 +21,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import llvmlite
-import numba
-import numpy as np
-from numba.core import compiler, config, serialize
-from numba.core.runtime import rtsys
+from numba.core import serialize
 
-from fastdnn._version import VERSION
+from fastdnn.compiler import entries, shipped
+from fastdnn.compiler.assumptions import examine, holds
 from fastdnn.compiler.cache_folder import Folder
 from fastdnn.compiler.source_digest import code_digest, source_digest, take_digest_early
+from fastdnn.compiler.target import Target
 
 logger = logging.getLogger("fastdnn")
-
-# A file is the mark, a digest of what follows, the length of the key, the key, the code.
-_MARK, _DIGEST_BYTES, _LENGTH_BYTES = b"fastdnn code 2\n", 32, 4
-
-# What of numba's settings its code depends on; not all versions have all of them.
-_SETTINGS = (
-    *("BOUNDSCHECK", "OPT", "DEBUGINFO_DEFAULT"),
-    *("LOOP_VECTORIZE", "SLP_VECTORIZE", "USING_SVML"),
-)
 
 
 class KernelCache:  # needs jit
@@ -84,40 +73,61 @@ class KernelCache:  # needs jit
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the compiled function for the types `sig`, or None."""
-        folder, loaded = _open_folder(), None
-        if folder is not None and self._is_enabled:
-            key = self._key(sig, target_context.codegen())
-            name = self._name(key)
-            try:
-                stored = folder.read(name)
-                if stored is not None:
-                    loaded = _rebuild(_code_in(stored, key), target_context)
-            except Exception as error:  # a damaged pickle can raise anything
-                folder.remove(name)
-                kind = "an untrusted" if isinstance(error, PermissionError) else "a damaged"
-                warnings.warn(
-                    f"fastdnn's compile cache in {folder.path} holds {kind} entry "
-                    f"({type(error).__name__}: {error}); it is compiled again.",
-                    RuntimeWarning,
-                    stacklevel=2,
-                )
-            if loaded is not None:
-                _in_use[name] = None
+        loaded = None
+        if self._is_enabled and holds("stored code"):
+            loaded = self._load_shipped(sig, target_context)
+            if loaded is None:
+                loaded = self._load_stored(sig, target_context)
         if loaded is None:
             _announce_compilation()
+            examine()
+        return loaded
+
+    def _load_shipped(self, sig: Any, target_context: Any) -> Any:
+        """Return what the package itself brings for the types `sig`, or None."""
+        for kind in shipped.kinds(Target.of(target_context.codegen())):
+            key = self._key(sig, kind.target)
+            loaded = kind.load(self._name(key), key, target_context)
+            if loaded is not None:
+                return loaded
+        return None
+
+    def _load_stored(self, sig: Any, target_context: Any) -> Any:
+        """Return what the folder holds for the types `sig`, or None."""
+        folder = _open_folder()
+        if folder is None:
+            return None
+        key = self._key(sig, Target.of(target_context.codegen()))
+        name, loaded = self._name(key), None
+        try:
+            stored = folder.read(name)
+            code = None if stored is None else entries.code_in(stored, key)
+            if code is not None:
+                loaded = entries.rebuild(code, target_context)
+        except Exception as error:  # a damaged pickle can raise anything
+            folder.remove(name)
+            kind = "an untrusted" if isinstance(error, PermissionError) else "a damaged"
+            warnings.warn(
+                f"fastdnn's compile cache in {folder.path} holds {kind} entry "
+                f"({type(error).__name__}: {error}); it is compiled again.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        if loaded is not None:
+            _in_use[name] = None
         return loaded
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Store what was compiled for the types `sig`, where that is possible."""
         folder = _open_folder()
-        if folder is None or not self._is_enabled:
+        if folder is None or not self._is_enabled or not holds("stored code"):
             return
         if data.library.has_dynamic_globals or any(not x.can_cache for x in data.lifted):
             return
-        key = self._key(sig, data.codegen)
+        key = self._key(sig, Target.of(data.codegen))
         name, code = self._name(key), serialize.dumps(data._reduce())
         try:
-            folder.write(name, _entry(key, code))
+            folder.write(name, entries.entry(key, code))
             _in_use[name] = None
         except OSError as error:  # read-only, or full
             reason = error.strerror or str(error)
@@ -127,63 +137,31 @@ class KernelCache:  # needs jit
                 )
             _in_use[name] = reason
 
-    def _key(self, sig: Any, codegen: Any) -> bytes:
-        """Return in words all that the code of this function for these types depends on."""
+    def identity(self) -> list[str]:
+        """Return two lines: which function this is, and a digest of what it was made from."""
         function = self._function
         of_function = code_digest(function.__code__).hex()
         cells = []
         if self._given_name is None:
             cells = [cell.cell_contents for cell in function.__closure__ or ()]
-        parts = [
+        return [
             f"{self._given_name} {function.__module__}.{function.__qualname__} {of_function}",
             hashlib.sha256(serialize.dumps(cells)).hexdigest() if cells else "",
+        ]
+
+    def _key(self, sig: Any, target: Target) -> bytes:
+        """Return in words all that the code of this function for these types depends on."""
+        parts = [
+            *self.identity(),
             repr(sig),
-            repr(codegen.magic_tuple()),
+            repr(tuple(target)),
             source_digest(),
-            _versions(),
+            repr(entries.versions()),
         ]
         return "\n".join(parts).encode("utf-8", "surrogatepass")
 
     def _name(self, key: bytes) -> str:
         return f"{self._prefix}{hashlib.sha256(key).hexdigest()[:32]}.code"
-
-
-def _entry(key: bytes, code: bytes) -> bytes:  # needs jit
-    content = len(key).to_bytes(_LENGTH_BYTES, "big") + key + code
-    return _MARK + hashlib.sha256(content).digest() + content
-
-
-def _code_in(stored: bytes, key: bytes) -> bytes | None:  # needs jit
-    """Return the code of an entry, or None if it is that of another key.
-
-    Raises
-    ------
-    ValueError
-        If the entry is damaged.
-    """
-    mark, rest = stored[: len(_MARK)], stored[len(_MARK) :]
-    digest, content = rest[:_DIGEST_BYTES], rest[_DIGEST_BYTES:]
-    if mark != _MARK or hashlib.sha256(content).digest() != digest:
-        raise ValueError("the stored code does not match its digest")
-    start = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "big")
-    return content[start:] if content[_LENGTH_BYTES:start] == key else None
-
-
-def _rebuild(code: bytes | None, target_context: Any) -> Any:  # needs jit
-    if code is None:
-        return None
-    # numba would first load the tables that it compiles by, a third of the time of a first
-    # fit. Machine code needs its runtime functions only.
-    rtsys.initialize(target_context)
-    return compiler.CompileResult._rebuild(target_context, *pickle.loads(code))
-
-
-@functools.cache
-def _versions() -> str:  # needs jit
-    python = sys.implementation.cache_tag, sys.version_info[:3], getattr(sys, "abiflags", "")
-    packages = VERSION, numba.__version__, llvmlite.__version__, np.__version__
-    settings = [getattr(config, name, None) for name in _SETTINGS]
-    return repr((python, packages, settings))
 
 
 def _location() -> Path:  # needs jit

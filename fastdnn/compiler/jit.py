@@ -17,27 +17,25 @@ thinks is fast on a processor, nor on its version.
 """
 
 import functools
-import gc
 import inspect
 import os
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import numba
 import numpy as np
 from numba.core import config, types
-from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic, overload
 
 from fastdnn.compiler.cache import KernelCache
-from fastdnn.compiler.kernel_compiler import (
+from fastdnn.compiler.dispatching import (
     ADDRESSED_OPTIONS,
     KERNEL_OPTIONS,
     LOOP_OPTIONS,
-    Compilation,
     KernelDispatcher,
+    tell_apart,
 )
+from fastdnn.compiler.stopping import Compilation, forget_the_parents_compilation, is_compiling
 from fastdnn.system.interruptible import call_interruptibly
 
 #: False under ``NUMBA_DISABLE_JIT=1``: every kernel is then plain Python.
@@ -49,6 +47,7 @@ _OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": False}
 
 
 def _compile(function: Callable, options: dict) -> Any:
+    tell_apart(function)
     dispatcher = numba.njit(**options)(function)
     if JIT_ENABLED:  # needs jit
         dispatcher.__class__ = KernelDispatcher
@@ -61,7 +60,7 @@ def kernel(function: Callable) -> Any:
     It makes no arrays: it works on those of its caller, or on views from
     `fastdnn.machine.views`.
     """
-    return _compile(function, _OPTIONS | KERNEL_OPTIONS)
+    return _compile(function, KERNEL_OPTIONS)
 
 
 def loop_kernel(function: Callable) -> Any:
@@ -70,7 +69,7 @@ def loop_kernel(function: Callable) -> Any:
     Without that word every loop starts with a comparison of all addresses. Not for code
     that other threads write to in between.
     """
-    return _compile(function, _OPTIONS | LOOP_OPTIONS)
+    return _compile(function, LOOP_OPTIONS)
 
 
 def entry_point(function: Callable) -> Any:
@@ -78,7 +77,7 @@ def entry_point(function: Callable) -> Any:
     dispatcher = numba.njit(**_OPTIONS, no_cfunc_wrapper=True)(function)
     if JIT_ENABLED:  # needs jit
         dispatcher._cache = KernelCache(function)
-        dispatcher.compile = _interruptible(_without_collector(dispatcher.compile))
+        dispatcher.compile = _interruptible(dispatcher.compile)
     return dispatcher
 
 
@@ -87,10 +86,11 @@ def alone(function: Callable, name: str | None) -> Any:  # needs jit
 
     `name` is what it is cached by, or None: then it is compiled in every process.
     """
-    dispatcher = numba.njit(**_OPTIONS | ADDRESSED_OPTIONS)(function)
+    tell_apart(function)
+    dispatcher = numba.njit(**ADDRESSED_OPTIONS)(function)
     if name is not None:
         dispatcher._cache = KernelCache(function, name)
-    dispatcher.compile = _interruptible(_without_collector(dispatcher.compile))
+    dispatcher.compile = _interruptible(dispatcher.compile)
     return dispatcher
 
 
@@ -115,7 +115,7 @@ def _interruptible(compile_: Callable) -> Callable:  # needs jit
 
     @functools.wraps(compile_)
     def compile_or_stop(*args: Any, **kwargs: Any) -> Any:
-        if global_compiler_lock.is_locked():  # by this thread: this is a part of its work
+        if is_compiling():  # by this thread: this is a part of its work
             return compile_(*args, **kwargs)
         compilation = Compilation()
 
@@ -202,43 +202,8 @@ def _with_compiled(called_by_python: Any, compiled: Any) -> Any:
     return called_by_python
 
 
-# The compilations that go on without Python's garbage collector.
-_without_collector_now: set[object] = set()
-
-
-def _without_collector(compile_: Callable) -> Callable:  # needs jit
-    """Keep Python's garbage collector from walking through a compilation's many objects."""
-
-    @functools.wraps(compile_)
-    def compile_quickly(*args: Any, **kwargs: Any) -> Any:
-        if not gc.isenabled():
-            return compile_(*args, **kwargs)
-        this = object()
-        _without_collector_now.add(this)
-        gc.disable()
-        try:
-            return compile_(*args, **kwargs)
-        finally:
-            gc.enable()
-            _without_collector_now.discard(this)
-
-    return compile_quickly
-
-
-def _forget_compilations_of_the_parent() -> None:  # needs jit
-    """Let a child process compile that was forked while another thread did."""
-    lock = global_compiler_lock._lock
-    if lock.acquire(blocking=False):
-        lock.release()  # free, or held by the thread that forked
-        return
-    global_compiler_lock._lock = threading.RLock()
-    if _without_collector_now:
-        _without_collector_now.clear()
-        gc.enable()
-
-
 if JIT_ENABLED and hasattr(os, "register_at_fork"):  # needs jit
-    os.register_at_fork(after_in_child=_forget_compilations_of_the_parent)
+    os.register_at_fork(after_in_child=forget_the_parents_compilation)
 
 
 def emitted(definition: Callable) -> Any:  # needs jit
@@ -257,7 +222,7 @@ def by_precision(single: Any, double: Any) -> Any:
 
     if JIT_ENABLED:  # needs jit
 
-        @overload(choose, jit_options=_OPTIONS | KERNEL_OPTIONS)
+        @overload(choose, jit_options=KERNEL_OPTIONS)
         def _choose(x):
             return single.py_func if x == types.float32 else double.py_func
 

@@ -16,8 +16,9 @@ from typing import Any
 _PACKAGE = __name__.partition(".")[0]
 # All that compiled code is made from: rooms, and single modules of others.
 _ROOMS = tuple(f"{_PACKAGE}.{room}" for room in ("machine", "products", "ops", "engine"))
+_COMPILER = "addressed", "dispatching", "jit", "kernel_compiler", "remembering", "target"
 _SINGLE = (
-    *(f"{_PACKAGE}.compiler.{name}" for name in ("addressed", "jit", "kernel_compiler")),
+    *(f"{_PACKAGE}.compiler.{name}" for name in _COMPILER),
     *(f"{_PACKAGE}.textbook.{name}" for name in ("activations", "layers")),
 )
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fastdnn.teams.cpus import threads_offered
-from fastdnn.teams.places import Places
+from fastdnn.teams.separation import Separation
 from fastdnn.teams.threads import run_side_by_side
 
 # Bytes of a converted piece: it stays in the second-level cache.
@@ -118,7 +118,7 @@ def for_pieces(
         ``make_work(worker)`` returns that worker's ``work(first, last)``.
     """
     pieces: Iterator[int] = iter(range(0, n_rows, piece_rows))  # one for all workers
-    places = Places(n_workers)
+    separation = Separation(n_workers)
     works: dict[int, Any] = {}
 
     def take_piece(worker: int) -> bool:
@@ -128,7 +128,7 @@ def for_pieces(
         if worker not in works:
             works[worker] = make_work(worker)
         # Each time: who has waited for the interpreter may wake up somewhere else.
-        places.keep_apart(worker)
+        separation.keep_apart(worker)
         works[worker](first, min(first + piece_rows, n_rows))
         return True
 

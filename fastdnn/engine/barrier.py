@@ -1,12 +1,8 @@
 """Atomic counters on which the workers of a team meet and share out tasks.
 
-A team is an int64 vector. Each counter has a cache line of its own, so that a worker that
-waits does not slow down the one that works.
-
-Every worker has a queue of tasks and takes from those of the others when its own is empty.
-So a task that returns with every batch mostly returns to the worker whose cache holds what
-it needs; shared out to whoever comes first, tasks spent up to half of their time fetching
-that from the other cores.
+A team is an int64 vector. Each counter has a cache line of its own. Every worker has a queue
+of tasks and takes from those of the others when its own is empty. Why so:
+``scripts/docs/engine/teams.md``.
 """
 
 import sys

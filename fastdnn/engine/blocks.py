@@ -41,7 +41,7 @@ from fastdnn.engine.operations import (
     KIND,
     WANTS_DELTA,
     operations,
-    product_flags,
+    product_of,
 )
 from fastdnn.machine.stops import is_told
 from fastdnn.machine.views import address
@@ -166,10 +166,10 @@ def step_block(
             if o == 0 and are_masked and has_panels(real, n_in):
                 masked_gradient(s, real, X, first, dW, claimed, worker)
             else:
-                flags = product_flags(
+                how = product_of(
                     s, row[FLAGS] & HAS_ZEROS, row[FLAGS] & DELTA_HAS_ZEROS, s.stop_in_step
                 )
-                linear_gradient(X, first, D, dW, product_memory, claimed, flags)
+                linear_gradient(X, first, D, dW, product_memory, claimed, how)
     numbers = optimizer_numbers(s)
     keep = 1.0 - numbers[LEARNING_RATE] * numbers[WEIGHT_DECAY]
     factors = scale, scale * s.alpha, keep

@@ -1,9 +1,7 @@
-"""Masks of the first layer's deltas, for all blocks of its weight gradient.
+"""Masks of the first layer's deltas, made once for all blocks of its weight gradient.
 
-In large networks the gradient of a layer is made block by block. Behind ReLU the left
-operand of that product is activations, and each block makes masks of its own columns. The
-first layer's zeros are in its deltas, which every block multiplies by: so their masks are
-made once for a batch, between its two phases. See `fastdnn.products.nonzeros`.
+For large networks, between the two phases of a batch: ``scripts/docs/engine/step.md``. What
+masks are for: `fastdnn.products.nonzeros`.
 """
 
 from fastdnn.compiler.jit import kernel
@@ -19,12 +17,15 @@ from fastdnn.engine.operations import D_OUT
 from fastdnn.machine.views import address, matrix_at
 from fastdnn.products.linear import SCRATCH_BYTES
 from fastdnn.products.nonzeros import (
+    MULTIPLY_MASKED,
     mask_part_of_columns,
-    multiply_masked,
     parts_to_mask,
     skipping_pays,
 )
+from fastdnn.products.operands import NOTHING, Output, Right, Shape
 from fastdnn.products.transpose import transpose_rows
+
+_multiply_masked = MULTIPLY_MASKED.call
 
 
 @kernel
@@ -66,8 +67,10 @@ def masked_gradient(s, real, A, first, dW, claimed, worker):  # needs jit
     n_of_dW, n_out = dW.shape
     scratch = address(product_scratch(s, real, worker), 0)
     turned = scratch + SCRATCH_BYTES
-    multiply_masked(
-        real, _masks(s, real), address(A, first), n_in, turned, n_out, n_of_dW, n_rows,
-        scratch, claimed, s.stop_in_step,
-    )  # fmt: skip
+    right, out = Right(address(A, first), n_in), Output(turned, NOTHING, claimed)
+    shape = Shape(n_out, n_of_dW, n_rows)
+    _multiply_masked(
+        s.masked_product,
+        (real, _masks(s, real), right, out, shape, scratch, s.stop_in_step),
+    )
     transpose_rows(matrix_at(real, turned, 0, n_out, n_of_dW), 0, n_out, dW)

@@ -1,30 +1,8 @@
 """The training loop over batches and the forward pass over blocks of rows, for one worker.
 
-Every batch has two phases, each ended by a meeting of all workers:
-
-1. *Row shards* (`fastdnn.engine.shards`): gather the rows, run them forward, take the
-   loss and its delta, and run the deltas backward.
-2. *Blocks of theta* (`fastdnn.engine.blocks`): complete the gradient of one block of
-   weights and step that block while it is in cache. Biases are one more such task.
-
-Between them, the first layer's deltas may get masks of their zeros, with one more meeting
-(`fastdnn.engine.delta_masks`).
-
-Weight gradients are made in one of two ways, whichever moves less between processors.
-Small networks: every shard makes those of its own rows, which are still in its cache, and
-phase 2 adds up the shards. Large ones: phase 2 makes each block from all rows at once.
-The weights, and the transposed ones which the deltas are run back with, are likewise each
-worker's own copies in small networks (`fastdnn.engine.mailboxes`), the latter made anew for
-every batch; in large ones there is one of each, which phase 2 keeps.
-
-Shards and blocks are cut by `fastdnn.planning.plan` without regard to workers and share no
-sums, and what is summed over them is summed in their order. Which worker takes which task
-therefore changes no bit of the result.
-
-A team may be told to stop (`fastdnn.machine.stops`). Then nobody completes a task, and at the
-next meeting the run ends for all. The network is that of the batches before, if the team was
-in phase 1 or has completed phase 2. ``s.stop_in_step`` allows to leave phase 2 as well, and
-``s.is_step_left`` says that this was done: then the network means nothing.
+Every batch has two phases, each ended by a meeting of all workers: shards of its rows run
+forward and back (`fastdnn.engine.shards`), then blocks of theta are stepped
+(`fastdnn.engine.blocks`). Why so: ``scripts/docs/engine/step.md``.
 """
 
 import numpy as np

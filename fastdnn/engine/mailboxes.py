@@ -1,22 +1,8 @@
 """How the workers of a team tell each other gradients and new weights, in small networks.
 
-A core that writes a cache line which another core has read since must first ask for it,
-although it holds it, and waits long: measured on AMD Zen 4, for 6 ns a line within a core
-complex and for 35 ns between two, where a line that another core has written takes 2 and
-6 ns. Gradients and weights in common would be such lines: one worker writes them and another
-reads them, step after step. So nobody reads what another worker will go on to write:
-
-- Every worker has a copy of theta that it alone reads and writes. Worker 0's is the network's.
-- Every worker also has a copy of the optimiser's state, in which the blocks of its own queue
-  are up to date. If there were one for all, each block that is read would bring along lines of
-  the next one, which is another worker's.
-- What another worker needs is put into a mailbox. Its lines have an element to spare. The
-  reader writes to that before it reads the line, which so becomes the reader's own, and at
-  the next step the writer's again: at the pace of writing both times.
-
-Every shard's gradient has a mailbox. From there, a block is taken by the worker who has the
-block in its queue; of its own shards, that worker reads the gradient where it was made. New
-weights have a mailbox for every worker. No bit depends on any of this.
+Nobody reads what another worker will go on to write: each has copies of theta and of the
+optimiser's state, and what another one needs is put into a mailbox, whose lines the reader
+writes to before it reads them. Why so: ``scripts/docs/engine/teams.md``.
 """
 
 from fastdnn.compiler.jit import kernel, loop_kernel

@@ -1,26 +1,21 @@
 """The table of operations: a network's program, which the forward and backward passes walk.
 
-Every row is one operation on the rows of a batch, in the order of the forward pass. The
-planner writes it (`fastdnn.planning.program`). An operation reads its input and writes its
-output at positions of the workspace, which may be the same; its gradient comes in at the
-position of its output's delta and goes on at that of its input's.
+Every row is one operation on the rows of a batch, in the order of the forward pass. It reads
+its input and writes its output at positions of the workspace, which may be the same; its
+gradient comes in at the position of its output's delta and goes on at that of its input's.
+One with parameters of its own names where they lie in the *tail* of theta, after all weights,
+and adds its gradient there.
 
-Theta holds all weights, and then the *tail*: biases, and whatever small vectors operations
-have of their own. Weights have blocks of their gradient, see `fastdnn.planning.cuts`; the
-gradient of the tail is made whole by every shard. So an operation with parameters of its own
-names where they lie in the tail and adds its gradient there in the backward pass.
-
-To add a kind: a number here, what it does in `fastdnn.engine.shards.forward` and in
-`fastdnn.engine.shards`'s backward pass, and its rows in the planner.
+More: ``scripts/docs/engine/step.md``. To add a kind: ``.github/CONTRIBUTING.md``.
 """
 
 import numpy as np
 
 from fastdnn.compiler.jit import kernel
 from fastdnn.machine.views import matrix_at
+from fastdnn.products.operands import How
 from fastdnn.products.switches import (
     NO_ZERO_SKIPPING,
-    STOP_FACTOR,
     ZEROS_ON_LEFT,
     ZEROS_ON_RIGHT,
 )
@@ -74,13 +69,13 @@ def is_linear(row):
 
 
 @kernel
-def product_flags(s, left, right, stop):
-    """Return what a product is told.
+def product_of(s, left, right, stop):
+    """Return how a product is done.
 
     `left` and `right` say whether its operands have zeros to leave out; `stop` is the address
     of what may tell it to leave, or 0.
     """
-    flags = s.switched_off & (STOP_FACTOR - 1)
+    flags = s.switched_off
     if flags & NO_ZERO_SKIPPING == 0:
         flags += (left != 0) * ZEROS_ON_LEFT + (right != 0) * ZEROS_ON_RIGHT
-    return flags + STOP_FACTOR * stop
+    return How(flags, stop, s.dense_product, s.nonzeros_product)

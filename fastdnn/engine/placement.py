@@ -1,9 +1,7 @@
 """Moves a worker that shares a processor with another one of its team, on Linux.
 
-In a virtual machine a processor that has been idle for a while counts as taken, since the
-host has given it to others. Threads that wake up are then put where their team works
-already, and take turns there until the scheduler balances: for some 10 ms, which is half of
-a short fit. A thread that has been moved stays where it is.
+How they come to share one: ``scripts/docs/engine/teams.md``. A thread that has been moved
+stays where it is.
 
 The place of a worker is a piece of the team's vector of counters: its processor, counted
 from 1, the last run in which it was moved, whether it has to stay, and two sets of

@@ -1,8 +1,6 @@
-"""What a run of the engine is given: one record.
+"""What a run of the engine is given: one record of numbers and addresses of arrays.
 
-All that a run needs travels as one record: numbers, and the addresses of the arrays. A
-compiled function that is handed arrays takes seven numbers for each and one that is handed
-them all takes a hundred, at every call; a record is one pointer.
+Why one: ``scripts/docs/engine/memory.md``.
 """
 
 import ctypes
@@ -64,6 +62,9 @@ _CURSOR = [
 _CUTS = [
     ("constants", _INT),  # addresses of the optimiser's kernels
     ("update", _INT),
+    ("dense_product", _INT),  # addresses of products; 0 where none is needed
+    ("nonzeros_product", _INT),
+    ("masked_product", _INT),
     ("batch_size", _INT),
     ("gather", _INT),  # whether rows are picked by `order`
     ("weighted", _INT),  # whether samples have weights

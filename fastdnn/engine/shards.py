@@ -50,7 +50,7 @@ from fastdnn.engine.operations import (
     WANTS_DELTA,
     is_linear,
     operations,
-    product_flags,
+    product_of,
 )
 from fastdnn.machine.stops import is_told
 from fastdnn.machine.views import matrix_at, vector, vector_at
@@ -129,8 +129,8 @@ def _linear(s, real, position, o, first, Z, is_last, worker):
     floor = type(real)(-np.inf)
     if row[FLAGS] & FLOORS and not is_last:
         floor = type(real)(0)
-    flags = product_flags(s, row[FLAGS] & HAS_ZEROS, 0, s.stop)
-    linear_forward(X, W, b, Z, floor, product_scratch(s, real, worker), flags)
+    how = product_of(s, row[FLAGS] & HAS_ZEROS, 0, s.stop)
+    linear_forward(X, W, b, Z, floor, product_scratch(s, real, worker), how)
 
 
 @kernel
@@ -193,7 +193,8 @@ def _masked_by_output(s, real, position, shard, o, first, n_rows, worker):
     X = read_by(s, real, position, o - 1, first, n_rows)
     A, D = rows_of(s, real, o, OUT, first, n_rows), rows_of(s, real, o, D_OUT, first, n_rows)
     dW, sums = weight_gradient(s, real, o - 1, shard), tail_gradient(s, real, o, shard)
-    return rectified_gradient(X, A, D, dW, sums, product_scratch(s, real, worker))
+    how = product_of(s, 0, 0, 0)
+    return rectified_gradient(X, A, D, dW, sums, product_scratch(s, real, worker), how)
 
 
 @kernel
@@ -221,8 +222,8 @@ def _backward(s, real, position, shard, last, first, n_rows, worker):
         row = operations(s)[o]
         X = read_by(s, real, position, o, first, n_rows)
         D, dW = rows_of(s, real, o, D_OUT, first, n_rows), weight_gradient(s, real, o, shard)
-        flags = product_flags(s, row[FLAGS] & HAS_ZEROS, row[FLAGS] & DELTA_HAS_ZEROS, s.stop)
-        linear_gradient(X, 0, D, dW, product_scratch(s, real, worker), 0, flags)
+        how = product_of(s, row[FLAGS] & HAS_ZEROS, row[FLAGS] & DELTA_HAS_ZEROS, s.stop)
+        linear_gradient(X, 0, D, dW, product_scratch(s, real, worker), 0, how)
     return o
 
 
@@ -232,8 +233,8 @@ def _delta_before(s, real, o, first, n_rows, worker):
     D = rows_of(s, real, o, D_OUT, first, n_rows)
     D_before = rows_of(s, real, o, D_IN, first, n_rows)
     W, W_transposed = weights_of(s, real, o, worker), transposed_weights_of(s, real, o, worker)
-    flags = product_flags(s, operations(s)[o, FLAGS] & DELTA_HAS_ZEROS, 0, s.stop)
-    linear_delta(D, W, W_transposed, D_before, product_scratch(s, real, worker), flags)
+    how = product_of(s, operations(s)[o, FLAGS] & DELTA_HAS_ZEROS, 0, s.stop)
+    linear_delta(D, W, W_transposed, D_before, product_scratch(s, real, worker), how)
 
 
 @kernel

@@ -1,17 +1,17 @@
 """`DNNClassifier`: a neural network for classification as a scikit-learn estimator."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import _fit_context
 from sklearn.neural_network import MLPClassifier
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import column_or_1d
 
 from fastdnn.estimators import interchange
-from fastdnn.estimators.accuracy import AccuracyMixin
 from fastdnn.estimators.base import BaseDNN
+from fastdnn.estimators.class_predictions import ClassPredictions
 from fastdnn.estimators.labels import (
     find_classes,
     positions_of,
@@ -20,11 +20,10 @@ from fastdnn.estimators.labels import (
     require_same_classes,
     require_same_form,
 )
-from fastdnn.models.transaction import of_one_moment
-from fastdnn.training.scores import mean_accuracy
+from fastdnn.models.hyperparameters import constraints_of
 
 
-class DNNClassifier(AccuracyMixin, BaseDNN):
+class DNNClassifier(ClassPredictions):
     """Multi-layer perceptron classifier with a compiled training engine.
 
     A drop-in for :class:`sklearn.neural_network.MLPClassifier`: parameters, defaults and
@@ -40,8 +39,8 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
         Optimiser of the weights. 'lbfgs' uses all samples at every step and computes in
         float64.
     alpha : float, default=0.0001
-        Strength of the L2 penalty, ``alpha / 2 * sum(W**2)`` divided by the number of
-        samples in the batch.
+        Strength of the L2 penalty, ``alpha / 2 * sum(W**2)`` divided by the number of samples
+        in the batch.
     batch_size : int or 'auto', default='auto'
         Samples a step; 'auto' is ``min(200, n_samples)``.
     learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
@@ -56,7 +55,7 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
         Whether to visit the samples in a new order every epoch.
     random_state : int, RandomState instance or None, default=None
         Source of the initial parameters, the validation split and the order of samples.
-    tol : float, default=1e-4
+    tol : float, default=0.0001
         Improvement of the loss or score that counts.
     verbose : bool, default=False
         Whether to print the loss of each epoch.
@@ -67,21 +66,24 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
     nesterovs_momentum : bool, default=True
         Whether momentum is Nesterov's.
     early_stopping : bool, default=False
-        Whether to hold out ``validation_fraction`` of the samples, stop when their score
-        no longer improves, and keep the best parameters.
+        Whether to hold out ``validation_fraction`` of the samples, stop when their score no
+        longer improves, and keep the best parameters.
     validation_fraction : float, default=0.1
         Share of the samples held out for early stopping.
-    beta_1, beta_2 : float, default=0.9, 0.999
-        Decay of Adam's first and second moments.
-    epsilon : float, default=1e-8
+    beta_1 : float, default=0.9
+        Decay of Adam's first moment, the mean of gradients.
+    beta_2 : float, default=0.999
+        Decay of Adam's second moment, the mean of their squares.
+    epsilon : float, default=1e-08
         Added to the root of Adam's second moment.
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int or inf, default=10
         Epochs without improvement that end training.
     max_fun : int, default=15000
         Largest number of evaluations of the loss, for ``solver='lbfgs'``.
     dtype : {'float32', 'float64', 'auto'}, default='float32'
-        Precision of the computation; 'auto' takes that of X, float64 for integers. A fit
-        that goes on keeps the precision it began with.
+        Precision of the computation; 'auto' takes that of X, float64 for integers. A fit that
+        goes on keeps the precision it began with. With float32, regressions on targets beyond
+        7e10 are computed in float64 and rounded.
     n_threads : int or None, default=None
         Threads offered to `fit` and `predict`, at most the CPUs that this process may use.
         None: as many as pay, at most what ``OMP_NUM_THREADS``, joblib and Dask leave to this
@@ -127,6 +129,7 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
     True
     """
 
+    _parameter_constraints: ClassVar[dict] = constraints_of("DNNClassifier")
     _y_is_numeric = False
 
     def __init__(
@@ -158,31 +161,7 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
         dtype="float32",
         n_threads=None,
     ):
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.dtype = dtype
-        self.n_threads = n_threads
+        self._keep(locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "DNNClassifier":
@@ -251,111 +230,6 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
             At Ctrl-C.
         """
         return self._fit(X, y, sample_weight, incremental=True, classes=classes)
-
-    @of_one_moment
-    def predict(self, X: Any) -> np.ndarray:
-        """Return the most probable class of each sample.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_labels)
-            Class labels, or a 0/1 matrix for several labels a sample.
-        """
-        check_is_fitted(self)
-        probabilities = self._results(X, self._kind_of_probabilities())
-        if self._multilabel:
-            return (probabilities > 0.5).astype(np.int64)
-        if self.n_outputs_ == 1:
-            positions = (probabilities[:, 1] > 0.5).astype(np.int64)
-        else:
-            positions = probabilities.argmax(axis=1)
-        # With a single class there is still one output; it cannot choose.
-        return self.classes_[np.minimum(positions, len(self.classes_) - 1)]
-
-    @of_one_moment
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Return the logits: what the output layer has before its activation.
-
-        They order samples as their probabilities do, also where those are equal to 0 or 1 for
-        floating-point numbers.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
-            Of two classes one number, above 0 for the second: the logarithm of the ratio of
-            their probabilities. Of more, one each, whose softmax are the probabilities. Of
-            several labels a sample, one each, above 0 if it is more probable than not.
-            float64, or float32 if X is a float32 array or sparse matrix and the network is
-            float32.
-        """
-        check_is_fitted(self)
-        logits = self._results(X, "logits")
-        return logits.ravel() if self.n_outputs_ == 1 else logits
-
-    @of_one_moment
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Return the probability of each class, or of each label being 1.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Probabilities in the order of `classes_`: the softmax of the logits z of
-            `decision_function`; of two classes 1 / (1 + exp(z)) and 1 / (1 + exp(-z)); of
-            labels 1 / (1 + exp(-z)). float64, or float32 if X is a float32 array or sparse
-            matrix and the network is float32.
-        """
-        check_is_fitted(self)
-        return self._results(X, self._kind_of_probabilities())
-
-    @of_one_moment
-    def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Return the logarithm of `predict_proba`.
-
-        Of a probability below 1/2 it is taken from the logits: finite and exact also where
-        the probability is too small for a floating-point number.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Log-probabilities in the order of `classes_`, with the dtype of `predict_proba`.
-        """
-        check_is_fitted(self)
-        kind = self._kind_of_probabilities()
-        return self._results(
-            X,
-            {
-                "softmax": "log softmax",
-                "sigmoid": "log sigmoid",
-                "two sigmoids": "two log sigmoids",
-            }[kind],
-        )
-
-    def _kind_of_probabilities(self) -> str:
-        """Return their name in `fastdnn.ops.results.RESULTS`."""
-        # An estimator that was never fitted is told so later on.
-        if getattr(self, "out_activation_", None) == "softmax":
-            return "softmax"
-        return "two sigmoids" if getattr(self, "n_outputs_", 1) == 1 else "sigmoid"
 
     def to_sklearn(self) -> MLPClassifier:
         """Return a fitted `MLPClassifier` with the same parameters.
@@ -441,30 +315,10 @@ class DNNClassifier(AccuracyMixin, BaseDNN):
             return "softmax", len(self.classes_)
         return "logistic", 1
 
+    def _loss(self) -> str:
+        return "log_loss"
+
     def _stratified(self) -> bool:
         # As scikit-learn does: its target matrix has one column for two classes only,
         # and it does not stratify several.
         return self.n_outputs_ == 1
-
-    def _positions(self, outputs: np.ndarray) -> np.ndarray:
-        """Return the predicted positions in `classes_`, or the 0/1 matrix of labels."""
-        if self.out_activation_ == "softmax":
-            return outputs.argmax(axis=1)
-        positions = (outputs > 0.5).astype(np.int64)
-        return positions if self._multilabel else positions.ravel()
-
-    def _score_outputs(
-        self, outputs: np.ndarray, Y: np.ndarray, weight: np.ndarray | None
-    ) -> float:
-        positions = self._positions(outputs)
-        if len(self.classes_) == 1 and not self._multilabel:
-            positions[:] = 0  # as `predict` does: the one output cannot choose
-        correct = positions == (Y if self._multilabel else Y.ravel())
-        if self._multilabel:
-            correct = correct.all(axis=1)
-        return mean_accuracy(correct, weight)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
-        return tags

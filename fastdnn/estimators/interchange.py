@@ -9,26 +9,16 @@ from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOpti
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.validation import check_is_fitted, check_random_state
 
-from fastdnn.models.consistency import checked_parameters, checked_state, from_arrays
+from fastdnn.models.consistency import checked_optimizer, checked_parameters, from_arrays
 from fastdnn.models.transaction import twin_of
 from fastdnn.network.parameters import Parameters
-from fastdnn.training.divergence import is_finite
 from fastdnn.training.history import History
-from fastdnn.training.loop import OptimizerState, optimizer_name
+from fastdnn.training.state import OptimizerState, TrainingState, optimizer_name
 
 if TYPE_CHECKING:
     from fastdnn.estimators.base import BaseDNN
 
-_COPIED = ("n_features_in_", "feature_names_in_", "n_layers_", "n_outputs_", "classes_")
-_HISTORY = (
-    "loss_",
-    "loss_curve_",
-    "best_loss_",
-    "validation_scores_",
-    "best_validation_score_",
-    "n_iter_",
-    "t_",
-)
+_COPIED = ("n_features_in_", "feature_names_in_", "n_outputs_", "classes_", "out_activation_")
 
 # How a result is computed: nothing that the network's twin would have to know.
 _OURS_ALONE = ("dtype", "n_threads")
@@ -44,12 +34,14 @@ def to_sklearn(model: "BaseDNN", Target: type) -> MLPClassifier | MLPRegressor:
     _refuse_what_is_missing(model, Target, names)
     twin = Target(**settings)
     twin._validate_params()  # refuses what scikit-learn does not have, by name
-    for name in (*_COPIED, *_HISTORY, "out_activation_"):
+    for name in (*_COPIED, "n_layers_"):
         if hasattr(model, name):
             setattr(twin, name, getattr(model, name))
+    history = model._state.history.copy()  # both go on by themselves
+    vars(twin).update(history.shown(with_curves=hasattr(model, "loss_curve_")))
     twin.coefs_ = [W.copy() for W in parameters.coefs]
     twin.intercepts_ = [b.copy() for b in parameters.intercepts]
-    twin._no_improvement_count = model._history.no_improvement_count
+    twin._no_improvement_count = history.no_improvement_count
     twin._random_state = check_random_state(model.random_state)
     twin._best_coefs = [W.copy() for W in twin.coefs_]
     twin._best_intercepts = [b.copy() for b in twin.intercepts_]
@@ -58,10 +50,10 @@ def to_sklearn(model: "BaseDNN", Target: type) -> MLPClassifier | MLPRegressor:
         if model._multilabel:  # the binarizer tells the kind of target from an example
             labels = np.eye(len(labels), dtype=int)
         twin._label_binarizer = LabelBinarizer().fit(labels)
-    state = checked_state(model._optimizer_state, parameters)
-    if state is not None:
+    optimizer = checked_optimizer(model._state.optimizer, parameters)
+    if optimizer is not None:
         params = twin.coefs_ + twin.intercepts_
-        twin._optimizer = _their_optimizer(model, state, params, parameters.layer_sizes)
+        twin._optimizer = _their_optimizer(model, optimizer, params, parameters.layer_sizes)
     return twin
 
 
@@ -83,11 +75,9 @@ def _their_optimizer(
     params: list[np.ndarray],
     layer_sizes: tuple[int, ...],
 ) -> AdamOptimizer | SGDOptimizer:
-    n_parameters = sum(p.size for p in params)
     slots = []
-    for slot in state.memory.reshape(-1, n_parameters):
-        views = Parameters(layer_sizes, state.memory.dtype)
-        views.theta[:] = slot
+    for slot in state.memory.reshape(-1, sum(p.size for p in params)):
+        views = Parameters(layer_sizes, slot.dtype, slot.copy())
         slots.append([*views.coefs, *views.intercepts])
     if state.optimizer == "adam":
         optimizer = AdamOptimizer(
@@ -113,22 +103,24 @@ def from_sklearn(cls: type, mlp: Any, dtype: str) -> Any:
     """Return a fitted `cls` with the parameters, history and state of `mlp`."""
     check_is_fitted(mlp)
     model = cls(**mlp.get_params(), dtype=dtype)
-    for name in (*_COPIED, *_HISTORY, "out_activation_"):
+    for name in _COPIED:
         if hasattr(mlp, name):
             setattr(model, name, getattr(mlp, name))
+    history = _our_history(mlp)
+    vars(model).update(history.shown(with_curves=hasattr(mlp, "loss_curve_")))
     computed = mlp.coefs_[0].dtype if dtype == "auto" else dtype
-    model._parameters = from_arrays(mlp.coefs_, mlp.intercepts_, computed)
-    model.n_layers_ = len(model._parameters.layer_sizes)
+    parameters = from_arrays(mlp.coefs_, mlp.intercepts_, computed)
+    model._state = TrainingState(parameters, history)
+    model.n_layers_ = len(parameters.layer_sizes)
     if hasattr(mlp, "classes_"):
         model._multilabel = mlp._label_binarizer.y_type_.startswith("multilabel")
     else:
         model._n_targets = mlp.n_outputs_
     model._show_parameters()
     checked_parameters(model)
-    model._history = _our_history(mlp)
-    state = _our_state(mlp, model._parameters.theta.dtype)
     # Of a network whose matrices were exchanged for others it may not fit.
-    model._optimizer_state = checked_state(state, model._parameters)
+    optimizer = _our_optimizer(mlp, model._state.dtype)
+    model._state.optimizer = checked_optimizer(optimizer, parameters)
     return model
 
 
@@ -148,21 +140,18 @@ def _our_history(mlp: Any) -> History:
     return history
 
 
-def _our_state(mlp: Any, dtype: np.dtype) -> OptimizerState | None:
+def _our_optimizer(mlp: Any, dtype: np.dtype) -> OptimizerState | None:
     optimizer = getattr(mlp, "_optimizer", None)
     if optimizer is None:
         return None
     adam = isinstance(optimizer, AdamOptimizer)
     slots = [optimizer.ms, optimizer.vs] if adam else [optimizer.velocities]
     memory = np.concatenate([part.ravel() for slot in slots for part in slot])
-    with np.errstate(over="ignore"):
-        converted = memory.astype(dtype)
-    if not is_finite(converted):  # it is of targets that a fit computes in float64
-        converted = memory.astype(np.float64)
-    return OptimizerState(
+    state = OptimizerState(
         "adam" if adam else optimizer_name("sgd", optimizer.nesterov),
-        converted,
+        memory.astype(np.float64),
         # Adam's attribute holds the last corrected rate; the engine corrects by itself.
         float(mlp.learning_rate_init if adam else optimizer.learning_rate),
         optimizer.t if adam else 0,
     )
+    return state.narrowed() if dtype == np.float32 else state

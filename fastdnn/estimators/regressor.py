@@ -6,14 +6,17 @@ import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
 from sklearn.neural_network import MLPRegressor
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from fastdnn.estimators import interchange
 from fastdnn.estimators.base import BaseDNN
+from fastdnn.models.hyperparameters import constraints_of
 from fastdnn.models.transaction import of_one_moment
 from fastdnn.training.scores import r2
+
+#: Output activation and loss of the engine, for each value of the parameter ``loss``.
+LOSSES = {"squared_error": ("identity", "half_squared_error"), "poisson": ("exp", "poisson")}
 
 
 class DNNRegressor(RegressorMixin, BaseDNN):
@@ -25,8 +28,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     Parameters
     ----------
     loss : {'squared_error', 'poisson'}, default='squared_error'
-        Half the squared error, meaned over samples and outputs; or half the Poisson
-        deviance with a logarithmic link, for targets that are not negative.
+        Half the squared error, meaned over samples and outputs; or half the Poisson deviance
+        with a logarithmic link, for targets that are not negative.
     hidden_layer_sizes : int or array-like of int, default=(100,)
         Units of each hidden layer.
     activation : {'identity', 'logistic', 'tanh', 'relu', 'silu'}, default='relu'
@@ -35,8 +38,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         Optimiser of the weights. 'lbfgs' uses all samples at every step and computes in
         float64.
     alpha : float, default=0.0001
-        Strength of the L2 penalty, ``alpha / 2 * sum(W**2)`` divided by the number of
-        samples in the batch.
+        Strength of the L2 penalty, ``alpha / 2 * sum(W**2)`` divided by the number of samples
+        in the batch.
     batch_size : int or 'auto', default='auto'
         Samples a step; 'auto' is ``min(200, n_samples)``.
     learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
@@ -51,7 +54,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         Whether to visit the samples in a new order every epoch.
     random_state : int, RandomState instance or None, default=None
         Source of the initial parameters, the validation split and the order of samples.
-    tol : float, default=1e-4
+    tol : float, default=0.0001
         Improvement of the loss or score that counts.
     verbose : bool, default=False
         Whether to print the loss of each epoch.
@@ -62,21 +65,23 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     nesterovs_momentum : bool, default=True
         Whether momentum is Nesterov's.
     early_stopping : bool, default=False
-        Whether to hold out ``validation_fraction`` of the samples, stop when their score
-        no longer improves, and keep the best parameters.
+        Whether to hold out ``validation_fraction`` of the samples, stop when their score no
+        longer improves, and keep the best parameters.
     validation_fraction : float, default=0.1
         Share of the samples held out for early stopping.
-    beta_1, beta_2 : float, default=0.9, 0.999
-        Decay of Adam's first and second moments.
-    epsilon : float, default=1e-8
+    beta_1 : float, default=0.9
+        Decay of Adam's first moment, the mean of gradients.
+    beta_2 : float, default=0.999
+        Decay of Adam's second moment, the mean of their squares.
+    epsilon : float, default=1e-08
         Added to the root of Adam's second moment.
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int or inf, default=10
         Epochs without improvement that end training.
     max_fun : int, default=15000
         Largest number of evaluations of the loss, for ``solver='lbfgs'``.
     dtype : {'float32', 'float64', 'auto'}, default='float32'
-        Precision of the computation; 'auto' takes that of X, float64 for integers. A fit
-        that goes on keeps the precision it began with. With float32, fits of targets beyond
+        Precision of the computation; 'auto' takes that of X, float64 for integers. A fit that
+        goes on keeps the precision it began with. With float32, regressions on targets beyond
         7e10 are computed in float64 and rounded.
     n_threads : int or None, default=None
         Threads offered to `fit` and `predict`, at most the CPUs that this process may use.
@@ -121,9 +126,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     True
     """
 
-    _parameter_constraints: ClassVar[dict] = BaseDNN._parameter_constraints | {
-        "loss": [StrOptions({"squared_error", "poisson"})]
-    }
+    _parameter_constraints: ClassVar[dict] = constraints_of("DNNRegressor")
     _y_is_numeric = True
 
     def __init__(
@@ -156,32 +159,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         dtype="float32",
         n_threads=None,
     ):
-        self.loss = loss
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.dtype = dtype
-        self.n_threads = n_threads
+        self._keep(locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "DNNRegressor":
@@ -348,7 +326,13 @@ class DNNRegressor(RegressorMixin, BaseDNN):
             )
 
     def _output_layer(self) -> tuple[str, int]:
-        return ("exp" if self.loss == "poisson" else "identity"), self._n_targets
+        return LOSSES[self.loss][0], self._n_targets
+
+    def _loss(self) -> str:
+        # Where the parameter was set after the fit, for predictions, any that fits will do.
+        rows = [LOSSES[self.loss]] if self.loss in LOSSES else []
+        fitting = dict(reversed([*rows, *LOSSES.values()]))
+        return fitting.get(self.out_activation_, "half_squared_error")
 
     def _score_outputs(
         self, outputs: np.ndarray, Y: np.ndarray, weight: np.ndarray | None

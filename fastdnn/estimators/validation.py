@@ -13,9 +13,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from fastdnn.data.conversion import is_to_convert
-from fastdnn.data.plain import is_plain_target, plain_matrix
+from fastdnn.data.plain_arrays import is_plain_target, plain_matrix
 from fastdnn.data.samples import Samples
-from fastdnn.models.hyperparameters import require_valid
+from fastdnn.models.valid_values import require_valid
 
 # Up to so many numbers, scikit-learn's validation takes longer than predicting them.
 _NUMBERS_TO_PREDICT = 100_000
@@ -25,6 +25,10 @@ _SPARSE_FORMATS = ["csr", "csc"]
 
 class ValidatingEstimator(BaseEstimator):
     """What `BaseDNN` inherits: the validation of parameters and of samples."""
+
+    def _keep(self, arguments: dict[str, Any]) -> None:
+        """Make the arguments of `__init__` attributes, as scikit-learn wants them."""
+        self.__dict__.update((name, v) for name, v in arguments.items() if name != "self")
 
     @classmethod
     def _get_param_names(cls) -> list[str]:
@@ -41,13 +45,13 @@ class ValidatingEstimator(BaseEstimator):
     def _acceptable_dtypes(self, first_pass: bool) -> tuple[np.dtype, ...]:
         """Return the dtype, or the acceptable dtypes, to convert X to in a fit."""
         if not first_pass:
-            return (self._parameters.theta.dtype,)
+            return (self._state.dtype,)
         if self.dtype == "auto":
             return np.dtype(np.float64), np.dtype(np.float32)
         return (np.dtype(self.dtype),)
 
     def _validate_for_prediction(self, X: Any) -> Samples:
-        dtype = self._parameters.theta.dtype
+        dtype = self._state.dtype
         plain = plain_matrix(X, (dtype,), _NUMBERS_TO_PREDICT)
         if plain is not None and self._has_my_features(plain):
             return Samples(plain)

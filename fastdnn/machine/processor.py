@@ -6,6 +6,7 @@ from numba.core import types
 from numba.core.registry import cpu_target
 
 from fastdnn.compiler.jit import JIT_ENABLED, emitted, kernel
+from fastdnn.compiler.target import Target
 from fastdnn.machine.profile import PROFILE
 
 _VECTOR_BYTES = PROFILE.vector_bytes
@@ -13,8 +14,7 @@ _VECTOR_BYTES = PROFILE.vector_bytes
 
 def fuses_multiply_add(context):  # needs jit
     """Whether the processor adds a product to a number in one instruction, rounding once."""
-    triple, _, features = context.codegen().magic_tuple()
-    return "+fma," in f"{features}," or triple.startswith(("aarch64", "arm64"))
+    return Target.of(context.codegen()).fuses_multiply_add
 
 
 def rounds_once() -> bool:

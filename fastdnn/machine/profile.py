@@ -10,6 +10,7 @@ from typing import NamedTuple
 from numba.core.registry import cpu_target
 
 from fastdnn.compiler.jit import JIT_ENABLED
+from fastdnn.compiler.target import Target
 
 
 class Profile(NamedTuple):
@@ -77,7 +78,7 @@ class Profile(NamedTuple):
 
 _AVX2 = Profile(vector_bytes=32, tile_rows=4, copies_conflicting_panels=True)
 _AVX_512 = Profile(vector_bytes=64, tile_rows=8, copies_panels_across_lines=True)
-#: By kind of processor.
+#: By kind of processor, as `fastdnn.compiler.target` names it.
 PROFILES = {
     # Whole vectors take half as long as halves, and what has no vectors counts twice.
     "AVX-512": _AVX_512._replace(
@@ -96,28 +97,10 @@ PROFILES = {
     "other": _AVX2._replace(vector_bytes=16),
 }
 
-# They take a vector of AVX2, or of AVX-512, in halves.
-_IN_HALVES = ("znver1", "znver4")
-
-
-def kind_of_processor(triple: str, name: str, features: str) -> str:
-    """Return the key of `PROFILES` for a processor as LLVM describes it."""
-    if triple.startswith(("aarch64", "arm64")):
-        return "AArch64"
-    known = features.split(",")
-    if "+avx512f" in known:
-        kind = "AVX-512"
-    elif "+avx" in known:
-        kind = "AVX2"
-    else:
-        return "other"
-    return f"{kind} in halves" if name in _IN_HALVES else kind
-
-
 #: The kind of processor that this process compiles for; without JIT any will do.
 KIND = "AVX2"
 if JIT_ENABLED:  # needs jit
-    KIND = kind_of_processor(*cpu_target.target_context.codegen().magic_tuple())
+    KIND = Target.of(cpu_target.target_context.codegen()).kind
 PROFILE = PROFILES[KIND]
 
 

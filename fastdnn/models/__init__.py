@@ -1,6 +1,7 @@
 """What a fitted model holds: changed as a whole, and checked before each use.
 
-`hyperparameters` says which values parameters may have; `transaction` lets a fit change an
+`hyperparameters` declares what the estimators can be told, and whom they tell; `valid_values`
+looks whether they were told what can be. `transaction` lets a fit change an
 estimator as a whole or not at all; `consistency` compares all that it holds with the network.
 
 Called by `storage` and the estimators.

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastdnn.network.parameters import Parameters
-from fastdnn.ops.optimizers import OPTIMIZERS
-from fastdnn.training.loop import OptimizerState
+from fastdnn.training.state import OptimizerState, TrainingState
 
 _REFIT = "Put it right, or fit the estimator again."
 
@@ -56,13 +55,13 @@ def checked_parameters(model: Any) -> Parameters:
 
 
 def _held_by(model: Any) -> Parameters:
-    parameters = getattr(model, "_parameters", None)
-    if not isinstance(parameters, Parameters):
+    state = getattr(model, "_state", None)
+    if not isinstance(state, TrainingState):
         raise ValueError(
             f"This {type(model).__name__} has coefs_ but was never fitted. Fit it, or make it "
             "by from_sklearn of a fitted one."
         )
-    return parameters
+    return state.parameters
 
 
 def _are_views_of(parameters: Parameters, coefs: Any, intercepts: Any) -> bool:
@@ -153,8 +152,8 @@ def _numbers(name: str, given: Any, n_dimensions: int, dtype: Any) -> np.ndarray
     return array
 
 
-def checked_state(
-    state: OptimizerState | None, parameters: Parameters
+def checked_optimizer(
+    optimizer: OptimizerState | None, parameters: Parameters
 ) -> OptimizerState | None:
     """Return a copy of what an optimiser carries on, or None where it has to start anew.
 
@@ -165,20 +164,9 @@ def checked_state(
     ValueError
         If it carries what no optimiser can have.
     """
-    if state is None:
+    if optimizer is None:
         return None
-    if state.optimizer not in OPTIMIZERS:
-        raise ValueError(
-            f"The optimiser's state is that of {state.optimizer!r}, but must be of one of "
-            f"{list(OPTIMIZERS)}. {_REFIT}"
-        )
-    memory, rate, t = state.memory, state.learning_rate, state.t
-    size = OPTIMIZERS[state.optimizer].n_slots * parameters.theta.size
-    if not isinstance(memory, np.ndarray) or memory.shape != (size,):
-        return None
-    if not isinstance(t, Integral) or t < 0 or not np.isfinite(rate) or rate < 0.0:
-        raise ValueError(
-            f"The optimiser's state has taken t={t!r} steps at a learning rate of {rate!r}, "
-            f"but they must be a number of steps and a rate of at least 0. {_REFIT}"
-        )
-    return state.beside(parameters.theta.dtype)
+    problem = optimizer.problem()
+    if problem is not None:
+        raise ValueError(f"The optimiser's state cannot be gone on from: {problem} {_REFIT}")
+    return optimizer.beside(parameters.theta.dtype) if optimizer.fits(parameters) else None

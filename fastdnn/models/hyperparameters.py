@@ -1,134 +1,153 @@
-"""Which values the estimators' parameters may have, and what two of them stand for."""
+"""The hyperparameters of the estimators: one declaration of each.
 
-import warnings
+To add one: a row here, its name in the signatures of the estimators that have it, and what the
+row says in their docstrings. A test compares them.
+"""
+
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.utils._param_validation import (
-    Interval,
-    Options,
-    StrOptions,
-    validate_parameter_constraints,
-)
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Options as OneOf
 
-# From the warning below up to the line that called `fit`.
-_FRAMES_TO_USER = 8
+from fastdnn.training.options import Options
+from fastdnn.training.schedules import SCHEDULES
 
-#: For scikit-learn's validation.
-CONSTRAINTS: dict[str, list] = {
-    "hidden_layer_sizes": [
-        "array-like",
-        Interval(Integral, 1, None, closed="left"),
-    ],
-    "activation": [
-        StrOptions({"identity", "logistic", "tanh", "relu", "silu"}),
-    ],
-    "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
-    "alpha": [Interval(Real, 0, None, closed="left")],
-    "batch_size": [
-        StrOptions({"auto"}),
-        Interval(Integral, 1, None, closed="left"),
-    ],
-    "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
-    "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-    "power_t": [Interval(Real, 0, None, closed="left")],
-    "max_iter": [Interval(Integral, 1, None, closed="left")],
-    "shuffle": ["boolean"],
-    "random_state": ["random_state"],
-    "tol": [Interval(Real, 0, None, closed="left")],
-    "verbose": ["verbose"],
-    "warm_start": ["boolean"],
-    "momentum": [Interval(Real, 0, 1, closed="both")],
-    "nesterovs_momentum": ["boolean"],
-    "early_stopping": ["boolean"],
-    "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-    "beta_1": [Interval(Real, 0, 1, closed="left")],
-    "beta_2": [Interval(Real, 0, 1, closed="left")],
-    "epsilon": [Interval(Real, 0, None, closed="neither")],
-    "n_iter_no_change": [
-        Interval(Integral, 1, None, closed="left"),
-        Options(Real, {np.inf}),
-    ],
-    "max_fun": [Interval(Integral, 1, None, closed="left")],
-    "dtype": [StrOptions({"float32", "float64", "auto"})],
-    "n_threads": [Interval(Integral, 1, None, closed="left"), None],
+_BOTH = "DNNClassifier", "DNNRegressor"
+
+
+class Values(NamedTuple):
+    """Which values a hyperparameter may have: for docstrings, and for scikit-learn."""
+
+    kind: str
+    constraint: list
+
+
+class Hyperparameter(NamedTuple):
+    """A row of the table.
+
+    Attributes
+    ----------
+    told : str
+        Who is told of it: 'network' is what its layers are; 'training', 'stochastic' and
+        'lbfgs' get it in their options; 'estimator' keeps it to itself.
+    default : object
+        The value that the signatures have.
+    values : Values
+        Which values it may have.
+    text : str
+        What docstrings say of it.
+    estimators : tuple of str
+        The classes that have it.
+    """
+
+    told: str
+    default: Any
+    values: Values
+    text: str
+    estimators: tuple[str, ...] = _BOTH
+
+
+def _one_of(*names: str) -> Values:
+    return Values(f"{{{', '.join(map(repr, names))}}}", [StrOptions(set(names))])
+
+
+_BOOLEAN = Values("bool", ["boolean"])
+_POSITIVE = Values("float", [Interval(Real, 0, None, closed="neither")])
+_NOT_NEGATIVE = Values("float", [Interval(Real, 0, None, closed="left")])
+_BELOW_ONE = Values("float", [Interval(Real, 0, 1, closed="left")])
+_UP_TO_ONE = Values("float", [Interval(Real, 0, 1, closed="both")])
+_AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
+_COUNT = Values("int", [_AT_LEAST_ONE])
+
+#: All of them, in the order of the signatures.
+# fmt: off
+HYPERPARAMETERS = {
+    "loss": Hyperparameter("network", "squared_error", _one_of("squared_error", "poisson"),
+        "Half the squared error, meaned over samples and outputs; or half the Poisson "
+        "deviance with a logarithmic link, for targets that are not negative.",
+        estimators=("DNNRegressor",)),
+    "hidden_layer_sizes": Hyperparameter(
+        "network", (100,), Values("int or array-like of int", ["array-like", _AT_LEAST_ONE]),
+        "Units of each hidden layer."),
+    "activation": Hyperparameter(
+        "network", "relu", _one_of("identity", "logistic", "tanh", "relu", "silu"),
+        "Activation of the hidden layers."),
+    "solver": Hyperparameter("training", "adam", _one_of("lbfgs", "sgd", "adam"),
+        "Optimiser of the weights. 'lbfgs' uses all samples at every step and computes in "
+        "float64."),
+    "alpha": Hyperparameter("training", 0.0001, _NOT_NEGATIVE,
+        "Strength of the L2 penalty, ``alpha / 2 * sum(W**2)`` divided by the number of "
+        "samples in the batch."),
+    "batch_size": Hyperparameter(
+        "stochastic", "auto", Values("int or 'auto'", [StrOptions({"auto"}), _AT_LEAST_ONE]),
+        "Samples a step; 'auto' is ``min(200, n_samples)``."),
+    "learning_rate": Hyperparameter("stochastic", "constant", _one_of(*SCHEDULES),
+        "Schedule of the step size for ``solver='sgd'``."),
+    "learning_rate_init": Hyperparameter("stochastic", 0.001, _POSITIVE, "Initial step size."),
+    "power_t": Hyperparameter("stochastic", 0.5, _NOT_NEGATIVE, "Exponent of 'invscaling'."),
+    "max_iter": Hyperparameter("training", 200, _COUNT, "Largest number of epochs."),
+    "shuffle": Hyperparameter("stochastic", True, _BOOLEAN,
+        "Whether to visit the samples in a new order every epoch."),
+    "random_state": Hyperparameter(
+        "estimator", None, Values("int, RandomState instance or None", ["random_state"]),
+        "Source of the initial parameters, the validation split and the order of samples."),
+    "tol": Hyperparameter("training", 1e-4, _NOT_NEGATIVE,
+        "Improvement of the loss or score that counts."),
+    "verbose": Hyperparameter("training", False, Values("bool", ["verbose"]),
+        "Whether to print the loss of each epoch."),
+    "warm_start": Hyperparameter("estimator", False, _BOOLEAN,
+        "Whether `fit` goes on from the parameters of the last one."),
+    "momentum": Hyperparameter("stochastic", 0.9, _UP_TO_ONE, "Momentum of ``solver='sgd'``."),
+    "nesterovs_momentum": Hyperparameter("stochastic", True, _BOOLEAN,
+        "Whether momentum is Nesterov's."),
+    "early_stopping": Hyperparameter("stochastic", False, _BOOLEAN,
+        "Whether to hold out ``validation_fraction`` of the samples, stop when their score "
+        "no longer improves, and keep the best parameters."),
+    "validation_fraction": Hyperparameter("stochastic", 0.1, _BELOW_ONE,
+        "Share of the samples held out for early stopping."),
+    "beta_1": Hyperparameter("stochastic", 0.9, _BELOW_ONE,
+        "Decay of Adam's first moment, the mean of gradients."),
+    "beta_2": Hyperparameter("stochastic", 0.999, _BELOW_ONE,
+        "Decay of Adam's second moment, the mean of their squares."),
+    "epsilon": Hyperparameter("stochastic", 1e-8, _POSITIVE,
+        "Added to the root of Adam's second moment."),
+    "n_iter_no_change": Hyperparameter(
+        "stochastic", 10, Values("int or inf", [_AT_LEAST_ONE, OneOf(Real, {np.inf})]),
+        "Epochs without improvement that end training."),
+    "max_fun": Hyperparameter("lbfgs", 15000, _COUNT,
+        "Largest number of evaluations of the loss, for ``solver='lbfgs'``."),
+    "dtype": Hyperparameter("estimator", "float32", _one_of("float32", "float64", "auto"),
+        "Precision of the computation; 'auto' takes that of X, float64 for integers. A fit "
+        "that goes on keeps the precision it began with. With float32, regressions on "
+        "targets beyond 7e10 are computed in float64 and rounded."),
+    "n_threads": Hyperparameter("training", None, Values("int or None", [_AT_LEAST_ONE, None]),
+        "Threads offered to `fit` and `predict`, at most the CPUs that this process may "
+        "use. None: as many as pay, at most what ``OMP_NUM_THREADS``, joblib and Dask leave "
+        "to this process or task. The result does not depend on it."),
 }
-
-# The constraints that a value of a parameter was found to satisfy, by name, type and value;
-# and how many to remember at most.
-_satisfied: dict[tuple, Any] = {}
-_MOST_REMEMBERED = 10_000
-_REMEMBERED_TYPES = {str, int, float, bool, type(None)}
+# fmt: on
 
 
-def require_valid(estimator: Any) -> None:
-    """Do scikit-learn's validation of parameters, of each string or number once.
-
-    A search fits thousands of estimators whose values are mostly the same.
-
-    Parameters
-    ----------
-    estimator : BaseEstimator
-        With `_parameter_constraints`.
-
-    Raises
-    ------
-    InvalidParameterError
-        If a parameter has a value that it cannot have.
-    """
-    constraints = estimator._parameter_constraints
-    for name, value in estimator.get_params(deep=False).items():
-        key = None
-        if type(value) in _REMEMBERED_TYPES or isinstance(value, np.number | np.bool_):
-            key = name, type(value), value
-            if _satisfied.get(key) is constraints.get(name):
-                continue
-        validate_parameter_constraints(constraints, {name: value}, type(estimator).__name__)
-        if key is not None:
-            if len(_satisfied) >= _MOST_REMEMBERED:
-                _satisfied.clear()
-            _satisfied[key] = constraints.get(name)
+def hyperparameters_of(estimator: str) -> dict[str, Hyperparameter]:
+    """Return the rows of an estimator, by its name, in the order of its signature."""
+    rows = HYPERPARAMETERS.items()
+    return {name: row for name, row in rows if estimator in row.estimators}
 
 
-def hidden_units(sizes: Any) -> list[int]:
-    """Return the units of each hidden layer.
-
-    Parameters
-    ----------
-    sizes : int or iterable of int
-        The parameter ``hidden_layer_sizes``.
-
-    Raises
-    ------
-    ValueError
-        If one of them is not a positive integer.
-    """
-    sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
-    if any(not isinstance(size, Integral) or size <= 0 for size in sizes):
-        raise ValueError(
-            f"hidden_layer_sizes must be > 0, got {sizes}. Give one positive "
-            "integer for each hidden layer."
-        )
-    return [int(size) for size in sizes]
+def constraints_of(estimator: str) -> dict[str, list]:
+    """Return which values the parameters of an estimator may have, for scikit-learn."""
+    return {name: row.values.constraint for name, row in hyperparameters_of(estimator).items()}
 
 
-def rows_of_batch(batch_size: Any, n_rows: int) -> int:
-    """Return how many samples a step has.
+def options_told(solver: str) -> list[str]:
+    """Return the names of what training with a solver is told."""
+    told = "training", "lbfgs" if solver == "lbfgs" else "stochastic"
+    return [name for name, row in HYPERPARAMETERS.items() if row.told in told]
 
-    Parameters
-    ----------
-    batch_size : int or 'auto'
-        The parameter of that name; a warning says that one above `n_rows` is clipped.
-    n_rows : int
-        All samples.
-    """
-    if batch_size == "auto":
-        return min(200, n_rows)
-    if batch_size > n_rows:
-        warnings.warn(
-            "Got `batch_size` less than 1 or larger than sample size. It is going "
-            "to be clipped",
-            stacklevel=_FRAMES_TO_USER,
-        )
-    return int(min(batch_size, n_rows))
+
+def training_options(estimator: Any) -> Options:
+    """Return what training is told of the parameters of an estimator."""
+    names = options_told(estimator.solver)
+    return Options(**{name: getattr(estimator, name) for name in names})

@@ -1,22 +1,16 @@
 """Elementary functions of one number, as polynomials and their ratios, that vectorise.
 
-numba has no vector math library, and one call of ``math.exp`` costs as much as a whole
-dense layer does per element. The forms below are branch-free, so that LLVM turns a loop
-over them into vector instructions. Largest relative errors, measured against higher
-precision (``tests/ops/test_elementary.py`` checks them): in float32 exp 9.6e-8, tanh
-3.0e-7, sigmoid 1.5e-7, log 8.2e-8, log1p 1.8e-7, softplus 2.3e-7, erf 4.5e-7, expm1 3.4e-7,
-on processors without fused multiply-add tanh 4.2e-7, erf 4.7e-7, expm1 4.6e-7; in float64 all
-within 4.4e-16. Beyond the range of normal numbers exp stays at its ends.
-
-NaN stays NaN: ``max(x, a)`` and ``min(x, a)`` are `x` unless `a` is larger or smaller. No
-function returns `x` itself on a condition: in a loop that overwrites x, LLVM would then
-store the other elements only, by masked stores, on some processors as slow as the function.
+Largest relative errors, measured against higher precision (``tests/ops/test_elementary.py``
+checks them): in float32 exp 9.6e-8, tanh 3.0e-7, sigmoid 1.5e-7, log 8.2e-8, log1p 1.8e-7,
+softplus 2.3e-7, erf 4.5e-7, expm1 3.4e-7, on processors without fused multiply-add tanh
+4.2e-7, erf 4.7e-7, expm1 4.6e-7; in float64 all within 4.4e-16. Beyond the range of normal
+numbers exp stays at its ends. NaN stays NaN. No function returns `x` itself on a condition;
+why, and why none calls the C library: ``scripts/docs/engine/numbers.md``.
 
 Sources: S. L. Moshier, Cephes Mathematical Library (``expf``, ``exp``, ``logf``, ``tanh``,
 ``erf``), with the range reductions of W. J. Cody and W. Waite, Software Manual for the
 Elementary Functions (1980); the Eigen library's rational functions for tanh and erf in
-float32; the logarithm in float64 of Sun's fdlibm (``e_log.c``). None calls the C library,
-whose results differ from one system to another.
+float32; the logarithm in float64 of Sun's fdlibm (``e_log.c``).
 """
 
 import numpy as np

@@ -1,15 +1,10 @@
 """The table of optimisers, and the fused passes over blocks of theta.
 
-An optimiser is a row of `OPTIMIZERS`: the names of its numbers (hyperparameters), how many
-numbers it remembers for each parameter, a function that turns both into the constants of this
-step, and the step itself (`fastdnn.ops.steps`). The pass around it completes the gradient,
-scales it, adds the L2 term, lets theta decay and steps: one read and one write of theta. The
-gradient comes as two parts, because their
-sum is free here: an Adam step waits for its root and its quotient. The squares of the new
-weights, which the loss of the next batch needs, are summed afterwards, while they are in
-cache: in the loop that steps, the order of that sum would be the compiler's.
+A pass completes the gradient, which comes as two parts, scales it, adds the L2 term, lets
+theta decay and steps: one read and one write of theta (``scripts/docs/engine/step.md``). The
+steps are in `fastdnn.ops.steps`.
 
-To add one: write its constants and its step, and add a row.
+To add one: write its step and its constants, and add a row to `OPTIMIZERS`.
 """
 
 from collections.abc import Callable

@@ -1,10 +1,7 @@
 """What predictions return, made from the logits of a block of rows while it is in cache.
 
-The logits, which is what the last layer has before its activation, are those of the network's
-type; the results may be float64 where the network is float32. Probabilities that are close to
-1 then keep how far from it they are: both of two classes come from the logit. Logarithms are
-those of the probabilities as they are returned, if these are above 1/2; smaller ones, of which
-the probability may be no number any more, come from the logit.
+The logits are of the network's type; results may be float64 where the network is float32.
+How near to 0 and 1 they are right: ``scripts/docs/engine/numbers.md``.
 """
 
 from typing import Any, NamedTuple

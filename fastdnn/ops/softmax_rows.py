@@ -1,9 +1,8 @@
 """Operations on one short row, such as that of a softmax, as vector instructions.
 
-LLVM compiles a loop for long rows: vectors several at a time, and what is left one by one,
-which of a row of ten classes is all. Here a row is walked through in vectors of eight or, if
-it is shorter, of four elements. The last one ends with the row and may overlap the one
-before. Rows of up to three elements have plain loops.
+A row is walked through in vectors of eight or, if it is shorter, of four elements. The last
+one ends with the row and may overlap the one before. Rows of up to three elements have plain
+loops. Why LLVM does not do it: ``scripts/docs/engine/step.md``.
 """
 
 from collections.abc import Callable, Iterator

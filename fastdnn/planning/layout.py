@@ -12,11 +12,9 @@ from fastdnn.products.nonzeros import bytes_of_masked_columns
 
 # Positions are rounded up to whole cache lines of 16 float32.
 _ALIGNMENT = 16
-# Processors fetch ahead of what they read. Lines of another worker that come along like that
-# have to be asked for again before it writes them; so what belongs to different workers lies
-# so many elements apart. Down a column, eight rows at a time, they fetch over ten steps ahead,
-# and so many rows are left free between two shards: with 20 instead, a hundred units take one
-# of the workers 1 to 5 us longer a batch.
+# Processors fetch ahead of what they read, and what they fetch of another worker's costs that
+# one: so what belongs to different workers lies so many elements apart, and so many rows are
+# left free between two shards. What was measured: scripts/docs/engine/memory.md.
 _ELEMENTS_APART, _ROWS_APART = 8192, 120
 
 

@@ -6,7 +6,7 @@ from fastdnn.compiler.jit import JIT_ENABLED
 from fastdnn.data.samples import Samples
 from fastdnn.engine.barrier import let_workers_stay, team_size
 from fastdnn.engine.memory import BLOCK_SIZE
-from fastdnn.engine.operations import DELTA_HAS_ZEROS, LINEAR
+from fastdnn.engine.operations import DELTA_HAS_ZEROS, HAS_ZEROS, LINEAR
 from fastdnn.engine.record import RECORD, Data, Memory
 from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters
@@ -33,7 +33,9 @@ from fastdnn.planning.layout import (
     lay_out_scratch,
     partial_table,
 )
-from fastdnn.planning.program import lay_out_transposed, operations, table_of
+from fastdnn.planning.program import Operation, lay_out_transposed, operations, table_of
+from fastdnn.products.matmul import multiply
+from fastdnn.products.nonzeros import multiply_masked, multiply_nonzeros
 from fastdnn.products.switched_off import switched_off
 from fastdnn.products.switches import (
     NO_DELTA_MASKS,
@@ -175,6 +177,7 @@ def plan_training(
         trains=True,
         may_mask=by_shard and not off & (NO_ZERO_SKIPPING | NO_MASKS_BY_OUTPUTS),
     )
+    _find_products(table, rows, dtype)
     first = 0 if by_shard else parameters.n_weights  # shards make the rest of the gradient
     lay_out_gradients(table, workspace, first, parameters.theta.size, n_shards)
     cuts = cut_blocks(parameters, network, batch_size, by_shard)
@@ -202,6 +205,7 @@ def plan_training(
         and rows[0].flags & DELTA_HAS_ZEROS
     ):
         lay_out_masks(table, workspace, batch_size, rows[0].n_out, dtype)
+        table["masked_product"] = multiply_masked.address(dtype)
     one_by_one = has_mailboxes or off & NO_TOGETHER
     table["shards_together"] = (
         1 if one_by_one else shards_together(shard_rows, n_shards, n_workers)
@@ -253,6 +257,7 @@ def plan_prediction(
     rows = operations(
         network, parameters, workspace, n_rows, is_sparse=is_sparse, trains=False
     )
+    _find_products(table, rows, dtype)
     lay_out_product_scratch(table, workspace, 1, dtype, 0, 0)
     memory = Memory(
         operations=table_of(rows),
@@ -265,6 +270,14 @@ def plan_prediction(
         team=aligned_zeros(team_size(1), np.dtype(np.int64)),
     )
     return Plan(table, memory, 1)
+
+
+def _find_products(table: np.ndarray, rows: list[Operation], dtype: np.dtype) -> None:
+    """Write where the products lie that the operations need."""
+    if JIT_ENABLED:  # needs jit
+        table["dense_product"] = multiply.address(dtype)
+        if any(row.flags & (HAS_ZEROS | DELTA_HAS_ZEROS) for row in rows):
+            table["nonzeros_product"] = multiply_nonzeros.address(dtype)
 
 
 def _new_table(parameters: Parameters, gather: bool) -> np.ndarray:

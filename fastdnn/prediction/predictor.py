@@ -16,7 +16,7 @@ from fastdnn.ops.results import RESULTS
 from fastdnn.planning.plan import Plan, plan_prediction
 from fastdnn.planning.program import activate
 from fastdnn.teams.cpus import PREDICTION_THAT_PAYS, threads_offered
-from fastdnn.teams.places import Places
+from fastdnn.teams.separation import Separation
 from fastdnn.teams.threads import run_side_by_side
 
 #: Rows of up to so many numbers are few: what is decided about them takes longer than
@@ -119,12 +119,12 @@ class Predictor:
             while turns[0]():
                 pass
         else:
-            places = Places(len(plans))
+            separation = Separation(len(plans))
 
             # Whoever is still at work when this call has been interrupted, twice, keeps alive
             # what he reads and writes.
             def work(worker: int, kept_alive: object = (samples, data, plans)) -> bool:
-                places.keep_apart(worker)
+                separation.keep_apart(worker)
                 return turns[worker]()
 
             run_side_by_side(len(plans), work)

@@ -1,8 +1,9 @@
 """The three products of a dense layer; a single row or column does without matrix tiles.
 
 `scratch` has room for copies of large operands, see `fastdnn.products.matmul`, or is empty.
-`flags` are those of `fastdnn.products.switches`: zeros that ReLU has made may be left out, see
-`fastdnn.products.nonzeros`, and a product that is told to stop is left as it is.
+`how` is a record of `fastdnn.products.operands`: zeros that ReLU has made may be left out, see
+`fastdnn.products.nonzeros`, and a product that is told to stop is left as it is. The products
+of matrices are kernels of their own, which the record has the addresses of.
 
 For a single column, the output of a binary or a one-target network, and for a single row to
 predict, plain loops are faster than tiles of many rows that are a vector wide.
@@ -14,8 +15,9 @@ from fastdnn.compiler.jit import BOUNDS_CHECKED, JIT_ENABLED, kernel, loop_kerne
 from fastdnn.machine.arithmetic import multiply_add
 from fastdnn.machine.views import address, matrix_at, vector
 from fastdnn.products import matmul, nonzeros
-from fastdnn.products.matmul import multiply
-from fastdnn.products.nonzeros import multiply_nonzeros, skipping_pays
+from fastdnn.products.matmul import MULTIPLY
+from fastdnn.products.nonzeros import MULTIPLY_NONZEROS, skipping_pays
+from fastdnn.products.operands import ADJACENT, NOTHING, Left, Output, Right, Shape
 from fastdnn.products.sums import sum_of_products
 from fastdnn.products.switches import (
     ZEROS_ON_LEFT,
@@ -23,43 +25,45 @@ from fastdnn.products.switches import (
 )
 from fastdnn.products.transpose import transpose_rows
 
+_multiply, _multiply_nonzeros = MULTIPLY.call, MULTIPLY_NONZEROS.call
+
 #: Size of the scratch of any product; a gradient takes as much more as its own size.
 SCRATCH_BYTES = max(matmul.SCRATCH_BYTES, nonzeros.SCRATCH_BYTES)
 
 
 @kernel
-def linear_forward(A, W, b, Z, floor, scratch, flags):
+def linear_forward(A, W, b, Z, floor, scratch, how):
     """Write ``A @ W + b`` into `Z`, or `floor` where that is lower."""
     if Z.shape[1] == 1:
         _matrix_times_column(A, W, b, Z, floor)
     elif A.shape[0] == 1:
         _row_times_matrix(A, W, b, Z, floor)
     else:
-        _matrix_product(A, W, b, Z, floor, scratch, flags)
+        _matrix_product(A, W, b, Z, floor, scratch, how)
 
 
 @kernel
-def linear_delta(D, W, W_transposed, D_prev, scratch, flags):
+def linear_delta(D, W, W_transposed, D_prev, scratch, how):
     """Write ``D @ W.T`` into `D_prev`."""
     if D.shape[1] == 1:
         _column_times_row(D, W, D_prev)
     else:
         no_floor = D.dtype.type(-np.inf)
         nothing = vector(D, 0, 0)
-        _matrix_product(D, W_transposed, nothing, D_prev, no_floor, scratch, flags)
+        _matrix_product(D, W_transposed, nothing, D_prev, no_floor, scratch, how)
 
 
 @kernel
-def linear_gradient(A, first, D, dW, scratch, claimed, flags):
+def linear_gradient(A, first, D, dW, scratch, claimed, how):
     """Write rows `first`... of ``A.T @ D`` into `dW`; `claimed` as in `matmul.multiply`."""
     if D.shape[1] == 1:
         _transpose_times_column(A, first, D, dW)
     else:
-        _transpose_product(A, first, D, dW, scratch, claimed, flags)
+        _transpose_product(A, first, D, dW, scratch, claimed, how)
 
 
 @kernel
-def rectified_gradient(X, A, D, dW, db, scratch):
+def rectified_gradient(X, A, D, dW, db, scratch, how):
     """Write ``X.T @ D`` into `dW` and add the column sums of `D` to `db`, behind ReLU.
 
     `D` counts only where `A`, the output of ReLU, is not zero; it is left as it is. For finite
@@ -67,7 +71,7 @@ def rectified_gradient(X, A, D, dW, db, scratch):
     NaN only. Returns False, and does nothing, where that is no faster than to complete `D`
     first, or where there is not scratch enough.
     """
-    return _rectified_product(X, A, D, dW, db, scratch)
+    return _rectified_product(X, A, D, dW, db, scratch, how)
 
 
 def _room(scratch, n_bytes):  # needs jit
@@ -75,7 +79,7 @@ def _room(scratch, n_bytes):  # needs jit
     return address(scratch, 0) if scratch.size * scratch.itemsize >= n_bytes else 0
 
 
-def _matrix_product(A, W, b, Z, floor, scratch, flags):  # needs jit
+def _matrix_product(A, W, b, Z, floor, scratch, how):  # needs jit
     """Write ``max(A @ W + b, floor)`` into `Z`; an empty `b` counts as zeros."""
     n_rows, n_in = A.shape
     n_out = W.shape[1]
@@ -83,60 +87,65 @@ def _matrix_product(A, W, b, Z, floor, scratch, flags):  # needs jit
         W.shape[0] == n_in and Z.shape == (n_rows, n_out) and b.size in (0, n_out)
     ):
         raise IndexError("a matrix product reaches outside its matrices")
-    left, right, out = address(A, 0), address(W, 0), address(Z, 0)
-    bias = address(b, 0) if b.size > 0 else 0
+    left, right = address(A, 0), address(W, 0)
+    rows, shape = Left(left, n_in, ADJACENT), Shape(n_rows, n_out, n_in)
+    out = Output(address(Z, 0), address(b, 0) if b.size > 0 else 0, NOTHING)
     memory = _room(scratch, SCRATCH_BYTES)
-    may_skip = flags & ZEROS_ON_LEFT and memory != 0
+    may_skip = how.flags & ZEROS_ON_LEFT and memory != 0
     if may_skip and skipping_pays(floor, left, 1, n_rows, n_out, n_in, False):
-        multiply_nonzeros(
-            floor, left, left, n_in, 1, right, n_out, bias, out, n_rows, n_out, n_in, memory,
-            0, 0, flags,
-        )  # fmt: skip
+        b = Right(right, n_out)
+        _multiply_nonzeros(
+            how.nonzeros,
+            (floor, rows, left, b, out, shape, memory, 0, how.flags, how.stop),
+        )
     else:
-        multiply(floor, left, n_in, 1, right, bias, out, n_rows, n_out, n_in, memory, 0, flags)
+        _multiply(how.dense, (floor, rows, right, out, shape, memory, how.flags, how.stop))
 
 
 @np.errstate(invalid="ignore", over="ignore")  # as silent as compiled code
-def _matrix_product_by_numpy(A, W, b, Z, floor, scratch, flags):
+def _matrix_product_by_numpy(A, W, b, Z, floor, scratch, how):
     Z[:] = A @ W
     if b.size > 0:
         Z += b
     Z[floor >= Z] = floor  # not where Z is NaN
 
 
-def _transpose_product(A, first, D, dW, scratch, claimed, flags):  # needs jit
+def _transpose_product(A, first, D, dW, scratch, claimed, how):  # needs jit
     """Write rows `first`... of ``A.T @ D`` into `dW`."""
     n_rows, n_in = A.shape
     n_of_dW, n_out = dW.shape
     if BOUNDS_CHECKED and not (first + n_of_dW <= n_in and D.shape == (n_rows, n_out)):
         raise IndexError("a weight gradient reaches outside its matrices")
     real = D.dtype.type(-np.inf)
-    left, right, out = address(A, first), address(D, 0), address(dW, 0)
+    left, right = address(A, first), address(D, 0)
+    shape, out = Shape(n_of_dW, n_out, n_rows), Output(address(dW, 0), NOTHING, claimed)
+    columns = Left(left, ADJACENT, n_in)
     memory = _room(scratch, SCRATCH_BYTES)
-    may_skip = memory != 0 and flags & ZEROS_ON_LEFT
+    may_skip = memory != 0 and how.flags & ZEROS_ON_LEFT
     if may_skip and skipping_pays(real, left, n_in, n_of_dW, n_out, n_rows, False):
-        multiply_nonzeros(
-            real, left, left, 1, n_in, right, n_out, 0, out,
-            n_of_dW, n_out, n_rows, memory, claimed, 0, flags,
-        )  # fmt: skip
+        b = Right(right, n_out)
+        _multiply_nonzeros(
+            how.nonzeros,
+            (real, columns, left, b, out, shape, memory, 0, how.flags, how.stop),
+        )
         return
     has_room = _room(scratch, SCRATCH_BYTES + dW.size * dW.itemsize) != 0
-    may_skip = has_room and flags & ZEROS_ON_RIGHT
+    may_skip = has_room and how.flags & ZEROS_ON_RIGHT
     if may_skip and skipping_pays(real, right, n_out, n_out, n_of_dW, n_rows, True):
         # The zeros have to be on the left: the product is that of the transposes.
         turned = memory + SCRATCH_BYTES
-        multiply_nonzeros(
-            real, right, right, 1, n_out, left, n_in, 0, turned,
-            n_out, n_of_dW, n_rows, memory, claimed, 0, flags,
-        )  # fmt: skip
+        columns, rows = Left(right, ADJACENT, n_out), Right(left, n_in)
+        shape, out = Shape(n_out, n_of_dW, n_rows), Output(turned, NOTHING, claimed)
+        _multiply_nonzeros(
+            how.nonzeros,
+            (real, columns, right, rows, out, shape, memory, 0, how.flags, how.stop),
+        )
         transpose_rows(matrix_at(real, turned, 0, n_out, n_of_dW), 0, n_out, dW)
         return
-    multiply(
-        real, left, 1, n_in, right, 0, out, n_of_dW, n_out, n_rows, memory, claimed, flags
-    )
+    _multiply(how.dense, (real, columns, right, out, shape, memory, how.flags, how.stop))
 
 
-def _rectified_product(X, A, D, dW, db, scratch):  # needs jit
+def _rectified_product(X, A, D, dW, db, scratch, how):  # needs jit
     n_rows, n_in = X.shape
     n_out = D.shape[1]
     if BOUNDS_CHECKED and not (
@@ -151,20 +160,23 @@ def _rectified_product(X, A, D, dW, db, scratch):  # needs jit
     if memory == 0 or not skipping_pays(real, masked_by, n_out, n_out, n_in, n_rows, True):
         return False
     turned = memory + SCRATCH_BYTES
-    multiply_nonzeros(
-        real, left, masked_by, 1, n_out, address(X, 0), n_in, 0, turned,
-        n_out, n_in, n_rows, memory, 0, address(db, 0), 0,
-    )  # fmt: skip
+    columns, rows = Left(left, ADJACENT, n_out), Right(address(X, 0), n_in)
+    shape, out = Shape(n_out, n_in, n_rows), Output(turned, NOTHING, NOTHING)
+    totals = address(db, 0)
+    _multiply_nonzeros(
+        how.nonzeros,
+        (real, columns, masked_by, rows, out, shape, memory, totals, how.flags, NOTHING),
+    )
     transpose_rows(matrix_at(real, turned, 0, n_out, n_in), 0, n_out, dW)
     return True
 
 
-def _rectified_product_by_numpy(X, A, D, dW, db, scratch):
+def _rectified_product_by_numpy(X, A, D, dW, db, scratch, how):
     return False  # NumPy skips no zeros
 
 
 @np.errstate(invalid="ignore", over="ignore")
-def _transpose_product_by_numpy(A, first, D, dW, scratch, claimed, flags):
+def _transpose_product_by_numpy(A, first, D, dW, scratch, claimed, how):
     dW[:] = A[:, first : first + dW.shape[0]].T @ D
 
 

@@ -1,9 +1,7 @@
 """Masks of rows of a matrix: one bit for each step of the inner dimension, set if not zero.
 
-Rows that lie in one piece are compared eight steps at a time, which makes a byte of a mask.
-Rows that lie as columns are compared eight of them at a time, step after step, and each
-comparison becomes the lowest bit of eight masks that lie side by side in a vector.
-`fastdnn.products.nonzeros` multiplies by what the masks say.
+`fastdnn.products.nonzeros` multiplies by what they say; ``scripts/docs/engine/products.md``
+says how they are made.
 """
 
 import numpy as np

@@ -69,7 +69,8 @@ def _masked_rows(n_vectors):  # needs jit
     `c` lies at `last`, which may overlap the one before. Addresses, and strides in elements;
     `start` is 0 for zeros. `claimed` is the address of memory as large as `c` whose cache
     lines are claimed row by row, or 0. `totals` is that of one number for each row, to which
-    the row's elements of `a` that the mask has are added, or 0.
+    the row's elements of `a` that the mask has are added, or 0. Numbers come one by one, as in
+    `fastdnn.products.tiles`.
     """
 
     def definition(

@@ -1,29 +1,23 @@
 """The matrix product that skips the zeros of its left operand.
 
-ReLU makes about half of the activations of a layer zero, and of its deltas. The tiles of
-`fastdnn.products.matmul` multiply by them as by any number. Here every row of the left operand
-has a mask of the steps of the inner dimension where it is not zero, and the sums of one row
-of the output stay in registers while the bits of that mask are walked through. A tile reads a
-row of the right operand once for all of its own rows, a mask for one; so the right operand
-has to lie in the first-level cache, as a panel of few steps and columns. That takes longer
-for every multiplication, which half as many of them more than make up for.
-
-The sums have the order of the inner dimension, as those of tiles have. All that is left out
-is the addition of zeros, so for finite numbers both products are equal.
-
-Masks are made for some rows and the steps of one panel, and used at once; or for a whole
-matrix, where it is the left operand of several products. They may as well be those of another
-matrix: deltas behind ReLU count where its output is not zero.
+Every row of that has a mask of the steps of the inner dimension where it is not zero. Masks
+are made for some rows and the steps of one panel of the right operand, and used at once; or
+for a whole matrix, where it is the left operand of several products. They may as well be those
+of another matrix: deltas behind ReLU count where its output is not zero. Sums have the order
+that tiles give them, and lose additions of zero only. See ``scripts/docs/engine/products.md``.
 """
 
-import numpy as np
+from typing import NamedTuple
 
+import numpy as np
+from numba.core import types
+
+from fastdnn.compiler.addressed import Addressed, Form
 from fastdnn.compiler.jit import JIT_ENABLED, kernel
 from fastdnn.machine.processor import itemsize_of, lanes_of, vector_lanes
 from fastdnn.machine.profile import PROFILE
 from fastdnn.machine.stops import is_told
 from fastdnn.machine.views import vector_at
-from fastdnn.products.copies import columns_conflict, copy_columns
 from fastdnn.products.masks import MASK_BYTES, MOST_STEPS, mask_columns, mask_rows
 from fastdnn.products.nonzero_tiles import (
     copy_one_vector,
@@ -31,7 +25,18 @@ from fastdnn.products.nonzero_tiles import (
     seven_vectors_of_rows,
     six_vectors_of_rows,
 )
-from fastdnn.products.switches import NO_COLUMN_COPIES, STOP_FACTOR
+from fastdnn.products.operand_copies import columns_conflict, copy_columns
+from fastdnn.products.operands import (
+    ADJACENT,
+    NOTHING,
+    Left,
+    Number,
+    Output,
+    Right,
+    Shape,
+    types_of,
+)
+from fastdnn.products.switches import NO_COLUMN_COPIES
 from fastdnn.products.transpose import TILE
 
 #: Vectors of one row of the output: fewer sums would wait for each other, more would need a
@@ -142,6 +147,8 @@ def skipping_pays(real, left, step, n_rows, n_columns, n_inner, is_turned):  # n
     That is the left operand, whose steps lie next to each other, or `step` elements apart.
     `is_turned` says that the product will be transposed.
     """
+    if n_columns <= (_FEWEST_VECTORS - 1) * lanes_of(real):  # said at once, for small steps
+        return False
     is_large = n_rows >= _FEWEST_ROWS and n_inner >= _FEWEST_STEPS
     if not (is_large and has_panels(real, n_columns)):
         return False
@@ -185,18 +192,27 @@ def _multiply_panel(n_vectors, *operands):  # needs jit
         six_vectors_of_rows(*operands)
 
 
+class _Masked(NamedTuple):
+    """Parts of rows that have masks, from the first to before the last.
+
+    Their masks and the rows themselves are as far apart as `_bytes_of_part` says.
+    """
+
+    masks: Number  # address of the masks of the first part
+    first: Number
+    last: Number
+
+
 @kernel
 def _multiply_panels(
-    floor, left, a_row, a_step, masks, part, last_part, k, steps, b, b_row, bias, c, n_rows,
-    n_columns, n_inner, panel, claimed, totals,
-):  # needs jit  # fmt: skip
+    floor, left, masked, k, steps, right, out, shape, panel, totals
+):  # needs jit
     """Add what `steps` inner steps from `k` on make of the masked rows of some parts.
 
-    These are `part` to before `last_part`. Their masks and the rows themselves, of which
-    `left` is the address for the first part, are as far apart as `_bytes_of_part` says.
-    Numbers come one by one: pairs with a constant would be another type, and compiled again.
+    `left` has the address of these steps, for the first part.
     """
     itemsize, lanes = itemsize_of(floor), lanes_of(floor)
+    n_rows, n_columns, n_inner = shape
     n_vectors = _parts_here(n_columns, lanes)
     n_panels = _parts_here(n_vectors, MOST_VECTORS)
     # Sums that are not complete yet have no floor.
@@ -206,46 +222,48 @@ def _multiply_panels(
         width = _parts_here(n_vectors - vector, n_panels)
         column = vector * lanes
         last = min(n_columns, column + width * lanes) - lanes - column
-        right = b + (k * b_row + column) * itemsize
-        # Read where it lies, a panel is as wide as the rows of both `b` and `c`; and vectors
-        # as long as cache lines lie on them, or each would take twice as long for every row.
-        is_aligned = not _COPIES_ACROSS_LINES or right % (lanes * itemsize) == 0
-        if not is_aligned or b_row != width * lanes or b_row != n_columns:
-            _copy_panel(floor, right, b_row, steps, width, last, panel)
-            right = panel
-        for p in range(part, last_part):
-            i, rows = _rows_of_part(n_rows, p)
-            ahead = (p - part) * _bytes_of_part_here(itemsize)
+        b = right.address + (k * right.row + column) * itemsize
+        # Read where it lies, a panel is as wide as the rows of both `right` and `out`; and
+        # vectors as long as cache lines lie on them, or each would take twice as long for
+        # every row.
+        is_aligned = not _COPIES_ACROSS_LINES or b % (lanes * itemsize) == 0
+        if not is_aligned or right.row != width * lanes or right.row != n_columns:
+            _copy_panel(floor, b, right.row, steps, width, last, panel)
+            b = panel
+        for part in range(masked.first, masked.last):
+            i, rows = _rows_of_part(n_rows, part)
+            ahead = (part - masked.first) * _bytes_of_part_here(itemsize)
             offset = (i * n_columns + column) * itemsize
-            out = c + offset, n_columns
-            start, now = out, 0
+            c = out.address + offset
+            start, start_row, claimed = c, n_columns, 0
             if k == 0:
-                start = bias + column * itemsize if bias != 0 else 0, 0
-                now = claimed + offset if claimed != 0 else 0
+                start = out.bias + column * itemsize if out.bias != 0 else 0
+                start_row = 0
+                claimed = out.claimed + offset if out.claimed != 0 else 0
             total = totals + i * itemsize if totals != 0 and vector == 0 else 0
             _multiply_panel(
-                width, lowest, left + ahead, a_row, a_step, masks + ahead, MASK_BYTES, steps,
-                right, *start, *out, last, rows, now, total,
+                width, lowest, left.address + ahead, left.row, left.step,
+                masked.masks + ahead, MASK_BYTES, steps, b, start, start_row, c, n_columns,
+                last, rows, claimed, total,
             )  # fmt: skip
         vector += width
         n_panels -= 1
 
 
 @kernel
-def multiply_nonzeros(
-    floor, a, masked_by, a_row, a_step, b, b_row, bias, c, n_rows, n_columns, n_inner, scratch,
-    claimed, totals, flags,
-):  # needs jit  # fmt: skip
-    """Write ``max(a @ b + bias, floor)`` to address `c`, skipping zeros.
+def _multiply_nonzeros(
+    floor, left, masked_by, right, out, shape, scratch, totals, flags, stop
+):  # needs jit
+    """Write ``max(left @ right + bias, floor)`` to `out`, skipping zeros.
 
-    Arguments are as those of `fastdnn.products.matmul.multiply`. Beside them, elements of `a`
-    count where the matrix at address `masked_by`, which lies like `a` and may be the same, is
-    not zero; rows of `b` are `b_row` elements apart; `scratch` is needed, and there are a
-    tile's rows and inner steps at least; `claimed` may be any memory as large as `c`; and the
-    sum of what counts of every row of `a` is added to the numbers at address `totals`, if that
-    is not 0.
+    Arguments are as those of `fastdnn.products.matmul.multiply`. But `right` is a record,
+    `scratch` is needed, and there are a tile's rows and inner steps at least; elements of
+    `left` count where the matrix at address `masked_by`, which lies like `left` and may be the
+    same, is not zero; and the sum of what counts of every row of `left` is added to the
+    numbers at address `totals`, if that is not 0.
     """
-    itemsize, stop = itemsize_of(floor), flags // STOP_FACTOR
+    itemsize = itemsize_of(floor)
+    n_rows, n_columns, n_inner = shape
     may_copy = flags & NO_COLUMN_COPIES == 0
     n_vectors = _parts_here(n_columns, lanes_of(floor))
     width = _parts_here(n_vectors, _parts_here(n_vectors, MOST_VECTORS))
@@ -253,25 +271,23 @@ def multiply_nonzeros(
     panel, masks = scratch, scratch + _PANEL_BYTES
     for part in range(parts_to_mask(n_rows)):
         i, rows = _rows_of_part(n_rows, part)
+        masked = _Masked(masks, part, part + 1)
         k = 0
         while k < n_inner:
             if is_told(stop):
                 return
             steps = _steps_from(k, steps_of_panel, n_inner)
-            offset = (i * a_row + k * a_step) * itemsize
-            left, row, step = a + offset, a_row, a_step
-            if a_step == 1:
-                mask_rows(floor, masked_by + offset, a_row, rows, steps, masks)
+            offset = (i * left.row + k * left.step) * itemsize
+            now = Left(left.address + offset, left.row, left.step)
+            if left.step == 1:
+                mask_rows(floor, masked_by + offset, left.row, rows, steps, masks)
             else:
-                mask_columns(floor, masked_by + offset, a_step, rows, steps, masks)
-                if may_copy and columns_conflict(a_step * itemsize, steps):
-                    copies = masks + _BYTES_OF_MASKS
-                    copy_columns(floor, left, a_step, rows, steps, copies)
-                    left, row, step = copies, steps, 1
-            _multiply_panels(
-                floor, left, row, step, masks, part, part + 1, k, steps, b, b_row, bias, c,
-                n_rows, n_columns, n_inner, panel, claimed, totals,
-            )  # fmt: skip
+                mask_columns(floor, masked_by + offset, left.step, rows, steps, masks)
+                if may_copy and columns_conflict(left.step * itemsize, steps):
+                    copied = masks + _BYTES_OF_MASKS
+                    copy_columns(floor, now.address, left.step, rows, steps, copied)
+                    now = Left(copied, steps, ADJACENT)
+            _multiply_panels(floor, now, masked, k, steps, right, out, shape, panel, totals)
             k += steps
 
 
@@ -298,14 +314,13 @@ def mask_part_of_columns(real, a, n_rows, n_inner, part, masks, stop):  # needs 
 
 
 @kernel
-def multiply_masked(
-    real, masks, b, b_row, c, n_rows, n_columns, n_inner, scratch, claimed, stop
-):  # needs jit
-    """Write ``a.T @ b`` to address `c`, where all columns of `a` have masks.
+def _multiply_masked(real, masks, right, out, shape, scratch, stop):  # needs jit
+    """Write ``a.T @ right`` to `out`, where all columns of `a` have masks.
 
-    Arguments are as those of `multiply_nonzeros` and `mask_part_of_columns`, for which
-    `n_columns` has panels.
+    Arguments are as those of `_multiply_nonzeros` and `mask_part_of_columns`, for which there
+    are panels of so many columns.
     """
+    n_rows, _, n_inner = shape
     no_floor, n_parts = type(real)(-np.inf), parts_to_mask(n_rows)
     steps_of_panel = _steps_of_panel(real, MOST_VECTORS, n_inner)
     k = 0
@@ -313,9 +328,27 @@ def multiply_masked(
         if is_told(stop):
             return
         steps = _steps_from(k, steps_of_panel, n_inner)
-        _multiply_panels(
-            no_floor, masks + _BYTES_OF_MASKS, steps, 1, masks, 0, n_parts, k, steps, b, b_row,
-            0, c, n_rows, n_columns, n_inner, scratch, claimed, 0,
-        )  # fmt: skip
+        left = Left(masks + _BYTES_OF_MASKS, steps, ADJACENT)
+        masked = _Masked(masks, NOTHING, n_parts)
+        _multiply_panels(no_floor, left, masked, k, steps, right, out, shape, scratch, 0)
         masks += n_parts * _bytes_of_part_here(itemsize_of(real))
         k += steps
+
+
+#: How products that skip zeros are called: those that make masks, and those that have them.
+MULTIPLY_NONZEROS = Form(
+    "a product that skips zeros",
+    lambda real: (
+        *(real, types_of(Left), types.int64, types_of(Right), types_of(Output)),
+        *(types_of(Shape), types.int64, types.int64, types.int64, types.int64),
+    ),
+)
+MULTIPLY_MASKED = Form(
+    "a product by masks",
+    lambda real: (
+        *(real, types.int64, types_of(Right), types_of(Output), types_of(Shape)),
+        *(types.int64, types.int64),
+    ),
+)
+multiply_nonzeros = Addressed(MULTIPLY_NONZEROS, _multiply_nonzeros, "products.nonzeros")
+multiply_masked = Addressed(MULTIPLY_MASKED, _multiply_masked, "products.masked")

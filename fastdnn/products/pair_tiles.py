@@ -1,8 +1,7 @@
 """Tiles for nine and ten columns: eight in whole vectors, and the last two.
 
 A second vector for two columns would be mostly empty. Here the last two columns of several
-rows share one. Ten classes, of digits for one, are what many outputs have: of their forward
-pass and weight gradient a fifth is saved.
+rows share one. Ten classes, of digits for one, are what many outputs have.
 """
 
 from llvmlite import ir

@@ -3,8 +3,6 @@
 Every optimisation named here changes no bit of a finite result. Tests show that by turning
 them off in whole fits (`fastdnn.products.switched_off`), and ``benchmarks/ablation.py`` what
 each of them gains.
-
-Above these bits comes the address of a number of `fastdnn.machine.stops`, or 0.
 """
 
 #: The left, or the right, operand is made by ReLU: it may be faster to leave its zeros out.
@@ -24,13 +22,9 @@ OPTIMISATIONS = {
     "mailboxes": 1 << 11,  # fastdnn.engine.mailboxes
     "shards taken together": 1 << 12,  # fastdnn.engine.shards
     "placement of workers": 1 << 13,  # fastdnn.engine.placement
-    "places of threads": 1 << 14,  # fastdnn.teams.places
+    "places of threads": 1 << 14,  # fastdnn.teams.separation
     "crowding": 1 << 15,  # fastdnn.teams.crowding
 }
-
-#: An address counts this many times in what a product is told. That leaves out the bits above,
-#: which are of no matter to it, so that none of the address is lost.
-STOP_FACTOR = 1 << 8
 
 (
     NO_ZERO_SKIPPING, NO_COLUMN_COPIES, NO_LEFT_COPIES, NO_PANEL_COPIES, NO_PAIR_TILES,

@@ -1,11 +1,8 @@
 """Tiles of the matrix product, as vector instructions.
 
-A tile is a few rows of the output by up to three vectors. It is kept in registers while the
-inner dimension is walked through: for each step, the row of the right operand is loaded as
-vectors and each element of the left one is spread over a vector. The instructions are
-emitted for the vectors that the processor has, with the loop over all tiles of the same
-columns around them: short products spend much of their time between two tiles.
-`fastdnn.products.matmul` calls them.
+A tile is a few rows of the output by up to three vectors, kept in registers while the inner
+dimension is walked through. What is emitted has the loop over all tiles of the same columns
+around them. `fastdnn.products.matmul` calls it; see ``scripts/docs/engine/products.md``.
 """
 
 from typing import Any
@@ -33,6 +30,8 @@ def _tiles(n_vectors, *, is_partial=False, of_halves=False):  # needs jit
     works on the last row again. `start` is 0 for zeros. `claimed` is the address of memory as
     large as `c` whose cache lines are claimed tile by tile, or 0. With `of_halves` vectors
     are half as long; such tiles are there for processors that split their vectors only.
+
+    Numbers come one by one: records would only be taken apart again.
     """
 
     def definition(

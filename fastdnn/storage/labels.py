@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdnn.storage import json
+from fastdnn.storage import checked_json
 
 #: The words that the Mersenne Twister consists of.
 N_KEYS = 624
@@ -27,7 +27,9 @@ def encode_labels(labels: np.ndarray, name: str) -> tuple[dict, np.ndarray]:
         If they are something else.
     """
     if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.size == 0:
-        raise ValueError(f"{name}={json.shown(labels)} must be an array of one dimension")
+        raise ValueError(
+            f"{name}={checked_json.shown(labels)} must be an array of one dimension"
+        )
     kind, count = labels.dtype.kind, len(labels)
     if kind in "OU":
         if not all(isinstance(label, str) for label in labels):

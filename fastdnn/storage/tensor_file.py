@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdnn.storage import json
+from fastdnn.storage import checked_json
 
 # A header of a network of a thousand layers has a fifth of it. It is all that is parsed, and
 # what Python makes of a text takes up to twenty times as much memory.
@@ -28,19 +28,10 @@ _BLANK_DIGEST = "0" * 64
 _METADATA = "__metadata__"
 
 #: The format's names of NumPy's types.
-DTYPES = {
-    "BOOL": np.dtype(np.bool_),
-    "U8": np.dtype(np.uint8),
-    "I8": np.dtype(np.int8),
-    "U16": np.dtype(np.uint16),
-    "I16": np.dtype(np.int16),
-    "F16": np.dtype(np.float16),
-    "U32": np.dtype(np.uint32),
-    "I32": np.dtype(np.int32),
-    "F32": np.dtype(np.float32),
-    "U64": np.dtype(np.uint64),
-    "I64": np.dtype(np.int64),
-    "F64": np.dtype(np.float64),
+DTYPES = {"BOOL": np.dtype(np.bool_)} | {
+    f"{kind.upper()}{8 * size}": np.dtype(f"{kind}{size}")
+    for kind, sizes in (("u", (1, 2, 4, 8)), ("i", (1, 2, 4, 8)), ("f", (2, 4, 8)))
+    for size in sizes
 }
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
@@ -99,7 +90,7 @@ def write(path: str, metadata: dict[str, str], tensors: dict[str, np.ndarray]) -
             "shape": list(tensor.shape),
             "data_offsets": [start, end],
         }
-    text = json.dump(header)
+    text = checked_json.dump(header)
     text += b" " * (-len(text) % 8)
     if len(text) > _MOST_HEADER_BYTES:
         raise ValueError(
@@ -209,10 +200,10 @@ class TensorFile:
             raise ValueError("it does not begin with the length of a header")
         raw = self._file.read(length)
         try:
-            header = json.parse(raw.decode("utf-8"))
+            header = checked_json.parse(raw.decode("utf-8"))
         except ValueError as problem:
             raise ValueError(f"its header is not valid: {problem}") from None
-        json.check(header, _HEADER_SCHEMA, "header")
+        checked_json.check(header, _HEADER_SCHEMA, "header")
         self.metadata: dict[str, str] = header.pop(_METADATA)
         # In the order in which they lie. There are no gaps, so nothing can hide in one.
         ranges = sorted((*entry["data_offsets"], name) for name, entry in header.items())
@@ -223,7 +214,9 @@ class TensorFile:
             dtype, shape = DTYPES[entry["dtype"]], tuple(entry["shape"])
             n_bytes = math.prod(shape) * dtype.itemsize
             if begin != last or end - begin != n_bytes:
-                raise ValueError(f"the tensor {json.shown(name)} does not lie where it should")
+                raise ValueError(
+                    f"the tensor {checked_json.shown(name)} does not lie where it should"
+                )
             last = end
             self.entries[name] = dtype, shape
         if 8 + length + last != status.st_size:

@@ -12,10 +12,9 @@ from threadpoolctl import ThreadpoolController
 class _BlasGuard:
     """Keeps BLAS to one thread while any fit runs.
 
-    The limits of most BLAS libraries belong to the process. If each of several fits saved
-    and restored them, one would restore what another had set: so the first to enter saves
-    them and the last to leave restores them. OpenBLAS on OpenMP keeps a limit for each
-    thread; there every thread that enters sets its own.
+    The first to enter saves the limits, and the last to leave restores them. OpenBLAS on
+    OpenMP keeps a limit for each thread; there every thread that enters sets its own. Why so:
+    ``scripts/docs/engine/teams.md``.
     """
 
     def __init__(self) -> None:

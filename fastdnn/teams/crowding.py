@@ -26,9 +26,9 @@ def threads_running() -> int:
 class Crowding:
     """Whether other programs need the processors, as the teams of this process found it.
 
-    Workers that wait for one that is not being run are slower than one worker alone. While
-    that is so, teams work alone: from one try to the next twice as long. Where a team is
-    faster although its workers wait, the next comparison comes after twice as long, too.
+    While one worker alone is faster, teams work alone: from one try to the next twice as
+    long. Where a team is faster although its workers wait, the next comparison comes after
+    twice as long, too. Why so: ``scripts/docs/engine/teams.md``.
     """
 
     shortest, longest = 0.1, 0.8  # seconds alone
@@ -116,15 +116,11 @@ class TeamRecord:
 class Watch:
     """Whether others keep processors at the beginning of a fit that its team would need.
 
-    The threads of BLAS go on spinning after a call, for 25 or 100 ms with most builds of
-    OpenBLAS, and a fit may follow it at once. A team that shares a processor with one of them
-    waits for milliseconds, again and again, and short fits are over before a `TeamRecord`
-    tells. So a team looks before its first run, and works alone, a little at a time, until
-    the processors are free, or for as long as such threads spin. It looks no more after that.
-
-    Threads of other processes may be of lower priority, and go on for hours: for them, all
-    teams of this process together are alone no longer than that, until one of them finds the
-    processors free.
+    A team looks before its first run, and works alone, a little at a time, until the
+    processors are free, or for as long as threads of BLAS spin after a call. It looks no more
+    after that. For threads of other processes, all teams of this process together are alone
+    no longer than that, until one of them finds the processors free. Why so:
+    ``scripts/docs/engine/teams.md``.
     """
 
     longest = 0.15  # seconds alone

@@ -1,9 +1,9 @@
 """The textbook: the network one explicit step at a time, and the steps as public functions.
 
 `network` has `DeepNeuralNetwork`, `architecture` its layers and parameters, `steps` its
-explicit steps, `costs` their costs, `inputs` what they accept. The functions that are public
-here, for use in your own compiled code too, are in `activations` and `layers`; `kernel_inputs`
-is what they accept from Python, `parts` how Python has long calls done.
+explicit steps, `costs` their costs, `step_inputs` what they accept. The functions that are
+public here, for use in your own compiled code too, are in `activations` and `layers`;
+`kernel_inputs` is what they accept from Python, `long_calls` how Python has long ones done.
 """
 
 from fastdnn.textbook.activations import (

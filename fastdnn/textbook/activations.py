@@ -11,7 +11,7 @@ import numpy as np
 from fastdnn.compiler.jit import checked_entry_point, divided_entry_point
 from fastdnn.ops import activations, elementary
 from fastdnn.textbook import kernel_inputs as inputs
-from fastdnn.textbook import parts
+from fastdnn.textbook import long_calls
 
 
 @checked_entry_point(inputs.elementwise)
@@ -39,7 +39,7 @@ def sigmoid(Z):
     return A
 
 
-@divided_entry_point(parts.numbers)
+@divided_entry_point(long_calls.by_numbers)
 def _sigmoid(Z, A):
     for index, z in np.ndenumerate(Z):
         A[index] = elementary.sigmoid(z)
@@ -70,7 +70,7 @@ def sigmoid_prime(Z):
     return slope
 
 
-@divided_entry_point(parts.numbers)
+@divided_entry_point(long_calls.by_numbers)
 def _sigmoid_prime(Z, slope):
     for index, z in np.ndenumerate(Z):
         slope[index] = activations.sigmoid_prime(elementary.sigmoid(z))
@@ -101,7 +101,7 @@ def relu(Z):
     return A
 
 
-@divided_entry_point(parts.numbers)
+@divided_entry_point(long_calls.by_numbers)
 def _relu(Z, A):
     for index, z in np.ndenumerate(Z):
         A[index] = activations.relu(z)
@@ -132,7 +132,7 @@ def relu_prime(Z):
     return slope
 
 
-@divided_entry_point(parts.numbers)
+@divided_entry_point(long_calls.by_numbers)
 def _relu_prime(Z, slope):
     for index, z in np.ndenumerate(Z):
         slope[index] = activations.relu_prime(z)
@@ -166,7 +166,7 @@ def sigmoid_backward(dA, Z):
     return dZ
 
 
-@divided_entry_point(parts.numbers)
+@divided_entry_point(long_calls.by_numbers)
 def _sigmoid_backward(dA, Z, dZ):
     for index, z in np.ndenumerate(Z):
         dZ[index] = dA[index] * activations.sigmoid_prime(elementary.sigmoid(z))
@@ -200,7 +200,7 @@ def relu_backward(dA, Z):
     return dZ
 
 
-@divided_entry_point(parts.numbers)
+@divided_entry_point(long_calls.by_numbers)
 def _relu_backward(dA, Z, dZ):
     for index, z in np.ndenumerate(Z):
         dZ[index] = dA[index] * activations.relu_prime(z)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
 from numbers import Integral
 from typing import Any, NoReturn
 
@@ -15,7 +14,8 @@ from fastdnn.network.parameters import SCHEMES, Parameters
 from fastdnn.ops.activations import ACTIVATIONS
 from fastdnn.prediction.predictor import Predictor
 from fastdnn.storage.pickles import SavingMixin
-from fastdnn.textbook.inputs import as_floats
+from fastdnn.storage.tensors import count_parameters
+from fastdnn.textbook.step_inputs import as_floats
 
 # Also what looks like the name of a parameter by mistake: it is never another attribute.
 _PARAMETER_NAME = re.compile(r"[WwBb]_?\d+")
@@ -41,19 +41,17 @@ class Architecture(SavingMixin):
         loss: str = "log_loss",
         dtype: str = "float64",
     ) -> None:
-        n_hidden = len(_checked_sizes(layer_sizes := _listed(layer_sizes))) - 2
-        is_one = isinstance(activation, str)
+        sizes = _checked_sizes(layer_sizes)
+        n_hidden, is_one = len(sizes) - 2, isinstance(activation, str)
         hidden = [activation] * n_hidden if is_one else _listed(activation)
         if not isinstance(hidden, list) or len(hidden) != n_hidden:
             raise InvalidParameterError(
                 f"activation={activation!r} must be one name, or one for each of the "
                 f"{n_hidden} hidden layers."
             )
-        for name in [activation] if is_one else hidden:  # also where no layer has it
-            _require_activation("activation", name)
-        _require_activation("output_activation", output_activation)
-        parts = _make_parts(layer_sizes, [*hidden, output_activation], loss, dtype)
-        self.__dict__.update(parts)
+        if is_one:  # also where no layer has it
+            _require_activation("activation", activation)
+        self.__dict__.update(_make_parts(sizes, [*hidden, output_activation], loss, dtype))
 
     # -- what is fixed ------------------------------------------------------------------
 
@@ -104,7 +102,7 @@ class Architecture(SavingMixin):
         view[...] = as_floats(name, value, view.shape, self.dtype)
 
     def __delattr__(self, name: str) -> None:
-        if name in _FIXED or name in _OWN or _PARAMETER_NAME.fullmatch(name) is not None:
+        if _is_our_own(name):
             _refuse_to_change(name)
         super().__delattr__(name)
 
@@ -161,14 +159,8 @@ class Architecture(SavingMixin):
 
     def _views(self, theta: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return W and b of each layer as new views into a vector of all parameters."""
-        parameters, views = self._parameters, []
-        sizes = parameters.layer_sizes
-        for l in range(len(sizes) - 1):
-            n_in, n_out = sizes[l], sizes[l + 1]
-            first, first_bias = parameters.coef_starts[l], parameters.intercept_starts[l]
-            W = theta[first : first + n_in * n_out].reshape(n_in, n_out)
-            views.append((W, theta[first_bias : first_bias + n_out]))
-        return views
+        parameters = Parameters(self.layer_sizes, theta.dtype, theta)
+        return list(zip(parameters.coefs, parameters.intercepts, strict=True))
 
     # -- storage ------------------------------------------------------------------------
 
@@ -185,44 +177,42 @@ class Architecture(SavingMixin):
     def __setstate__(self, state: dict[str, Any]) -> None:
         if not isinstance(state, Mapping):
             _refuse_state(f"is no dictionary but {type(state).__name__}")
-        others = dict(state)
         try:
             # Up to version 0.1.0 the parameters were stored as an object.
-            old = others.pop("_parameters", None)
-            theta = others.pop("theta") if old is None else old.theta
-            sizes, activations, loss, dtype = (others.pop(name) for name in _STORED)
+            old = state.get("_parameters")
+            theta = state["theta"] if old is None else old.theta
+            sizes, activations, loss, dtype = (state[name] for name in _STORED)
         except (KeyError, AttributeError) as error:
             _refuse_state(f"is incomplete ({error})")
-        for name in [name for name in others if name in _OWN + _OLD]:
-            del others[name]
+        known = {*_OWN, *_OLD, *_STORED, "theta"}
+        others = {name: value for name, value in state.items() if name not in known}
         for name in others:
-            is_fixed = isinstance(name, str) and name in _FIXED
-            if not isinstance(name, str) or is_fixed or _PARAMETER_NAME.fullmatch(name):
+            if not isinstance(name, str) or _is_our_own(name):
                 _refuse_state(f"holds the attribute {name!r}")
         try:
-            _checked_sizes(sizes := _listed(sizes))
+            sizes = _checked_sizes(sizes)
             if not isinstance(activations, list | tuple) or len(activations) != len(sizes) - 1:
                 raise ValueError(f"activations={activations!r} must be one for each layer.")
-            for activation in activations:
-                _require_activation("activation", activation)
-            n_parameters = _count_parameters(sizes)
-            theta = as_vector(theta, n_parameters, dtype)
             parts = _make_parts(sizes, activations, loss, dtype)
+            _copy_vector(theta, parts["_parameters"].theta)
         except (TypeError, ValueError) as error:
             _refuse_state(f"does not fit together: {error}")
-        np.copyto(parts["_parameters"].theta, theta)
         self.__dict__ = others | parts
 
 
-def as_vector(theta: Any, n_parameters: int, dtype: Any) -> np.ndarray:
-    """Return a stored vector of parameters if it has their number and dtype."""
-    is_array = isinstance(theta, np.ndarray) and not isinstance(theta, np.ma.MaskedArray)
-    if not is_array or theta.shape != (n_parameters,):
-        got = f"the shape {theta.shape}" if isinstance(theta, np.ndarray) else type(theta)
-        raise ValueError(f"its layers have {n_parameters} parameters, but stored is {got}.")
-    if theta.dtype.newbyteorder("=") != np.dtype(str(dtype)):
-        raise ValueError(f"dtype={str(dtype)!r}, but the parameters are {theta.dtype}.")
-    return theta
+def _is_our_own(name: str) -> bool:
+    return name in _FIXED or name in _OWN or _PARAMETER_NAME.fullmatch(name) is not None
+
+
+def _copy_vector(stored: Any, theta: np.ndarray) -> None:
+    """Take over a stored vector of parameters if it has their number and dtype."""
+    is_array = isinstance(stored, np.ndarray) and not isinstance(stored, np.ma.MaskedArray)
+    if not is_array or stored.shape != theta.shape:
+        got = f"the shape {stored.shape}" if isinstance(stored, np.ndarray) else type(stored)
+        raise ValueError(f"its layers have {theta.size} parameters, but stored is {got}.")
+    if stored.dtype.newbyteorder("=") != theta.dtype:
+        raise ValueError(f"dtype={theta.dtype!r}, but the parameters are {stored.dtype}.")
+    np.copyto(theta, stored)
 
 
 def _listed(values: Any) -> Any:
@@ -234,7 +224,8 @@ def _listed(values: Any) -> Any:
         return values
 
 
-def _checked_sizes(sizes: Any) -> list[int]:
+def _checked_sizes(given: Any) -> list[int]:
+    sizes = _listed(given)
     is_valid = isinstance(sizes, list) and len(sizes) >= 2
     if not is_valid or any(
         not isinstance(size, Integral) or isinstance(size, bool) or size < 1 for size in sizes
@@ -243,11 +234,7 @@ def _checked_sizes(sizes: Any) -> list[int]:
             f"layer_sizes={sizes!r} must hold two or more positive integers: "
             "inputs, hidden layers, outputs."
         )
-    return sizes
-
-
-def _count_parameters(sizes: Sequence[int]) -> int:
-    return sum((int(n_in) + 1) * int(n_out) for n_in, n_out in pairwise(sizes))
+    return [int(size) for size in sizes]
 
 
 def _require_activation(parameter: str, name: Any) -> None:
@@ -258,9 +245,13 @@ def _require_activation(parameter: str, name: Any) -> None:
 
 
 def _make_parts(
-    sizes: Sequence[int], activations: Sequence[str], loss: Any, dtype: Any
+    sizes: list[int], activations: Sequence[Any], loss: Any, dtype: Any
 ) -> dict[str, Any]:
-    """Return the attributes of a network whose layers were checked."""
+    """Return the attributes of a network with an activation for each of its layers."""
+    *hidden, output = activations
+    for name in hidden:
+        _require_activation("activation", name)
+    _require_activation("output_activation", output)
     if not isinstance(dtype, str | np.dtype) or str(dtype) not in ("float32", "float64"):
         raise InvalidParameterError(f"dtype={dtype!r} must be 'float64' or 'float32'.")
     if not isinstance(loss, str):
@@ -270,7 +261,7 @@ def _make_parts(
         parameters = Parameters(sizes, np.dtype(str(dtype)))
     except (ValueError, OverflowError) as error:
         raise InvalidParameterError(
-            f"layer_sizes={sizes!r} make a network of {_count_parameters(sizes)} parameters, "
+            f"layer_sizes={sizes!r} make a network of {count_parameters(sizes)} parameters, "
             "more than an array can hold. Choose smaller layers."
         ) from error
     return {

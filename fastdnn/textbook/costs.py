@@ -15,6 +15,11 @@ def _take_loss(address, Z, Y, w, parameter, D, sums, losses):
     _call(address, (Z, Y, w, np.inf, parameter, D, sums, losses))
 
 
+def is_canonical(network: Network) -> bool:
+    """Return whether the loss goes from Z to its delta in one step."""
+    return LOSSES[network.loss].kernel(network.output_activation)[1]
+
+
 def _losses_and_deltas(
     network: Network, Z: np.ndarray, Y: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -30,32 +35,31 @@ def _losses_and_deltas(
     return losses, D
 
 
-def check_targets(Y: np.ndarray, loss: str, output_activation: str, n_outputs: int) -> None:
+def check_targets(Y: np.ndarray, network: Network) -> None:
     """Raise where targets do not fit the output layer.
 
     Parameters
     ----------
     Y : ndarray of shape (n_samples, n_columns)
-        One column for each output or, with softmax, one of class positions.
-    loss, output_activation : str
-        The output layer.
-    n_outputs : int
-        Its units.
+        One column for each output or, with losses of classes, one of class positions.
+    network : Network
+        The layers and the loss.
 
     Raises
     ------
     ValueError
         If the number of columns or the values are wrong.
     """
-    takes_positions = LOSSES[loss].positions_with == output_activation
+    n_outputs, loss = network.sizes[-1], LOSSES[network.loss]
+    output_activation = network.output_activation
+    takes_positions = loss.positions_with == output_activation
     is_one_column = Y.shape[1] == 1 < n_outputs
-    by_position = is_one_column and (takes_positions or output_activation == "softmax")
-    if not by_position and Y.shape[1] != n_outputs:
-        raise ValueError(
-            f"Y has {Y.shape[1]} columns, but the network has {n_outputs} outputs."
-        )
-    if not by_position:
-        LOSSES[loss].check_targets(Y, output_activation)
+    if not (is_one_column and (takes_positions or output_activation == "softmax")):
+        if Y.shape[1] != n_outputs:
+            raise ValueError(
+                f"Y has {Y.shape[1]} columns, but the network has {n_outputs} outputs."
+            )
+        loss.check_targets(Y, output_activation)
         return
     if Y.min() < 0 or Y.max() >= n_outputs or (Y != np.floor(Y)).any():
         raise ValueError(
@@ -64,8 +68,8 @@ def check_targets(Y: np.ndarray, loss: str, output_activation: str, n_outputs: i
     if not takes_positions:
         others = [name for name, row in LOSSES.items() if row.positions_with == "softmax"]
         raise ValueError(
-            f"loss={loss!r} needs Y of one column for each of the {n_outputs} outputs; "
-            f"class positions are for loss={' or '.join(map(repr, others))}."
+            f"loss={network.loss!r} needs Y of one column for each of the {n_outputs} "
+            f"outputs; class positions are for loss={' or '.join(map(repr, others))}."
         )
 
 
@@ -75,7 +79,7 @@ def total_cost(network: Network, AL: np.ndarray, Y: np.ndarray, Z: np.ndarray | 
     Parameters
     ----------
     network : Network
-        Whose outputs they are.
+        The layers and the loss.
     AL : ndarray of shape (n_samples, n_outputs)
         Outputs.
     Y : ndarray of shape (n_samples, n_outputs)
@@ -88,8 +92,7 @@ def total_cost(network: Network, AL: np.ndarray, Y: np.ndarray, Z: np.ndarray | 
     float
     """
     output_activation = network.output_activation
-    _, is_canonical = LOSSES[network.loss].kernel(output_activation)
-    if not is_canonical:
+    if not is_canonical(network):
         Z = AL
     elif Z is None and network.loss != "log_loss":
         Z = _pre_activations(output_activation, AL)
@@ -123,7 +126,7 @@ def output_delta(network: Network, AL: np.ndarray, Y: np.ndarray, Z: np.ndarray)
     Parameters
     ----------
     network : Network
-        Whose outputs they are.
+        The layers and the loss.
     AL, Y, Z : ndarray of shape (n_samples, n_outputs)
         Outputs, targets and pre-activations.
 
@@ -145,7 +148,7 @@ def output_gradient(
     Parameters
     ----------
     network : Network
-        Whose outputs they are.
+        The layers and the loss.
     AL, Y, Z : ndarray of shape (n_samples, n_outputs)
         Outputs, targets and pre-activations.
 
@@ -158,8 +161,7 @@ def output_gradient(
     """
     output_activation = network.output_activation
     row = LOSSES[network.loss]
-    _, is_canonical = row.kernel(output_activation)
-    if not is_canonical:
+    if not is_canonical(network):
         return _losses_and_deltas(network, AL, Y)[1].astype(AL.dtype)
     tiny = np.finfo(AL.dtype).tiny
     if output_activation == "softmax" and row.is_difference:

@@ -20,72 +20,76 @@ _ROUNDINGS = 8
 
 def elementwise(Z: Any) -> tuple[np.ndarray]:
     """Check the argument of an activation or of its derivative."""
-    return (_floats("Z", Z),)
+    return (_compiled_for(_floats("Z", Z)),)
 
 
 def elementwise_backward(dA: Any, Z: Any) -> tuple[np.ndarray, np.ndarray]:
     """Check the arguments of an activation's backward step."""
     dA, Z = _floats("dA", dA), _floats("Z", Z)
-    _require_like("dA", dA, "Z", Z)
-    return dA, Z
+    if dA.shape != Z.shape or dA.dtype != Z.dtype:
+        raise (TypeError if dA.shape == Z.shape else ValueError)(
+            f"dA must have the shape and the dtype of Z, {Z.shape} of {Z.dtype}, got "
+            f"{dA.shape} of {dA.dtype}."
+        )
+    return _compiled_for(dA), _compiled_for(Z)
 
 
-def layer(A_prev: Any, W: Any, b: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def layer(A_prev: Any, W: Any, b: Any) -> list[np.ndarray]:
     """Check the arguments of the linear part of a layer."""
-    return _layer(A_prev, W, b, "")
+    return _arrays(*_operands(A_prev, W, b))
 
 
 def layer_with_activation(A_prev: Any, W: Any, b: Any, activation: Any) -> tuple:
     """Check the arguments of a layer."""
-    return (*_layer(A_prev, W, b, ""), _code(activation))
+    return (*layer(A_prev, W, b), _code(activation))
 
 
 def linear_gradients(dZ: Any, cache: Any) -> tuple[np.ndarray, tuple]:
     """Check the arguments of the backward step of the linear part of a layer."""
-    A_prev, W, _ = linear_cache = _cached_layer(cache)
-    dZ = _matrix("dZ", dZ)
-    _require_output_shape("dZ", dZ, A_prev, W)
-    _require_dtype("dZ", dZ, "W of the cache", W)
-    return dZ, linear_cache
+    *linear_cache, dZ = _arrays(*_cached(cache), ("dZ", dZ, ("samples", "outputs")))
+    return dZ, tuple(linear_cache)
 
 
 def layer_gradients(dA: Any, cache: Any, activation: Any) -> tuple[np.ndarray, tuple, int]:
     """Check the arguments of the backward step of a layer."""
     inner, Z = _parts(cache, "((A_prev, W, b), Z)")
-    A_prev, W, _ = linear_cache = _cached_layer(inner)
-    dA, Z = _matrix("dA", dA), _matrix("Z of the cache", Z)
-    for name, array in (("Z of the cache", Z), ("dA", dA)):
-        _require_output_shape(name, array, A_prev, W)
-        _require_dtype(name, array, "W of the cache", W)
-    return dA, (linear_cache, Z), _code(activation)
+    *linear_cache, Z, dA = _arrays(
+        *_cached(inner),
+        ("Z of the cache", Z, ("samples", "outputs")),
+        ("dA", dA, ("samples", "outputs")),
+    )
+    return dA, (tuple(linear_cache), Z), _code(activation)
 
 
-def probabilities_and_targets(AL: Any, Y: Any) -> tuple[np.ndarray, np.ndarray]:
+def probabilities_and_targets(AL: Any, Y: Any) -> list[np.ndarray]:
     """Check the arguments of the cross-entropy."""
-    AL = _matrix("AL", AL)
     if type(Y) is np.ndarray and Y.dtype.kind in "biu":
-        Y = Y.astype(AL.dtype)
-    Y = _matrix("Y", Y)
-    _require_like("Y", Y, "AL", AL)
-    for name, array in (("AL", AL), ("Y", Y)):
+        Y = Y.astype(_floats("AL", AL).dtype)
+    checked = _arrays(("AL", AL, ("samples", "outputs")), ("Y", Y, ("samples", "outputs")))
+    for name, array in zip(("AL", "Y"), checked, strict=True):
         lowest, highest = float(array.min()), float(array.max())
-        if not 0.0 <= lowest <= highest <= 1.0 + _ROUNDINGS * np.finfo(AL.dtype).eps:
+        if not 0.0 <= lowest <= highest <= 1.0 + _ROUNDINGS * np.finfo(array.dtype).eps:
             raise ValueError(
                 f"{name} must lie between 0 and 1, got values from {lowest:g} to {highest:g}."
             )
-    return AL, Y
+    return checked
 
 
 def step(W: Any, b: Any, dW: Any, db: Any, learning_rate: Any, decay: Any) -> tuple:
     """Check the arguments of a step of gradient descent."""
-    W, b = _to_change("W", W, 2), _to_change("b", b, 1)
-    _require_one_for_each_column("b", b, "W", W)
-    _require_dtype("b", b, "W", W)
-    dW, db = _floats("dW", dW), _floats("db", db)
-    _require_like("dW", dW, "W", W)
-    _require_like("db", db, "b", b)
+    *_, dW, db = _arrays(
+        ("W", W, ("inputs", "outputs")),
+        ("b", b, ("outputs",)),
+        ("dW", dW, ("inputs", "outputs")),
+        ("db", db, ("outputs",)),
+    )
+    for name, array in (("W", W), ("b", b)):
+        if not array.flags.writeable or not array.flags.aligned:
+            found = "not aligned" if array.flags.writeable else "read-only"
+            raise ValueError(f"{name} is changed in place, but is {found}. Give a copy of it.")
     learning_rate = finite_number("learning_rate", learning_rate, W.dtype, above_zero=True)
-    return W, b, dW, db, learning_rate, finite_number("decay", decay, W.dtype)
+    decay = finite_number("decay", decay, W.dtype)
+    return np.asarray(W), np.asarray(b), dW, db, learning_rate, decay
 
 
 def finite_number(
@@ -131,118 +135,79 @@ def finite_number(
     return number
 
 
-def _layer(
-    A_prev: Any, W: Any, b: Any, whose: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    A_prev, W = _matrix(f"A_prev{whose}", A_prev), _matrix(f"W{whose}", W)
-    b = _floats(f"b{whose}", b)
-    if A_prev.shape[1] != W.shape[0]:
-        raise ValueError(
-            f"A_prev{whose} has {A_prev.shape[1]} columns and W{whose} has {W.shape[0]} "
-            "rows: both must be the number of inputs of the layer."
-        )
-    _require_one_for_each_column(f"b{whose}", b, f"W{whose}", W)
-    _require_dtype(f"A_prev{whose}", A_prev, f"W{whose}", W)
-    _require_dtype(f"b{whose}", b, f"W{whose}", W)
-    return A_prev, W, b
-
-
-def _cached_layer(cache: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _cached(cache: Any) -> tuple:
     A_prev, W, b = _parts(cache, "(A_prev, W, b)")
-    return _layer(A_prev, W, b, " of the cache")
+    return _operands(A_prev, W, b, " of the cache")
+
+
+def _operands(A_prev: Any, W: Any, b: Any, whose: str = "") -> tuple:
+    return (
+        (f"A_prev{whose}", A_prev, ("samples", "inputs")),
+        (f"W{whose}", W, ("inputs", "outputs")),
+        (f"b{whose}", b, ("outputs",)),
+    )
+
+
+def _arrays(*operands: tuple[str, Any, tuple[str, ...]]) -> list[np.ndarray]:
+    """Return arrays that fit each other, laid out as code is compiled for.
+
+    Parameters
+    ----------
+    *operands : tuple of (str, object, tuple of str)
+        A name, what was given, and the names of its dimensions, each of one size for all.
+    """
+    checked: list[np.ndarray] = []
+    sizes: dict[str, tuple[int, str]] = {}
+    for name, value, dimensions in operands:
+        array = _floats(name, value)
+        if array.ndim != len(dimensions) or array.size == 0:
+            raise ValueError(
+                f"{name} must have the dimensions ({', '.join(dimensions)}) and not be empty, "
+                f"got the shape {array.shape}."
+            )
+        for dimension, size in zip(dimensions, array.shape, strict=True):
+            needed, other = sizes.setdefault(dimension, (size, name))
+            if size != needed:
+                raise ValueError(
+                    f"{name} of shape {array.shape} has {size} {dimension}, but {other} has "
+                    f"{needed}: they must be equal."
+                )
+        if checked and array.dtype != checked[0].dtype:
+            raise TypeError(
+                f"{name} is {array.dtype}, but {operands[0][0]} is {checked[0].dtype}: "
+                "convert one of them with astype."
+            )
+        checked.append(_compiled_for(array))
+    return checked
 
 
 def _floats(name: str, value: Any) -> np.ndarray:
-    """Return an array of float32 or float64 of any shape, laid out as code is compiled for.
-
-    Views that are transposed, strided or read-only are copied: numba would compile every
-    kernel anew for each of these kinds of memory.
-    """
-    array = _require_floats(name, value)
-    return array if array.flags.carray else np.require(array, None, ["C", "A", "W"])
-
-
-def _require_floats(name: str, value: Any) -> np.ndarray:
-    if type(value) is not np.ndarray:
-        if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
-            raise TypeError(
-                f"{name} must be a NumPy array of float32 or float64, got "
-                f"{type(value).__name__}. Convert it with np.asarray(..., dtype=np.float64)."
-            )
-        value = np.asarray(value)
+    """Return the array itself, if it is one of float32 or float64."""
+    if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} must be a NumPy array of float32 or float64, got "
+            f"{type(value).__name__}. Convert it with np.asarray(..., dtype=np.float64)."
+        )
     if value.dtype not in _REALS:
         raise TypeError(
             f"{name} must be an array of float32 or float64, got {value.dtype!r}. Convert it "
             "with astype(np.float64)."
         )
-    return value
+    return value if type(value) is np.ndarray else np.asarray(value)
 
 
-def _matrix(name: str, value: Any) -> np.ndarray:
-    value = _floats(name, value)
-    if value.ndim != 2 or value.size == 0:
-        raise ValueError(
-            f"{name} must be a matrix of one or more rows and columns, got the shape "
-            f"{value.shape}."
-        )
-    return value
+def _compiled_for(array: np.ndarray) -> np.ndarray:
+    """Return the array in the layout that code is compiled for.
 
-
-def _to_change(name: str, value: Any, n_dimensions: int) -> np.ndarray:
-    """Return the array itself, which is written to."""
-    array = _require_floats(name, value)
-    if array.ndim != n_dimensions or array.size == 0:
-        raise ValueError(
-            f"{name} must have {n_dimensions} dimensions and not be empty, got the shape "
-            f"{array.shape}."
-        )
-    if not array.flags.writeable or not array.flags.aligned:
-        raise ValueError(
-            f"{name} is changed in place, but is "
-            f"{'not aligned' if array.flags.writeable else 'read-only'}. Give a copy of it."
-        )
-    return array
-
-
-def _require_like(name: str, array: np.ndarray, other_name: str, other: np.ndarray) -> None:
-    if array.shape != other.shape:
-        raise ValueError(
-            f"{name} must have the shape of {other_name}, {other.shape}, got {array.shape}."
-        )
-    _require_dtype(name, array, other_name, other)
-
-
-def _require_one_for_each_column(
-    name: str, b: np.ndarray, matrix_name: str, W: np.ndarray
-) -> None:
-    if b.shape != W.shape[1:]:
-        raise ValueError(
-            f"{name} must have one number for each column of {matrix_name}, the shape "
-            f"{W.shape[1:]}, got {b.shape}."
-        )
-
-
-def _require_output_shape(
-    name: str, array: np.ndarray, A_prev: np.ndarray, W: np.ndarray
-) -> None:
-    if array.shape != (len(A_prev), W.shape[1]):
-        raise ValueError(
-            f"{name} must have the rows of A_prev and the columns of W, the shape "
-            f"{(len(A_prev), W.shape[1])}, got {array.shape}."
-        )
-
-
-def _require_dtype(name: str, array: np.ndarray, other_name: str, other: np.ndarray) -> None:
-    if array.dtype != other.dtype:
-        raise TypeError(
-            f"{name} is {array.dtype}, but {other_name} is {other.dtype}: convert one of "
-            "them with astype."
-        )
+    Views that are transposed, strided or read-only are copied: numba would compile every
+    kernel anew for each of these kinds of memory.
+    """
+    return array if array.flags.carray else np.require(array, None, ["C", "A", "W"])
 
 
 def _parts(cache: Any, form: str) -> tuple:
     """Return the parts of a cache of the form of a tuple."""
-    n_parts = form.count(",") + 1 if form.count("(") == 1 else 2
+    n_parts = 2 if form.startswith("((") else form.count(",") + 1
     if not isinstance(cache, tuple | list) or len(cache) != n_parts:
         got = type(cache).__name__
         if isinstance(cache, tuple | list):

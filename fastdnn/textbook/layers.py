@@ -24,7 +24,7 @@ from fastdnn.compiler.jit import (
 )
 from fastdnn.ops.activations import ACTIVATIONS
 from fastdnn.textbook import kernel_inputs as inputs
-from fastdnn.textbook import parts
+from fastdnn.textbook import long_calls
 
 #: What stands for an activation in compiled code.
 ACTIVATION_CODES = {name: code for code, name in enumerate(ACTIVATIONS)}
@@ -81,7 +81,7 @@ def linear_forward(A_prev, W, b):
     return Z, (A_prev, W, b)
 
 
-@divided_entry_point(parts.rows(2))
+@divided_entry_point(long_calls.by_rows(2))
 def _linear_forward(A_prev, Z, W, b, n_before):
     np.dot(A_prev, W, Z)
     for i in range(Z.shape[0]):
@@ -125,7 +125,7 @@ def linear_backward(dZ, cache):
     return dA_prev, dW, db
 
 
-@divided_entry_point(parts.rows(3))
+@divided_entry_point(long_calls.by_rows(3))
 def _linear_backward(dZ, A_prev, dA_prev, W, dW, db, n_samples, n_before):
     np.dot(dZ, W.T, dA_prev)
     if n_before == 0:
@@ -186,7 +186,7 @@ def linear_activation_forward(A_prev, W, b, activation):
     return A, ((A_prev, W, b), Z)
 
 
-@divided_entry_point(parts.rows(3))
+@divided_entry_point(long_calls.by_rows(3))
 def _linear_activation_forward(A_prev, Z, A, W, b, activation, n_before):
     _linear_forward(A_prev, Z, W, b, n_before)
     A[:] = Z
@@ -232,7 +232,7 @@ def linear_activation_backward(dA, cache, activation):
     return dA_prev, dW, db
 
 
-@divided_entry_point(parts.rows(4))
+@divided_entry_point(long_calls.by_rows(4))
 def _linear_activation_backward(
     dA, Z, A_prev, dA_prev, W, dW, db, activation, n_samples, n_before
 ):

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import accuracy_score, r2_score
 
-from fastdnn.data.plain import has_engine_form
+from fastdnn.data.plain_arrays import has_engine_form
 from fastdnn.data.samples import AS_THEY_LIE, Samples
 from fastdnn.ops.losses import LOSSES
 from fastdnn.planning.plan import plan_training
 from fastdnn.prediction.predictor import FEW_NUMBERS
-from fastdnn.textbook import inputs
+from fastdnn.textbook import step_inputs as inputs
 from fastdnn.textbook.steps import Steps
 from fastdnn.training.epochs import EpochRunner
 
@@ -135,7 +135,7 @@ class DeepNeuralNetwork(Steps):
             them; so with any exception that another thread or a signal raises here.
         """
         X = inputs.as_samples(X, self.layer_sizes[0], self.dtype)
-        samples = Samples(X, self._targets(Y, X))
+        samples = Samples(X, inputs.as_targets(Y, X, self._network))
         learning_rate = inputs.as_positive("learning_rate", learning_rate, self.dtype)
         l2 = inputs.as_not_negative("l2", l2, self.dtype)
         n_iterations = inputs.as_count("n_iterations", n_iterations)

@@ -4,13 +4,12 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from fastdnn.ops.losses import LOSSES
-from fastdnn.textbook import inputs
 from fastdnn.textbook import layers as textbook
+from fastdnn.textbook import step_inputs as inputs
 from fastdnn.textbook.architecture import Architecture
-from fastdnn.textbook.costs import output_delta, output_gradient, total_cost
-from fastdnn.textbook.inputs import Caches
+from fastdnn.textbook.costs import is_canonical, output_delta, output_gradient, total_cost
 from fastdnn.textbook.layers import ACTIVATION_CODES
+from fastdnn.textbook.step_inputs import Caches
 
 # Overflow is reported when the result is there, and by name.
 _QUIET: Any = {"over": "ignore", "under": "ignore", "divide": "ignore", "invalid": "ignore"}
@@ -141,10 +140,9 @@ class Steps(Architecture):
         last = self.n_layers
         Z = caches[-1][1]
         grads = {f"dA{last}": output_gradient(self._network, AL, Y, Z)}
-        _, is_canonical = LOSSES[self.loss].kernel(self.activations[-1])
         for l in range(last, 0, -1):
             code = ACTIVATION_CODES[self.activations[l - 1]]
-            if l == last and is_canonical:
+            if l == last and is_canonical(self._network):
                 # As sigmoid and softmax with log-loss: dL/dZ = A - Y, without a quotient.
                 dZ = output_delta(self._network, AL, Y, Z)
                 dA, dW, db = textbook.linear_backward.unchecked(dZ, caches[l - 1][0])
@@ -199,15 +197,11 @@ class Steps(Architecture):
 
     # -- checks -------------------------------------------------------------------------
 
-    def _targets(self, Y: Any, samples: np.ndarray) -> np.ndarray:
-        n_outputs, output_activation = self.layer_sizes[-1], self.activations[-1]
-        return inputs.as_targets(Y, samples, n_outputs, self.loss, output_activation)
-
     def _outputs_and_targets(self, AL: Any, Y: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return both with one column for each output."""
-        n_outputs = self.layer_sizes[-1]
-        AL = inputs.as_outputs(AL, n_outputs, self.loss, self.dtype)
-        return AL, inputs.one_column_for_each(self._targets(Y, AL), n_outputs)
+        AL = inputs.as_outputs(AL, self._network, self.dtype)
+        Y = inputs.as_targets(Y, AL, self._network)
+        return AL, inputs.one_column_for_each(Y, self.layer_sizes[-1])
 
     def _refuse_overflow(self, name: str) -> NoReturn:
         """Raise because of a result that is NaN or infinite though what was given is not."""

@@ -1,9 +1,14 @@
 """One fit: epochs, stopping rules, schedules, the order of rows, what is recorded.
 
-`loop` is stochastic training, `lbfgs` the other; both run `epochs` of the engine, and
-`long_batches` those that an interrupt must not wait for. `history` is what is recorded,
-`order` and `random` how rows are shuffled, `scores` what early stopping asks. `divergence`
-finds what is not finite and names the likely cause; `scales` says which fits need float64.
+`fit` has one, from an `objective` and `options`, which are the hyperparameters, to the next
+`state`: what training carries from one call to the next. `stochastic` is the loop of one
+solver, `lbfgs` the other. Of the loop `stopping` says when it ends, `schedules` how the
+learning rate changes, `order` and `random_states` how rows are shuffled, `held_out` and
+`scores` what early stopping asks, `history` what is recorded. `epochs` runs the engine,
+`long_batches` those that an interrupt must not wait for. `divergence` finds what is not
+finite, `likely_causes` says what may have made it so, `notices` are the warnings at the end,
+`precision` says which fits need float64.
 
-Called by the estimators and the textbook class.
+To add a schedule: a row of the table in `schedules`. Called by the estimators and, for
+epochs, by the textbook class.
 """

@@ -1,7 +1,6 @@
-"""Training that diverged and outputs that overflow: how they are found and what is said.
+"""Training that diverged and outputs that overflow: how they are found.
 
-Nothing that is not finite leaves an estimator without a word. What is said names the numbers
-that are far from usual ones, the farthest first: they are the likely cause.
+Nothing that is not finite leaves an estimator without a word.
 """
 
 import math
@@ -31,18 +30,6 @@ _MOST_ROWS = 64
 # multiply to less than this power of two.
 _SAFE_POWERS = {np.dtype(np.float32): 64.0, np.dtype(np.float64): 512.0}
 
-# The largest numbers that are usual in a fit.
-_USUAL_FEATURE, _USUAL_TARGET, _USUAL_WEIGHT = 10.0, 10.0, 100.0
-_USUAL_RATE = {"sgd": 0.1, "adam": 0.02}
-_USUAL_PENALTY, _USUAL_MOMENTUM, _USUAL_RATIO = 10.0, 0.99, 1e6
-# Targets below it are lost beside outputs of usual size.
-_TINY_TARGET = 1e-20
-# Of sample weights: below such a mean, and from such a penalty of one sample on, a fit that
-# divides the one by the other only shrinks its weights.
-_SMALL_MEAN, _LARGE_PENALTY = 1e-6, 1e3
-# From such targets on, it may be their size that leaves so much of their variance.
-_LARGE_TARGET, _MUCH = 1e6, 0.9
-
 
 def is_finite(array: np.ndarray) -> bool:
     """Return whether no number is NaN or infinite."""
@@ -60,11 +47,11 @@ def largest(array: np.ndarray) -> float:
 
 
 def problem_of_epochs(
-    parameters: Parameters, losses: list[float], score: float = 0.0
+    parameters: Parameters, losses: list[float], score: float | None = None
 ) -> str | None:
     """Return what is wrong after epochs of some losses, or None: a look at few numbers."""
     bad = [f"loss became {loss}" for loss in losses if not math.isfinite(loss)]
-    if not math.isfinite(score):
+    if score is not None and not math.isfinite(score):
         bad.append(f"validation score became {score}")
     if not bad:
         return None
@@ -101,133 +88,6 @@ def _power_of_gain(parameters: Parameters, size: float) -> float:
     """Return by what power of two layers multiply, of weights of up to `size` at random."""
     gains = (1.0 + math.sqrt(n_inputs) * size for n_inputs in parameters.layer_sizes[:-1])
     return sum(map(math.log2, gains))
-
-
-def likely_causes(
-    samples: Samples, loss: str, settings: Any, start: Parameters | None = None
-) -> str:
-    """Return what may have made training diverge, and what to do about it.
-
-    Parameters
-    ----------
-    samples : Samples
-        What it was trained on, in the computing dtype.
-    loss : str
-        Name of the loss.
-    settings : object
-        With the hyperparameters of the estimators as attributes.
-    start : Parameters, optional
-        What training went on from.
-    """
-    wider = " or use dtype='float64'" if samples.X.dtype == np.float32 else ""
-    feature = largest(samples.X.data if samples.is_sparse else samples.X)
-    scale_x = f"X has values of up to {feature:.3g}; scale it with StandardScaler{wider}"
-    suspects = [(feature / _USUAL_FEATURE, scale_x)]
-    if start is not None:
-        suspects.append(_suspect_of_start(largest(start.theta)))
-    if loss != "log_loss":
-        target = samples.largest_target
-        excess = target / _USUAL_TARGET if target > 1.0 else _TINY_TARGET / (target or 1.0)
-        suspects.append(
-            (
-                excess,
-                f"y has values of up to {target:.3g}; scale it with "
-                f"TransformedTargetRegressor(transformer=StandardScaler()){wider}",
-            )
-        )
-    suspects += _suspects_of_steps(settings) + _suspects_of_penalty(samples, settings.alpha)
-    suspects = sorted((s for s in suspects if s[0] > 1.0), reverse=True)
-    if not suspects:
-        rate = f"learning_rate_init={settings.learning_rate_init:g} is too high; lower it"
-        suspects = [(1.0, scale_x if settings.solver == "lbfgs" else rate)]
-    first, *others = [text for _, text in suspects]
-    return " ".join([f"Likely cause: {first}.", *(f"Besides, {text}." for text in others)])
-
-
-# Each of them returns how many times the usual a number is, and what to say of it.
-
-
-def _suspect_of_start(size: float) -> tuple[float, str]:
-    if not math.isfinite(size):
-        return math.inf, (
-            "the fit goes on from coefs_ or intercepts_ that have NaN or infinity; put "
-            "finite numbers there or fit anew"
-        )
-    return size / _USUAL_WEIGHT, (
-        f"the fit goes on from coefs_ or intercepts_ of up to {size:.3g}; fit anew"
-    )
-
-
-def _suspects_of_steps(settings: Any) -> list[tuple[float, str]]:
-    suspects = []
-    if settings.solver in _USUAL_RATE:
-        rate = settings.learning_rate_init
-        excess = rate / _USUAL_RATE[settings.solver]
-        suspects.append((excess, f"learning_rate_init={rate:g} is too high; lower it"))
-    if settings.solver == "sgd" and settings.momentum > _USUAL_MOMENTUM:
-        suspects.append((2.0, f"momentum={settings.momentum:g} is too high; lower it"))
-    return suspects
-
-
-def _suspects_of_penalty(samples: Samples, alpha: float) -> list[tuple[float, str]]:
-    suspects = [(alpha / _USUAL_PENALTY, f"alpha={alpha:g} is too large; lower it")]
-    weights = _magnitudes(samples)
-    if weights.size == 0:
-        return suspects
-    mean, low, high = float(weights.mean()), float(weights.min()), float(weights.max())
-    if mean < 1.0:
-        suspects.append((alpha / mean / _USUAL_PENALTY, _small_weights(mean, alpha)))
-    suspects.append(
-        (
-            high / low / _USUAL_RATIO,
-            f"sample_weight goes from {low:.3g} to {high:.3g}; bring its numbers closer "
-            "together",
-        )
-    )
-    return suspects
-
-
-def _magnitudes(samples: Samples) -> np.ndarray:
-    """Return the magnitudes of the user's sample weights that are not 0."""
-    if samples.weight is None:
-        return np.zeros(0)
-    weights = samples.weight[samples.weight != 0.0].astype(np.float64)
-    return np.abs(weights) / samples.weight_scale
-
-
-def _small_weights(mean: float, alpha: float) -> str:
-    return (
-        f"sample_weight has a mean of {mean:.3g}, and alpha={alpha:g} is divided by the sum "
-        "of weights; scale them to a mean of 1 or lower alpha"
-    )
-
-
-def notice_of_weights(samples: Samples, alpha: float) -> str | None:
-    """Return what is to be said of weights so small that only the penalty counts, or None."""
-    if samples.weight is None or alpha == 0.0:
-        return None
-    mean = float(np.abs(samples.weight, dtype=np.float64).mean()) / samples.weight_scale
-    if mean == 0.0 or mean > _SMALL_MEAN or alpha / mean < _LARGE_PENALTY:
-        return None
-    return f"The penalty outweighs the losses: {_small_weights(mean, alpha)}."
-
-
-def notice_of_targets(samples: Samples, loss: str, final_loss: float) -> str | None:
-    """Return what is to be said of targets so large that steps do not reach them, or None."""
-    if loss != "half_squared_error" or samples.largest_target < _LARGE_TARGET:
-        return None
-    Y = samples.Y.astype(np.float64)
-    weight = None if samples.weight is None else samples.weight.astype(np.float64)
-    mean = np.average(Y, axis=0, weights=weight)
-    of_mean = 0.5 * float(np.average(np.square(Y - mean), axis=0, weights=weight).mean())
-    if not final_loss > _MUCH * of_mean:
-        return None
-    return (
-        f"The network is hardly better than the mean of y, with a loss of {final_loss:.3g} "
-        f"against {of_mean:.3g}: y has values of up to {samples.largest_target:.3g}, far from "
-        "outputs of usual weights; scale it with "
-        "TransformedTargetRegressor(transformer=StandardScaler())."
-    )
 
 
 def problem_of_network(

@@ -1,9 +1,8 @@
-"""What training records, and how it counts epochs without improvement."""
+"""What training records."""
 
 import math
 from dataclasses import dataclass, field, replace
-
-import numpy as np
+from typing import Any
 
 
 @dataclass
@@ -20,8 +19,6 @@ class History:
         Score after each epoch.
     best_loss, best_validation_score : float
         Lowest and highest of them.
-    best_theta : ndarray or None
-        The parameters of the best score.
     no_improvement_count : int
         Epochs since the last improvement.
     n_iter : int
@@ -32,16 +29,15 @@ class History:
         Last finite loss.
     """
 
-    early_stopping: bool
+    early_stopping: bool = False
     loss_curve: list[float] = field(default_factory=list)
     validation_scores: list[float] = field(default_factory=list)
-    best_loss: float = np.inf
-    best_validation_score: float = -np.inf
-    best_theta: np.ndarray | None = None
+    best_loss: float = math.inf
+    best_validation_score: float = -math.inf
     no_improvement_count: int = 0
     n_iter: int = 0
     t: int = 0
-    loss: float = np.inf
+    loss: float = math.inf
 
     def copy(self) -> "History":
         """Return a history that goes on without changing this one."""
@@ -50,6 +46,23 @@ class History:
             loss_curve=list(self.loss_curve),
             validation_scores=list(self.validation_scores),
         )
+
+    def shown(self, with_curves: bool = True) -> dict[str, Any]:
+        """Return the fitted attributes that estimators show of it.
+
+        Without curves those that they have after a fit by L-BFGS, too.
+        """
+        shown: dict[str, Any] = {"n_iter_": self.n_iter, "t_": self.t, "loss_": self.loss}
+        if with_curves:
+            early = self.early_stopping
+            shown |= {
+                "loss_curve_": self.loss_curve,
+                "_no_improvement_count": self.no_improvement_count,
+                "best_loss_": None if early else self.best_loss,
+                "validation_scores_": self.validation_scores if early else None,
+                "best_validation_score_": self.best_validation_score if early else None,
+            }
+        return shown
 
     def mark(self) -> tuple[dict, int, int]:
         """Return what `go_back_to` needs to undo what comes after."""
@@ -77,26 +90,3 @@ class History:
         self.validation_scores.append(math.nan)
         self.n_iter += 1
         self.t += n_samples
-
-    def record_loss(self, tol: float) -> None:
-        """Count an epoch whose loss is not better than the best by `tol`."""
-        if self.loss > self.best_loss - tol:
-            self.no_improvement_count += 1
-        else:
-            self.no_improvement_count = 0
-        self.best_loss = min(self.loss, self.best_loss)
-
-    def epochs_until_stop(self, n_iter_no_change: float) -> float:
-        """Return after how many epochs, at the earliest, too many brought no improvement."""
-        return max(1, n_iter_no_change + 1 - self.no_improvement_count)
-
-    def record_score(self, score: float, tol: float, theta: np.ndarray) -> None:
-        """Count an epoch whose score is not better by `tol`; keep the best theta."""
-        self.validation_scores.append(score)
-        if score < self.best_validation_score + tol:
-            self.no_improvement_count += 1
-        else:
-            self.no_improvement_count = 0
-        if score > self.best_validation_score:
-            self.best_validation_score = score
-            self.best_theta = theta.copy()

@@ -6,71 +6,52 @@ import numpy as np
 import scipy.optimize
 from sklearn.utils.optimize import _check_optimize_result
 
-from fastdnn.data.samples import AS_THEY_LIE, Samples
-from fastdnn.network.description import Network
-from fastdnn.network.parameters import Parameters
+from fastdnn.data.samples import AS_THEY_LIE
 from fastdnn.planning.plan import plan_training
 from fastdnn.teams.blas import single_threaded_blas
 from fastdnn.training.epochs import EpochRunner
-from fastdnn.training.loop import Notices, log_loss_cap
+from fastdnn.training.notices import Notices
+from fastdnn.training.objective import Objective, log_loss_cap
+from fastdnn.training.options import Options
+from fastdnn.training.state import TrainingState
 
 # Rows whose activations are held at a time.
 _ROWS_AT_ONCE = 1024
 
 
 def fit_lbfgs(
-    parameters: Parameters,
-    network: Network,
-    samples: Samples,
-    *,
-    alpha: float,
-    max_iter: int,
-    max_fun: int,
-    tol: float,
-    verbose: bool | int,
-    n_threads: int | None,
-    notices: Notices,
-) -> tuple[int, float]:
+    objective: Objective, options: Options, state: TrainingState, notices: Notices
+) -> None:
     """Minimise the loss of all samples in place.
 
     Parameters
     ----------
-    parameters : Parameters
-        The network, in float64: line searches compare losses that differ by less than
-        the rounding of float32.
-    network : Network
-        What it is.
-    samples : Samples
-        The rows to train on, in float64.
-    alpha, max_iter, max_fun, tol, verbose
-        As in the estimators.
-    n_threads : int or None
-        Threads that the user allows; None for as many as pay.
+    objective : Objective
+        The loss and the samples, in float64.
+    options : Options
+        Hyperparameters.
+    state : TrainingState
+        In float64: line searches compare losses that differ by less than the rounding of
+        float32. Its history gets the iterations run, and the loss reached.
     notices : Notices
         Gets the warning of the minimiser, if it did not converge.
-
-    Returns
-    -------
-    n_iter : int
-        Iterations run.
-    loss : float
-        The loss reached.
     """
+    samples, parameters = objective.samples, state.parameters
     gradient = np.zeros_like(parameters.theta)
     plan = plan_training(
         parameters,
-        network,
+        objective.network,
         "gradient",
         batch_size=min(_ROWS_AT_ONCE, samples.n_rows),
         samples=samples,
         gather=False,
-        n_threads=n_threads,
+        n_threads=options.n_threads,
         state=gradient,
     )
     total = float(samples.n_rows if samples.weight is None else samples.weight.sum())
-    alpha *= samples.weight_scale
+    alpha = options.alpha * samples.weight_scale
     plan.table["total_weight"] = total
-    plan.table["loss_cap"] = log_loss_cap(parameters)
+    plan.table["loss_cap"] = log_loss_cap(state.dtype)
     theta, n_weights = parameters.theta, parameters.n_weights
     weights = theta[:n_weights]
 
@@ -89,11 +70,17 @@ def fit_lbfgs(
             theta.copy(),
             method="L-BFGS-B",
             jac=True,
-            options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol} | _printing(verbose),
+            options={
+                "maxfun": options.max_fun,
+                "maxiter": options.max_iter,
+                "gtol": options.tol,
+            }
+            | _printing(options.verbose),
         )
     theta[:] = result.x
-    notices.append(lambda: _check_optimize_result("lbfgs", result, max_iter))
-    return min(result.nit, max_iter), float(result.fun)
+    notices.append(lambda: _check_optimize_result("lbfgs", result, options.max_iter))
+    state.history.n_iter = min(result.nit, options.max_iter)
+    state.history.loss = float(result.fun)
 
 
 def _printing(verbose: bool | int) -> dict[str, int]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastdnn.data.samples import AS_THEY_LIE, Samples
-from fastdnn.training.random import shuffle_epochs_like_numpy
+from fastdnn.training.random_states import shuffle_epochs_like_numpy
 
 # Positions that are made in advance at most: 1 MiB of them.
 _MOST_POSITIONS = 2**17
@@ -20,6 +20,8 @@ class VisitOrder:
         Shuffles the rows; they keep their order if it is None.
     most_epochs : int
         Epochs that will be asked for at a time, if there is room; without shuffling one.
+    before : ndarray of int64, optional
+        The order of an epoch before, from which the next one is shuffled.
 
     Attributes
     ----------
@@ -29,9 +31,13 @@ class VisitOrder:
     """
 
     def __init__(
-        self, samples: Samples, random_state: np.random.RandomState | None, most_epochs: int
+        self,
+        samples: Samples,
+        random_state: np.random.RandomState | None,
+        most_epochs: int,
+        before: np.ndarray | None = None,
     ) -> None:
-        self._random_state = random_state
+        self._random_state, self._n_rows, self._latest = random_state, samples.n_rows, 0
         if random_state is None:
             self.positions = AS_THEY_LIE if samples.rows is None else samples.rows
             return
@@ -39,9 +45,9 @@ class VisitOrder:
         n_epochs = max(1, min(most_epochs, _MOST_POSITIONS // n_rows))
         # In the first epoch's place the rows in order, without another array of them.
         self._epochs = np.arange(n_epochs * n_rows).reshape(n_epochs, n_rows)
-        if samples.rows is not None:
-            self._epochs[0] = samples.rows
-        self._latest = 0
+        first = samples.rows if before is None else before
+        if first is not None:
+            self._epochs[0] = first
         self.positions = self._epochs.reshape(-1)
 
     def prepare(self, n_epochs: int) -> None:
@@ -50,3 +56,10 @@ class VisitOrder:
             return
         shuffle_epochs_like_numpy(self._random_state, self._epochs, self._latest, n_epochs)
         self._latest = n_epochs - 1
+
+    def latest(self) -> np.ndarray:
+        """Return a copy of the order of the last epoch that was prepared."""
+        if self.positions.size == 0:
+            return np.arange(self._n_rows)
+        first = self._latest * self._n_rows
+        return self.positions[first : first + self._n_rows].copy()

@@ -3,12 +3,39 @@
 import pickle
 
 import numba
+import numpy as np
 from numba.core import compiler, config, serialize, types
+from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
-from numba.core.runtime import rtsys
 from numba.extending import overload
 
-from tests.assumptions.rows import CACHE, COMPILER, JIT, assume, half, parameters
+from tests.assumptions.rows import CACHE, COMPILER, JIT, assume, compiled, half, parameters
+
+
+@assume("arrays get their memory from functions named NRT_MemInfo_alloc...", COMPILER)
+def memory_functions():
+    make = numba.njit(lambda x: np.zeros(3)[0] + x)
+    assert "NRT_MemInfo_alloc" in compiled(make).library.get_llvm_str()
+
+
+@assume("a function's symbol holds its qualified name", "compiler/dispatching.py")
+def symbols_hold_names():
+    def named(x):
+        return x
+
+    named.__qualname__ = "a_name_of_its_own"
+    assert "a_name_of_its_own" in compiled(numba.njit(named)).fndesc.mangled_name
+
+
+@assume("a dispatcher can become one of a subclass", "compiler/dispatching.py")
+def dispatchers():
+    class Other(Dispatcher):
+        pass
+
+    made = numba.njit(half.py_func)
+    made.__class__ = Other
+    assert made.py_func is half.py_func
+    assert made(3.0) == 1.5
 
 
 @assume("a call from Python compiles by the dispatcher's own attribute `compile`", JIT)
@@ -91,16 +118,9 @@ def stored_results():
     assert again.entry_point(3.0) == 1.5
 
 
-@assume("numba's runtime starts by rtsys.initialize, alone", CACHE)
-def runtime():
-    assert parameters(rtsys.initialize) == ["ctx"]
-    rtsys.initialize(cpu_target.target_context)
-
-
 @assume(
     "magic_tuple names system, processor and features: '+fma,-sse4a,...'",
-    CACHE,
-    "machine/processor.py",
+    "compiler/target.py",
 )
 def processors():
     triple, processor, features = cpu_target.target_context.codegen().magic_tuple()

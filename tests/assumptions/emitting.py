@@ -8,10 +8,10 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from fastdnn.compiler import kernel_compiler
+import fastdnn
 from tests.assumptions.rows import assume
 
-PACKAGE = Path(kernel_compiler.__file__).parents[1]
+PACKAGE = Path(fastdnn.__file__).parent
 EMITTING = tuple(
     path.relative_to(PACKAGE).as_posix()
     for room in ("machine", "products", "ops", "engine")

@@ -1,11 +1,10 @@
-"""The list of what is relied on of numba's inside, to which its parts add rows."""
+"""The list of what nothing works without of numba's inside, to which its parts add rows."""
 
 import inspect
 
 import numba
 import pytest
 from numba.core import types
-from numba.core.registry import cpu_target
 
 COMPILER, JIT, CACHE = "compiler/kernel_compiler.py", "compiler/jit.py", "compiler/cache.py"
 
@@ -36,9 +35,3 @@ def compiled(function=half):
     """Return what numba has made of a function of one float64."""
     function(1.0)
     return function.overloads[types.float64,]
-
-
-def typing_context():
-    """Return numba's table of functions, with all that it has after a compilation."""
-    compiled()
-    return cpu_target.typing_context

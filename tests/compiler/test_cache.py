@@ -10,7 +10,7 @@ from numba import types
 from numba.core.registry import cpu_target
 
 from fastdnn.compiler import cache as cache_module
-from fastdnn.compiler.cache import KernelCache, _code_in, _entry
+from fastdnn.compiler.cache import KernelCache
 from fastdnn.compiler.cache_folder import Folder
 from fastdnn.compiler.jit import entry_point
 from tests.processes import cached_files
@@ -18,22 +18,6 @@ from tests.processes import cached_files
 pytestmark = pytest.mark.needs_jit
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="modes and owners are those of POSIX")
-
-
-def test_an_entry_is_whole_or_damaged_or_that_of_another_key():
-    key, code = b"function and types", b"machine code"
-    stored = _entry(key, code)
-    assert _code_in(stored, key) == code
-    assert _code_in(stored, key + b" ") is None
-    assert _code_in(_entry(b"", code), key) is None
-    for position in range(len(stored)):
-        for bit in range(8):
-            flipped = bytearray(stored)
-            flipped[position] ^= 1 << bit
-            with pytest.raises(ValueError, match="does not match its digest"):
-                _code_in(bytes(flipped), key)
-        with pytest.raises(ValueError, match="does not match its digest"):
-            _code_in(stored[:position], key)
 
 
 def doubled(x):

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from fastdnn.compiler.cache import _entry
+from fastdnn.compiler.entries import entry as entry_with
 from tests.processes import (
     AS_NOBODY,
     PACKAGE,
@@ -251,7 +251,7 @@ def test_an_entry_that_others_can_have_written_is_replaced_with_a_warning(how, w
     # Others can give an entry a digest.
     content = entry.read_bytes()[47:]
     length = 4 + int.from_bytes(content[:4], "big")
-    entry.write_bytes(_entry(content[4:length], planted))
+    entry.write_bytes(entry_with(content[4:length], planted))
     if how != "world":
         os.chown(entry, *((54321, -1) if how == "owner" else (-1, 54321)))
     entry.chmod({"world": 0o646, "group": 0o664, "owner": 0o644}[how])

@@ -165,8 +165,7 @@ def test_type_errors_in_kernels_are_said_every_time(tmp_path):
 FORK_DURING_A_COMPILATION = """
 import gc, os, threading, warnings
 import numpy as np
-from numba.core.compiler_lock import global_compiler_lock
-from fastdnn.compiler import jit
+from fastdnn.compiler.stopping import Compilation
 from fastdnn.textbook import relu, sigmoid
 
 warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside other threads
@@ -177,8 +176,9 @@ def compile_for_long():
     leave.wait()
 
 def another():
-    with global_compiler_lock:
-        jit._without_collector(compile_for_long)()
+    with Compilation():
+        assert not gc.isenabled()
+        compile_for_long()
 
 thread = threading.Thread(target=another)
 thread.start()
@@ -190,6 +190,7 @@ if child == 0:
     os._exit(17)
 leave.set()
 thread.join()
+assert gc.isenabled()
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), sigmoid(np.zeros(1)))
 """
 

@@ -21,6 +21,12 @@ IMPORT = """
 import fastdnn
 print(fastdnn.__file__)
 """
+SAVE = """
+import tempfile
+with tempfile.TemporaryDirectory() as folder:
+    fastdnn.DNNClassifier(alpha=0.5).save(f"{folder}/model")
+    assert fastdnn.load(f"{folder}/model").alpha == 0.5
+"""
 CALL = """
 import numpy as np
 from fastdnn.textbook import relu
@@ -53,7 +59,7 @@ def in_archive(package):
     """Move a package into a zip archive."""
     archive = package.parent.with_suffix(".zip")
     with zipfile.ZipFile(archive, "w") as file:
-        for path in sorted(package.rglob("*.py*")):
+        for path in sorted([*package.rglob("*.py*"), *package.rglob("*.json")]):
             file.write(path, path.relative_to(package.parent))
     shutil.rmtree(package)
     return archive
@@ -66,7 +72,7 @@ def in_archive_without_source(package):
 @pytest.mark.parametrize("form", [without_source, in_archive, in_archive_without_source])
 def test_a_package_without_files_of_source_is_imported_called_and_cached(form, copy, tmp_path):
     path, cache = form(copy), tmp_path / "cache"
-    first = run_python(IMPORT + CALL, cache, path=path)
+    first = run_python(IMPORT + SAVE + CALL, cache, path=path)
     assert first.returncode == 0, first.stderr
     assert first.stdout.startswith(str(path))
     assert first.stdout.endswith("[0. 2.]\n")

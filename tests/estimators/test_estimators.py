@@ -168,7 +168,7 @@ def test_another_solver_goes_on_with_the_first_optimiser(Estimator):
         model.partial_fit(X, y, **first)
         model.set_params(solver=after).partial_fit(X, y)
         assert np.isfinite(model.loss_)
-        assert model._optimizer_state.optimizer == ("adam" if before == "adam" else "nesterov")
+        assert model._state.optimizer.optimizer == ("adam" if before == "adam" else "nesterov")
 
 
 @BOTH

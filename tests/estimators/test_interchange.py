@@ -78,6 +78,7 @@ def test_the_twin_is_apart():
     theirs.coefs_[0][:] = 0.0
     theirs.partial_fit(X, y)
     assert_array_equal(ours.predict_proba(X), before)
+    assert len(theirs.loss_curve_) == len(ours.loss_curve_) + 1
 
 
 def test_early_stopping_history_crosses():

@@ -8,7 +8,7 @@ import sklearn
 from scipy import sparse
 
 from fastdnn import DNNClassifier, DNNRegressor
-from fastdnn.data.plain import has_engine_form, is_plain_target, plain_matrix
+from fastdnn.data.plain_arrays import has_engine_form, is_plain_target, plain_matrix
 from fastdnn.estimators import validation as validation_module
 
 

@@ -5,29 +5,7 @@ import numpy as np
 import pytest
 
 from fastdnn.machine.processor import lanes_of, vector_lanes
-from fastdnn.machine.profile import KIND, PROFILE, PROFILES, kind_of_processor, rows_of_tile
-
-X86 = "x86_64-unknown-linux-gnu"
-ZEN_4 = "+avx,+avx2,+avx512f,-avx512fp16,+fma"
-
-
-@pytest.mark.parametrize(
-    ("kind", "triple", "name", "features"),
-    [
-        ("AVX-512", X86, "znver5", "+64bit,+avx,+avx2,+avx512bw,+avx512f"),
-        ("AVX-512 in halves", X86, "znver4", ZEN_4),
-        ("AVX2", X86, "haswell", "+64bit,+avx,+avx2,-avx512f"),
-        ("AVX2 in halves", X86, "znver1", "+avx,+avx2"),
-        ("AVX2", "x86_64-pc-windows-msvc", "sandybridge", "+avx"),
-        ("other", X86, "nehalem", "-avx,-avx2,-avx512f,+sse4.2"),
-        ("other", X86, "znver4", ""),
-        ("AArch64", "aarch64-unknown-linux-gnu", "neoverse-n1", "+neon"),
-        ("AArch64", "arm64-apple-darwin23", "apple-m1", "+neon"),
-        ("other", "powerpc64le-unknown-linux-gnu", "pwr9", "+vsx"),
-    ],
-)
-def test_a_processor_is_of_a_kind(kind, triple, name, features):
-    assert kind_of_processor(triple, name, features) == kind
+from fastdnn.machine.profile import KIND, PROFILE, PROFILES, rows_of_tile
 
 
 @pytest.mark.parametrize("kind", PROFILES)

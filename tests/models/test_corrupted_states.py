@@ -215,14 +215,14 @@ def test_an_optimiser_of_another_network_is_not_taken_over_from_scikit_learn():
     theirs.coefs_[0], theirs.coefs_[1] = theirs.coefs_[0][:, kept], theirs.coefs_[1][kept]
     theirs.intercepts_[0] = theirs.intercepts_[0][kept]
     again = DNNClassifier.from_sklearn(theirs)
-    assert again._optimizer_state is None
+    assert again._state.optimizer is None
     assert np.isfinite(forward(again.partial_fit(X, y))).all()
 
 
 @pytest.mark.parametrize("t", [-1, 2.5, None])
 def test_an_impossible_number_of_steps_is_refused(t):
     model, y = fitted("binary")
-    model._optimizer_state.t = t
+    model._state.optimizer.t = t
     with pytest.raises(ValueError, match="optimiser"):
         model.partial_fit(X, y)
 

@@ -30,16 +30,16 @@ def test_moments_beyond_float32_stay_in_float64(scale, width):
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         model.fit(X * scale, X[:, 0] * 1e10)
-    assert np.isfinite(model._optimizer_state.memory).all()
-    before = model._parameters.theta.copy()
+    assert np.isfinite(model._state.optimizer.memory).all()
+    before = model._state.parameters.theta.copy()
     model.partial_fit(X, X[:, 0])
-    assert np.isfinite(model._parameters.theta).all()
-    n_moved = (model._parameters.theta != before).mean()
+    assert np.isfinite(model._state.parameters.theta).all()
+    n_moved = (model._state.parameters.theta != before).mean()
     wide = DNNRegressor(**model.get_params() | {"dtype": "float64"})
     wide.fit(X * scale, X[:, 0] * 1e10)
-    before = wide._parameters.theta.copy()
+    before = wide._state.parameters.theta.copy()
     wide.partial_fit(X, X[:, 0])
-    assert n_moved > 0.9 * (wide._parameters.theta != before).mean()
+    assert n_moved > 0.9 * (wide._state.parameters.theta != before).mean()
     assert_allclose(model.loss_, wide.loss_, rtol=1e-3)
 
 

@@ -1,14 +1,77 @@
-"""Hidden layers and batch sizes as users give them."""
+"""The declaration of hyperparameters, and values as users give them."""
 
+import inspect
+import re
 from numbers import Real
 
 import numpy as np
 import pytest
 from sklearn.utils._param_validation import Interval
 
-from fastdnn import DNNClassifier
-from fastdnn.models import hyperparameters
-from fastdnn.models.hyperparameters import hidden_units, require_valid, rows_of_batch
+from fastdnn import DNNClassifier, DNNRegressor
+from fastdnn.models import hyperparameters, valid_values
+from fastdnn.models.hyperparameters import HYPERPARAMETERS, hyperparameters_of, options_told
+from fastdnn.models.valid_values import hidden_units, require_valid
+from fastdnn.training.options import Options, rows_of_batch
+
+# -- one declaration ----------------------------------------------------------------------
+
+BOTH = pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
+
+
+@BOTH
+def test_signatures_are_what_is_declared(Estimator):
+    signature = inspect.signature(Estimator).parameters.values()
+    declared = hyperparameters_of(Estimator.__name__)
+    assert {p.name: p.default for p in signature} == {
+        name: row.default for name, row in declared.items()
+    }
+    assert [p.name for p in signature] == list(declared)
+
+
+@BOTH
+def test_docstrings_say_what_is_declared(Estimator):
+    said = inspect.getdoc(Estimator).split("----------\n", 1)[1].split("Attributes\n---")[0]
+    declared = "\n".join(
+        f"{name} : {row.values.kind}, default={row.default!r}\n    {row.text}"
+        for name, row in hyperparameters_of(Estimator.__name__).items()
+    )
+    assert re.sub(r"\s+", " ", said).strip() == re.sub(r"\s+", " ", declared), declared
+
+
+def test_defaults_are_valid():
+    for Estimator in (DNNClassifier, DNNRegressor):
+        require_valid(Estimator())
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_each_is_told_to_whom_it_concerns(monkeypatch):
+    """Solvers ask for all that they are told, and for nothing else, which they have not."""
+    asked = set()
+
+    class Recording(Options):
+        def __getattribute__(self, name):
+            asked.add(name)
+            return super().__getattribute__(name)
+
+    monkeypatch.setattr(hyperparameters, "Options", Recording)
+    X = np.arange(600.0).reshape(300, 2) / 600.0
+    for solvers in (["lbfgs"], ["adam", "sgd"]):
+        asked.clear()
+        for solver in solvers:
+            for more in ({"learning_rate": "invscaling"}, {"early_stopping": True}):
+                options = {"solver": solver, "max_iter": 2, "alpha": 0.0} | more
+                DNNRegressor(hidden_layer_sizes=(2,), **options).fit(X, X[:, 0])
+        assert asked == set(options_told(solvers[0]))
+
+
+def test_no_row_is_told_to_nobody():
+    assert {row.told for row in HYPERPARAMETERS.values()} == {
+        *("network", "training", "stochastic", "lbfgs", "estimator"),
+    }
+
+
+# -- values -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -39,9 +102,15 @@ def test_a_batch_that_is_too_large_is_clipped_with_a_warning():
         assert rows_of_batch(10, 9) == 9
 
 
+def test_that_warning_is_given_at_the_line_that_called_fit():
+    with pytest.warns(UserWarning, match="Got `batch_size`") as caught:
+        DNNClassifier((2,), batch_size=10).partial_fit(np.eye(3), [0, 1, 1], classes=[0, 1])
+    assert caught[0].filename == __file__
+
+
 @pytest.fixture
 def nothing_remembered(monkeypatch):
-    monkeypatch.setattr(hyperparameters, "_satisfied", {})
+    monkeypatch.setattr(valid_values, "_satisfied", {})
 
 
 @pytest.mark.parametrize(
@@ -73,7 +142,7 @@ def test_values_are_validated_once(nothing_remembered, monkeypatch):
     def validate(constraints, parameters, owner):
         seen.extend(parameters)
 
-    monkeypatch.setattr(hyperparameters, "validate_parameter_constraints", validate)
+    monkeypatch.setattr(valid_values, "validate_parameter_constraints", validate)
     require_valid(DNNClassifier(alpha=0.5))
     assert "alpha" in seen
     assert "n_threads" in seen
@@ -84,10 +153,10 @@ def test_values_are_validated_once(nothing_remembered, monkeypatch):
 
 
 def test_few_values_are_remembered(nothing_remembered, monkeypatch):
-    monkeypatch.setattr(hyperparameters, "_MOST_REMEMBERED", 30)
+    monkeypatch.setattr(valid_values, "_MOST_REMEMBERED", 30)
     for alpha in np.linspace(0.0, 1.0, 50):
         require_valid(DNNClassifier(alpha=alpha))
-        assert len(hyperparameters._satisfied) <= 30
+        assert len(valid_values._satisfied) <= 30
 
 
 def test_values_are_validated_again_for_other_constraints(nothing_remembered):

@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from fastdnn import DNNClassifier, DNNRegressor
-from fastdnn.training import loop as training
+from fastdnn.training import stochastic as training
 from fastdnn.training.epochs import EpochRunner
 from tests.interrupts import STEP, count_instructions, interrupt_at
 
@@ -33,12 +33,7 @@ def assert_unchanged(model, before):
     after = state_of(model)
     assert after.keys() == before.keys()
     for name, value in before.items():
-        if name == "_parameters":
-            assert_array_equal(after[name].theta, value.theta)
-        elif name == "_optimizer_state" and value is not None:
-            assert_array_equal(after[name].memory, value.memory)
-            assert after[name].t == value.t
-        elif name in ("coefs_", "intercepts_"):
+        if name in ("coefs_", "intercepts_"):
             for a, b in zip(after[name], value, strict=True):
                 assert_array_equal(a, b)
         else:
@@ -180,7 +175,7 @@ def test_an_interrupted_fit_holds_the_network_so_far(interrupted, solver, early_
         assert len(model.validation_scores_) == 2
     n_rows = 54 if early_stopping else 60
     assert model.t_ == 2 * n_rows
-    assert model._optimizer_state.t == 3  # steps of the engine, one an epoch
+    assert model._state.optimizer.t == 3  # steps of the engine, one an epoch
     assert np.isfinite(model.predict_proba(X)).all()
     model.set_params(warm_start=True, early_stopping=False)
     interrupted.after = 10**9
@@ -357,7 +352,7 @@ def test_interrupted_anywhere_a_fit_leaves_no_mixture(early_stopping, is_warm):
         assert vars(model).keys() == vars(right).keys()
         for name in ("loss_curve_", "loss_", "t_", "validation_scores_", "best_loss_"):
             assert getattr(model, name) == getattr(right, name), (n, name)
-        if not early_stopping and model._optimizer_state.t == right._optimizer_state.t:
-            assert_array_equal(model._parameters.theta, right._parameters.theta)
+        if not early_stopping and model._state.optimizer.t == right._state.optimizer.t:
+            assert_array_equal(model._state.parameters.theta, right._state.parameters.theta)
     assert n_raised > 0.9 * n_instructions / STEP
     assert seen > {"before"}

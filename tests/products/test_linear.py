@@ -1,40 +1,15 @@
 """The products of a dense layer, with one unit and with several, against NumPy."""
 
-import numba
 import numpy as np
 import pytest
 
+from fastdnn.compiler.jit import JIT_ENABLED
 from fastdnn.machine.profile import PROFILE
-from fastdnn.machine.views import address
-from fastdnn.products.linear import (
-    SCRATCH_BYTES,
-    linear_delta,
-    linear_forward,
-    linear_gradient,
-)
+from fastdnn.products.linear import SCRATCH_BYTES
+from tests.products.calls import delta, forward, gradient, gradient_and_claim
 from tests.products.guarded import guarded
 
 pytestmark = pytest.mark.pairwise
-
-
-@numba.njit
-def forward(A, W, b, Z, floor, scratch):
-    linear_forward(A, W, b, Z, floor, scratch, False)
-
-
-@numba.njit
-def delta(D, W, W_transposed, D_prev, scratch):
-    linear_delta(D, W, W_transposed, D_prev, scratch, False)
-
-
-@numba.njit
-def gradient(A, first, D, dW, scratch):
-    linear_gradient(A, first, D, dW, scratch, 0, 0)
-
-
-@numba.njit
-def gradient_and_claim(A, first, D, dW, scratch, claimed):
-    linear_gradient(A, first, D, dW, scratch, address(claimed, 0), 0)
 
 
 def scratch_for(dtype):
@@ -193,7 +168,7 @@ def test_copies_of_a_transposed_operand_change_no_bit(n_rows, n_in, n_out, dtype
     assert np.isnan(with_margin[-margin:]).all()
     # Copied where the rows of A are a multiple of 4 KiB or many, or those of D are long.
     is_copied = A.strides[0] % 4096 == 0 or n_rows > 128 or D.strides[0] >= 2048
-    assert np.isfinite(with_margin).any() == (is_copied and numba.config.DISABLE_JIT == 0)
+    assert np.isfinite(with_margin).any() == (is_copied and JIT_ENABLED)
 
 
 @pytest.mark.needs_jit

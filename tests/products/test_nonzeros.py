@@ -7,15 +7,11 @@ import pytest
 from fastdnn.machine.processor import vector_lanes
 from fastdnn.machine.views import address
 from fastdnn.ops.activations import ACTIVATIONS, BACKWARD
-from fastdnn.products.linear import (
-    SCRATCH_BYTES,
-    linear_delta,
-    linear_forward,
-    linear_gradient,
-    rectified_gradient,
-)
+from fastdnn.products.linear import SCRATCH_BYTES, rectified_gradient
 from fastdnn.products.nonzeros import (
     MOST_VECTORS,
+    MULTIPLY_MASKED,
+    MULTIPLY_NONZEROS,
     bytes_of_masked_columns,
     mask_part_of_columns,
     multiply_masked,
@@ -23,38 +19,24 @@ from fastdnn.products.nonzeros import (
     parts_to_mask,
     skipping_pays,
 )
+from fastdnn.products.operands import NOTHING, Left, Output, Right, Shape
+from tests.products.calls import delta, forward, gradient, gradient_and_claim, how
 from tests.products.guarded import guarded
 
 pytestmark = [pytest.mark.needs_jit, pytest.mark.pairwise]
 
 
 @numba.njit
-def forward(A, W, b, Z, floor, scratch, has_zeros):
-    linear_forward(A, W, b, Z, floor, scratch, has_zeros)
+def _gradient_behind_relu(X, A, D, dW, db, scratch, how):
+    return rectified_gradient(X, A, D, dW, db, scratch, how)
 
 
-@numba.njit
-def delta(D, W, W_transposed, D_prev, scratch, has_zeros):
-    linear_delta(D, W, W_transposed, D_prev, scratch, has_zeros)
-
-
-@numba.njit
-def gradient(A, first, D, dW, scratch, zeros_in_A, zeros_in_D):
-    linear_gradient(A, first, D, dW, scratch, 0, zeros_in_A + 2 * zeros_in_D)
-
-
-@numba.njit
-def gradient_and_claim(A, first, D, dW, scratch, claimed, zeros_in_A, zeros_in_D):
-    flags = zeros_in_A + 2 * zeros_in_D
-    linear_gradient(A, first, D, dW, scratch, address(claimed, 0), flags)
-
-
-@numba.njit
 def gradient_behind_relu(X, A, D, dW, db, scratch):
-    return rectified_gradient(X, A, D, dW, db, scratch)
+    return _gradient_behind_relu(X, A, D, dW, db, scratch, how(X.dtype))
 
 
 run_backward = BACKWARD.call
+run_nonzeros, run_masked = MULTIPLY_NONZEROS.call, MULTIPLY_MASKED.call
 
 
 @numba.njit
@@ -69,23 +51,32 @@ def pays(left, step, n_rows, n_columns, n_inner):
 
 
 @numba.njit
-def product(a, a_row, a_step, b, bias, c, n_inner, floor, scratch):
-    multiply_nonzeros(
-        floor, address(a, 0), address(a, 0), a_row, a_step, address(b, 0), b.shape[1],
-        address(bias, 0) if bias.size > 0 else 0,
-        address(c, 0), c.shape[0], c.shape[1], n_inner, address(scratch, 0), 0, 0, 0,
-    )  # fmt: skip
+def _product(kernel, a, a_row, a_step, b, bias, c, n_inner, floor, scratch):
+    left, right = Left(address(a, 0), a_row, a_step), Right(address(b, 0), b.shape[1])
+    out = Output(address(c, 0), address(bias, 0) if bias.size > 0 else 0, NOTHING)
+    shape, memory = Shape(c.shape[0], c.shape[1], n_inner), address(scratch, 0)
+    run_nonzeros(kernel, (floor, left, left.address, right, out, shape, memory, 0, 0, 0))
+
+
+def product(a, *others):
+    _product(multiply_nonzeros.address(a.dtype), a, *others)
+
+
+def product_of_masks(a, *others):
+    _product_of_masks(multiply_masked.address(a.dtype), a, *others)
 
 
 @numba.njit
-def product_of_masks(a, b, c, masks, scratch, claimed):
+def _product_of_masks(kernel, a, b, c, masks, scratch, claimed):
     real, at = a.dtype.type(0), address(masks, 0)
     for part in range(parts_to_mask(a.shape[1])):
         mask_part_of_columns(real, address(a, 0), a.shape[1], a.shape[0], part, at, 0)
-    multiply_masked(
-        real, at, address(b, 0), b.shape[1], address(c, 0), c.shape[0], c.shape[1],
-        a.shape[0], address(scratch, 0), address(claimed, 0), 0,
-    )  # fmt: skip
+    right, out = (
+        Right(address(b, 0), b.shape[1]),
+        Output(address(c, 0), NOTHING, address(claimed, 0)),
+    )
+    shape = Shape(c.shape[0], c.shape[1], a.shape[0])
+    run_masked(kernel, (real, at, right, out, shape, address(scratch, 0), 0))
 
 
 def rectified(rng, shape, dtype, share=0.4):

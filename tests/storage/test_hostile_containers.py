@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from fastdnn.storage.schema import FORMAT_VERSION
 from scripts.corrupt_files import sealed
 from tests.storage.hostile import BINARY, HEADER, PAYLOAD, edited, entry, refuse, renamed
 
@@ -140,7 +141,10 @@ METADATA = {
         edited(lambda header: header["__metadata__"].pop("format")),
         "not a model of fastdnn",
     ),
-    "of a newer format": (about(format_version="2", model="{}"), "version 2.*newer fastdnn"),
+    "of a newer format": (
+        about(format_version=str(FORMAT_VERSION + 1), model="{}"),
+        f"version {FORMAT_VERSION + 1}.*newer fastdnn",
+    ),
     "of a far newer format": (about(format_version="99999999", more="1"), "newer fastdnn"),
     "of format 0": (about(format_version="0"), "format_version"),
     "of format -1": (about(format_version="-1"), "format_version"),

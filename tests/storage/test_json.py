@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from fastdnn.storage import json as checked_json
+from fastdnn.storage import checked_json
 
 
 def test_depth_counts_brackets_but_not_those_in_strings():

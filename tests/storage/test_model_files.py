@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 
 import fastdnn
 from fastdnn import DNNClassifier
-from fastdnn.storage import encoding
+from fastdnn.storage import document
 from tests.model_files import models, wave
 
 KINDS = list(models())
@@ -75,12 +75,12 @@ def test_a_compact_file_predicts_the_same_and_trains_anew(kind, fitted, path):
     model.save(path)
     full = path.stat().st_size
     model.save(path, compact=True)
-    state = model._optimizer_state
+    state = model._state.optimizer
     assert full - path.stat().st_size >= state.memory.nbytes
     twin = fastdnn.load(path)
     assert_array_equal(twin.predict(X), model.predict(X))
-    assert twin._optimizer_state is None
-    model._optimizer_state = None
+    assert twin._state.optimizer is None
+    model._state.optimizer = None
     assert_equal(model, twin)
     assert_equal(model.partial_fit(X, y), twin.partial_fit(X, y))
 
@@ -101,7 +101,7 @@ def test_matrices_of_other_sizes_are_saved(fitted, path):
     twin = fastdnn.load(path)
     assert [W.shape for W in twin.coefs_] == [(3, 2), (2, 1)]
     assert_array_equal(twin.predict_proba(X), expected)
-    assert twin._optimizer_state is None  # its memory was that of another network
+    assert twin._state.optimizer is None  # its memory was that of another network
     twin.partial_fit(X, twin.predict(X))
 
 
@@ -124,8 +124,8 @@ def test_classes_of_every_type_are_kept(dtype, fitted, path):
 @pytest.mark.parametrize("kind", ["binary", "sgd_nesterov"])
 def test_a_state_of_higher_precision_stays_one(kind, fitted, path):
     model, _, _ = fitted(kind)
-    model._optimizer_state = model._optimizer_state.astype(np.float64)
-    model._optimizer_state.memory += 1e-12
+    model._state.optimizer = model._state.optimizer.astype(np.float64)
+    model._state.optimizer.memory += 1e-12
     model.save(path)
     assert_equal(model, fastdnn.load(path))
 
@@ -134,13 +134,13 @@ def test_a_state_of_higher_precision_stays_one(kind, fitted, path):
 def test_what_is_saved_is_of_one_moment(fitted, path, monkeypatch):
     model, X, _ = fitted("binary")
     expected = model.predict_proba(X)
-    encode = encoding.checked_parameters
+    encode = document.checked_parameters
 
     def refitted_meanwhile(*args):
         model.set_params(hidden_layer_sizes=(9,)).fit(X[:, :2], np.arange(60) % 3)
         return encode(*args)
 
-    monkeypatch.setattr(encoding, "checked_parameters", refitted_meanwhile)
+    monkeypatch.setattr(document, "checked_parameters", refitted_meanwhile)
     model.save(path)
     assert_array_equal(fastdnn.load(path).predict_proba(X), expected)
 

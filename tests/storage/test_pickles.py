@@ -56,14 +56,7 @@ def assert_same_network(one, other):
 
 def assert_same_state(one, other):
     assert_same_network(one, other)
-    assert one._history == other._history
-    assert (one._optimizer_state is None) == (other._optimizer_state is None)
-    if one._optimizer_state is not None:
-        mine, theirs = vars(one._optimizer_state).copy(), vars(other._optimizer_state).copy()
-        memory, again = mine.pop("memory"), theirs.pop("memory")
-        assert mine == theirs
-        assert memory.dtype == again.dtype
-        assert_array_equal(memory, again)
+    assert one._state == other._state
 
 
 RECORD = {
@@ -105,8 +98,8 @@ def test_training_goes_on_as_if_nothing_had_been_stored(way, kind, samples, tmp_
 @pytest.mark.parametrize("way", COPIES)
 def test_a_state_of_higher_precision_stays_one(way, samples, tmp_path):
     model = DNNClassifier((8,), random_state=0, max_iter=2, batch_size=50).fit(*samples)
-    model._optimizer_state = model._optimizer_state.astype(np.float64)
-    model._optimizer_state.memory += 1e-12
+    model._state.optimizer = model._state.optimizer.astype(np.float64)
+    model._state.optimizer.memory += 1e-12
     assert_same_state(COPIES[way](model, tmp_path), model)
 
 
@@ -258,22 +251,32 @@ def test_pickles_of_0_2_0_predict_and_go_on(old):
     expected = np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(classifier.predict_proba(X), expected, rtol=1e-9)
     assert list(classifier.classes_) == ["blue", "green", "red"]
-    assert classifier._optimizer_state.memory.dtype == np.float64
-    assert classifier._optimizer_state.t == 6
+    assert classifier._state.optimizer.memory.dtype == np.float64
+    assert classifier._state.optimizer.t == 6
     classifier.partial_fit(X, classifier.predict(X))
-    assert classifier._optimizer_state.t == 9
+    assert classifier._state.optimizer.t == 9
 
     binary = pickle.loads(old["classifier fit float32"])
     expected = 1.0 / (1.0 + np.exp(-by_hand(binary, X)))
     np.testing.assert_allclose(binary.predict_proba(X)[:, 1:], expected, rtol=1e-5)
     binary.partial_fit(X, np.arange(60) % 2)
-    assert binary._optimizer_state.t == 3  # that version did not store it after `fit`
+    assert binary._state.optimizer.t == 3  # that version did not store it after `fit`
 
     regressor = pickle.loads(old["regressor warm sgd"])
     expected = by_hand(regressor, X)[:, 0]
     np.testing.assert_allclose(regressor.predict(X), expected, rtol=1e-4, atol=1e-6)
     assert regressor.fit(X, X[:, 0]).n_iter_ == 3
     assert pickle.loads(old["unfitted"]).alpha == 0.5
+
+
+@pytest.mark.parametrize("is_fitted", [True, False])
+def test_a_parameter_that_a_version_did_not_have_gets_its_default(is_fitted, samples):
+    model = DNNClassifier((5,), max_iter=1, n_iter_no_change=7)
+    state = (model.fit(*samples) if is_fitted else model).__getstate__()
+    del state["n_iter_no_change"]
+    twin = DNNClassifier.__new__(DNNClassifier)
+    twin.__setstate__(state)
+    assert twin.get_params() == model.get_params() | {"n_iter_no_change": 10}
 
 
 @pytest.mark.filterwarnings("ignore:This .* was saved by fastdnn")

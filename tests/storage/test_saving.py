@@ -119,9 +119,9 @@ def _set(name, value):
         (_set("feature_names_in_", np.array([1, 2, 3])), "feature_names_in_"),
         (_set("feature_names_in_", np.array(["a"], dtype=object)), "feature_names"),
         (_set("n_layers_", 7), "n_layers_"),
-        (lambda model: model._parameters.theta.fill(np.inf), "NaN or infinity"),
-        (lambda model: model._optimizer_state.memory.fill(np.nan), "NaN or infinity"),
-        (lambda model: model._optimizer_state.memory.fill(-1.0), "second moment"),
+        (lambda model: model._state.parameters.theta.fill(np.inf), "NaN or infinity"),
+        (lambda model: model._state.optimizer.memory.fill(np.nan), "NaN or infinity"),
+        (lambda model: model._state.optimizer.memory.fill(-1.0), "second moment"),
     ],
 )
 def test_what_a_file_cannot_hold_is_named(change, message, fitted, path):

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from fastdnn import textbook as kernels
-from fastdnn.ops.activations import ACTIVATIONS
 from fastdnn.textbook import activations, kernel_inputs, layers
 from tests.cases import case
 from tests.textbook.kernel_calls import (
@@ -149,8 +148,11 @@ def test_a_learning_rate_that_single_precision_cannot_hold_is_refused(learning_r
         np.testing.assert_array_equal(array, 1.0)
 
 
+N_CODES = len(layers.ACTIVATION_CODES)
+
+
 @pytest.mark.parametrize(
-    "code", ["relu", None, 1.0, True, -1, len(ACTIVATIONS), 2**70, [1], np.ones(1)]
+    "code", ["relu", None, 1.0, True, -1, N_CODES, 2**70, [1], np.ones(1)]
 )
 def test_unknown_activations_are_refused(code):
     for name in ("linear_activation_forward", "linear_activation_backward"):

@@ -9,7 +9,7 @@ import pytest
 from numba.core import serialize
 
 from fastdnn import DeepNeuralNetwork
-from fastdnn.textbook import parts
+from fastdnn.textbook import long_calls
 from tests.interrupts import Interrupt
 from tests.textbook.kernel_calls import NAMES, arguments, call, numbers
 
@@ -21,8 +21,8 @@ DIVIDED = sorted(set(NAMES) - {"compute_cost", "update_parameters"})
 @pytest.fixture
 def many_parts(monkeypatch):
     """Divide all that can be divided, into uneven parts."""
-    monkeypatch.setattr(parts, "_PRODUCTS_OF_PART", 1)
-    monkeypatch.setattr(parts, "_NUMBERS_OF_PART", 70)
+    monkeypatch.setattr(long_calls, "_PRODUCTS_OF_PART", 1)
+    monkeypatch.setattr(long_calls, "_NUMBERS_OF_PART", 70)
 
 
 def many(name):
@@ -47,7 +47,7 @@ def parts_of(name, monkeypatch, raise_at=None):
             n_parts += 1
             yield i
 
-    monkeypatch.setattr(parts, "range", counted, raising=False)
+    monkeypatch.setattr(long_calls, "range", counted, raising=False)
     call(name, many(name))
     return n_parts
 

@@ -8,6 +8,7 @@ from numpy.testing import assert_array_equal
 
 from fastdnn import DeepNeuralNetwork
 from fastdnn.textbook.layers import ACTIVATION_CODES
+from fastdnn.textbook.step_inputs import as_targets
 from tests.cases import case
 from tests.textbook.kernel_calls import numbers
 from tests.textbook.network_calls import (
@@ -105,7 +106,8 @@ def test_positions_of_no_class_are_refused(method, positions):
 def test_the_engine_finds_classes_in_memory_of_its_own():
     made = network()
     positions = np.array([[0.0], [1.0], [1.0], [0.0], [1.0]])
-    assert not np.shares_memory(made._targets(positions, made.forward(X)[0]), positions)
+    targets = as_targets(positions, made.forward(X)[0], made._network)
+    assert not np.shares_memory(targets, positions)
 
 
 def test_outputs_below_zero_have_no_cost_of_counts():

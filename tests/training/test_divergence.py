@@ -9,8 +9,9 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from fastdnn import DNNClassifier, DNNRegressor
-from fastdnn.estimators import base
 from fastdnn.network.parameters import Parameters
+from fastdnn.training import fit
+from fastdnn.training import held_out as held_out_module
 from fastdnn.training.divergence import is_finite, largest, problem_of_epochs
 from tests.diverging import BOTH, CLASSES, NUMPY_MAY_WARN, SMALL, THREE, Y_REAL, X, problem
 
@@ -243,7 +244,7 @@ def test_the_best_finite_epoch_is_kept(Estimator, y, dtype):
     assert model.loss_ == model.loss_curve_[-2]
     assert model.t_ == model.n_iter_ * 48
     assert model.best_validation_score_ == max(model.validation_scores_[:-1])
-    assert is_finite(model._parameters.theta)
+    assert is_finite(model._state.parameters.theta)
     assert np.isfinite(model.predict(X)).all()
     # The same network as of a fit that ends with the best epoch.
     best = int(np.argmax(model.validation_scores_[:-1]))
@@ -254,7 +255,7 @@ def test_the_best_finite_epoch_is_kept(Estimator, y, dtype):
         np.testing.assert_array_equal(W, expected)
     # What the optimiser remembers is of no use any more.
     model.set_params(early_stopping=False, alpha=0.0, learning_rate_init=1e-3)
-    assert is_finite(model.partial_fit(X, y)._parameters.theta)
+    assert is_finite(model.partial_fit(X, y)._state.parameters.theta)
 
 
 @BOTH
@@ -269,14 +270,14 @@ def test_early_stopping_without_a_finite_epoch(Estimator, y, dtype):
 
 @BOTH
 def test_held_out_samples_of_no_weight(Estimator, y, monkeypatch):
-    split, held_out = base.train_test_split, []
+    split, held_out = held_out_module.train_test_split, []
 
     def recording(*args, **kwargs):
         rows = split(*args, **kwargs)
         held_out.append(rows[1])
         return rows
 
-    monkeypatch.setattr(base, "train_test_split", recording)
+    monkeypatch.setattr(held_out_module, "train_test_split", recording)
     model = Estimator(**SMALL, early_stopping=True, validation_fraction=0.5)
     with pytest.warns(ConvergenceWarning, match="Maximum iterations"):
         model.fit(X, y)
@@ -310,11 +311,11 @@ def test_lbfgs_of_targets_whose_squares_overflow():
 
 
 def test_weights_of_lbfgs_that_float32_cannot_hold(monkeypatch):
-    def fit_lbfgs(parameters, *args, **kwargs):
-        parameters.theta[3] = 1e60
-        return 1, 0.5
+    def fit_lbfgs(objective, options, state, notices):
+        state.parameters.theta[3] = 1e60
+        state.history.loss = 0.5
 
-    monkeypatch.setattr(base, "fit_lbfgs", fit_lbfgs)
+    monkeypatch.setattr(fit, "fit_lbfgs", fit_lbfgs)
     with pytest.raises(ValueError, match="non-finite parameter weights") as error:
         DNNRegressor(**SMALL, solver="lbfgs").fit(X * 100.0, Y_REAL)
     assert "or use dtype='float64'" in str(error.value)
@@ -353,7 +354,7 @@ def test_a_fit_that_diverges_leaves_the_estimator_as_it_was(Estimator, y, increm
     before = copy.deepcopy(vars(model))
     step = model.partial_fit if incremental else model.fit
     rate = scales[1] * model.learning_rate_init
-    model._optimizer_state.learning_rate = model.learning_rate_init = rate
+    model._state.optimizer.learning_rate = model.learning_rate_init = rate
     with pytest.raises(ValueError, match=LIKELY):
         step(X * scales[0], y)
     for name in ("coefs_", "intercepts_"):
@@ -361,9 +362,9 @@ def test_a_fit_that_diverges_leaves_the_estimator_as_it_was(Estimator, y, increm
             np.testing.assert_array_equal(array, expected)
     for name in ("loss_", "loss_curve_", "n_iter_", "t_", "best_loss_"):
         assert vars(model)[name] == before[name]
-    kept = before["_optimizer_state"]
-    np.testing.assert_array_equal(model._optimizer_state.memory, kept.memory)
-    model._optimizer_state.learning_rate = model.learning_rate_init = kept.learning_rate
+    kept = before["_state"].optimizer
+    np.testing.assert_array_equal(model._state.optimizer.memory, kept.memory)
+    model._state.optimizer.learning_rate = model.learning_rate_init = kept.learning_rate
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         step(X, y)

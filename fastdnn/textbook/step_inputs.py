@@ -13,7 +13,8 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import InvalidParameterError
 
-from fastdnn.data.plain import has_engine_form
+from fastdnn.data.plain_arrays import has_engine_form
+from fastdnn.network.description import Network
 from fastdnn.ops.losses import LOSSES
 from fastdnn.textbook.costs import check_targets
 from fastdnn.textbook.kernel_inputs import finite_number
@@ -57,18 +58,15 @@ def as_samples(X: Any, n_inputs: int, dtype: np.dtype) -> np.ndarray:
     return np.ascontiguousarray(X)
 
 
-def as_targets(
-    Y: Any, samples: np.ndarray, n_outputs: int, loss: str, output_activation: str
-) -> np.ndarray:
+def as_targets(Y: Any, samples: np.ndarray, network: Network) -> np.ndarray:
     """Return the targets as the engine takes them, in memory of their own.
 
     Class positions stay positions: one column. They are a copy, since the engine finds memory
     by them and the user may change theirs meanwhile.
     """
     Y = as_columns(Y, samples, samples.dtype)
-    check_targets(Y, loss, output_activation, n_outputs)
-    by_position = Y.shape[1] == 1 < n_outputs
-    return Y.copy() if by_position else Y
+    check_targets(Y, network)
+    return Y.copy() if Y.shape[1] < network.sizes[-1] else Y
 
 
 def as_columns(Y: Any, samples: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -113,26 +111,25 @@ def one_column_for_each(Y: np.ndarray, n_outputs: int) -> np.ndarray:
     return columns
 
 
-def as_outputs(AL: Any, n_outputs: int, loss: str, dtype: np.dtype) -> np.ndarray:
+def as_outputs(AL: Any, network: Network, dtype: np.dtype) -> np.ndarray:
     """Return outputs of the last layer that were given back to a step."""
-    if type(AL) is not np.ndarray:
-        AL = _real_numbers("AL", AL)
+    n_outputs = network.sizes[-1]
+    AL = AL if type(AL) is np.ndarray else _real_numbers("AL", AL)
     if AL.ndim != 2 or len(AL) == 0 or AL.shape[1] != n_outputs:
         raise ValueError(
             f"AL must have shape (n_samples, {n_outputs}), as `forward` returns it, got "
             f"{AL.shape}."
         )
     AL = as_floats("AL", AL, AL.shape, dtype)
-    needs = LOSSES[loss].canonical
-    if "sigmoid" in needs and not 0.0 <= AL.min() <= AL.max() <= _LARGEST_PROBABILITY:
+    pairs, required = LOSSES[network.loss].canonical, None
+    if "sigmoid" in pairs and not 0.0 <= AL.min() <= AL.max() <= _LARGEST_PROBABILITY:
+        required = "must be probabilities between 0 and 1"
+    elif "exp" in pairs and AL.min() < 0.0:
+        required = "must not be negative"
+    if required is not None:
         raise ValueError(
-            f"AL must be probabilities between 0 and 1 for {loss=}, got values from "
-            f"{AL.min():g} to {AL.max():g}. Give the first result of `forward`."
-        )
-    if "exp" in needs and AL.min() < 0.0:
-        raise ValueError(
-            f"AL must not be negative for {loss=}, got {AL.min():g}. Give the first "
-            "result of `forward`."
+            f"AL {required} for loss={network.loss!r}, got values from {AL.min():g} to "
+            f"{AL.max():g}. Give the first result of `forward`."
         )
     return AL
 
@@ -143,33 +140,29 @@ def as_caches(
     """Return the caches of a forward pass over so many samples."""
     n_layers = len(layer_sizes) - 1
     if not isinstance(caches, list | tuple) or len(caches) != n_layers:
-        got = type(caches).__name__
-        if isinstance(caches, list | tuple):
-            got += f" of {len(caches)}"
+        size = f" of {len(caches)}" if isinstance(caches, list | tuple) else ""
         raise ValueError(
             f"caches must be the list of {n_layers} that `forward` of this network returns, "
-            f"one for each layer; got {got}."
+            f"one for each layer; got {type(caches).__name__}{size}."
         )
     checked: Caches = []
-    for l, cache in enumerate(caches, start=1):
+    for l, (n_in, n_out) in enumerate(pairwise(layer_sizes)):
         try:
-            (A_prev, W, b), Z = cache
+            (A_prev, W, b), Z = caches[l]
         except (TypeError, ValueError):
             raise ValueError(
-                f"caches[{l - 1}] must be ((A_prev, W, b), Z), as `forward` returns it."
+                f"caches[{l}] must be ((A_prev, W, b), Z), as `forward` returns it."
             ) from None
-        n_in, n_out = layer_sizes[l - 1], layer_sizes[l]
-        parts = (
-            ("A_prev", A_prev, (n_samples, n_in)),
-            ("W", W, (n_in, n_out)),
-            ("b", b, (n_out,)),
-            ("Z", Z, (n_samples, n_out)),
+        *linear, Z = (
+            as_floats(f"{name} of caches[{l}]", value, shape, dtype)
+            for name, value, shape in (
+                ("A_prev", A_prev, (n_samples, n_in)),
+                ("W", W, (n_in, n_out)),
+                ("b", b, (n_out,)),
+                ("Z", Z, (n_samples, n_out)),
+            )
         )
-        A_prev, W, b, Z = (
-            as_floats(f"{name} of caches[{l - 1}]", value, shape, dtype)
-            for name, value, shape in parts
-        )
-        checked.append(((A_prev, W, b), Z))
+        checked.append((tuple(linear), Z))
     return checked
 
 

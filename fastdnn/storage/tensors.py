@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from fastdnn.network.parameters import Parameters
 from fastdnn.ops.optimizers import OPTIMIZERS
-from fastdnn.storage import json
+from fastdnn.storage import checked_json
 from fastdnn.storage.labels import N_KEYS, decode_labels, layout_of_labels
 
 #: Type and shape of each tensor.
@@ -19,7 +20,7 @@ BEST_THETA = "history.best_theta"
 CURVES = {"loss_curve": "n_losses", "validation_scores": "n_scores"}
 
 
-def layout(document: dict) -> Layout:
+def needed_tensors(document: dict) -> Layout:
     """Return type and shape of every tensor that a document needs.
 
     Parameters
@@ -87,18 +88,20 @@ def _check_classes(fitted: dict) -> None:
         )
 
 
-def require_layout(found: Layout, expected: Layout) -> None:
+def require_tensors(found: Layout, needed: Layout) -> None:
     """Raise ValueError unless the tensors are those that a document needs."""
-    for name in [*expected, *found]:
+    for name in [*needed, *found]:
         if name not in found:
             raise ValueError(f"the tensor {name!r} is missing")
-        if name not in expected:
-            raise ValueError(f"the tensor {json.shown(name)} does not belong to the model")
-        if found[name] != expected[name]:
-            (dtype, shape), (wanted, needed) = found[name], expected[name]
+        if name not in needed:
+            raise ValueError(
+                f"the tensor {checked_json.shown(name)} does not belong to the model"
+            )
+        if found[name] != needed[name]:
+            (dtype, shape), (wanted, right) = found[name], needed[name]
             raise ValueError(
                 f"the tensor {name!r} is of {dtype} and shape {shape}, but the model needs "
-                f"{wanted} and shape {json.shown(needed)}"
+                f"{wanted} and shape {checked_json.shown(right)}"
             )
 
 
@@ -119,11 +122,7 @@ def check_values(document: dict, tensors: dict[str, np.ndarray]) -> None:
             raise ValueError("classes are not in ascending order, each of them once")
 
 
-def tensors_of(layer_sizes: tuple[int, ...], theta: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the weights and biases of each layer as views."""
-    tensors, start = {}, 0
-    for name, shape in shapes_of_layers(layer_sizes).items():
-        stop = start + math.prod(shape)
-        tensors[name] = theta[start:stop].reshape(shape)
-        start = stop
-    return tensors
+def views_by_name(parameters: Parameters) -> dict[str, np.ndarray]:
+    """Return the weights and biases of each layer, views into the vector of a network."""
+    views = [*parameters.coefs, *parameters.intercepts]
+    return dict(zip(shapes_of_layers(parameters.layer_sizes), views, strict=True))

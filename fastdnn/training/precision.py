@@ -7,12 +7,12 @@ changes no bit of what fits.
 """
 
 import math
-from typing import Any
 
 import numpy as np
 
 from fastdnn.data.samples import Samples
 from fastdnn.training.divergence import largest
+from fastdnn.training.options import Options
 
 _LARGEST = {np.dtype(dtype): float(np.finfo(dtype).max) for dtype in (np.float32, np.float64)}
 # Data sets of up to this many rows that train as a whole are computed in float64.
@@ -85,7 +85,7 @@ def weights_in(weight: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, float]:
     return weight.astype(dtype, copy=False), factor
 
 
-def gains_by_float64(samples: Samples, settings: Any, incremental: bool) -> bool:
+def gains_by_float64(samples: Samples, options: Options, incremental: bool) -> bool:
     """Whether a float32 fit is computed in float64 and its parameters rounded.
 
     L-BFGS compares losses that differ by less than float32 can tell. And where an epoch is
@@ -93,15 +93,15 @@ def gains_by_float64(samples: Samples, settings: Any, incremental: bool) -> bool
     sums no longer depends on how the rows are ordered: so a row of weight 2 gives the same
     network as the row given twice.
     """
-    if settings.solver == "lbfgs":
+    if options.solver == "lbfgs":
         return True
-    if incremental or settings.early_stopping:
+    if incremental or options.early_stopping:
         return False
-    whole = settings.batch_size == "auto" or settings.batch_size >= samples.n_rows
+    whole = options.batch_size == "auto" or options.batch_size >= samples.n_rows
     return whole and samples.n_rows <= _SMALL_BATCH
 
 
-def exceeds_float32(samples: Samples, loss: str, settings: Any) -> bool:
+def exceeds_float32(samples: Samples, loss: str, options: Options) -> bool:
     """Return whether training in float32 would leave its range where float64 does not.
 
     Parameters
@@ -110,10 +110,10 @@ def exceeds_float32(samples: Samples, loss: str, settings: Any) -> bool:
         In float32.
     loss : str
         Name of the loss.
-    settings : object
-        With the hyperparameters of the estimators as attributes.
+    options : Options
+        Hyperparameters.
     """
-    if settings.solver == "adam" and settings.epsilon < _SMALLEST_EPSILON:
+    if options.solver == "adam" and options.epsilon < _SMALLEST_EPSILON:
         return True
     if loss != "log_loss" and samples.largest_target > _LARGEST_TARGET:
         return True

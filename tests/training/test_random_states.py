@@ -6,8 +6,8 @@ from sklearn.utils import check_random_state
 
 from fastdnn.compiler.jit import JIT_ENABLED
 from fastdnn.ops.shuffle import N_KEYS, shuffle_epochs
-from fastdnn.training import random
-from fastdnn.training.random import random_state_of, shuffle_epochs_like_numpy
+from fastdnn.training import random_states
+from fastdnn.training.random_states import random_state_of, shuffle_epochs_like_numpy
 
 SIZES = [0, 1, 2, 3, 4, 5, 8, 9, 255, 256, 257, N_KEYS, 1797]
 
@@ -30,10 +30,12 @@ def test_every_draw_is_numpys(n, latest):
 @pytest.mark.parametrize("most", [1, 7, 255, 256, 700])
 @pytest.mark.parametrize("n", [256, 700, 1797])
 def test_long_orders_are_shuffled_in_parts(monkeypatch, n, most):
-    monkeypatch.setattr(random, "_MOST_POSITIONS", most)
-    calls, compiled = [], random.shuffle_epochs
+    monkeypatch.setattr(random_states, "_MOST_POSITIONS", most)
+    calls, compiled = [], random_states.shuffle_epochs
     monkeypatch.setattr(
-        random, "shuffle_epochs", lambda *args: calls.append(args[-2:]) or compiled(*args)
+        random_states,
+        "shuffle_epochs",
+        lambda *args: calls.append(args[-2:]) or compiled(*args),
     )
     test_every_draw_is_numpys(n, 2)
     if JIT_ENABLED:  # else NumPy shuffles
@@ -62,8 +64,8 @@ def test_other_bit_generators_shuffle_by_numpy():
 
 
 def test_numpys_mersenne_twister_lies_as_expected():
-    assert random._can_be_compiled(np.random.MT19937) == JIT_ENABLED
-    assert not random._can_be_compiled(np.random.PCG64)
+    assert random_states._can_be_compiled(np.random.MT19937) == JIT_ENABLED
+    assert not random_states._can_be_compiled(np.random.PCG64)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**32 - 1, np.int64(7), np.uint8(200)])

@@ -11,8 +11,8 @@ from fastdnn.data.conversion import for_pieces
 from fastdnn.data.samples import Samples
 from fastdnn.prediction import predictor
 from fastdnn.products.switched_off import without
-from fastdnn.teams import places as places_module
-from fastdnn.teams.places import Places
+from fastdnn.teams import separation as separation_module
+from fastdnn.teams.separation import Separation
 from tests.networks import predictor_of, random_parameters
 
 
@@ -40,61 +40,61 @@ class Machine:
 @pytest.fixture
 def machine(monkeypatch):
     machine = Machine({0, 1, 2})
-    monkeypatch.setattr(places_module, "_current_processor", machine.current)
+    monkeypatch.setattr(separation_module, "_current_processor", machine.current)
     monkeypatch.setattr(os, "sched_getaffinity", machine.get_affinity, raising=False)
     monkeypatch.setattr(os, "sched_setaffinity", machine.set_affinity, raising=False)
     return machine
 
 
 def test_a_worker_moves_away_from_one_before_it_and_may_go_back(machine):
-    places = Places(3)  # worker 0 is on processor 0
-    places.keep_apart(1)
+    separation = Separation(3)  # worker 0 is on processor 0
+    separation.keep_apart(1)
     assert machine.processor == 1
     assert machine.sets == [{1, 2}, {0, 1, 2}]
     machine.processor = 1
-    places.keep_apart(2)
+    separation.keep_apart(2)
     assert machine.processor == 2
     assert machine.allowed == {0, 1, 2}
 
 
 def test_who_has_a_processor_alone_stays(machine):
-    places = Places(2)
+    separation = Separation(2)
     machine.processor = 2
-    places.keep_apart(1)
+    separation.keep_apart(1)
     assert machine.processor == 2
     assert not machine.sets
 
 
 def test_worker_0_never_moves(machine):
-    places = Places(2)
+    separation = Separation(2)
     machine.processor = 1
-    places.keep_apart(1)
-    places.keep_apart(0)  # comes to where worker 1 is
+    separation.keep_apart(1)
+    separation.keep_apart(0)  # comes to where worker 1 is
     assert machine.processor == 1
     assert not machine.sets
 
 
 def test_without_a_free_processor_nobody_moves(machine):
     machine.allowed = {0}
-    places = Places(2)
-    places.keep_apart(1)
+    separation = Separation(2)
+    separation.keep_apart(1)
     assert not machine.sets
     assert machine.allowed == {0}
 
 
 def test_moving_comes_to_an_end(machine):
-    places = Places(2)
+    separation = Separation(2)
     for _ in range(10):
         machine.processor = 0
-        places.keep_apart(1)
+        separation.keep_apart(1)
     assert machine.processor == 0
     assert len(machine.sets) == 2 * 3
 
 
 def test_switched_off_nobody_moves(machine):
     with without("places of threads"):
-        places = Places(2)
-    places.keep_apart(1)
+        separation = Separation(2)
+    separation.keep_apart(1)
     assert machine.processor == 0
     assert not machine.sets
 
@@ -104,38 +104,40 @@ def test_what_is_forbidden_is_not_insisted_on(machine, monkeypatch):
         raise PermissionError
 
     monkeypatch.setattr(os, "sched_setaffinity", forbidden)
-    places = Places(2)
-    places.keep_apart(1)
+    separation = Separation(2)
+    separation.keep_apart(1)
     assert machine.processor == 0
 
 
 def test_where_processors_are_not_known_nothing_happens(machine, monkeypatch):
-    monkeypatch.setattr(places_module, "_current_processor", None)
-    Places(2).keep_apart(1)
+    monkeypatch.setattr(separation_module, "_current_processor", None)
+    Separation(2).keep_apart(1)
     assert not machine.sets
 
 
 def test_an_unknown_processor_is_not_shared(machine):
     machine.processor = -1
-    places = Places(3)
-    places.keep_apart(1)
-    places.keep_apart(2)
+    separation = Separation(3)
+    separation.keep_apart(1)
+    separation.keep_apart(2)
     assert not machine.sets
 
 
 def test_a_team_of_one_asks_nothing(machine, monkeypatch):
-    monkeypatch.setattr(places_module, "_current_processor", lambda: pytest.fail("was asked"))
-    Places(1).keep_apart(0)
+    monkeypatch.setattr(
+        separation_module, "_current_processor", lambda: pytest.fail("was asked")
+    )
+    Separation(1).keep_apart(0)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system has no affinity")
 def test_threads_may_use_the_same_processors_afterwards():
-    places, seen = Places(3), []
+    separation, seen = Separation(3), []
 
     def work(worker):
         before = os.sched_getaffinity(0)
         for _ in range(5):
-            places.keep_apart(worker)
+            separation.keep_apart(worker)
         seen.append(os.sched_getaffinity(0) == before)
 
     threads = [threading.Thread(target=work, args=(worker,)) for worker in (1, 2)]
@@ -158,8 +160,8 @@ def kept_apart(monkeypatch):
         def keep_apart(self, worker):
             calls.append((self.n_workers, worker))
 
-    monkeypatch.setattr(conversion, "Places", Recorder)
-    monkeypatch.setattr(predictor, "Places", Recorder)
+    monkeypatch.setattr(conversion, "Separation", Recorder)
+    monkeypatch.setattr(predictor, "Separation", Recorder)
     return calls
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from fastdnn.machine.profile import PROFILE
 from fastdnn.machine.views import address
-from fastdnn.products.copies import columns_conflict, copy_columns, copy_left
+from fastdnn.products.operand_copies import columns_conflict, copy_columns, copy_left
 
 pytestmark = pytest.mark.needs_jit
 

@@ -13,7 +13,7 @@ from sklearn.neural_network import MLPRegressor
 
 from fastdnn import DNNClassifier, DNNRegressor
 from fastdnn.compiler.jit import JIT_ENABLED
-from fastdnn.training.scales import targets_in, weights_in
+from fastdnn.training.precision import targets_in, weights_in
 
 # NumPy's own, where the kernels run without JIT.
 pytestmark = [] if JIT_ENABLED else [pytest.mark.filterwarnings("ignore:.* encountered in")]

@@ -16,7 +16,7 @@ _FEWEST_ROWS = 64
 _NUMBERS_OF_PART = 2**23
 
 
-def rows(n_arrays: int) -> Callable[..., Iterable[tuple]]:
+def by_rows(n_arrays: int) -> Callable[..., Iterable[tuple]]:
     """Return what divides a layer's work by its samples.
 
     Parameters
@@ -40,7 +40,7 @@ def rows(n_arrays: int) -> Callable[..., Iterable[tuple]]:
     return parts
 
 
-def numbers(*arrays: Any) -> Iterable[tuple]:
+def by_numbers(*arrays: Any) -> Iterable[tuple]:
     """Divide an elementwise function of arrays of one shape that are laid out row by row."""
     size = arrays[0].size
     if size <= _NUMBERS_OF_PART:

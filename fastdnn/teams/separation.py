@@ -1,7 +1,7 @@
 """Moves a thread that shares a processor with another one of its team, on Linux.
 
 This is for teams that take pieces of work from Python; `fastdnn.engine.placement` does it
-inside the engine, and says why threads come to share one.
+inside the engine. Why threads come to share one: ``scripts/docs/engine/teams.md``.
 """
 
 import ctypes
@@ -28,7 +28,7 @@ def _processor_function() -> Callable[[], int] | None:
 _current_processor = _processor_function()
 
 
-class Places:
+class Separation:
     """The processors that the workers of a team were seen on last.
 
     Parameters

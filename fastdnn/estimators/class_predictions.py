@@ -1,0 +1,139 @@
+"""What a fitted classifier says of samples: classes, logits and probabilities."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from fastdnn.estimators.accuracy import AccuracyMixin
+from fastdnn.estimators.base import BaseDNN
+from fastdnn.models.transaction import of_one_moment
+from fastdnn.training.scores import mean_accuracy
+
+# Names in `fastdnn.ops.results.RESULTS`, of probabilities and of their logarithms.
+_LOGARITHMS = {
+    "softmax": "log softmax",
+    "sigmoid": "log sigmoid",
+    "two sigmoids": "two log sigmoids",
+}
+
+
+class ClassPredictions(AccuracyMixin, BaseDNN):
+    """The methods of `fastdnn.DNNClassifier` that predict."""
+
+    classes_: np.ndarray
+    _multilabel: bool
+
+    @of_one_moment
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable class of each sample.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Class labels, or a 0/1 matrix for several labels a sample.
+        """
+        check_is_fitted(self)
+        positions = self._positions(self._results(X, self._kind_of_outputs()))
+        return positions if self._multilabel else self.classes_[positions]
+
+    @of_one_moment
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return the logits: what the output layer has before its activation.
+
+        They order samples as their probabilities do, also where those are equal to 0 or 1 for
+        floating-point numbers.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
+            Of two classes one number, above 0 for the second: the logarithm of the ratio of
+            their probabilities. Of more, one each, whose softmax are the probabilities. Of
+            several labels a sample, one each, above 0 if it is more probable than not.
+            float64, or float32 if X is a float32 array or sparse matrix and the network is
+            float32.
+        """
+        check_is_fitted(self)
+        logits = self._results(X, "logits")
+        return logits.ravel() if self.n_outputs_ == 1 else logits
+
+    @of_one_moment
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of each class, or of each label being 1.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities in the order of `classes_`: the softmax of the logits z of
+            `decision_function`; of two classes 1 / (1 + exp(z)) and 1 / (1 + exp(-z)); of
+            labels 1 / (1 + exp(-z)). float64, or float32 if X is a float32 array or sparse
+            matrix and the network is float32.
+        """
+        check_is_fitted(self)
+        return self._results(X, self._kind_of_probabilities())
+
+    @of_one_moment
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Return the logarithm of `predict_proba`.
+
+        Of a probability below 1/2 it is taken from the logits: finite and exact also where
+        the probability is too small for a floating-point number.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Log-probabilities in the order of `classes_`, with the dtype of `predict_proba`.
+        """
+        check_is_fitted(self)
+        return self._results(X, _LOGARITHMS[self._kind_of_probabilities()])
+
+    def _kind_of_outputs(self) -> str:
+        # An estimator that was never fitted is told so later on.
+        is_softmax = getattr(self, "out_activation_", None) == "softmax"
+        return "softmax" if is_softmax else "sigmoid"
+
+    def _kind_of_probabilities(self) -> str:
+        kind = self._kind_of_outputs()
+        is_one = kind == "sigmoid" and getattr(self, "n_outputs_", 1) == 1
+        return "two sigmoids" if is_one else kind
+
+    def _positions(self, outputs: np.ndarray) -> np.ndarray:
+        """Return the predicted positions in `classes_`, or the 0/1 matrix of labels."""
+        if self.out_activation_ == "softmax":
+            return outputs.argmax(axis=1)
+        positions = (outputs > 0.5).astype(np.int64)
+        if self._multilabel:
+            return positions
+        # With a single class there is still one output; it cannot choose.
+        return np.minimum(positions.ravel(), len(self.classes_) - 1)
+
+    def _score_outputs(
+        self, outputs: np.ndarray, Y: np.ndarray, weight: np.ndarray | None
+    ) -> float:
+        correct = self._positions(outputs) == (Y if self._multilabel else Y.ravel())
+        return mean_accuracy(correct.all(axis=1) if self._multilabel else correct, weight)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

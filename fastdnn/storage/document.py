@@ -1,0 +1,290 @@
+"""What a model is in a file, a document of its names and numbers and tensors; and back.
+
+Both are made of the plain data that pickles hold too (`fastdnn/storage/pickles.py`).
+"""
+
+import math
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from fastdnn.models.consistency import checked_parameters
+from fastdnn.models.transaction import twin_of
+from fastdnn.models.valid_values import require_valid
+from fastdnn.network.parameters import Parameters
+from fastdnn.ops.optimizers import OPTIMIZERS
+from fastdnn.storage.labels import (
+    decode_labels,
+    decode_random_state,
+    encode_labels,
+    encode_random_state,
+)
+from fastdnn.storage.schema import schemas
+from fastdnn.storage.tensors import (
+    BEST_THETA,
+    CURVES,
+    MEMORY,
+    RANDOM_KEY,
+    Layout,
+    count_parameters,
+    views_by_name,
+)
+from fastdnn.training.history import History
+
+# Attributes that a file has, and those that say again what others say.
+_STORED = {
+    "_parameters", "_history", "_optimizer_state", "out_activation_", "feature_names_in_",
+    "classes_", "_multilabel",
+}  # fmt: skip
+_DERIVED = {
+    *("n_features_in_", "n_layers_", "n_outputs_", "_n_targets", "coefs_", "intercepts_"),
+    *("_fastdnn_version", *History().shown()),
+}
+_STORED_OF_NETWORK = {
+    "layer_sizes", "activations", "loss", "dtype", "theta", "_parameters", "_fastdnn_version",
+}  # fmt: skip
+
+
+def encode(model: Any, compact: bool) -> tuple[dict, dict[str, np.ndarray]]:
+    """Return the document and the tensors of a model.
+
+    Parameters
+    ----------
+    model : DNNClassifier, DNNRegressor or DeepNeuralNetwork
+        Fitted or not.
+    compact : bool
+        Whether to leave out the state of the optimiser.
+
+    Raises
+    ------
+    ValueError
+        If the model has what they cannot hold.
+    """
+    kind = type(model).__name__
+    if kind not in schemas() or type(model).__module__.partition(".")[0] != "fastdnn":
+        raise ValueError(
+            f"{type(model).__qualname__} is a class of your own, and a file says one of "
+            f"{list(schemas())}. Pickle it, or save one of those"
+        )
+    if kind == "DeepNeuralNetwork":
+        return _encode_network(model)
+    model = twin_of(model)  # as it is now, whatever is fitted meanwhile
+    require_valid(model)
+    state = model.__getstate__()
+    tensors: dict[str, np.ndarray] = {}
+    parameters = {}
+    for name in model.get_params(deep=False):
+        value = state.pop(name)
+        if isinstance(value, np.random.RandomState):
+            parameters[name], tensors[RANDOM_KEY] = encode_random_state(value)
+        else:
+            parameters[name] = _plain(value)
+    _refuse_unknown(set(state) - _STORED - _DERIVED)
+    document: dict[str, Any] = {"class": kind, "parameters": parameters, "fitted": None}
+    if "_parameters" in state:
+        document["fitted"] = _encode_fitted(model, state, tensors, compact)
+    return document, tensors
+
+
+def _encode_network(model: Any) -> tuple[dict, dict[str, np.ndarray]]:
+    _refuse_unknown(set(model.__getstate__()) - _STORED_OF_NETWORK)
+    document = {
+        "class": "DeepNeuralNetwork",
+        "layer_sizes": list(model.layer_sizes),
+        "activations": list(model.activations),
+        "loss": model.loss,
+        "dtype": str(model.dtype),
+    }
+    return document, views_by_name(model._parameters)
+
+
+def _encode_fitted(
+    model: Any, state: dict, tensors: dict[str, np.ndarray], compact: bool
+) -> dict:
+    network = checked_parameters(model)
+    tensors.update(views_by_name(network))
+    fitted: dict[str, Any] = {
+        "layer_sizes": list(network.layer_sizes),
+        "dtype": str(network.theta.dtype),
+        "out_activation": state["out_activation_"],
+        "feature_name_width": None,
+        "history": _encode_history(state["_history"], tensors),
+        "shows_history": _shows_history(model),
+        "optimizer": None,
+    }
+    if "feature_names_in_" in state:
+        about, names = encode_labels(state["feature_names_in_"], "feature_names_in_")
+        if about["kind"] != "object":
+            raise ValueError("feature_names_in_ must be an array of objects that are strings")
+        fitted["feature_name_width"], tensors["feature_names"] = about["width"], names
+    if "classes_" in state:
+        fitted["classes"], tensors["classes"] = encode_labels(state["classes_"], "classes_")
+        fitted["multilabel"] = bool(state["_multilabel"])
+    kept = state["_optimizer_state"]
+    if kept is not None and not compact:
+        n_slots = OPTIMIZERS[kept["optimizer"]].n_slots
+        if kept["memory"].size == n_slots * network.theta.size:  # else it starts anew
+            tensors[MEMORY] = kept["memory"].reshape(n_slots, network.theta.size)
+            fitted["optimizer"] = {
+                "name": kept["optimizer"],
+                "dtype": str(kept["memory"].dtype),
+                "learning_rate": float(kept["learning_rate"]),
+                "t": int(kept["t"]),
+            }
+    return fitted
+
+
+def _encode_history(history: dict, tensors: dict[str, np.ndarray]) -> dict:
+    document = {name: _plain(value) for name, value in history.items() if name not in CURVES}
+    best_theta = document.pop("best_theta")
+    document["has_best_theta"] = best_theta is not None
+    if best_theta is not None:
+        tensors[BEST_THETA] = best_theta
+    for name, count in CURVES.items():
+        tensors[f"history.{name}"] = np.array(history[name], np.float64)
+        document[count] = len(history[name])
+    return document
+
+
+def _shows_history(model: Any) -> bool:
+    """Whether ``loss_curve_`` and others are there: a fit by L-BFGS has none."""
+    shown = getattr(model, "loss_curve_", None)
+    curve = model._state.history.loss_curve
+    return shown is not None and np.array_equal(shown, curve, equal_nan=True)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value in Python's own types, as JSON knows them."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        number = float(value)
+        return number if math.isfinite(number) else str(number)
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, tuple | list) or (isinstance(value, np.ndarray) and value.ndim == 1):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _refuse_unknown(names: set[str]) -> None:
+    if names:
+        raise ValueError(
+            f"the model has {sorted(names)}, which a file cannot hold. Delete them first, for "
+            f"instance by delattr(model, {min(names)!r}), or pickle the model"
+        )
+
+
+# -- back ---------------------------------------------------------------------------------
+
+
+def empty_arrays(
+    document: dict, needed: Layout
+) -> tuple[Parameters | None, dict[str, np.ndarray]]:
+    """Return a network, and an array for each tensor, to be filled.
+
+    Those of the layers are views into the vector of the network.
+    """
+    network = document if document["class"] == "DeepNeuralNetwork" else document["fitted"]
+    parameters, tensors = None, {}
+    if network is not None:
+        sizes, dtype = network["layer_sizes"], network["dtype"]
+        parameters = Parameters(sizes, dtype, np.empty(count_parameters(sizes), dtype))
+        tensors = views_by_name(parameters)
+    for name, (dtype, shape) in needed.items():
+        if name not in tensors:
+            tensors[name] = np.empty(shape, dtype)
+    return parameters, tensors
+
+
+def decode(
+    document: dict,
+    parameters: Parameters | None,
+    tensors: dict[str, np.ndarray],
+    classes: Mapping[str, type],
+) -> Any:
+    """Return the model.
+
+    Parameters
+    ----------
+    document : dict
+        From `encode`.
+    parameters : Parameters or None
+        The network, if the model has one.
+    tensors : dict of ndarray
+        From `encode`.
+    classes : dict of str to type
+        The class of each name that a document can say.
+
+    Raises
+    ------
+    ValueError
+        If a parameter has a value that it cannot have.
+    """
+    if document["class"] == "DeepNeuralNetwork" and parameters is not None:
+        *hidden, output = document["activations"]
+        sizes, loss, dtype = (document[name] for name in ("layer_sizes", "loss", "dtype"))
+        network: Any = classes["DeepNeuralNetwork"](sizes, hidden, output, loss, dtype)
+        network._parameters.theta[:] = parameters.theta
+        return network
+    given = dict(document["parameters"])
+    if isinstance(given["hidden_layer_sizes"], list):
+        given["hidden_layer_sizes"] = tuple(given["hidden_layer_sizes"])
+    if given["n_iter_no_change"] == "inf":
+        given["n_iter_no_change"] = np.inf
+    if isinstance(given["random_state"], dict):
+        given["random_state"] = decode_random_state(given["random_state"], tensors[RANDOM_KEY])
+    model: Any = classes[document["class"]](**given)
+    require_valid(model)
+    if parameters is not None:
+        fitted = _decode_fitted(document["fitted"], parameters, tensors)
+        model.__setstate__(model.__getstate__() | fitted)
+    return model
+
+
+def _decode_fitted(
+    fitted: dict, parameters: Parameters, tensors: dict[str, np.ndarray]
+) -> dict:
+    """Return the fitted part of what `__getstate__` gave."""
+    sizes = parameters.layer_sizes
+    history = _decode_history(fitted["history"], tensors)
+    state = {
+        "n_features_in_": sizes[0],
+        "n_layers_": len(sizes),
+        "n_outputs_": sizes[-1],
+        "out_activation_": fitted["out_activation"],
+        "_parameters": parameters,
+        "_history": vars(history) | {"best_theta": tensors.get(BEST_THETA)},
+        "_optimizer_state": None,
+    }
+    optimizer = fitted["optimizer"]
+    if optimizer is not None:
+        state["_optimizer_state"] = {
+            "optimizer": optimizer["name"],
+            "memory": tensors[MEMORY].ravel(),
+            "learning_rate": float(optimizer["learning_rate"]),
+            "t": optimizer["t"],
+        }
+    if fitted["feature_name_width"] is not None:
+        about = {"kind": "object", "width": fitted["feature_name_width"]}
+        names = decode_labels(about, tensors["feature_names"], "feature_names")
+        state["feature_names_in_"] = names
+    if "classes" in fitted:
+        state["classes_"] = decode_labels(fitted["classes"], tensors["classes"], "classes")
+        state["_multilabel"] = fitted["multilabel"]
+    else:
+        state["_n_targets"] = sizes[-1]
+    return state | history.shown(with_curves=fitted["shows_history"])
+
+
+def _decode_history(document: dict, tensors: dict[str, np.ndarray]) -> History:
+    fields: dict[str, Any] = {name: tensors[f"history.{name}"].tolist() for name in CURVES}
+    for name in ("best_loss", "best_validation_score", "loss"):
+        fields[name] = float(document[name])
+    for name in ("early_stopping", "no_improvement_count", "n_iter", "t"):
+        fields[name] = document[name]
+    return History(**fields)

@@ -1,0 +1,114 @@
+"""What training carries on as plain data, which pickles and files hold; and back."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from fastdnn.network.parameters import Parameters
+from fastdnn.ops.optimizers import OPTIMIZERS
+from fastdnn.storage.tensors import count_parameters
+from fastdnn.training.history import History
+from fastdnn.training.state import OptimizerState, TrainingState
+
+#: What to do where what was stored is not what it should be.
+ADVICE = "The stored state is damaged; use an intact copy, or fit the estimator again."
+
+
+def plain_state(training: TrainingState) -> dict[str, Any]:
+    """Return a state as plain data, in the three parts that earlier versions had."""
+    parameters, optimizer = training.parameters, training.optimizer
+    if optimizer is not None and not optimizer.fits(parameters):
+        optimizer = None  # one of another network's is not gone on from
+    return {
+        "_parameters": {"layer_sizes": parameters.layer_sizes, "theta": parameters.theta},
+        "_history": vars(training.history) | {"best_theta": training.best_theta},
+        "_optimizer_state": None if optimizer is None else vars(optimizer).copy(),
+    }
+
+
+def state_from(plain: dict[str, Any]) -> TrainingState:
+    """Return what training goes on from, whose three parts are taken out of plain data.
+
+    Raises
+    ------
+    ValueError
+        If they are not those of a `TrainingState`, or do not fit each other.
+    """
+    parameters = _parameters_from(plain.pop("_parameters"))
+    n_parameters = parameters.theta.size
+    stored = _dict_of("_history", plain.pop("_history", None), History, "best_theta")
+    best_theta = stored.pop("best_theta")
+    if best_theta is not None:
+        _require_vector("best_theta", best_theta, n_parameters)
+    history = History(**stored)
+    for field in fields(History):
+        value = getattr(history, field.name)
+        kind, is_right = _KINDS[field.type]
+        if not is_right(value):
+            raise ValueError(f"{field.name}={value!r} must be {kind}. {ADVICE}")
+    optimizer, given = None, plain.pop("_optimizer_state", None)
+    if given is not None:
+        optimizer = OptimizerState(**_dict_of("_optimizer_state", given, OptimizerState))
+        problem = optimizer.problem()
+        if problem is not None:
+            raise ValueError(f"{problem} {ADVICE}")
+        n_slots = OPTIMIZERS[optimizer.optimizer].n_slots
+        _require_vector("memory", optimizer.memory, n_slots * n_parameters)
+        if optimizer.memory.dtype not in (np.float64, parameters.theta.dtype):
+            optimizer = optimizer.astype(parameters.theta.dtype)
+    return TrainingState(parameters, history, optimizer, best_theta)
+
+
+def _parameters_from(stored: Any) -> Parameters:
+    if isinstance(stored, Parameters):  # as fastdnn 0.2 stored them, and as files are read
+        _require_vector("theta", stored.theta, stored.theta.size)
+        return stored
+    stored = _dict_of("_parameters", stored, None, "layer_sizes", "theta")
+    sizes, theta = stored["layer_sizes"], stored["theta"]
+    is_sequence = isinstance(sizes, tuple | list) and len(sizes) > 1
+    if not is_sequence or not all(_is_count(size) and size > 0 for size in sizes):
+        raise ValueError(
+            f"layer_sizes={sizes!r} must be two or more positive integers. {ADVICE}"
+        )
+    sizes = [int(size) for size in sizes]
+    _require_vector("theta", theta, count_parameters(sizes))
+    return Parameters(sizes, theta.dtype, np.array(theta))
+
+
+def _dict_of(name: str, stored: Any, kind: type | None, *more: str) -> dict[str, Any]:
+    """Return a copy of a mapping that has the fields of a dataclass, and more."""
+    if kind is not None and isinstance(stored, kind):  # as fastdnn 0.2 stored it
+        stored = vars(stored)
+    needed = {*more, *(field.name for field in (fields(kind) if kind else ()))}
+    if not isinstance(stored, Mapping) or set(stored) != needed:
+        raise ValueError(f"{name} must be a dict of {sorted(needed)}. {ADVICE}")
+    return dict(stored)
+
+
+def _require_vector(name: str, array: Any, size: int) -> None:
+    """Raise ValueError unless `array` is a vector of so many numbers in a known precision."""
+    if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float64):
+        raise ValueError(f"{name} must be an array of float32 or float64. {ADVICE}")
+    if array.shape != (size,):
+        raise ValueError(
+            f"{name} has shape {array.shape}, but the layers need {(size,)}. {ADVICE}"
+        )
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 0
+
+
+# What fields of a `History` must be, by their types.
+_KINDS: dict[Any, tuple[str, Callable[[Any], bool]]] = {
+    bool: ("True or False", lambda value: isinstance(value, bool | np.bool_)),
+    int: ("an integer >= 0", _is_count),
+    float: ("a number", lambda value: isinstance(value, Real)),
+    list[float]: (
+        "a list of numbers",
+        lambda value: isinstance(value, list) and all(isinstance(x, Real) for x in value),
+    ),
+}

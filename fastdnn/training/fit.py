@@ -1,0 +1,136 @@
+"""One fit: in which precision, by which solver, and whether what came out can be kept."""
+
+from dataclasses import replace
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from fastdnn.network.parameters import Parameters
+from fastdnn.training.divergence import problem_of_epochs, problem_of_network
+from fastdnn.training.lbfgs import fit_lbfgs
+from fastdnn.training.likely_causes import (
+    likely_causes,
+    notice_of_targets,
+    notice_of_weights,
+)
+from fastdnn.training.notices import Notices
+from fastdnn.training.objective import Objective
+from fastdnn.training.options import Options
+from fastdnn.training.precision import exceeds_float32, gains_by_float64
+from fastdnn.training.state import TrainingState
+from fastdnn.training.stochastic import fit_stochastic
+
+
+class Fit:
+    """A fit, which can be left after some epochs and gone on with.
+
+    Parameters
+    ----------
+    objective : Objective
+        The loss and the samples.
+    options : Options
+        Hyperparameters.
+    state : TrainingState
+        To go on from; may be changed.
+    incremental : bool, default=False
+        Whether to stop after one epoch, for `partial_fit`.
+    start : Parameters, optional
+        What training goes on from, for the message where it diverges.
+
+    Attributes
+    ----------
+    state : TrainingState
+        What it has come to, in the precision that it computes in.
+    notices : Notices
+        The warnings to give.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        options: Options,
+        state: TrainingState,
+        incremental: bool = False,
+        start: Parameters | None = None,
+    ) -> None:
+        self._given, self._options, self._start = objective, options, start
+        self._incremental = incremental
+        is_single = state.dtype == np.float32
+        self._is_wide = is_single and _is_beyond_float32(objective, options, state)
+        self._widens = self._is_wide or (
+            is_single and gains_by_float64(objective.samples, options, incremental)
+        )
+        if self._widens:
+            state = state.astype(np.float64)
+            objective = objective.on(objective.samples.astype(np.float64))
+        self._objective, self.state, self.notices = objective, state, Notices()
+
+    def run(self) -> None:
+        """Train until the solver stops: at the latest after ``max_iter`` epochs in all.
+
+        Raises
+        ------
+        ValueError
+            If training diverges.
+        """
+        self.notices.clear()
+        if self._options.solver == "lbfgs":
+            fit_lbfgs(self._objective, self._options, self.state, self.notices)
+        else:
+            fit_stochastic(
+                self._objective,
+                self._options,
+                self.state,
+                self.notices,
+                self._causes,
+                self._incremental,
+            )
+
+    def result(self) -> TrainingState:
+        """Return what to keep, in the precision that was given; training is over.
+
+        With early stopping it has the best parameters.
+
+        Raises
+        ------
+        ValueError
+            If the network, or its loss, is not finite.
+        """
+        state, given, options = self.state, self._given, self._options
+        state.take_best()
+        problem = problem_of_epochs(state.parameters, [state.history.loss])
+        if problem is not None:
+            raise ValueError(f"{problem} {self._causes(self._objective)}")
+        if self._widens:
+            optimizer = state.optimizer
+            if optimizer is not None and not self._is_wide:
+                optimizer = optimizer.narrowed()
+            with np.errstate(over="ignore"):  # said below
+                narrow = state.parameters.astype(np.float32)
+            state = replace(state, parameters=narrow, optimizer=optimizer)
+        # What float64 has computed may overflow float32.
+        doubtful = self._is_wide or options.solver == "lbfgs"
+        problem = problem_of_network(
+            state.parameters, given.network, given.samples, options.n_threads, doubtful
+        )
+        if problem is not None:
+            raise ValueError(f"{problem} {self._causes(given)}")
+        said = [notice_of_weights(given.samples, options.alpha)]
+        if not self._incremental:
+            loss = state.history.loss
+            said.append(notice_of_targets(given.samples, given.network.loss, loss))
+        for message in filter(None, said):
+            self.notices.warn(message, ConvergenceWarning)
+        return state
+
+    def _causes(self, objective: Objective) -> str:
+        loss = objective.network.loss
+        return likely_causes(objective.samples, loss, self._options, self._start)
+
+
+def _is_beyond_float32(objective: Objective, options: Options, state: TrainingState) -> bool:
+    """Whether training in float32 would overflow, or goes on from what would have."""
+    optimizer = state.optimizer
+    if optimizer is not None and optimizer.memory.dtype == np.float64:
+        return True
+    return exceeds_float32(objective.samples, objective.network.loss, options)

@@ -1,0 +1,132 @@
+"""What is said of training that diverged, or that is likely to have failed.
+
+It names the numbers that are far from usual ones, the farthest first: the likely causes.
+"""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from fastdnn.data.samples import Samples
+from fastdnn.network.parameters import Parameters
+from fastdnn.training.divergence import largest
+from fastdnn.training.options import Options
+
+# The largest numbers that are usual in a fit.
+_USUAL_FEATURE, _USUAL_TARGET, _USUAL_WEIGHT = 10.0, 10.0, 100.0
+_USUAL_RATE = {"sgd": 0.1, "adam": 0.02}
+_USUAL_PENALTY, _USUAL_MOMENTUM, _USUAL_RATIO = 10.0, 0.99, 1e6
+# Targets below it are lost beside outputs of usual size.
+_TINY_TARGET = 1e-20
+# Of sample weights: below such a mean, and from such a penalty of one sample on, a fit that
+# divides the one by the other only shrinks its weights.
+_SMALL_MEAN, _LARGE_PENALTY = 1e-6, 1e3
+# From such targets on, it may be their size that leaves so much of their variance.
+_LARGE_TARGET, _MUCH = 1e6, 0.9
+
+
+def likely_causes(
+    samples: Samples, loss: str, options: Options, start: Parameters | None = None
+) -> str:
+    """Return what may have made training diverge, and what to do about it.
+
+    Parameters
+    ----------
+    samples : Samples
+        What it was trained on, in the computing dtype.
+    loss : str
+        Name of the loss.
+    options : Options
+        Hyperparameters.
+    start : Parameters, optional
+        What training went on from.
+    """
+    suspects = list(_suspects(samples, loss, options, start))
+    likely = sorted((suspect for suspect in suspects if suspect[0] > 1.0), reverse=True)
+    if not likely:
+        likely = suspects[:1] if options.solver == "lbfgs" else [(1.0, _too_high(options))]
+    first, *others = [text for _, text in likely]
+    return " ".join([f"Likely cause: {first}.", *(f"Besides, {text}." for text in others)])
+
+
+def _suspects(
+    samples: Samples, loss: str, options: Options, start: Parameters | None
+) -> Iterator[tuple[float, str]]:
+    """Yield how many times the usual a number is, and what to say of it; X first."""
+    wider = " or use dtype='float64'" if samples.X.dtype == np.float32 else ""
+    feature = largest(samples.X.data if samples.is_sparse else samples.X)
+    yield (
+        feature / _USUAL_FEATURE,
+        f"X has values of up to {feature:.3g}; scale it with StandardScaler{wider}",
+    )
+    if start is not None:
+        size = largest(start.theta)
+        what = f"of up to {size:.3g}; fit anew"
+        if not math.isfinite(size):
+            size = math.inf
+            what = "that have NaN or infinity; put finite numbers there or fit anew"
+        yield size / _USUAL_WEIGHT, f"the fit goes on from coefs_ or intercepts_ {what}"
+    if loss != "log_loss":
+        target = samples.largest_target
+        yield (
+            target / _USUAL_TARGET if target > 1.0 else _TINY_TARGET / (target or 1.0),
+            f"y has values of up to {target:.3g}; scale it with "
+            f"TransformedTargetRegressor(transformer=StandardScaler()){wider}",
+        )
+    if options.solver in _USUAL_RATE:
+        yield options.learning_rate_init / _USUAL_RATE[options.solver], _too_high(options)
+    if options.solver == "sgd" and options.momentum > _USUAL_MOMENTUM:
+        yield 2.0, f"momentum={options.momentum:g} is too high; lower it"
+    alpha = options.alpha
+    yield alpha / _USUAL_PENALTY, f"alpha={alpha:g} is too large; lower it"
+    if samples.weight is None or not samples.weight.any():
+        return
+    weights = np.abs(samples.weight[samples.weight != 0.0].astype(np.float64))
+    weights /= samples.weight_scale
+    mean, low, high = float(weights.mean()), float(weights.min()), float(weights.max())
+    if mean < 1.0:
+        yield alpha / mean / _USUAL_PENALTY, _small_weights(mean, alpha)
+    yield (
+        high / low / _USUAL_RATIO,
+        f"sample_weight goes from {low:.3g} to {high:.3g}; bring its numbers closer together",
+    )
+
+
+def _too_high(options: Options) -> str:
+    return f"learning_rate_init={options.learning_rate_init:g} is too high; lower it"
+
+
+def _small_weights(mean: float, alpha: float) -> str:
+    return (
+        f"sample_weight has a mean of {mean:.3g}, and alpha={alpha:g} is divided by the sum "
+        "of weights; scale them to a mean of 1 or lower alpha"
+    )
+
+
+def notice_of_weights(samples: Samples, alpha: float) -> str | None:
+    """Return what is to be said of weights so small that only the penalty counts, or None."""
+    if samples.weight is None or alpha == 0.0:
+        return None
+    mean = float(np.abs(samples.weight, dtype=np.float64).mean()) / samples.weight_scale
+    if mean == 0.0 or mean > _SMALL_MEAN or alpha / mean < _LARGE_PENALTY:
+        return None
+    return f"The penalty outweighs the losses: {_small_weights(mean, alpha)}."
+
+
+def notice_of_targets(samples: Samples, loss: str, final_loss: float) -> str | None:
+    """Return what is to be said of targets so large that steps do not reach them, or None."""
+    if loss != "half_squared_error" or samples.largest_target < _LARGE_TARGET:
+        return None
+    Y = samples.Y.astype(np.float64)
+    weight = None if samples.weight is None else samples.weight.astype(np.float64)
+    mean = np.average(Y, axis=0, weights=weight)
+    of_mean = 0.5 * float(np.average(np.square(Y - mean), axis=0, weights=weight).mean())
+    if not final_loss > _MUCH * of_mean:
+        return None
+    return (
+        f"The network is hardly better than the mean of y, with a loss of {final_loss:.3g} "
+        f"against {of_mean:.3g}: y has values of up to {samples.largest_target:.3g}, far from "
+        "outputs of usual weights; scale it with "
+        "TransformedTargetRegressor(transformer=StandardScaler())."
+    )

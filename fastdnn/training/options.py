@@ -1,0 +1,36 @@
+"""The hyperparameters of one fit, and what two of them stand for."""
+
+import warnings
+from types import SimpleNamespace
+from typing import Any
+
+# From the warning below up to the line that called `fit`.
+_FRAMES_TO_USER = 9
+
+
+class Options(SimpleNamespace):
+    """The hyperparameters of training, each an attribute with its name in the estimators.
+
+    `fastdnn.models.hyperparameters` declares which they are.
+    """
+
+
+def rows_of_batch(batch_size: Any, n_rows: int) -> int:
+    """Return how many samples a step has.
+
+    Parameters
+    ----------
+    batch_size : int or 'auto'
+        The parameter of that name; a warning says that one above `n_rows` is clipped.
+    n_rows : int
+        All samples.
+    """
+    if batch_size == "auto":
+        return min(200, n_rows)
+    if batch_size > n_rows:
+        warnings.warn(
+            "Got `batch_size` less than 1 or larger than sample size. It is going "
+            "to be clipped",
+            stacklevel=_FRAMES_TO_USER,
+        )
+    return int(min(batch_size, n_rows))

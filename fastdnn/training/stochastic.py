@@ -1,0 +1,209 @@
+"""Stochastic training: epochs of the engine until a rule says stop."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import gen_batches
+
+from fastdnn.data.samples import Samples
+from fastdnn.planning.plan import Plan, plan_training
+from fastdnn.training.divergence import problem_of_epochs, problem_of_memory
+from fastdnn.training.epochs import EpochRunner
+from fastdnn.training.held_out import hold_out
+from fastdnn.training.notices import Notices
+from fastdnn.training.objective import Objective, log_loss_cap
+from fastdnn.training.options import Options, rows_of_batch
+from fastdnn.training.order import VisitOrder
+from fastdnn.training.schedules import Progress, first_rate, schedule_of
+from fastdnn.training.state import OptimizerState, TrainingState, optimizer_name
+from fastdnn.training.stopping import count_loss, count_score, epochs_until_stop, is_to_stop
+
+# The engine takes smaller numbers for 0, by which Adam would divide where a gradient is 0.
+_SMALLEST_EPSILON = {
+    np.dtype(dtype): float(np.finfo(dtype).tiny) for dtype in (np.float32, np.float64)
+}
+
+
+def fit_stochastic(
+    objective: Objective,
+    options: Options,
+    state: TrainingState,
+    notices: Notices,
+    causes: Callable[[Objective], str],
+    incremental: bool = False,
+) -> None:
+    """Train by stochastic gradient descent, up to ``max_iter`` epochs of the history.
+
+    The stopping rules, schedules and messages are those of scikit-learn's multi-layer
+    perceptron, and so is the order in which the random state is used. A state whose training
+    has ended after some epochs goes on, with a larger ``max_iter``, as if it had not.
+
+    An interrupt (Ctrl-C) after the first epoch ends training: the state is that of the steps
+    and epochs so far.
+
+    Parameters
+    ----------
+    objective : Objective
+        The loss and the samples, some of which may be held out.
+    options : Options
+        Hyperparameters.
+    state : TrainingState
+        Continued in place. With early stopping it has the best parameters beside the last.
+    notices : Notices
+        Gets the warnings.
+    causes : callable
+        Says what may have made training diverge.
+    incremental : bool
+        Stop after one epoch, for `partial_fit`.
+
+    Raises
+    ------
+    ValueError
+        If training diverges, and no epoch before had a validation score.
+    KeyboardInterrupt
+        In the first epoch, or in the only one of `partial_fit`: nothing is to be kept.
+    """
+    parameters, history = state.parameters, state.history
+    validation_score = None
+    if options.early_stopping:
+        objective, validation_score = hold_out(objective, options, state)
+    samples = objective.samples
+    plan, optimizer = _plan(objective, options, state)
+    schedule = schedule_of(options, optimizer.optimizer)
+    learning_rate, t = plan.columns["learning_rate"], plan.columns["t"]
+    random_state = state.random_state if options.shuffle else None
+    order = VisitOrder(samples, random_state, options.max_iter, state.order)
+    # Otherwise every single epoch is followed by something to decide, to report or to refuse.
+    may_run_on = (
+        validation_score is None
+        and samples.weight is None
+        and schedule.rate is None
+        and not (incremental or options.verbose)
+    )
+    problem = None
+    # What belongs together after a whole epoch; one assignment, which no interrupt divides.
+    consistent = state.mark()
+    with EpochRunner(plan, samples, order.positions) as runner:
+        try:
+            while history.n_iter < options.max_iter:
+                n_epochs = 1
+                if may_run_on:
+                    until_stop = epochs_until_stop(history, options)
+                    n_epochs = int(min(runner.epochs_at_once, until_stop))
+                order.prepare(n_epochs)
+                learning_rate[0] = optimizer.learning_rate
+                losses, score = runner.run(n_epochs), None
+                if not all(map(math.isfinite, losses)):
+                    visited = order.positions[: samples.n_rows]
+                    _require_positive_batches(samples, visited, plan)
+                elif validation_score is not None:
+                    score = validation_score()
+                problem = problem_of_epochs(parameters, losses, score)
+                if problem is not None:
+                    history.add_divergence(losses[-1], samples.n_rows)
+                    break
+                optimizer.t = int(t[0])
+                _record(state, options, losses, score, samples.n_rows)
+                if schedule.rate is not None:
+                    progress = Progress(history.t, history.n_iter / options.max_iter)
+                    optimizer.learning_rate = schedule.rate(options, progress)
+                is_done = is_to_stop(history, options, schedule, optimizer) or incremental
+                consistent = state.mark()
+                if is_done:
+                    break
+            else:
+                notices.warn(
+                    f"Stochastic Optimizer: Maximum iterations ({options.max_iter}) "
+                    "reached and the optimization hasn't converged yet.",
+                    ConvergenceWarning,
+                )
+        except KeyboardInterrupt:
+            state.go_back_to(consistent)
+            optimizer.t = int(t[0])  # the engine's last whole step
+            if incremental or history.n_iter == 0:
+                raise
+            notices.warn("Training interrupted by user.")
+    state.order = order.latest()
+    where = "" if problem is None else f" It stopped in epoch {history.n_iter}."
+    problem = problem or problem_of_memory(
+        parameters, samples, optimizer.optimizer, optimizer.memory
+    )
+    if problem is None:
+        return
+    if state.best_theta is None:
+        raise ValueError(f"{problem} {causes(objective)}")
+    notices.warn(
+        f"{problem}{where} {causes(objective)} The network with the best validation score, "
+        f"{history.best_validation_score:g}, is kept.",
+        ConvergenceWarning,
+    )
+    optimizer.begin_anew(first_rate(schedule, options))
+
+
+def _record(
+    state: TrainingState,
+    options: Options,
+    losses: list[float],
+    score: float | None,
+    n_rows: int,
+) -> None:
+    """Record epochs over so many rows, and the validation score after them, if any."""
+    history = state.history
+    for loss in losses:
+        history.add_epoch(loss, n_rows)
+        if options.verbose:
+            print(f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
+        if score is None:
+            count_loss(history, options.tol)
+    if score is not None:
+        if options.verbose:
+            print(f"Validation score: {score:f}")
+        if count_score(history, score, options.tol):
+            state.best_theta = state.parameters.theta.copy()
+
+
+def _plan(
+    objective: Objective, options: Options, state: TrainingState
+) -> tuple[Plan, OptimizerState]:
+    """Plan the steps of the state's optimiser, or of one that begins, which it gets."""
+    samples, kept = objective.samples, state.optimizer
+    name = optimizer_name(options.solver, options.nesterovs_momentum)
+    plan = plan_training(
+        state.parameters,
+        objective.network,
+        name if kept is None else kept.optimizer,
+        batch_size=rows_of_batch(options.batch_size, samples.n_rows),
+        samples=samples,
+        gather=options.shuffle or samples.rows is not None,
+        n_threads=options.n_threads,
+        state=None if kept is None else kept.memory,
+    )
+    plan.set_numbers(
+        momentum=options.momentum,
+        beta_1=options.beta_1,
+        beta_2=options.beta_2,
+        epsilon=max(options.epsilon, _SMALLEST_EPSILON[state.dtype]),
+    )
+    plan.table["alpha"] = options.alpha * samples.weight_scale
+    plan.table["loss_cap"] = log_loss_cap(state.dtype)
+    if kept is None:
+        rate = first_rate(schedule_of(options, name), options)
+        kept = state.optimizer = OptimizerState(name, plan.memory.state, rate)
+    plan.table["t"] = kept.t
+    return plan, kept
+
+
+def _require_positive_batches(samples: Samples, order: np.ndarray, plan: Plan) -> None:
+    """Raise like scikit-learn where all weights of a batch are zero."""
+    if samples.weight is None:
+        return
+    batch_size = int(plan.table["batch_size"][0])
+    weight = samples.weight[order] if order.size else samples.weight
+    batches = gen_batches(samples.n_rows, batch_size)
+    if any(weight[batch].sum() == 0.0 for batch in batches):
+        raise ZeroDivisionError(
+            "Weights sum to zero, can't be normalized: sample_weight is zero in all of a "
+            f"batch of {batch_size}. Leave such samples out or raise batch_size."
+        )

@@ -1,0 +1,56 @@
+"""When training stops: after as many epochs as were asked for, or without improvement.
+
+The rules and their messages are scikit-learn's.
+"""
+
+from fastdnn.training.history import History
+from fastdnn.training.options import Options
+from fastdnn.training.schedules import Schedule
+from fastdnn.training.state import OptimizerState
+
+
+def count_loss(history: History, tol: float) -> None:
+    """Count an epoch whose loss is not better than the best by `tol`."""
+    is_better = not history.loss > history.best_loss - tol
+    history.no_improvement_count = 0 if is_better else history.no_improvement_count + 1
+    history.best_loss = min(history.loss, history.best_loss)
+
+
+def count_score(history: History, score: float, tol: float) -> bool:
+    """Count an epoch whose score is not better by `tol`; return whether it is the best."""
+    history.validation_scores.append(score)
+    is_better = not score < history.best_validation_score + tol
+    history.no_improvement_count = 0 if is_better else history.no_improvement_count + 1
+    is_best = score > history.best_validation_score
+    if is_best:
+        history.best_validation_score = score
+    return is_best
+
+
+def epochs_until_stop(history: History, options: Options) -> float:
+    """Return after how many more epochs training stops at the earliest."""
+    patience = max(1, options.n_iter_no_change + 1 - history.no_improvement_count)
+    return min(patience, options.max_iter - history.n_iter)
+
+
+def is_to_stop(
+    history: History, options: Options, schedule: Schedule, optimizer: OptimizerState
+) -> bool:
+    """Whether too many epochs brought no improvement; the schedule may lower the rate."""
+    if history.no_improvement_count <= options.n_iter_no_change:
+        return False
+    lowered = None
+    action = "Stopping."
+    if schedule.on_plateau is not None:
+        lowered = schedule.on_plateau(optimizer.learning_rate)
+        action = "Learning rate too small. Stopping."
+    if lowered is not None:
+        optimizer.learning_rate, history.no_improvement_count = lowered, 0
+        action = f"Setting learning rate to {lowered:f}"
+    if options.verbose:
+        subject = "Validation score" if history.early_stopping else "Training loss"
+        print(
+            f"{subject} did not improve more than tol={options.tol:f} for "
+            f"{options.n_iter_no_change} consecutive epochs. {action}"
+        )
+    return lowered is None
