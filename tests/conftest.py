@@ -6,6 +6,7 @@ from fastdnn.compiler.jit import JIT_ENABLED
 from tests import beside
 from tests.pairwise import is_drawn
 from tests.processes import end_of, start_python
+from tests.rooms import FLOOR_OF
 from tests.switches import let_teams_have_four
 
 
@@ -20,11 +21,13 @@ _LEFT_OUT = ["exhaustive"] if JIT_ENABLED else ["exhaustive", "needs_jit", "slow
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Leave out what runs on demand: of a cross product, all but a covering of its pairs."""
+    """Sort by rooms; leave out what runs on demand, as all but the pairs of cross products."""
     for item in items:
         is_product = item.get_closest_marker("pairwise") and hasattr(item, "callspec")
         if is_product and not is_drawn(item):
             item.add_marker(pytest.mark.exhaustive)
+    # What others rely on comes first, and what needs much compiled code when that is there.
+    items.sort(key=lambda item: -FLOOR_OF.get(item.path.parent.name, -1))
     names = [name for name in _LEFT_OUT if name not in config.option.markexpr]
     left_out = {item for item in items if any(map(item.get_closest_marker, names))}
     if left_out:

@@ -31,7 +31,7 @@ FILES = [
 _PATHS = {str(PACKAGE / f"{name}.py") for name in FILES}
 _ALL_PATHS = {str(path) for path in PACKAGE.rglob("*.py")}
 #: Every instruction of a fit is tried in half a minute; every so many in a few seconds.
-STEP = 29
+STEP = 47
 
 _RNG = np.random.default_rng(0)
 _X = _RNG.standard_normal((1500, 60))

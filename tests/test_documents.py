@@ -122,6 +122,16 @@ def test_names_in_code_type_are_those_of_the_sources(document):
             assert word in words, code
 
 
+def test_pages_that_sources_name_exist():
+    named = set()
+    for path in (ROOT / "fastdnn").rglob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        named |= set(re.findall(r"(?:scripts/docs|\.github)/[\w/]+\.md", source))
+    assert named
+    missing = {name for name in named if not (ROOT / name).exists()}
+    assert not missing
+
+
 def test_the_page_on_reproducibility_names_a_test_for_each_clause():
     text = (ROOT / "scripts" / "docs" / "reproducibility.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (.+) \| (.+) \|$", text, re.MULTILINE)

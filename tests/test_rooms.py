@@ -6,26 +6,9 @@ from pathlib import Path
 import pytest
 
 import fastdnn
+from tests.rooms import FLOOR_OF
 
 PACKAGE, TESTS = Path(fastdnn.__file__).parent, Path(__file__).parent
-# From the top down; rooms of one line do not know each other.
-FLOORS = [
-    ["estimators", "textbook"],
-    ["storage"],
-    ["models"],
-    ["training"],
-    ["prediction"],
-    ["planning"],
-    ["network", "data"],
-    ["teams"],
-    ["engine"],
-    ["ops"],
-    ["products"],
-    ["machine"],
-    ["compiler"],
-    ["system"],
-]
-FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 
 def parsed(path):

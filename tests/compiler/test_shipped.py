@@ -60,6 +60,7 @@ def files(made, tmp_path, monkeypatch):
     files = files_of(*made)
     folder = Folder(tmp_path / "own", ("fastdnn",), is_public=False, trusts_groups=True)
     monkeypatch.setattr(cache_module, "_open_folder", lambda: folder)
+    monkeypatch.setattr(cache_module, "_in_use", {})
     monkeypatch.setattr(shipped, "_read", files.get)
     forget()
     yield files

@@ -101,7 +101,7 @@ def test_the_digest_does_not_depend_on_what_is_not_compiled(copy):
 
 @pytest.mark.parametrize("has_specification", [False, True])
 def test_without_source_and_code_there_is_no_digest(has_specification, monkeypatch):
-    name = "fastdnn.compiler.kernel_compiler"
+    name = "fastdnn.compiler.jit"
     left = importlib.machinery.ModuleSpec(name, object()) if has_specification else None
     monkeypatch.setattr(sys.modules[name], "__spec__", left)
     with pytest.raises(ImportError, match=rf"the module {name} (is not found|has neither)"):

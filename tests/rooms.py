@@ -1,0 +1,20 @@
+"""The rooms of the package, as they lie upon each other."""
+
+#: From the top down; rooms of one line do not know each other.
+FLOORS = [
+    ["estimators", "textbook"],
+    ["storage"],
+    ["models"],
+    ["training"],
+    ["prediction"],
+    ["planning"],
+    ["network", "data"],
+    ["teams"],
+    ["engine"],
+    ["ops"],
+    ["products"],
+    ["machine"],
+    ["compiler"],
+    ["system"],
+]
+FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
