@@ -1,6 +1,5 @@
-"""Every loss of the tables against NumPy, finite differences, and extremes."""
+"""Every loss of the tables against NumPy, scikit-learn and finite differences."""
 
-import numba
 import numpy as np
 import pytest
 from sklearn._loss import (
@@ -14,91 +13,28 @@ from sklearn._loss import (
     PinballLoss,
 )
 
-from fastdnn.ops.losses import LOSS, LOSSES, require_pair
+from fastdnn.ops.losses import LOSSES, require_pair
 from tests.ops.activation_calls import backward, forward
+from tests.ops.loss_calls import (
+    ALL_LOSSES,
+    BY_POSITION,
+    CANONICAL_CASES,
+    CANONICAL_LOSSES,
+    N_OUTPUTS,
+    N_ROWS,
+    OUTPUT_CASES,
+    OUTPUT_LOSSES,
+    canonical,
+    loss_and_delta,
+    no_weights,
+    of_output,
+    outputs_and_targets,
+)
 from tests.oracle.activations import BOUNDED_SLOPES
 from tests.oracle.losses import CANONICAL as CANONICAL_ORACLES
-from tests.oracle.losses import CANONICAL_SLOPES, PARAMETERS, SLOPES, default_of
+from tests.oracle.losses import CANONICAL_SLOPES, SLOPES, default_of
 from tests.oracle.losses import OF_OUTPUTS as OUTPUT_ORACLES
 from tests.small_layers import DTYPES, layer
-from tests.without_jit import scalar_warnings_off
-
-#: Pairs of a loss and an output activation; losses of outputs.
-CANONICAL_LOSSES = [(name, output) for name, row in LOSSES.items() for output in row.canonical]
-OUTPUT_LOSSES = [name for name, row in LOSSES.items() if row.of_outputs is not None]
-
-
-def with_parameters(losses):
-    """Pair each loss with its default parameter and with others that it may have."""
-    return [
-        (loss, c)
-        for loss in losses
-        for name in [loss if isinstance(loss, str) else loss[0]]
-        for c in (default_of(name), *PARAMETERS.get(name, (0.0, []))[1])
-    ]
-
-
-CANONICAL_CASES = with_parameters(CANONICAL_LOSSES)
-OUTPUT_CASES = with_parameters(OUTPUT_LOSSES)
-
-#: The losses of probabilities, which grow no faster than Z.
-LOG_LOSSES = [pair for pair in CANONICAL_LOSSES if pair[1] in ("sigmoid", "softmax")]
-#: Pairs that take class positions.
-BY_POSITION = [pair for pair in CANONICAL_LOSSES if LOSSES[pair[0]].positions_with == pair[1]]
-
-N_ROWS, N_OUTPUTS = 5, 3
-
-
-take_loss = LOSS.call
-
-
-@numba.njit
-def compiled_loss(address, Z, Y, w, cap, parameter, D, db, losses):
-    take_loss(address, (Z, Y, w, cap, parameter, D, db, losses))
-
-
-def canonical(pair, Z, b, Y, w, cap=np.inf, c=None):
-    """Return the loss, dL/dZ, and its column sums."""
-    kernel, is_canonical = LOSSES[pair[0]].kernel(pair[1])
-    assert is_canonical
-    D, db, losses = (
-        np.full_like(Z, np.nan),
-        np.zeros_like(b),
-        np.full_like(Z, np.nan, shape=len(Z)),
-    )
-    c = default_of(pair[0]) if c is None else c
-    compiled_loss(kernel.address(Z.dtype), Z + b, Y, w, cap, c, D, db, losses)
-    return losses.sum(dtype=np.float64), D, db
-
-
-def of_output(loss, A, Y, w, c=None):
-    """Return the loss and dL/dA."""
-    kernel, is_canonical = LOSSES[loss].kernel("identity")
-    assert not is_canonical
-    D, losses = np.full_like(A, np.nan), np.full_like(A, np.nan, shape=len(A))
-    sums = np.zeros(A.shape[1], A.dtype)
-    c = default_of(loss) if c is None else c
-    compiled_loss(kernel.address(A.dtype), A.copy(), Y, w, np.inf, c, D, sums, losses)
-    assert not sums.any()  # those are of the activation's backward pass
-    return losses.sum(dtype=np.float64), D
-
-
-def no_weights(dtype):
-    return np.zeros(0, dtype)
-
-
-def outputs_and_targets(dtype, loss=None):
-    """Return Z, b, and targets in [0, 1] with rows that sum to 1, as probabilities do.
-
-    Those for the gamma deviance are above 0.
-    """
-    rng = np.random.default_rng(0)
-    Z = rng.normal(0.0, 2.0, (N_ROWS, N_OUTPUTS))
-    b = rng.uniform(-1.0, 1.0, N_OUTPUTS)
-    Y = rng.multinomial(8, np.full(N_OUTPUTS, 1 / N_OUTPUTS), N_ROWS) / 8
-    Y += 0.25 * (loss == "gamma")
-    # The same float32 numbers in both precisions.
-    return tuple(array.astype(np.float32).astype(dtype) for array in (Z, b, Y))
 
 
 def numeric_gradient(function, Z):
@@ -286,16 +222,6 @@ def test_hinge_of_a_single_class_is_nothing():
     assert (loss, D[0, 0], db[0]) == (0.0, 0.0, 0.0)
 
 
-ALL_LOSSES = [*CANONICAL_LOSSES, *((name,) for name in OUTPUT_LOSSES)]
-
-
-def loss_and_delta(row, Z, Y, w):
-    """Evaluate a row of either table; without bias, Z of one is A of the other."""
-    if row in CANONICAL_LOSSES:
-        return canonical(row, Z, np.zeros_like(Z[0]), Y, w)[:2]
-    return of_output(row[0], Z, Y, w)
-
-
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("row", ALL_LOSSES, ids="-".join)
 def test_weight_counts_as_repetition(row, dtype):
@@ -339,93 +265,6 @@ def test_losses_of_classes_take_positions_and_one_hot_rows(pair, dtype):
         np.testing.assert_allclose(got, expected, rtol=0, atol=4 * eps)
 
 
-@pytest.mark.pairwise
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("size", [40.0, 90.0, 1e4])
-@pytest.mark.parametrize("pair", LOG_LOSSES, ids="-".join)
-def test_saturated_canonical_loss_is_exact_and_finite(pair, size, dtype):
-    Z = np.array([[size, -size], [-size, size], [size, size], [-size, 0.0]], dtype)
-    b = np.zeros(2, dtype)
-    for target in ([1.0, 0.0], [0.0, 1.0]):
-        Y = np.tile(np.array(target, dtype), (len(Z), 1))
-        loss, D, db = canonical(pair, Z, b, Y, no_weights(dtype))
-        c = default_of(pair[0])
-        exact = CANONICAL_ORACLES[pair](Z.astype(np.float64), Y, c).sum()
-        delta = CANONICAL_SLOPES[pair](Z.astype(np.float64), Y, c)
-        eps = np.finfo(dtype).eps
-        np.testing.assert_allclose(loss, exact, rtol=4 * eps)
-        np.testing.assert_allclose(D, delta, rtol=0.0, atol=4 * eps)
-        np.testing.assert_allclose(db, delta.sum(axis=0), rtol=0.0, atol=4 * eps)
-
-
-@pytest.mark.pairwise
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("target", [0.0, 3.0])
-@pytest.mark.parametrize("z", [-1e4, -90.0, -40.0, 40.0, 90.0, 1e4])
-def test_poisson_loss_of_extreme_rates_is_exact_or_clamped(z, target, dtype):
-    pair = ("poisson", "exp")
-    Z, Y = np.array([[z]], dtype), np.array([[target]], dtype)
-    loss, D, db = canonical(pair, Z, np.zeros(1, dtype), Y, no_weights(dtype))
-    assert np.isfinite([loss, D[0, 0], db[0]]).all()
-    info = np.finfo(dtype)
-    with np.errstate(over="ignore"):
-        rate = np.exp(z)
-    if rate < info.max / 4:
-        exact = CANONICAL_ORACLES[pair](z, target, 0.0)
-        np.testing.assert_allclose(loss, exact, rtol=4 * info.eps, atol=2 * info.tiny)
-        delta = rate - target
-        np.testing.assert_allclose(D[0, 0], delta, rtol=4 * info.eps, atol=2 * info.tiny)
-    else:
-        assert min(loss, D[0, 0]) > info.max / 4
-
-
-@pytest.mark.pairwise
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", ["gamma", "tweedie"])
-@pytest.mark.parametrize("z", [-1e4, -90.0, -40.0, 40.0, 90.0, 1e4])
-def test_deviance_of_extreme_means_is_exact_or_too_large(z, name, dtype):
-    pair, c, info = (name, "exp"), default_of(name), np.finfo(dtype)
-    Z, Y = np.array([[z]], dtype), np.array([[3.0]], dtype)
-    with scalar_warnings_off():
-        loss, D, _ = canonical(pair, Z, np.zeros(1, dtype), Y, no_weights(dtype))
-    with np.errstate(over="ignore"):
-        exact = CANONICAL_ORACLES[pair](np.array([[z]]), np.array([[3.0]]), c)[0, 0]
-        delta = CANONICAL_SLOPES[pair](np.array([[z]]), np.array([[3.0]]), c)[0, 0]
-    for got, expected in ((loss, exact), (D[0, 0], delta)):
-        if abs(expected) < np.sqrt(info.max):
-            np.testing.assert_allclose(got, expected, rtol=64 * info.eps, atol=2 * info.tiny)
-        else:  # e^z ends before the type does, and its root with it
-            assert np.sign(got) == np.sign(expected)
-            assert np.abs(got) >= np.sqrt(info.max) / 4
-
-
-@pytest.mark.pairwise
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("size", [40.0, 90.0, 1e4])
-@pytest.mark.parametrize("name", OUTPUT_LOSSES)
-def test_output_loss_of_large_outputs_is_exact_and_finite(name, size, dtype):
-    A = np.array([[size, -size]], dtype)
-    Y = np.array([[1.0, 1.0]], dtype)
-    loss, D = of_output(name, A, Y, no_weights(dtype))
-    c = default_of(name)
-    exact = OUTPUT_ORACLES[name](A.astype(np.float64), Y, c).sum()
-    np.testing.assert_allclose(loss, exact, rtol=4 * np.finfo(dtype).eps)
-    slope = SLOPES[name](A.astype(np.float64), Y, c)
-    np.testing.assert_allclose(D, slope, rtol=4 * np.finfo(dtype).eps)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("row", ALL_LOSSES, ids="-".join)
-def test_nan_output_shows_in_loss_and_delta(row, dtype):
-    Z, _, Y = outputs_and_targets(dtype, row[0])
-    Z[2, 1] = np.nan
-    with scalar_warnings_off():
-        loss, D = loss_and_delta(row, Z, Y, no_weights(dtype))
-    assert np.isnan(loss)
-    assert np.isnan(D[2, 1])
-    assert np.isfinite(np.delete(D, 2, axis=0)).all()
-
-
 def test_unknown_loss_is_refused_with_the_choices():
     with pytest.raises(ValueError, match="loss='squared' is unknown") as error:
         require_pair("squared", "sigmoid")
@@ -439,19 +278,3 @@ def test_loss_without_its_output_activation_is_refused_with_the_choices():
         require_pair("log_loss", "tanh")
     for choice in (output for name, output in CANONICAL_LOSSES if name == "log_loss"):
         assert repr(choice) in str(error.value)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("pair", LOG_LOSSES, ids="-".join)
-def test_a_capped_loss_is_reported_and_its_delta_is_not_touched(pair, dtype):
-    Z, b, Y = (
-        np.array([[50.0, -50.0]], dtype),
-        np.zeros(2, dtype),
-        np.array([[0.0, 1.0]], dtype),
-    )
-    free, D_free, _ = canonical(pair, Z, b, Y, no_weights(dtype))
-    loss, D, _ = canonical(pair, Z, b, Y, no_weights(dtype), cap=7.0)
-    assert free == pytest.approx(100.0, rel=0.06)  # a smoothed one is less
-    # Softmax has one loss a row, sigmoid one an output.
-    assert loss == (7.0 if pair[1] == "softmax" else 14.0)
-    np.testing.assert_array_equal(D, D_free)
