@@ -83,7 +83,7 @@ def run_loss(address, Z, Y, w, D, db, losses):
 def step(kernels, numbers, theta, state, grad, rest):
     for _ in range(CALLS):
         constants = step_constants(kernels[0], (numbers, 10))
-        update(kernels[1], (constants, theta, state, 0, grad, rest, 0.005, 1e-6))
+        update(kernels[1], (constants, theta, state, 0, grad, rest, 0.005, 1e-6, 1.0))
 
 
 def matrices(dtype, *shapes):

@@ -1,4 +1,4 @@
-"""Compiles everything ahead: for container images and clusters."""
+"""Compiles ahead what will be needed: for container images and clusters."""
 
 import warnings
 from collections.abc import Iterator
@@ -27,8 +27,11 @@ _N_ROWS, _FEW_ROWS = 512, 50
 _PRODUCTS = multiply, multiply_nonzeros, multiply_masked
 
 
-def warmup(dtype: str = "float32") -> Path | None:
-    """Compile all that training and predicting in one precision can call.
+def warmup(dtype: str = "float32", everything: bool = False) -> Path | None:
+    """Compile what training and predicting in one precision calls by default.
+
+    That is whatever data, targets and methods the estimators are given, with the activations,
+    losses and solvers that scikit-learn's have. `everything` adds all others.
 
     Later processes on the same kind of processor load the compiled code and wait for
     nothing: those of the same user, and of any other if the folder belongs to root, as in an
@@ -40,6 +43,9 @@ def warmup(dtype: str = "float32") -> Path | None:
     ----------
     dtype : {'float32', 'float64'}, default='float32'
         The precision that will be computed in.
+    everything : bool, default=False
+        Whether to compile every activation, loss and optimiser that there is. Otherwise a fit
+        that is the first to use another one compiles that, in less than a second.
 
     Returns
     -------
@@ -50,6 +56,8 @@ def warmup(dtype: str = "float32") -> Path | None:
     ------
     ValueError
         If `dtype` is neither of the two.
+    TypeError
+        If `everything` is no bool.
     RuntimeError
         If there is no folder to keep compiled code in, or something had to be compiled that
         could not be stored there.
@@ -61,28 +69,37 @@ def warmup(dtype: str = "float32") -> Path | None:
     """
     if str(dtype) not in ("float32", "float64"):
         raise ValueError(f"dtype={dtype!r} must be 'float32' or 'float64'.")
+    if not isinstance(everything, bool | np.bool_):
+        raise TypeError(f"everything={everything!r} must be True or False.")
     if not JIT_ENABLED:
         return None
-    return _compile_all(str(dtype))
+    return _compile_all(str(dtype), bool(everything))
 
 
-def _kernels() -> Iterator[Addressed]:  # needs jit
-    """Yield all that the engine may find by address."""
-    for activation in ACTIVATIONS.values():
-        yield from (activation.forward, activation.backward)
-    for loss in LOSSES.values():
-        yield from loss.canonical.values()
-        if loss.of_outputs is not None:
-            yield loss.of_outputs
-    for optimizer in OPTIMIZERS.values():
-        yield from (optimizer.constants, optimizer.update)
+# What the estimators use with the values that scikit-learn's parameters may have.
+_ACTIVATIONS = ("identity", "sigmoid", "tanh", "relu", "softmax", "exp")
+_LOSSES = ("log_loss", "half_squared_error", "poisson")
+_OPTIMIZERS = ("gradient", "sgd", "momentum", "nesterov", "adam")
+
+
+def _kernels(everything: bool) -> Iterator[Addressed]:  # needs jit
+    """Yield what the engine may find by address."""
+    for activation in ACTIVATIONS if everything else _ACTIVATIONS:
+        yield from (ACTIVATIONS[activation].forward, ACTIVATIONS[activation].backward)
+    for loss in LOSSES if everything else _LOSSES:
+        yield from LOSSES[loss].canonical.values()
+        of_outputs = LOSSES[loss].of_outputs
+        if of_outputs is not None:
+            yield of_outputs
+    for optimizer in OPTIMIZERS if everything else _OPTIMIZERS:
+        yield from (OPTIMIZERS[optimizer].constants, OPTIMIZERS[optimizer].update)
     yield from (csr_forward, csr_weight_gradient)
     yield from _PRODUCTS
     for results in RESULTS.values():
         yield from (results.same_type, results.in_double)
 
 
-def _compile_all(dtype: str) -> Path:  # needs jit
+def _compile_all(dtype: str, everything: bool) -> Path:  # needs jit
     folder = cache.cache_directory()
     if folder is None:
         raise RuntimeError(
@@ -98,7 +115,7 @@ def _compile_all(dtype: str) -> Path:  # needs jit
             )
             model.fit(X, y).predict_log_proba(X)
     for kind in {dtype, "float64"}:
-        for kernel in _kernels():
+        for kernel in _kernels(everything):
             kernel.address(kind)
     network = DeepNeuralNetwork([2, 2, 1], dtype=dtype)
     network.initialize_parameters(random_state=0)

@@ -27,7 +27,7 @@ import numpy as np
 
 import fastdnn
 
-_MODELS = Path(__file__).parent.parent / "tests" / "stored" / "models_1"
+_MODELS = Path(__file__).parent.parent / "tests" / "stored" / "models_2"
 # What Python needs for the parsed header and for messages, whatever the file says.
 _BYTES_BESIDE = 2**20
 _DIGEST = re.compile(rb'"sha256":\s*"[^"]*"')

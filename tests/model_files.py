@@ -16,7 +16,7 @@ from scipy import sparse
 
 from fastdnn import DeepNeuralNetwork, DNNClassifier, DNNRegressor
 
-FOLDER = Path(__file__).parent / "stored" / "models_1"
+FOLDER = Path(__file__).parent / "stored" / "models_2"
 
 
 def wave():
@@ -28,6 +28,13 @@ def wave():
 def _network():
     network = DeepNeuralNetwork([3, 4, 5, 2], ["tanh", "relu"], "softmax", dtype="float32")
     network.initialize_parameters("glorot_uniform", random_state=1)
+    return network
+
+
+def _long_network():
+    hidden = ["leaky_relu", "elu", "selu", "gelu", "mish", "softplus", "hardswish"]
+    network = DeepNeuralNetwork([3, *[4] * len(hidden), 2], hidden, "identity", "huber")
+    network.initialize_parameters("lecun", random_state=1)
     return network
 
 
@@ -97,6 +104,7 @@ def models():
         ),
         "unfitted": lambda: (DNNRegressor(alpha=0.5, hidden_layer_sizes=7), None, None),
         "network": lambda: (_network(), None, None),
+        "network_of_all_activations": lambda: (_long_network(), None, None),
     }
 
 

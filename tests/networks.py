@@ -19,10 +19,11 @@ def random_parameters(rng, sizes, dtype=np.float64):
     return parameters.astype(dtype)
 
 
-def network_of(parameters, activations, loss=None):
+def network_of(parameters, activations, loss=None, loss_parameter=None):
     """Describe a network; the loss is one that goes with its output, unless one is named."""
     loss = loss or _LOSSES.get(activations[-1], "half_squared_error")
-    return Network.dense(parameters.layer_sizes, activations, loss)
+    sizes = parameters.layer_sizes
+    return Network.dense(sizes, activations, loss, loss_parameter=loss_parameter)
 
 
 def predictor_of(parameters, activations):

@@ -6,8 +6,13 @@ from pathlib import Path
 import pytest
 
 import fastdnn
+from fastdnn import _warmup
 from fastdnn.compiler import cache as cache_module
+from fastdnn.compiler.addressed import Addressed
 from fastdnn.compiler.jit import JIT_ENABLED
+from fastdnn.ops.activations import ACTIVATIONS
+from fastdnn.ops.losses import LOSSES
+from fastdnn.ops.optimizers import OPTIMIZERS
 from tests.processes import run_python
 
 USE_EVERYTHING = """
@@ -40,6 +45,33 @@ def test_after_a_warmup_nothing_is_compiled(warmed_up, tmp_path):
     done = run_python(USE_EVERYTHING, tmp_path, "-W", "ignore")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert sorted(path.name for path in copied.iterdir()) == sorted(names)
+
+
+@pytest.mark.needs_jit
+def test_a_warmup_of_everything_is_one_of_every_row_of_the_tables(monkeypatch):
+    of_rows = {
+        kernel.name
+        for row in (*ACTIVATIONS.values(), *LOSSES.values(), *OPTIMIZERS.values())
+        for kernel in (*row, *getattr(row, "canonical", {}).values())
+        if isinstance(kernel, Addressed)
+    }
+    usual, all_there_are = (
+        {kernel.name for kernel in _warmup._kernels(everything)}
+        for everything in (False, True)
+    )
+    assert of_rows < all_there_are
+    assert usual < all_there_are
+    assert "losses.huber" in all_there_are - usual
+    asked = []
+    monkeypatch.setattr(_warmup, "_kernels", lambda everything: asked.append(everything) or ())
+    for options in ({}, {"everything": True}):
+        fastdnn.warmup("float64", **options)
+    assert set(asked) == {False, True} and asked == sorted(asked)
+
+
+def test_what_is_no_bool_is_refused():
+    with pytest.raises(TypeError, match="everything='all' must be True or False"):
+        fastdnn.warmup(everything="all")
 
 
 @pytest.mark.needs_jit

@@ -18,6 +18,7 @@ from fastdnn.engine.memory import (
     BLOCK_START,
     block_table,
     csr_arrays,
+    optimizer_numbers,
     ordered_rows,
     partial_sums,
     product_scratch,
@@ -44,7 +45,7 @@ from fastdnn.engine.operations import (
 )
 from fastdnn.machine.stops import is_told
 from fastdnn.machine.views import address
-from fastdnn.ops.optimizers import UPDATE
+from fastdnn.ops.optimizers import LEARNING_RATE, UPDATE, WEIGHT_DECAY
 from fastdnn.ops.sparse import CSR_GRADIENT
 from fastdnn.products.linear import linear_gradient
 from fastdnn.products.nonzeros import has_panels
@@ -116,15 +117,18 @@ def _parts_of_gradient(s, real, task, n_shards, scratch):
 
 
 @kernel
-def _step(s, real, task, gradient, constants, scale, decay, worker):
+def _step(s, real, task, gradient, constants, factors, worker):
     """Step one block by both parts of its gradient and tell the other workers.
 
+    `factors` are the update's: of the gradient, of the L2 term, and what is kept of theta.
     Returns the sum of the squares of the stepped block.
     """
     start = block_table(s)[task, BLOCK_START]
     theta, state = worker_parameters(s, real, worker), state_of_block(s, real, task)
     first, second = gradient
-    squares = _update(s.update, (constants, theta, state, start, first, second, scale, decay))
+    scale, decay, keep = factors
+    arguments = constants, theta, state, start, first, second, scale, decay, keep
+    squares = _update(s.update, arguments)
     if has_mailboxes(s):
         send_weights(s, real, task, worker)
     return squares
@@ -166,7 +170,10 @@ def step_block(
                     s, row[FLAGS] & HAS_ZEROS, row[FLAGS] & DELTA_HAS_ZEROS, s.stop_in_step
                 )
                 linear_gradient(X, first, D, dW, product_memory, claimed, how)
-    squares = _step(s, real, task, gradient, constants, scale, scale * s.alpha, worker)
+    numbers = optimizer_numbers(s)
+    keep = 1.0 - numbers[LEARNING_RATE] * numbers[WEIGHT_DECAY]
+    factors = scale, scale * s.alpha, keep
+    squares = _step(s, real, task, gradient, constants, factors, worker)
     partial_sums(s)[task, BLOCK_SQUARES] = squares
     if row[FLAGS] & WANTS_DELTA and s.transposed_size == 0:
         W_transposed = transposed_weights_of(s, real, o, worker)
@@ -178,4 +185,4 @@ def step_tail(s, real, n_shards, constants, scale, worker):
     """Phase 2 for the tail of theta."""
     scratch = s.scratch_start + worker * s.scratch_size
     gradient = _parts_of_gradient(s, real, s.n_blocks, n_shards, scratch)
-    _step(s, real, s.n_blocks, gradient, constants, scale, 0.0, worker)
+    _step(s, real, s.n_blocks, gradient, constants, (scale, 0.0, 1.0), worker)  # no decay

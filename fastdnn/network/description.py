@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from fastdnn.ops.activations import ACTIVATIONS
-from fastdnn.ops.losses import LOSSES, require_pair
+from fastdnn.ops.losses import parameter_of, require_pair
 
 
 class Layer(NamedTuple):
@@ -31,18 +31,22 @@ class Network:
         A name in `fastdnn.ops.losses.LOSSES`.
     loss_scale : float, default=1.0
         Factor of the reported loss only.
+    loss_parameter : float or None, default=None
+        The number that some losses have, such as the level of a quantile; None for the one
+        that the loss has by default.
 
     Raises
     ------
     ValueError
-        If there is no layer, a name is unknown, or the loss is not defined for the output's
-        activation.
+        If there is no layer, a name is unknown, the loss is not defined for the output's
+        activation, or its parameter cannot have that value.
     """
 
     n_in: int
     layers: tuple[Layer, ...]
     loss: str
     loss_scale: float = 1.0
+    loss_parameter: float | None = None
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -54,6 +58,7 @@ class Network:
                     f"{list(ACTIVATIONS)}."
                 )
         require_pair(self.loss, self.output_activation)
+        parameter_of(self.loss, self.loss_parameter)
 
     @classmethod
     def dense(
@@ -62,6 +67,7 @@ class Network:
         activations: Sequence[str],
         loss: str,
         loss_scale: float = 1.0,
+        loss_parameter: float | None = None,
     ) -> "Network":
         """Make a network of linear layers.
 
@@ -71,7 +77,7 @@ class Network:
             Units of every layer, the input first.
         activations : sequence of str
             The activation of every layer but the input.
-        loss, loss_scale
+        loss, loss_scale, loss_parameter
             As above.
 
         Raises
@@ -88,7 +94,7 @@ class Network:
             Layer(int(n_out), activation)
             for n_out, activation in zip(sizes[1:], activations, strict=True)
         )
-        return cls(int(sizes[0]), layers, loss, loss_scale)
+        return cls(int(sizes[0]), layers, loss, loss_scale, loss_parameter)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -106,6 +112,6 @@ class Network:
         return self.layers[-1].activation
 
     @property
-    def loss_parameter(self) -> float:
+    def parameter_of_loss(self) -> float:
         """What the kernels of the loss are given besides."""
-        return LOSSES[self.loss].parameter
+        return parameter_of(self.loss, self.loss_parameter)

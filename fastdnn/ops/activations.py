@@ -80,6 +80,108 @@ def silu_prime(z):
     return s * multiply_add(z, type(z)(1) - s, type(z)(1))
 
 
+# Maas et al. (2013), as PyTorch has it; Klambauer et al. (2017), their fixed point rounded.
+_LEAK = 0.01
+_SELU_SCALE, _SELU_SCALED_ALPHA = 1.0507009873554805, 1.7580993408473766
+
+
+@kernel
+def leaky_relu(z):
+    return max(z, type(z)(_LEAK) * z)
+
+
+@kernel
+def leaky_relu_prime(a):
+    return type(a)(1) if a > type(a)(0) else type(a)(_LEAK)
+
+
+@kernel
+def elu(z):
+    zero = type(z)(0)
+    return max(z, zero) + elementary.expm1(min(z, zero))
+
+
+@kernel
+def elu_prime(a):
+    return min(a, type(a)(0)) + type(a)(1)
+
+
+@kernel
+def selu(z):
+    zero = type(z)(0)
+    below = type(z)(_SELU_SCALED_ALPHA) * elementary.expm1(min(z, zero))
+    return multiply_add(type(z)(_SELU_SCALE), max(z, zero), below)
+
+
+@kernel
+def selu_prime(a):
+    below = a + type(a)(_SELU_SCALED_ALPHA)
+    return type(a)(_SELU_SCALE) if a > type(a)(0) else below
+
+
+@kernel
+def _normal_distribution(z):
+    """Return the probability that a standard normal number is below `z`."""
+    return multiply_add(
+        type(z)(0.5), elementary.erf(type(z)(0.7071067811865476) * z), type(z)(0.5)
+    )
+
+
+@kernel
+def gelu(z):
+    return z * _normal_distribution(z)
+
+
+@kernel
+def gelu_prime(z):
+    density = type(z)(0.3989422804014327) * elementary.exp(type(z)(-0.5) * z * z)
+    return multiply_add(z, density, _normal_distribution(z))
+
+
+@kernel
+def _tanh_of_softplus(z):
+    """Return tanh(log(1 + e^z)), which is ``n / (n + 2)`` with ``n = e^z (e^z + 2)``."""
+    two = type(z)(2)
+    w = elementary.exp(min(z, type(z)(20)))  # beyond, 1 to the last bit
+    n = w * (w + two)
+    return n / (n + two)
+
+
+@kernel
+def mish(z):
+    return z * _tanh_of_softplus(z)
+
+
+@kernel
+def mish_prime(z):
+    t = _tanh_of_softplus(z)
+    return multiply_add(z * elementary.sigmoid(z), multiply_add(-t, t, type(z)(1)), t)
+
+
+@kernel
+def softplus(z):
+    return elementary.softplus(z)
+
+
+@kernel
+def softplus_prime(z):
+    return elementary.sigmoid(z)
+
+
+@kernel
+def hardswish(z):
+    six, three = type(z)(6), type(z)(3)
+    return z * (min(max(z + three, type(z)(0)), six) / six)
+
+
+@kernel
+def hardswish_prime(z):
+    three = type(z)(3)
+    if z <= -three:
+        return type(z)(0)
+    return type(z)(1) if z >= three else multiply_add(z, type(z)(2), three) / type(z)(6)
+
+
 def _forward_in_place(g: Callable) -> Callable:
     def forward(Z, A):
         """Write ``g(A)`` into `A`; `Z` is the same memory as `A`."""
@@ -226,4 +328,11 @@ ACTIVATIONS: dict[str, Activation] = {
     "softmax": _row("softmax", softmax_forward, softmax_backward),
     "silu": from_input("silu", silu, silu_prime),
     "exp": from_output("exp", exp, exp_prime),
+    "leaky_relu": from_output("leaky_relu", leaky_relu, leaky_relu_prime),
+    "elu": from_output("elu", elu, elu_prime),
+    "selu": from_output("selu", selu, selu_prime),
+    "gelu": from_input("gelu", gelu, gelu_prime),
+    "mish": from_input("mish", mish, mish_prime),
+    "softplus": from_input("softplus", softplus, softplus_prime),
+    "hardswish": from_input("hardswish", hardswish, hardswish_prime),
 }

@@ -148,7 +148,7 @@ def plan_training(
         row.update.address(dtype),
     )
     table["loss_scale"], table["loss_cap"] = network.loss_scale, np.inf
-    table["loss_parameter"] = network.loss_parameter
+    table["loss_parameter"] = network.parameter_of_loss
     table["shard_rows"] = shard_rows = shard_rows_of(parameters, batch_size)
     table["unit_rows"] = UNIT_ROWS
     n_shards = -(-batch_size // shard_rows)

@@ -1,7 +1,8 @@
-"""The schema of what a model file says about its model: format version 1.
+"""The schema of what a model file says about its model: format version 2.
 
-Files of this version are everywhere and stay readable. So whatever is added, be it a value of
-a parameter, is a new format version: another file beside this one's.
+Files of released versions are everywhere and stay readable: they agree with this schema, too.
+So whatever is added, be it a value of a parameter, is a new format version: another file
+beside this one's.
 """
 
 import functools
@@ -11,7 +12,7 @@ from typing import Any
 
 FORMAT = "fastdnn"
 #: The format version that is written; older ones are read.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @functools.cache

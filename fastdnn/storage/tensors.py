@@ -112,9 +112,10 @@ def check_values(document: dict, tensors: dict[str, np.ndarray]) -> None:
         if tensor.dtype.kind == "f" and not is_record and not np.isfinite(tensor).all():
             raise ValueError(f"{name} has NaN or infinity")
     fitted = document.get("fitted")
-    if fitted and fitted["optimizer"] and fitted["optimizer"]["name"] == "adam":
-        if (tensors[MEMORY][1] < 0).any():
-            raise ValueError(f"{MEMORY} has a second moment below zero")
+    if fitted and fitted["optimizer"]:
+        for slot in OPTIMIZERS[fitted["optimizer"]["name"]].squares:
+            if (tensors[MEMORY][slot] < 0).any():
+                raise ValueError(f"{MEMORY} has a second moment below zero")
     if fitted and "classes" in fitted:
         classes = decode_labels(fitted["classes"], tensors["classes"], "classes")
         if not (classes[:-1] < classes[1:]).all():

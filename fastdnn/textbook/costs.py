@@ -16,7 +16,7 @@ def _take_loss(address, Z, Y, w, parameter, D, sums, losses):
 
 
 def is_canonical(network: Network) -> bool:
-    """Return whether the loss goes from Z to its delta in one step, ``A - Y``."""
+    """Return whether the loss goes from Z to its delta in one step."""
     return LOSSES[network.loss].kernel(network.output_activation)[1]
 
 
@@ -27,12 +27,11 @@ def _losses_and_deltas(
 
     `Z` are pre-activations for a canonical pair, outputs for others.
     """
-    loss = LOSSES[network.loss]
-    kernel, _ = loss.kernel(network.output_activation)
+    kernel, _ = LOSSES[network.loss].kernel(network.output_activation)
     Z, Y = (np.array(matrix, np.float64, order="C") for matrix in (Z, Y))
     D, sums, losses = np.empty_like(Z), np.zeros(Z.shape[1]), np.empty(len(Z))
     address, unweighted = kernel.address(np.float64), np.empty(0)
-    _take_loss(address, Z, Y, unweighted, loss.parameter, D, sums, losses)
+    _take_loss(address, Z, Y, unweighted, network.parameter_of_loss, D, sums, losses)
     return losses, D
 
 
@@ -42,7 +41,7 @@ def check_targets(Y: np.ndarray, network: Network) -> None:
     Parameters
     ----------
     Y : ndarray of shape (n_samples, n_columns)
-        One column for each output or, with softmax, one of class positions.
+        One column for each output or, with losses of classes, one of class positions.
     network : Network
         The layers and the loss.
 
@@ -52,21 +51,25 @@ def check_targets(Y: np.ndarray, network: Network) -> None:
         If the number of columns or the values are wrong.
     """
     n_outputs, loss = network.sizes[-1], LOSSES[network.loss]
-    if not (network.output_activation == "softmax" and Y.shape[1] == 1 < n_outputs):
+    output_activation = network.output_activation
+    takes_positions = loss.positions_with == output_activation
+    is_one_column = Y.shape[1] == 1 < n_outputs
+    if not (is_one_column and (takes_positions or output_activation == "softmax")):
         if Y.shape[1] != n_outputs:
             raise ValueError(
                 f"Y has {Y.shape[1]} columns, but the network has {n_outputs} outputs."
             )
-        loss.check_targets(Y, network.output_activation)
+        loss.check_targets(Y, output_activation)
         return
     if Y.min() < 0 or Y.max() >= n_outputs or (Y != np.floor(Y)).any():
         raise ValueError(
             f"Y must hold class positions 0 to {n_outputs - 1}, or one column for each class."
         )
-    if not loss.takes_positions:
+    if not takes_positions:
+        others = [name for name, row in LOSSES.items() if row.positions_with == "softmax"]
         raise ValueError(
             f"loss={network.loss!r} needs Y of one column for each of the {n_outputs} "
-            "outputs; class positions are for loss='log_loss'."
+            f"outputs; class positions are for loss={' or '.join(map(repr, others))}."
         )
 
 
@@ -88,13 +91,14 @@ def total_cost(network: Network, AL: np.ndarray, Y: np.ndarray, Z: np.ndarray | 
     -------
     float
     """
+    output_activation = network.output_activation
     if not is_canonical(network):
         Z = AL
-    elif Z is None and network.output_activation == "exp":
-        Z = np.log(np.maximum(AL.astype(np.float64), np.finfo(AL.dtype).tiny))
+    elif Z is None and network.loss != "log_loss":
+        Z = _pre_activations(output_activation, AL)
     if Z is not None:
         return float(np.sum(_losses_and_deltas(network, Z, Y)[0]))
-    if network.output_activation == "softmax":
+    if output_activation == "softmax":
         return len(AL) * compute_cost.unchecked(AL, Y)
     # Several sigmoid outputs are as many binary problems.
     columns = (np.ascontiguousarray(matrix.T) for matrix in (AL, Y))
@@ -102,27 +106,68 @@ def total_cost(network: Network, AL: np.ndarray, Y: np.ndarray, Z: np.ndarray | 
     return len(AL) * sum(compute_cost.unchecked(a[:, None], y[:, None]) for a, y in pairs)
 
 
-def output_gradient(network: Network, AL: np.ndarray, Y: np.ndarray) -> np.ndarray:
+def _pre_activations(output_activation: str, AL: np.ndarray) -> np.ndarray:
+    """Return in float64 what the last layer's activation makes outputs of.
+
+    What has been rounded to 0, or a probability to 1, counts as the nearest number in between.
+    """
+    A = np.maximum(AL.astype(np.float64), np.finfo(AL.dtype).tiny)
+    if output_activation == "identity":
+        return AL
+    if output_activation == "sigmoid":
+        A = np.minimum(A, 1.0 - np.finfo(AL.dtype).epsneg)
+        return np.log(A) - np.log1p(-A)
+    return np.log(A)  # softmax takes away what is common to a row
+
+
+def output_delta(network: Network, AL: np.ndarray, Y: np.ndarray, Z: np.ndarray) -> np.ndarray:
+    """Return dL/dZ of each sample's cost, for a canonical pair of activation and loss.
+
+    Parameters
+    ----------
+    network : Network
+        The layers and the loss.
+    AL, Y, Z : ndarray of shape (n_samples, n_outputs)
+        Outputs, targets and pre-activations.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_outputs)
+        ``AL - Y`` where that is it, as for log-loss.
+    """
+    if LOSSES[network.loss].is_difference:
+        return AL - Y
+    return _losses_and_deltas(network, Z, Y)[1].astype(AL.dtype)
+
+
+def output_gradient(
+    network: Network, AL: np.ndarray, Y: np.ndarray, Z: np.ndarray
+) -> np.ndarray:
     """Return the gradient of each sample's cost with respect to the outputs.
 
     Parameters
     ----------
     network : Network
         The layers and the loss.
-    AL, Y : ndarray of shape (n_samples, n_outputs)
-        Outputs and targets.
+    AL, Y, Z : ndarray of shape (n_samples, n_outputs)
+        Outputs, targets and pre-activations.
 
     Returns
     -------
     ndarray of shape (n_samples, n_outputs)
-        Finite: where an output was rounded to 0 or 1, quotients are taken at the smallest
-        normal number.
+        Where an output was rounded to 0 or 1, quotients are taken at the smallest normal
+        number. That of softmax outputs, which sum to 1, is defined up to a number for each
+        sample: for log-loss ``-Y / AL``, else such that it is 0 on average.
     """
+    output_activation = network.output_activation
+    row = LOSSES[network.loss]
     if not is_canonical(network):
         return _losses_and_deltas(network, AL, Y)[1].astype(AL.dtype)
     tiny = np.finfo(AL.dtype).tiny
-    if network.output_activation == "softmax":
+    if output_activation == "softmax" and row.is_difference:
         return -Y / np.maximum(AL, tiny)
-    # The delta of a canonical pair is A - Y, and dL/dA that over the activation's derivative.
-    slope = AL * (1 - AL) if network.output_activation == "sigmoid" else AL
-    return (AL - Y) / np.maximum(slope, tiny)
+    # dL/dA is the delta over the activation's derivative, which for softmax is A beside that
+    # number.
+    slopes = {"sigmoid": AL * (1 - AL), "identity": np.ones_like(AL)}
+    slope = slopes.get(output_activation, AL)
+    return output_delta(network, AL, Y, Z) / np.maximum(slope, tiny)

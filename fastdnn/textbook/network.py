@@ -7,13 +7,12 @@ from sklearn.metrics import accuracy_score, r2_score
 
 from fastdnn.data.plain_arrays import has_engine_form
 from fastdnn.data.samples import AS_THEY_LIE, Samples
+from fastdnn.ops.losses import LOSSES
 from fastdnn.planning.plan import plan_training
 from fastdnn.prediction.predictor import FEW_NUMBERS
 from fastdnn.textbook import step_inputs as inputs
 from fastdnn.textbook.steps import Steps
 from fastdnn.training.epochs import EpochRunner
-
-_PROBABILITIES = ("sigmoid", "softmax")
 
 
 class DeepNeuralNetwork(Steps):
@@ -27,15 +26,24 @@ class DeepNeuralNetwork(Steps):
     layer_sizes : sequence of int
         Units of every layer: inputs, hidden layers, outputs.
     activation : str or sequence of str, default='relu'
-        Activation of the hidden layers, one for all or one for each: 'relu', 'sigmoid',
-        'tanh', 'identity', 'softmax' or 'silu'.
+        Activation of the hidden layers, one for all or one for each: 'relu', 'leaky_relu',
+        'elu', 'selu', 'gelu', 'silu', 'mish', 'softplus', 'hardswish', 'tanh', 'sigmoid',
+        'softmax', 'exp' or 'identity'.
     output_activation : str, default='sigmoid'
         Activation of the output layer.
-    loss : {'log_loss', 'squared_error', 'absolute_error'}, default='log_loss'
-        Cost of one sample, summed over its outputs. 'log_loss' is the cross-entropy: of
-        each output with 'sigmoid', of the classes with 'softmax'. 'squared_error' is
-        ``sum((a - y)**2)``, without the factor 1/2 that the estimators follow
-        scikit-learn in.
+    loss : str, default='log_loss'
+        Cost of one sample, summed over its outputs.
+
+        - With 'sigmoid', of each output, or with 'softmax', of the classes: 'log_loss', the
+          cross-entropy; 'smoothed_log_loss', that of targets of which 0.1 are spread over
+          all classes; 'focal', which makes less of what is nearly right, with gamma 2.
+        - With 'identity': 'hinge' of each output, which is positive for class 1;
+          'hinge_of_classes', of which the right one has the largest output.
+        - With 'exp', half the deviance of targets that are not negative: 'poisson', 'gamma'
+          (of positive ones), 'tweedie' of power 1.5.
+        - With any: 'squared_error', which is ``sum((a - y)**2)``, 'half_squared_error', half
+          of it as in the estimators and scikit-learn, 'absolute_error', 'huber' with delta
+          1, 'log_cosh', 'quantile' of level 1/2.
     dtype : {'float64', 'float32'}, default='float64'
         Precision of parameters and computation.
 
@@ -180,7 +188,8 @@ class DeepNeuralNetwork(Steps):
         Returns
         -------
         ndarray of shape (n_samples, n_outputs)
-            Probabilities with a sigmoid or softmax output, otherwise predicted values.
+            Probabilities with a sigmoid or softmax output, otherwise predicted values, or
+            with a hinge loss scores of the classes.
 
         Raises
         ------
@@ -199,7 +208,7 @@ class DeepNeuralNetwork(Steps):
         return outputs
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return classes with a sigmoid or softmax output, otherwise predicted values.
+        """Return classes with a sigmoid or softmax output or a hinge loss, otherwise values.
 
         Parameters
         ----------
@@ -209,7 +218,7 @@ class DeepNeuralNetwork(Steps):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            One number a sample where there is one output or softmax.
+            One number a sample where there is one output, or one class of several.
 
         Raises
         ------
@@ -217,14 +226,14 @@ class DeepNeuralNetwork(Steps):
             As `predict_proba`.
         """
         AL = self.predict_proba(X)
-        if self.activations[-1] == "softmax":
+        if self._takes_one_class:
             return AL.argmax(axis=1)
-        if self.activations[-1] == "sigmoid":
-            AL = (AL > 0.5).astype(np.int64)
+        if self._takes_classes:
+            AL = (AL > (0.5 if self.activations[-1] == "sigmoid" else 0.0)).astype(np.int64)
         return AL.ravel() if AL.shape[1] == 1 else AL
 
     def score(self, X: Any, Y: Any) -> float:
-        """Return the accuracy with a sigmoid or softmax output, otherwise R2.
+        """Return the accuracy where `predict` returns classes, otherwise R2.
 
         Parameters
         ----------
@@ -242,24 +251,37 @@ class DeepNeuralNetwork(Steps):
         ------
         ValueError
             As `predict_proba`, or if Y has another shape than the predictions or is not
-            finite; with a sigmoid or softmax output also if it holds no classes.
+            finite; where they are classes also if it holds none.
         """
         predicted = self.predict(X)
-        n_outputs, output_activation = self.layer_sizes[-1], self.activations[-1]
+        n_outputs, is_one_class = self.layer_sizes[-1], self._takes_one_class
         Y = inputs.as_columns(Y, predicted, np.dtype(np.float64))
-        if output_activation == "softmax" and Y.shape[1] == n_outputs > 1:
+        if is_one_class and Y.shape[1] == n_outputs > 1:
             Y = Y.argmax(axis=1)
         if Y.size != predicted.size:
             raise ValueError(
                 f"Y has {Y.shape[1]} columns, but the network has {n_outputs} outputs."
             )
         Y = Y.reshape(predicted.shape)
-        if output_activation not in _PROBABILITIES:
+        if not self._takes_classes:
             return float(r2_score(Y, predicted))
-        n_classes = n_outputs if output_activation == "softmax" else 2
+        n_classes = n_outputs if is_one_class else 2
         if not np.isin(Y, np.arange(n_classes)).all():
             raise ValueError(
                 f"Y must hold the classes 0 to {n_classes - 1}, got values from {Y.min():g} "
                 f"to {Y.max():g}."
             )
         return float(accuracy_score(Y.astype(np.int64), predicted))
+
+    @property
+    def _takes_one_class(self) -> bool:
+        """Whether the class of a sample is that of the largest output."""
+        row, output = LOSSES[self.loss], self.activations[-1]
+        is_score = row.decides_by_logits and row.positions_with == output
+        return output == "softmax" or is_score
+
+    @property
+    def _takes_classes(self) -> bool:
+        """Whether predictions are classes: of a sample, or of each output 0 or 1."""
+        is_probability = self.activations[-1] in ("sigmoid", "softmax")
+        return is_probability or LOSSES[self.loss].decides_by_logits

@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from fastdnn.data.plain_arrays import has_engine_form
 from fastdnn.network.description import Network
+from fastdnn.ops.losses import LOSSES
 from fastdnn.textbook.costs import check_targets
 from fastdnn.textbook.kernel_inputs import finite_number
 
@@ -120,10 +121,10 @@ def as_outputs(AL: Any, network: Network, dtype: np.dtype) -> np.ndarray:
             f"{AL.shape}."
         )
     AL = as_floats("AL", AL, AL.shape, dtype)
-    required = None
-    if network.loss == "log_loss" and not 0.0 <= AL.min() <= AL.max() <= _LARGEST_PROBABILITY:
+    pairs, required = LOSSES[network.loss].canonical, None
+    if "sigmoid" in pairs and not 0.0 <= AL.min() <= AL.max() <= _LARGEST_PROBABILITY:
         required = "must be probabilities between 0 and 1"
-    elif network.loss == "poisson" and AL.min() < 0.0:
+    elif "exp" in pairs and AL.min() < 0.0:
         required = "must not be negative"
     if required is not None:
         raise ValueError(

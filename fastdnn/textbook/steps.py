@@ -7,7 +7,7 @@ import numpy as np
 from fastdnn.textbook import layers as textbook
 from fastdnn.textbook import step_inputs as inputs
 from fastdnn.textbook.architecture import Architecture
-from fastdnn.textbook.costs import is_canonical, output_gradient, total_cost
+from fastdnn.textbook.costs import is_canonical, output_delta, output_gradient, total_cost
 from fastdnn.textbook.layers import ACTIVATION_CODES
 from fastdnn.textbook.step_inputs import Caches
 
@@ -138,12 +138,14 @@ class Steps(Architecture):
         self, AL: np.ndarray, Y: np.ndarray, caches: Caches
     ) -> dict[str, np.ndarray]:
         last = self.n_layers
-        grads = {f"dA{last}": output_gradient(self._network, AL, Y)}
+        Z = caches[-1][1]
+        grads = {f"dA{last}": output_gradient(self._network, AL, Y, Z)}
         for l in range(last, 0, -1):
             code = ACTIVATION_CODES[self.activations[l - 1]]
             if l == last and is_canonical(self._network):
                 # As sigmoid and softmax with log-loss: dL/dZ = A - Y, without a quotient.
-                dA, dW, db = textbook.linear_backward.unchecked(AL - Y, caches[l - 1][0])
+                dZ = output_delta(self._network, AL, Y, Z)
+                dA, dW, db = textbook.linear_backward.unchecked(dZ, caches[l - 1][0])
             else:
                 dA, dW, db = textbook.linear_activation_backward.unchecked(
                     grads[f"dA{l}"], caches[l - 1], code

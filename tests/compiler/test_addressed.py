@@ -10,8 +10,8 @@ from numba.core import errors, types
 
 from fastdnn.compiler.addressed import Addressed, Form, matrix, vector_of
 from fastdnn.compiler.cache import cache_directory
-from fastdnn.ops.activations import FORWARD, from_input
-from fastdnn.ops.losses import of_outputs
+from fastdnn.ops.activations import ACTIVATIONS, FORWARD, from_input
+from fastdnn.ops.losses import LOSSES, of_outputs
 from fastdnn.ops.optimizers import OPTIMIZERS
 
 SCALE = Form("a test", lambda real: (vector_of(real), types.float64), types.float64)
@@ -91,10 +91,10 @@ def test_code_of_the_package_is_kept_and_that_of_others_is_not(tmp_path):
 
 
 def test_names_in_the_tables_are_different():
-    names = [
-        kernel.name for row in OPTIMIZERS.values() for kernel in (row.constants, row.update)
-    ]
-    assert len(set(names)) == len(names)
+    rows = [*ACTIVATIONS.values(), *LOSSES.values(), *OPTIMIZERS.values()]
+    parts = [part for row in rows for part in (*row, *getattr(row, "canonical", {}).values())]
+    kernels = {id(part): part for part in parts if isinstance(part, Addressed)}
+    assert len({kernel.name for kernel in kernels.values()}) == len(kernels)
 
 
 # -- a user's own pair of compiled scalar functions ----------------------------------------

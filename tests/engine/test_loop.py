@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 
+from fastdnn.compiler.jit import JIT_ENABLED
 from fastdnn.data.samples import Samples
 from fastdnn.ops.losses import LOSSES
+from fastdnn.ops.optimizers import OPTIMIZERS
 from fastdnn.training.epochs import EpochRunner
 from tests.networks import random_parameters
 from tests.oracle.activations import BOUNDED_SLOPES
+from tests.oracle.losses import PARAMETERS
 from tests.oracle.network import NumpyNetwork
-from tests.plans import IN_ORDER, plan, problem
+from tests.plans import IN_ORDER, plan, problem, targets_of
 
 pytestmark = pytest.mark.usefixtures("four_cpus")
 
@@ -19,37 +22,44 @@ pytestmark = pytest.mark.usefixtures("four_cpus")
 OUTPUTS = [
     ("softmax", "log_loss"), ("sigmoid", "log_loss"), ("identity", "half_squared_error")
 ]  # fmt: skip
+#: What the engine can be trained for: losses with their outputs and each of some parameters.
+LOSS_CASES = [
+    (loss, output, c)
+    for loss, row in LOSSES.items()
+    for output in (row.canonical if row.of_outputs is None else ["identity"])
+    for c in (None, *PARAMETERS.get(loss, (0.0, []))[1])
+]
 SOLVERS = ["adam", "nesterov", "momentum", "sgd"]
 
 
-def made_up_targets(rng, output, n_samples, n_outputs):
+def made_up_targets(rng, loss, output, n_samples, n_outputs):
     """Return targets as the engine takes them, and as the NumPy network does."""
-    if output == "softmax":
-        positions = rng.integers(0, n_outputs, n_samples)
-        return positions[:, None].astype(np.float64), np.eye(n_outputs)[positions]
-    if output == "sigmoid":
-        Y = rng.integers(0, 2, (n_samples, n_outputs)).astype(np.float64)
-    else:
-        Y = rng.standard_normal((n_samples, n_outputs))
+    Y = targets_of(rng, loss, output, (n_samples, n_outputs)).astype(np.float64)
+    if LOSSES[loss].positions_with == output:
+        return Y, np.eye(n_outputs)[Y[:, 0].astype(int)]
     return Y, Y
 
 
 def assert_trains_like_numpy(
-    sizes, activation, output, solver, *, n_samples, batch_size, gather, n_epochs
-):
+    sizes, activation, output, solver, *, n_samples, batch_size, gather, n_epochs,
+    loss=None, loss_parameter=None, weight_decay=0.0,
+):  # fmt: skip
     rng = np.random.default_rng(0)
     parameters = random_parameters(rng, sizes)
     X = rng.standard_normal((n_samples, sizes[0]))
-    given, Y = made_up_targets(rng, output, n_samples, sizes[-1])
-    samples, loss = Samples(X, given), dict(OUTPUTS)[output]
+    loss = loss or dict(OUTPUTS)[output]
+    given, Y = made_up_targets(rng, loss, output, n_samples, sizes[-1])
+    samples = Samples(X, given)
     # That a mean over outputs is reported is scikit-learn's.
     loss_scale = 1.0 / sizes[-1] if output == "identity" else 1.0
     activations = [activation] * (len(sizes) - 2) + [output]
     views = parameters.coefs, parameters.intercepts
     numpy_network = NumpyNetwork(
-        *views, activations, loss, solver=solver, alpha=0.1, loss_scale=loss_scale
-    )
+        *views, activations, loss, solver=solver, alpha=0.1, loss_scale=loss_scale,
+        loss_parameter=loss_parameter, weight_decay=weight_decay,
+    )  # fmt: skip
     options = {"batch_size": batch_size, "gather": gather, "alpha": 0.1}
+    options |= {"loss_parameter": loss_parameter, "weight_decay": weight_decay}
     made = plan(parameters, activations, loss, solver, samples, **options)
     made.table["loss_scale"] = loss_scale
     order = np.arange(n_samples)
@@ -97,6 +107,60 @@ def test_training_equals_numpy(depth, activation, output, solver, gather):
     )
 
 
+@pytest.mark.parametrize("gather", [False, True], ids=["in_order", "gathered"])
+@pytest.mark.parametrize(("loss", "output", "c"), LOSS_CASES)
+def test_training_for_every_loss_equals_numpy(loss, output, c, gather):
+    assert_trains_like_numpy(
+        (5, 4, 3),
+        "tanh",
+        output,
+        "sgd",
+        n_samples=20,
+        batch_size=8,
+        gather=gather,
+        n_epochs=2,
+        loss=loss,
+        loss_parameter=c,
+    )
+
+
+@pytest.mark.parametrize(
+    ("sizes", "batch_size"), [((5, 4, 3), 8), ((251, 64, 5), 256)], ids=["shards", "blocks"]
+)
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_weights_decay_and_biases_do_not(solver, sizes, batch_size):
+    assert_trains_like_numpy(
+        sizes,
+        "tanh",
+        "softmax",
+        solver,
+        n_samples=batch_size,
+        batch_size=batch_size,
+        gather=False,
+        n_epochs=3,
+        weight_decay=2.0,
+    )
+
+
+@pytest.mark.parametrize("solver", [name for name in OPTIMIZERS if name != "gradient"])
+def test_every_optimiser_lowers_the_loss_with_the_same_bits_on_any_threads(solver):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((512, 20)).astype(np.float32)
+    samples = Samples(X, (X[:, :1] > 0).astype(np.float32))
+    trained = []
+    for n_threads in (1, 2):
+        parameters = random_parameters(np.random.default_rng(1), (20, 60, 2), np.float32)
+        options = {"batch_size": 256, "n_threads": n_threads, "weight_decay": 0.1}
+        made = plan(parameters, ["relu", "softmax"], "log_loss", solver, samples, **options)
+        assert made.n_workers == (n_threads if JIT_ENABLED else 1)
+        with EpochRunner(made, samples, IN_ORDER) as runner:
+            losses = [runner.run()[0] for _ in range(20)]
+        assert losses[-1] < losses[0]
+        trained.append((parameters.theta, made.memory.state, losses))
+    for one, two in zip(*trained, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
 @pytest.mark.parametrize(
     "sizes", [(1, 1), (5, 1), (1, 4, 1), (5, 1, 3), (5, 4, 1, 1)], ids=str
 )
@@ -129,26 +193,34 @@ def test_training_in_shards_and_blocks_equals_numpy(output, gather):
 
 # -- the gradient against finite differences ----------------------------------------------
 
-LOSS_PAIRS = [
-    (loss, output)
-    for loss, row in LOSSES.items()
-    for output in (row.canonical if row.of_outputs is None else BOUNDED_SLOPES)
-]
-PROBLEMS = [
-    (depth, hidden, output, loss)
-    for depth in DEPTHS
-    for hidden in BOUNDED_SLOPES
-    for loss, output in LOSS_PAIRS
-    if depth > 1 or hidden == "identity"
-]
-NAMES = ["depth", "hidden", "output", "loss"]
+OUTPUT_LOSSES = [loss for loss, row in LOSSES.items() if row.of_outputs is not None]
+CANONICAL_LOSSES = [(loss, output) for loss, row in LOSSES.items() for output in row.canonical]
 
 
-@pytest.mark.pairwise
+def _problems():
+    """Yield networks in which any two of these meet: activations, outputs, losses.
+
+    A cross product would be ten thousand. Depths and parameters of losses take turns.
+    """
+    for i, hidden in enumerate(BOUNDED_SLOPES):
+        meetings = [
+            (OUTPUT_LOSSES[(i + o) % len(OUTPUT_LOSSES)], output)
+            for o, output in enumerate(BOUNDED_SLOPES)
+        ]
+        for n, (loss, output) in enumerate(meetings + CANONICAL_LOSSES, start=i):
+            values = (None, *PARAMETERS.get(loss, (0.0, []))[1])
+            depths = [2, 3, 4, 1] if hidden == "identity" else [2, 3, 4]
+            yield depths[n % len(depths)], hidden, output, loss, values[n % len(values)]
+
+
+PROBLEMS = list(_problems())
+NAMES = ["depth", "hidden", "output", "loss", "c"]
+
+
 @pytest.mark.parametrize(NAMES, PROBLEMS)
-def test_gradient_equals_finite_differences(depth, hidden, output, loss):
+def test_gradient_equals_finite_differences(depth, hidden, output, loss, c):
     """Along one random direction in each weight matrix and each bias vector."""
-    case = problem(depth, hidden, output, loss)
+    case = problem(depth, hidden, output, loss, c)
     _, gradient = case.loss_and_gradient()
     views, theta = case.parameters, case.parameters.theta
     rng = np.random.default_rng(1)
@@ -170,10 +242,9 @@ def test_gradient_equals_finite_differences(depth, hidden, output, loss):
         np.testing.assert_allclose(gradient @ direction, numeric, rtol=0.0, atol=atol)
 
 
-@pytest.mark.pairwise
 @pytest.mark.parametrize(NAMES, PROBLEMS)
-def test_gradient_in_single_precision_equals_double(depth, hidden, output, loss):
-    case = problem(depth, hidden, output, loss)
+def test_gradient_in_single_precision_equals_double(depth, hidden, output, loss, c):
+    case = problem(depth, hidden, output, loss, c)
     loss_64, exact = case.loss_and_gradient()
     loss_32, gradient = case.astype(np.float32).loss_and_gradient()
     eps = np.finfo(np.float32).eps

@@ -94,7 +94,8 @@ def step_by_one(settings, real, stepper, sizes, out):
     [np.float32, pytest.param(np.float64, marks=pytest.mark.exhaustive)],  # compiles for long
 )
 @pytest.mark.parametrize("stepper", [0, 1])
-def test_whoever_steps_a_block_theta_and_state_get_the_same_bits(stepper, dtype):
+@pytest.mark.parametrize("optimizer", ["adam", "amsgrad"])  # of three slots
+def test_whoever_steps_a_block_theta_and_state_get_the_same_bits(optimizer, stepper, dtype):
     rng = np.random.default_rng(0)
     sizes, n_rows = (50, 64, 40, 3), 256
     X = rng.standard_normal((n_rows, sizes[0])).astype(dtype)
@@ -105,7 +106,8 @@ def test_whoever_steps_a_block_theta_and_state_get_the_same_bits(stepper, dtype)
         parameters = random_parameters(rng=np.random.default_rng(1), sizes=sizes).astype(dtype)
         activations = ["tanh", "tanh", "softmax"]
         options = {"batch_size": n_rows, "n_threads": n_threads, "alpha": 0.1}
-        made = plan(parameters, activations, "log_loss", "adam", samples, **options)
+        options["weight_decay"] = 0.5
+        made = plan(parameters, activations, "log_loss", optimizer, samples, **options)
         runner = EpochRunner(made, samples, np.zeros(0, dtype=np.int64))
         if n_threads == 1:
             with runner:

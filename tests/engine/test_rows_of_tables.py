@@ -11,7 +11,8 @@ from fastdnn.data.samples import Samples
 from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters
 from fastdnn.ops.activations import ACTIVATIONS, from_input, from_output
-from fastdnn.ops.losses import LOSS, LOSSES, Loss, row_weight
+from fastdnn.ops.loss_rows import row_weight
+from fastdnn.ops.losses import LOSS, LOSSES, Loss, LossParameter
 from fastdnn.planning.plan import plan_training
 from fastdnn.training.epochs import EpochRunner
 
@@ -119,7 +120,8 @@ def pinball(A, Y, w, cap, parameter, D, sums, losses):
 
 @pytest.mark.parametrize("level", [0.1, 0.5, 0.9])
 def test_a_loss_has_a_parameter(level, monkeypatch):
-    row = Loss({}, Addressed(LOSS, pinball, None), parameter=level)
+    parameter = LossParameter("level", level, 0.0, 1.0)
+    row = Loss({}, Addressed(LOSS, pinball, None), parameter=parameter)
     monkeypatch.setitem(LOSSES, "pinball", row)
     parameters, losses, X, Y = trained(
         (4, 1), "identity", "pinball", "identity", n_rows=64, batch_size=64

@@ -1,9 +1,11 @@
 """What a network is said to be is checked as a whole."""
 
+import numpy as np
 import pytest
 
 from fastdnn.network.description import Layer, Network
 from fastdnn.ops.losses import LOSSES
+from tests.oracle.losses import PARAMETERS
 
 
 def test_a_dense_network_tells_its_sizes_and_activations():
@@ -28,6 +30,44 @@ def test_a_dense_network_tells_its_sizes_and_activations():
 def test_what_does_not_fit_is_refused(activations, loss, message):
     with pytest.raises(ValueError, match=message):
         Network.dense((5, 4, 3), activations, loss)
+
+
+@pytest.mark.parametrize(
+    ("loss", "value", "message"),
+    [
+        (
+            "quantile",
+            1.0,
+            "loss_parameter=1.0 must be a number above 0 and below 1: .*quantile",
+        ),
+        ("quantile", 0.0, "above 0 and below 1"),
+        ("quantile", np.nan, "loss_parameter=nan must be a number"),
+        ("huber", 0.0, "above 0 and finite: it is the delta of loss='huber', by default 1"),
+        ("huber", np.inf, "above 0 and finite"),
+        ("huber", "1", "loss_parameter='1' must be a number"),
+        ("tweedie", 2.0, "above 1 and below 2: it is the power"),
+        ("tweedie", 1.0, "above 1 and below 2"),
+        ("smoothed_log_loss", 1.0, "of at least 0 and below 1: it is the smoothing"),
+        ("smoothed_log_loss", -0.1, "of at least 0 and below 1"),
+        ("focal", -1.0, "of at least 0 and finite: it is the exponent gamma"),
+        ("focal", True, "loss_parameter=True must be a number"),
+        ("log_loss", 0.0, "must be None for loss='log_loss', which has no parameter"),
+    ],
+)
+def test_what_a_loss_cannot_have_as_its_parameter_is_refused(loss, value, message):
+    output = next(iter(LOSSES[loss].canonical), "identity")
+    with pytest.raises(ValueError, match=message):
+        Network.dense((2, 1), [output], loss, loss_parameter=value)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_loss_has_the_parameter_that_a_network_gives_it(loss):
+    output = next(iter(LOSSES[loss].canonical), "identity")
+    default, others = PARAMETERS.get(loss, (0.0, []))
+    assert Network.dense((2, 1), [output], loss).parameter_of_loss == default
+    for value in others:
+        network = Network.dense((2, 1), [output], loss, loss_parameter=value)
+        assert network.parameter_of_loss == value
 
 
 def test_a_network_needs_an_output():

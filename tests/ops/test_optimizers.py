@@ -1,16 +1,34 @@
-"""Every optimiser of the table against scikit-learn's, and on two toy problems."""
+"""Every optimiser of the table against scikit-learn's and PyTorch's, and on toy problems."""
 
+import json
 from itertools import pairwise
+from pathlib import Path
 
 import numba
 import numpy as np
 import pytest
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
-from fastdnn.ops.optimizers import MOST_NUMBERS, OPTIMIZERS, STEP_CONSTANTS, UPDATE
+from fastdnn.ops.optimizers import (
+    LEARNING_RATE,
+    MOST_NUMBERS,
+    OPTIMIZERS,
+    STEP_CONSTANTS,
+    UPDATE,
+    WEIGHT_DECAY,
+)
 
 DTYPES = [np.float32, np.float64]
 RATE, MOMENTUM, BETA_1, BETA_2, EPSILON = 0.01, 0.9, 0.9, 0.999, 1e-8
+#: The numbers of an optimiser where a test says nothing else.
+NUMBERS = {
+    "learning_rate": RATE, "weight_decay": 0.0, "momentum": MOMENTUM, "rho": 0.9,
+    "beta_1": BETA_1, "beta_2": BETA_2, "epsilon": EPSILON,
+}  # fmt: skip
+#: Steps of PyTorch's, see scripts/optimizer_steps.py.
+STORED = json.loads(
+    (Path(__file__).parent.parent / "stored" / "optimizer_steps.json").read_text()
+)
 
 
 class PlainDescent:
@@ -24,13 +42,14 @@ class PlainDescent:
             param -= self.learning_rate * grad
 
 
-#: The stepping optimisers; "gradient" is no step.
+#: scikit-learn's optimisers by our names.
 REFERENCES = {
     "sgd": PlainDescent,
     "momentum": lambda p, rate: SGDOptimizer(p, rate, "constant", MOMENTUM, False),
     "nesterov": lambda p, rate: SGDOptimizer(p, rate, "constant", MOMENTUM, True),
     "adam": lambda p, rate: AdamOptimizer(p, rate, BETA_1, BETA_2, EPSILON),
 }
+#: "gradient" is no step.
 STEPPING = [name for name in OPTIMIZERS if name != "gradient"]
 
 
@@ -38,27 +57,31 @@ step_constants, update = STEP_CONSTANTS.call, UPDATE.call
 
 
 @numba.njit
-def compiled_update(kernels, numbers, t, theta, state, start, grad, rest, scale, decay):
+def compiled_update(kernels, numbers, t, theta, state, start, grad, rest, scale, decay, keep):
     constants = step_constants(kernels[0], (numbers, t))
-    return update(kernels[1], (constants, theta, state, start, grad, rest, scale, decay))
+    arguments = constants, theta, state, start, grad, rest, scale, decay, keep
+    return update(kernels[1], arguments)
+
+
+@numba.njit
+def compiled_constants(kernel, numbers, t):
+    return step_constants(kernel, (numbers, t))
 
 
 class Optimizer:
     """One row of the table with its settings and memory."""
 
-    def __init__(self, name, theta, rate=RATE):
+    def __init__(self, name, theta, **numbers):
         row, self.theta = OPTIMIZERS[name], theta
         self.kernels = row.constants.address(theta.dtype), row.update.address(theta.dtype)
         self.state = np.zeros(OPTIMIZERS[name].n_slots * theta.size, theta.dtype)
-        known = {
-            "learning_rate": rate, "momentum": MOMENTUM,
-            "beta_1": BETA_1, "beta_2": BETA_2, "epsilon": EPSILON,
-        }  # fmt: skip
+        known = NUMBERS | numbers
         self.numbers = np.zeros(MOST_NUMBERS)
         self.numbers[: len(row.numbers)] = [known[number] for number in row.numbers]
 
     def step(self, t, grad, rest=None, *, start=0, scale=1.0, decay=0.0):
-        """Step theta[start:...] and return the sum of squares."""
+        """Step theta[start:...] as the engine does and return the sum of squares."""
+        keep = 1.0 - self.numbers[LEARNING_RATE] * self.numbers[WEIGHT_DECAY]
         return compiled_update(
             self.kernels,
             self.numbers,
@@ -70,6 +93,7 @@ class Optimizer:
             grad[:0] if rest is None else rest,
             scale,
             decay,
+            keep,
         )
 
 
@@ -91,7 +115,7 @@ def rounding_of_theta(dtype, n_steps):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", STEPPING)
+@pytest.mark.parametrize("name", REFERENCES)
 def test_steps_by_blocks_equal_the_reference(name, dtype):
     theta, grads = parameters_and_gradients(dtype)
     expected = theta.astype(np.float64)
@@ -105,6 +129,92 @@ def test_steps_by_blocks_equal_the_reference(name, dtype):
             optimizer.step(t, grad[start:stop], start=start, scale=scale, decay=decay)
         atol = rounding_of_theta(dtype, t)
         np.testing.assert_allclose(theta, expected, rtol=0.0, atol=atol)
+
+
+def stored_gradients(theta, t):
+    """Return what the stored steps were made with."""
+    disturbance = ((7 * t + 3 * np.arange(theta.size)) % 11 - 5) / 10
+    return np.array(STORED["curvatures"]) * (theta - 1.0) + disturbance
+
+
+def test_every_optimiser_but_that_of_scikit_learn_is_stored():
+    names = {case["name"] for case in STORED["cases"]}
+    assert names == set(STEPPING) - {"adam"}
+    for case in STORED["cases"]:
+        assert len(case["steps"]) == 50
+        decayed = case["numbers"].get("weight_decay", 0.0) > 0.0
+        assert set(case["numbers"]) | {"weight_decay"} == set(OPTIMIZERS[case["name"]].numbers)
+        assert decayed == (case["numbers"].get("weight_decay") is not None)
+
+
+@pytest.mark.parametrize(
+    "case", STORED["cases"], ids=lambda case: f"{case['name']}-{case['numbers']}"
+)
+def test_the_first_steps_equal_those_of_pytorch(case):
+    theta = np.array(STORED["start"])
+    optimizer = Optimizer(case["name"], theta, **case["numbers"])
+    for t, expected in enumerate(case["steps"], start=1):
+        optimizer.step(t, stored_gradients(theta, t))
+        np.testing.assert_allclose(theta, expected, rtol=0.0, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "case", STORED["cases"], ids=lambda case: f"{case['name']}-{case['numbers']}"
+)
+def test_steps_in_single_precision_equal_those_of_pytorch(case):
+    theta = np.array(STORED["start"], np.float32)
+    optimizer = Optimizer(case["name"], theta, **case["numbers"])
+    exact = np.array(STORED["start"])
+    # A gradient is a sum of terms up to 60; the quotient of moments, and Lion's sign, are
+    # taken from the same gradients, so that rounding does not grow by them.
+    atol = 2e-5
+    for t, expected in enumerate(case["steps"], start=1):
+        optimizer.step(t, stored_gradients(exact, t).astype(np.float32))
+        exact = np.array(expected)
+        np.testing.assert_allclose(theta, exact, rtol=0.0, atol=atol)
+
+
+@pytest.mark.parametrize("t", [1, 2, 7, 50, 300, 10_000, 10**7])
+@pytest.mark.parametrize("beta_1", [0.0, 0.5, 0.9, 0.99])
+def test_momenta_of_nadam_multiply_to_their_product(beta_1, t):
+    numbers = np.zeros(MOST_NUMBERS)
+    numbers[:5] = 1.0, 0.0, beta_1, 0.0, 0.0  # without a second moment
+    constants = OPTIMIZERS["nadam"].constants.address(np.float64)
+    of_gradient, of_mean = compiled_constants(constants, numbers, t)[:2]
+    i = np.arange(1, min(t, 10_000) + 1.0)  # beyond, the product is 0
+    momenta = beta_1 * (1.0 - 0.5 * 0.96 ** (0.004 * i))
+    product = np.prod(momenta)
+    now, after = (beta_1 * (1.0 - 0.5 * 0.96 ** (0.004 * step)) for step in (t, t + 1))
+    np.testing.assert_allclose(of_gradient, (1 - now) / (1 - product), rtol=1e-13)
+    np.testing.assert_allclose(of_mean, after / (1 - product * after), rtol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", STEPPING)
+def test_weight_decay_shrinks_theta_before_the_step(name, dtype):
+    theta, grads = parameters_and_gradients(dtype)
+    weight_decay = 0.5
+    decayed = Optimizer(name, theta.copy(), weight_decay=weight_decay)
+    by_hand = Optimizer(name, theta.copy())
+    for t, grad in enumerate(grads, start=1):
+        decayed.step(t, grad)
+        by_hand.theta *= dtype(1.0 - RATE * weight_decay)
+        by_hand.step(t, grad)
+        np.testing.assert_allclose(
+            decayed.theta, by_hand.theta, rtol=0, atol=rounding_of_theta(dtype, t)
+        )
+    np.testing.assert_array_equal(decayed.state, by_hand.state)  # it saw the same gradients
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", STEPPING)
+def test_a_gradient_that_is_not_a_number_shows_in_theta(name, dtype):
+    theta, grads = parameters_and_gradients(dtype)
+    grads[1, 3] = np.nan
+    optimizer = Optimizer(name, theta)
+    for t, grad in enumerate(grads[:2], start=1):
+        optimizer.step(t, grad)
+    np.testing.assert_array_equal(np.isnan(theta), np.arange(theta.size) == 3)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -179,7 +289,11 @@ def rosenbrock_gradient(x):
 # Both have their minimum at (1, 1).
 TOY_PROBLEMS = {"parabola": parabola_gradient, "rosenbrock": rosenbrock_gradient}
 # The valley of Rosenbrock's function is stable below a rate of 0.002 without momentum.
-TOY_RATES = {"sgd": 1.8e-3, "momentum": 1e-3, "nesterov": 1e-3, "adam": 1e-2}
+TOY_RATES = {
+    "sgd": 1.8e-3, "momentum": 1e-3, "nesterov": 1e-3, "adagrad": 0.5, "adadelta": 0.03,
+    "rmsprop": 1e-4, "lion": 1e-4, "nadam": 5e-3,
+}  # fmt: skip
+TOY_STEPS = {"rmsprop": 40_000, "lion": 40_000, "adamax": 20_000, "adadelta": 40_000}
 
 
 @pytest.mark.pairwise
@@ -188,7 +302,7 @@ TOY_RATES = {"sgd": 1.8e-3, "momentum": 1e-3, "nesterov": 1e-3, "adam": 1e-2}
 @pytest.mark.parametrize("name", STEPPING)
 def test_optimiser_finds_the_minimum(name, problem, dtype):
     x = np.zeros(2, dtype)
-    optimizer = Optimizer(name, x, TOY_RATES[name])
-    for t in range(1, 10_001):
+    optimizer = Optimizer(name, x, learning_rate=TOY_RATES.get(name, 1e-2))
+    for t in range(1, TOY_STEPS.get(name, 10_000) + 1):
         optimizer.step(t, TOY_PROBLEMS[problem](x))
     np.testing.assert_allclose(x, [1.0, 1.0], rtol=0.0, atol=1e-3)

@@ -3,6 +3,9 @@
 import numpy as np
 from scipy import special
 
+# Klambauer et al. (2017), Self-Normalizing Neural Networks, appendix A4.
+SELU_SCALE, SELU_ALPHA = 1.0507009873554804934, 1.6732632423543772848
+
 ACTIVATIONS = {
     "identity": lambda Z: Z,
     "sigmoid": special.expit,
@@ -11,6 +14,13 @@ ACTIVATIONS = {
     "softmax": lambda Z: special.softmax(Z, axis=1),
     "silu": lambda Z: Z * special.expit(Z),
     "exp": np.exp,
+    "leaky_relu": lambda Z: np.where(Z > 0, Z, 0.01 * Z),
+    "elu": lambda Z: np.where(Z > 0, Z, np.expm1(np.minimum(Z, 0))),
+    "selu": lambda Z: SELU_SCALE * np.where(Z > 0, Z, SELU_ALPHA * np.expm1(np.minimum(Z, 0))),
+    "gelu": lambda Z: Z * special.ndtr(Z),
+    "mish": lambda Z: Z * np.tanh(np.logaddexp(0, Z)),
+    "softplus": lambda Z: np.logaddexp(0, Z),
+    "hardswish": lambda Z: Z * np.clip(Z + 3, 0, 6) / 6,
 }
 
 #: All but exp, which is for outputs: it grows beyond the reach of differences and layers.
@@ -24,6 +34,16 @@ SLOPES = {
     "relu": lambda Z: (Z > 0).astype(Z.dtype),
     "silu": lambda Z: special.expit(Z) * (1 + Z * special.expit(-Z)),
     "exp": np.exp,
+    "leaky_relu": lambda Z: np.where(Z > 0, 1.0, 0.01),
+    "elu": lambda Z: np.where(Z > 0, 1.0, np.exp(np.minimum(Z, 0))),
+    "selu": lambda Z: SELU_SCALE * np.where(Z > 0, 1.0, SELU_ALPHA * np.exp(np.minimum(Z, 0))),
+    "gelu": lambda Z: special.ndtr(Z) + Z * np.exp(-(Z**2) / 2) / np.sqrt(2 * np.pi),
+    "mish": lambda Z: (
+        np.tanh(np.logaddexp(0, Z))
+        + Z * special.expit(Z) / np.cosh(np.minimum(np.logaddexp(0, Z), 300)) ** 2
+    ),
+    "softplus": special.expit,
+    "hardswish": lambda Z: np.where(np.abs(Z) < 3, (2 * Z + 3) / 6, (Z > 0) * 1.0),
 }
 
 

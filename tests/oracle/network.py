@@ -3,7 +3,7 @@
 import numpy as np
 
 from tests.oracle.activations import ACTIVATIONS, backward
-from tests.oracle.losses import CANONICAL, OF_OUTPUTS, SLOPES
+from tests.oracle.losses import CANONICAL, CANONICAL_SLOPES, OF_OUTPUTS, SLOPES, default_of
 
 
 def layers_of(coefs, intercepts, activations, X):
@@ -30,8 +30,13 @@ class NumpyNetwork:
     solver : {'sgd', 'momentum', 'nesterov', 'adam'}
     learning_rate, momentum, beta_1, beta_2, epsilon : float
         Of the solver, as in scikit-learn.
+    weight_decay : float
+        Weights, not biases, are multiplied by 1 minus the learning rate times it before each
+        step.
     alpha : float
         Half of it times the squares of all weights is added to a batch's sum of losses.
+    loss_parameter : float or None
+        Of the loss; None for its default.
     loss_scale : float
         What a loss that is returned is multiplied by. Gradients are not: scikit-learn returns
         means over outputs, and trains by their sum.
@@ -51,14 +56,18 @@ class NumpyNetwork:
         beta_2=0.999,
         epsilon=1e-8,
         alpha=0.0,
+        weight_decay=0.0,
         loss_scale=1.0,
+        loss_parameter=None,
     ):
         self.coefs = [np.array(W, np.float64) for W in coefs]
         self.intercepts = [np.array(b, np.float64) for b in intercepts]
         self.activations, self.loss, self.solver = activations, loss, solver
         self.learning_rate, self.momentum = learning_rate, momentum
+        self.weight_decay = weight_decay
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
         self.alpha, self.loss_scale, self.t = alpha, loss_scale, 0
+        self.c = default_of(loss) if loss_parameter is None else loss_parameter
         self.velocity = [np.zeros_like(each) for each in self.parameters]
         self.squares = [np.zeros_like(each) for each in self.parameters]
 
@@ -71,11 +80,12 @@ class NumpyNetwork:
         """Return the mean loss with its penalty, and the gradients of `parameters`."""
         m, layers = len(X), layers_of(self.coefs, self.intercepts, self.activations, X)
         Z, A = layers[-1]
-        if (self.loss, self.activations[-1]) in CANONICAL:
-            losses, D = CANONICAL[self.loss, self.activations[-1]](Z, Y), A - Y
+        pair = self.loss, self.activations[-1]
+        if pair in CANONICAL:
+            losses, D = CANONICAL[pair](Z, Y, self.c), CANONICAL_SLOPES[pair](Z, Y, self.c)
         else:
-            losses = OF_OUTPUTS[self.loss](A, Y)
-            D = backward(self.activations[-1], Z, SLOPES[self.loss](A, Y))
+            losses = OF_OUTPUTS[self.loss](A, Y, self.c)
+            D = backward(self.activations[-1], Z, SLOPES[self.loss](A, Y, self.c))
         penalty = 0.5 * self.alpha * sum((W**2).sum() for W in self.coefs)
         loss = (self.loss_scale * losses.sum() + penalty) / m
         of_weights, of_biases = [], []
@@ -90,6 +100,8 @@ class NumpyNetwork:
     def step(self, gradients):
         """Take one step against the gradients."""
         self.t += 1
+        for W in self.coefs:
+            W *= 1.0 - self.learning_rate * self.weight_decay
         memory = zip(self.parameters, gradients, self.velocity, self.squares, strict=True)
         for p, g, v, s in memory:
             if self.solver == "adam":

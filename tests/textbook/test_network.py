@@ -5,6 +5,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fastdnn import DeepNeuralNetwork
+from fastdnn.ops.losses import LOSSES
+from tests.oracle.activations import BOUNDED_SLOPES, backward
 
 SCHEMES = ["glorot_uniform", "glorot_normal", "he", "xavier", "small_random", "lecun"]
 
@@ -78,25 +80,43 @@ CASES = [
     ("identity", "absolute_error", 1),
     ("identity", "half_squared_error", 2),
     ("exp", "poisson", 2),
+    ("sigmoid", "smoothed_log_loss", 2),
+    ("softmax", "smoothed_log_loss", 3),
+    ("sigmoid", "focal", 2),
+    ("softmax", "focal", 3),
+    ("identity", "hinge", 2),
+    ("identity", "hinge_of_classes", 3),
+    ("exp", "gamma", 2),
+    ("exp", "tweedie", 2),
+    ("softplus", "huber", 2),
+    ("identity", "log_cosh", 2),
+    ("hardswish", "quantile", 2),
 ]
+BY_POSITION = [case for case in CASES if LOSSES[case[1]].positions_with == case[0]]
 
 
-def targets_for(output_activation, n_outputs, generator, n_samples=12):
-    if output_activation == "softmax":
+def test_every_loss_is_among_the_cases():
+    assert {loss for _, loss, _ in CASES} == set(LOSSES)
+
+
+def targets_for(output_activation, loss, n_outputs, generator, n_samples=12):
+    if output_activation == "softmax" or LOSSES[loss].positions_with == output_activation:
         return np.eye(n_outputs)[generator.integers(0, n_outputs, n_samples)]
+    if loss == "gamma":
+        return generator.gamma(2.0, size=(n_samples, n_outputs))
     return generator.integers(0, 2, (n_samples, n_outputs)).astype(float)
 
 
 @pytest.mark.pairwise
 @pytest.mark.parametrize(("output_activation", "loss", "n_outputs"), CASES)
-@pytest.mark.parametrize("activation", ["tanh", "silu", ["sigmoid", "identity"]])
+@pytest.mark.parametrize("activation", [*BOUNDED_SLOPES, ["sigmoid", "identity"]])
 def test_gradients_are_those_of_the_cost(output_activation, loss, n_outputs, activation):
     generator = np.random.default_rng(3)
     hidden = [3] if isinstance(activation, str) else [3, 2]
     network = DeepNeuralNetwork([4, *hidden, n_outputs], activation, output_activation, loss)
     network.initialize_parameters("glorot_uniform", random_state=0)
     X = generator.standard_normal((12, 4))
-    Y = targets_for(output_activation, n_outputs, generator)
+    Y = targets_for(output_activation, loss, n_outputs, generator)
     AL, caches = network.forward(X)
     grads = network.backward(AL, Y, caches)
 
@@ -120,6 +140,50 @@ def test_gradients_are_those_of_the_cost(output_activation, loss, n_outputs, act
         f"d{kind}{l}" for kind in ("W", "b", "A") for l in range(1, network.n_layers + 1)
     }
     assert grads["dA1"].shape == (12, 3)
+    # The delta of the output follows from its gradient, too.
+    delta = backward(output_activation, caches[-1][1], grads[f"dA{network.n_layers}"])
+    assert_allclose(delta.mean(axis=0), grads[f"db{network.n_layers}"], atol=1e-13)
+    # Without caches the cost is that of outputs, as they were rounded.
+    assert_allclose(network.cost(AL, Y), cost(), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("output_activation", "loss", "n_outputs"), BY_POSITION)
+def test_class_positions_are_as_good_as_columns(output_activation, loss, n_outputs):
+    generator = np.random.default_rng(3)
+    X, Y = generator.standard_normal((12, 4)), generator.integers(0, n_outputs, 12)
+    network = DeepNeuralNetwork([4, 3, n_outputs], "gelu", output_activation, loss)
+    network.initialize_parameters(random_state=0)
+    AL, caches = network.forward(X)
+    columns = np.eye(n_outputs)[Y]
+    assert network.cost(AL, Y, caches=caches) == network.cost(AL, columns, caches=caches)
+    by_position, by_column = (network.backward(AL, y, caches) for y in (Y, columns))
+    for name, gradient in by_position.items():
+        assert_array_equal(gradient, by_column[name])
+    trained = []
+    for y in (Y, columns):
+        twin = DeepNeuralNetwork([4, 3, n_outputs], "gelu", output_activation, loss)
+        twin.initialize_parameters(random_state=0)
+        costs = twin.gradient_descent(X, y, learning_rate=0.1, n_iterations=50)
+        assert costs[-1] < costs[0]
+        trained.append((twin.W1, costs))
+    for one, other in zip(*trained, strict=True):
+        assert_allclose(one, other, rtol=1e-12)
+
+
+def test_networks_of_hinge_losses_decide_by_the_sign_or_the_largest_output(samples):
+    X, Y = samples
+    network = DeepNeuralNetwork([4, 8, 1], "tanh", "identity", "hinge")
+    network.initialize_parameters(random_state=0)
+    network.gradient_descent(X, Y, learning_rate=0.1, n_iterations=500)
+    assert_array_equal(network.predict(X), (network.predict_proba(X) > 0).ravel())
+    assert network.score(X, Y) == (network.predict(X) == Y).mean() > 0.9
+    network = DeepNeuralNetwork([4, 8, 2], "tanh", "identity", "hinge_of_classes")
+    network.initialize_parameters(random_state=0)
+    network.gradient_descent(X, Y, learning_rate=0.1, n_iterations=500)
+    assert_array_equal(network.predict(X), network.predict_proba(X).argmax(axis=1))
+    assert network.score(X, Y) == network.score(X, np.eye(2)[Y]) > 0.9
+    with pytest.raises(ValueError, match="Y must hold the classes 0 to 1"):
+        network.score(X, Y + 1)
 
 
 @pytest.mark.pairwise
@@ -136,7 +200,7 @@ def test_gradient_descent_repeats_the_explicit_steps(
     for network in (steps, engine):
         network.initialize_parameters("xavier", random_state=0)
     X = generator.standard_normal((12, 4))
-    Y = targets_for(output_activation, n_outputs, generator)
+    Y = targets_for(output_activation, loss, n_outputs, generator)
     costs = []
     for _ in range(5):
         AL, caches = steps.forward(X)
@@ -205,7 +269,8 @@ def test_predict_and_score(samples):
         (([3, 2, 1], "rely"), "activation 'rely' is unknown"),
         (([3, 2, 1], ["relu", "relu"]), "one for each of the 1 hidden layers"),
         (([3, 2, 1], "relu", "tanh"), r"loss='log_loss' needs output_activation"),
-        (([3, 2, 1], "relu", "sigmoid", "hinge"), "loss='hinge' is unknown"),
+        (([3, 2, 1], "relu", "sigmoid", "hing"), "loss='hing' is unknown"),
+        (([3, 2, 1], "relu", "sigmoid", "hinge"), r"loss='hinge' needs output_activation"),
         (([3, 2, 1], "relu", "sigmoid", "log_loss", "int8"), "dtype='int8'"),
     ],
 )
@@ -255,6 +320,16 @@ def test_targets_that_do_not_fit_the_loss():
     classes = DeepNeuralNetwork([4, 3], (), "softmax", "squared_error")
     with pytest.raises(ValueError, match="class positions are for loss='log_loss'"):
         classes.gradient_descent(np.ones((2, 4)), [0, 1], learning_rate=1, n_iterations=1)
+    sizes = DeepNeuralNetwork([4, 1], (), "exp", "gamma")
+    with pytest.raises(ValueError, match="Y must be above 0 for loss='gamma', got 0"):
+        sizes.gradient_descent(np.ones((2, 4)), [1, 0], learning_rate=1, n_iterations=1)
+    sides = DeepNeuralNetwork([4, 1], (), "identity", "hinge")
+    with pytest.raises(ValueError, match="Y must lie between 0 and 1 for loss='hinge'"):
+        sides.gradient_descent(np.ones((2, 4)), [1, -1], learning_rate=1, n_iterations=1)
+    columns = np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    best = DeepNeuralNetwork([4, 3], (), "identity", "hinge_of_classes")
+    with pytest.raises(ValueError, match="row 0 sums to 2"):
+        best.gradient_descent(np.ones((2, 4)), columns, learning_rate=1, n_iterations=1)
 
 
 def test_bad_steps(samples):

@@ -149,6 +149,8 @@ def test_outputs_that_overflow_are_refused(n_rows):
 def test_activations_of_finite_numbers_are_finite(name, dtype):
     made = DeepNeuralNetwork((1, 3), (), name, "absolute_error", dtype)
     largest = np.finfo(dtype).max
+    if name == "selu":  # which multiplies by a little more than 1
+        largest /= largest.dtype.type(1.06)
     made.W1 = [[largest, -largest, largest / 2]]
     assert np.isfinite(made.forward([[1.0]])[0]).all()
 
