@@ -24,6 +24,8 @@ from fastdnn.textbook.network import DeepNeuralNetwork
 # More rows than are computed in double precision whatever the dtype, and fewer.
 _N_ROWS, _FEW_ROWS = 512, 50
 
+_PRODUCTS = multiply, multiply_nonzeros, multiply_masked
+
 
 def warmup(dtype: str = "float32", everything: bool = False) -> Path | None:
     """Compile what training and predicting in one precision calls by default.
@@ -92,7 +94,7 @@ def _kernels(everything: bool) -> Iterator[Addressed]:  # needs jit
     for optimizer in OPTIMIZERS if everything else _OPTIMIZERS:
         yield from (OPTIMIZERS[optimizer].constants, OPTIMIZERS[optimizer].update)
     yield from (csr_forward, csr_weight_gradient)
-    yield from (multiply, multiply_nonzeros, multiply_masked)
+    yield from _PRODUCTS
     for results in RESULTS.values():
         yield from (results.same_type, results.in_double)
 
@@ -143,8 +145,12 @@ def use_defaults() -> None:
             for n_classes in (2, 3):
                 X, y = _samples(n_classes)
                 model = DNNClassifier(max_iter=1).fit(X[:n_rows], y[:n_rows])
-                model.predict(X[:n_rows])
+                for predict in (model.predict, model.predict_proba, model.predict_log_proba):
+                    predict(X[:n_rows])
             DNNRegressor(max_iter=1).fit(X[:n_rows], X[:n_rows, 0]).predict(X[:n_rows])
+    for product in _PRODUCTS:  # larger networks need others than small ones
+        for dtype in ("float32", "float64"):
+            product.address(dtype)
 
 
 def _samples(n_classes: int) -> tuple[np.ndarray, np.ndarray]:

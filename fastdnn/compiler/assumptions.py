@@ -155,7 +155,7 @@ ASSUMPTIONS = {
 _OF_KERNELS = "signatures", "passes"
 
 
-def find(name: str, otherwise: Any = None) -> Any:
+def find(name: str, otherwise: Any = None) -> Any:  # needs jit
     """Return an object by the name of its module and its own, or `otherwise`."""
     try:
         return _get(name)
@@ -163,7 +163,7 @@ def find(name: str, otherwise: Any = None) -> Any:
         return otherwise
 
 
-def _get(name: str) -> Any:
+def _get(name: str) -> Any:  # needs jit
     """Return an object by its full name.
 
     Raises
@@ -184,7 +184,7 @@ def _get(name: str) -> Any:
 
 
 @functools.cache
-def holds(name: str) -> bool:
+def holds(name: str) -> bool:  # needs jit
     """Whether a row holds, which is looked at once; where not, the log says so."""
     row = ASSUMPTIONS[name]
     try:
@@ -201,13 +201,13 @@ def holds(name: str) -> bool:
     return True
 
 
-def kernels_hold() -> bool:
+def kernels_hold() -> bool:  # needs jit
     """Whether kernels can be compiled in the quick way."""
     return all(holds(name) for name in ASSUMPTIONS if name.startswith("kernels"))
 
 
 @functools.cache
-def examine() -> None:
+def examine() -> None:  # needs jit
     """Look at all rows, before something is compiled."""
     left_out = () if kernels_hold() else _OF_KERNELS
     for name in ASSUMPTIONS:

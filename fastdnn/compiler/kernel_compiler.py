@@ -19,7 +19,7 @@ from numba.core.typed_passes import AnnotateTypes, NativeLowering
 from fastdnn.compiler.assumptions import find, holds
 
 
-class UnfinishedLibrary(JITCodeLibrary):
+class UnfinishedLibrary(JITCodeLibrary):  # needs jit
     """A code library that is neither optimised nor made into machine code.
 
     numba optimises every function, with all that it calls inlined, and then again as a part
@@ -47,7 +47,7 @@ class UnfinishedLibrary(JITCodeLibrary):
 
 
 @register_pass(mutates_CFG=False, analysis_only=True)
-class _StartUnfinishedLibrary(AnalysisPass):
+class _StartUnfinishedLibrary(AnalysisPass):  # needs jit
     """Lets what follows work on an unfinished library, and count no references."""
 
     _name = "fastdnn_start_unfinished_library"
@@ -67,17 +67,17 @@ class _StartUnfinishedLibrary(AnalysisPass):
         return False
 
 
-def _count_references(state: Any, does_count: bool) -> None:
+def _count_references(state: Any, does_count: bool) -> None:  # needs jit
     state.targetctx = state.targetctx.subtarget(
         typing_context=state.typingctx, enable_nrt=does_count
     )
 
 
-def _has_array(kind: Any) -> bool:
+def _has_array(kind: Any) -> bool:  # needs jit
     return isinstance(kind, types.Array) or any(map(_has_array, getattr(kind, "types", ())))
 
 
-def _makes_arrays(library: Any) -> bool:
+def _makes_arrays(library: Any) -> bool:  # needs jit
     """Whether a library that a kernel needs takes memory from numba's runtime.
 
     Operations that do so in the kernel itself, like ``x + x`` of two arrays, are refused
@@ -89,7 +89,7 @@ def _makes_arrays(library: Any) -> bool:
 
 
 @register_pass(mutates_CFG=False, analysis_only=True)
-class _OfferToCallers(AnalysisPass):
+class _OfferToCallers(AnalysisPass):  # needs jit
     """Registers the unfinished library under a function without machine code."""
 
     _name = "fastdnn_offer_to_callers"
@@ -136,7 +136,7 @@ _NOT_FOR_KERNELS = {
 }
 
 
-def probe_passes() -> None:
+def probe_passes() -> None:  # needs jit
     """Require that numba has the passes which kernels do without.
 
     Raises
@@ -152,7 +152,7 @@ def probe_passes() -> None:
         raise RuntimeError(f"there are no passes {', '.join(sorted(missing))}")
 
 
-def _start_pipeline(state: Any) -> Any:
+def _start_pipeline(state: Any) -> Any:  # needs jit
     """Return numba's pipeline for a kernel, to which passes can be added."""
     if holds("signatures"):
         state.typingctx = find("fastdnn.compiler.remembering").remembering(state.typingctx)
@@ -164,7 +164,7 @@ def _start_pipeline(state: Any) -> Any:
     return pipeline
 
 
-class KernelCompiler(compiler.CompilerBase):
+class KernelCompiler(compiler.CompilerBase):  # needs jit
     """For kernels: unfinished."""
 
     _arrays_are_apart = False
@@ -179,14 +179,14 @@ class KernelCompiler(compiler.CompilerBase):
         return [pipeline]
 
 
-class LoopCompiler(KernelCompiler):
+class LoopCompiler(KernelCompiler):  # needs jit
     """For kernels whose arrays do not overlap."""
 
     _arrays_are_apart = True
 
 
 @register_pass(mutates_CFG=False, analysis_only=True)
-class _CountNoReferences(AnalysisPass):
+class _CountNoReferences(AnalysisPass):  # needs jit
     """Lets a complete function work like a kernel: on arrays that its caller keeps alive."""
 
     _name = "fastdnn_count_no_references"
@@ -199,7 +199,7 @@ class _CountNoReferences(AnalysisPass):
         return False
 
 
-class AddressedCompiler(compiler.CompilerBase):
+class AddressedCompiler(compiler.CompilerBase):  # needs jit
     """For functions that compiled code calls by address: like kernels, but complete."""
 
     def define_pipelines(self) -> list:

@@ -8,7 +8,7 @@ from fastdnn.compiler import dispatching
 from fastdnn.compiler.kernel_compiler import LoopCompiler, UnfinishedLibrary
 
 
-def compare() -> None:
+def compare() -> None:  # needs jit
     """Require the same bits, and that the quick way was taken.
 
     Raises
@@ -30,9 +30,9 @@ def compare() -> None:
         raise RuntimeError(f"of a kernel's compilation only {result.library.left_out} can go")
 
 
-def _weighed(x, limit):
+def _weighed(x, limit):  # needs jit
     return x / limit if x < limit else 0.7 * x
 
 
-def _caller_of(kernel: Any) -> Any:
+def _caller_of(kernel: Any) -> Any:  # needs jit
     return lambda x: kernel(x, 0) - kernel(x, 3)

@@ -72,6 +72,7 @@ OPTIMIZERS["momentum"].update.address("float32")
 """
 
 
+@pytest.mark.waits_for_processes
 @pytest.mark.needs_jit
 def test_code_of_the_package_is_kept_and_that_of_others_is_not(tmp_path):
     said = []

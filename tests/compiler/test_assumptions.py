@@ -7,7 +7,7 @@ from fastdnn.compiler.assumptions import ASSUMPTIONS, Assumption
 from tests.compiler.breaks import BREAKS
 from tests.processes import cached_files, kernels_alone, run_python
 
-pytestmark = pytest.mark.needs_jit
+pytestmark = [pytest.mark.needs_jit, pytest.mark.waits_for_processes]
 
 # Kernels, loops, constants, a kernel that is called by address: as bits.
 CALL = """
@@ -65,12 +65,17 @@ def test_without_it_there_are_the_same_bits_and_a_line(name, expected, tmp_path)
     assert bool(cached_files(tmp_path)) == (name != "stored code")
 
 
-@pytest.mark.exhaustive
+@pytest.fixture(scope="module")
+def usual_fit(tmp_path_factory):
+    """Return what the fit prints where all holds."""
+    return run(FIT, tmp_path_factory.mktemp("usual"))[0]
+
+
+@pytest.mark.exhaustive  # to compile as numba does takes most of a minute
 @pytest.mark.parametrize("name", ASSUMPTIONS)
-def test_without_it_a_fit_has_the_same_bits(name, tmp_path_factory, tmp_path):
-    usual = run(FIT, tmp_path / "usual")[0]
-    printed, said = run(BREAKS[name] + FIT, tmp_path / "broken")
-    assert printed == usual
+def test_without_it_a_fit_has_the_same_bits(name, usual_fit, tmp_path):
+    printed, said = run(BREAKS[name] + FIT, tmp_path)
+    assert printed == usual_fit
     assert all(part in said for part in line_of(name)), said
 
 

@@ -58,7 +58,9 @@ def wide_network(dtype, n_rows=300):
     return random_parameters(rng, WIDE, dtype), X.astype(dtype)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.slow_without_jit)]
+)
 def test_forward_pass_in_blocks_equals_numpy(dtype):
     parameters, X = wide_network(dtype)
     exact = outputs_of(parameters.astype(np.float64), WIDE_ACTIVATIONS, X)

@@ -105,6 +105,7 @@ def offered_in_a_worker():
 
 
 @pytest.mark.waits_for_processes
+@pytest.mark.slow_without_jit
 @pytest.mark.parametrize("told", [1, 3])
 def test_a_process_of_joblib_is_told_its_share(told):
     with joblib.parallel_backend("loky", inner_max_num_threads=told, n_jobs=2):
