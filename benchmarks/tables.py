@@ -332,7 +332,11 @@ def ablation_table() -> str:
             "",
             "Time without it over time with it, where the lower quartile is highest:",
             "median and quartiles.",
-            *(f"{kind}: {machine(results)}" for kind, results in kinds.items()),
+            # Shown on a page of its own, which has no other table.
+            *(
+                f"{kind}: {described(results['environment'])}"
+                for kind, results in kinds.items()
+            ),
         ]
     )
 

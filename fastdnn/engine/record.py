@@ -144,7 +144,7 @@ class Memory(NamedTuple):
     team: np.ndarray  # int64 counters of fastdnn.engine.barrier
 
 
-def _emitted_settings_at(typingctx, address):  # needs jit
+def _emitted_record_at(typingctx, address):  # needs jit
     record_type = numba.from_dtype(RECORD)
 
     def codegen(context, builder, signature, args):
@@ -156,7 +156,7 @@ def _emitted_settings_at(typingctx, address):  # needs jit
 # Entry points are given the address: numba takes microseconds to recognise a record that
 # comes from Python, and next to nothing for a number.
 if JIT_ENABLED:  # needs jit
-    record_at = emitted(_emitted_settings_at)
+    record_at = emitted(_emitted_record_at)
 else:
 
     def record_at(address):

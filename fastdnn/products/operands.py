@@ -21,7 +21,9 @@ Number = int | np.int64
 
 def types_of(record: type) -> Any:
     """Return numba's type of a record."""
-    return types.containers.NamedUniTuple(types.int64, len(record._fields), record)  # type: ignore[attr-defined]
+    # A record is a NamedTuple, which Python has no type of.
+    fields = record._fields  # type: ignore[attr-defined]
+    return types.containers.NamedUniTuple(types.int64, len(fields), record)
 
 
 class Left(NamedTuple):
