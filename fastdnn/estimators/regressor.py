@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from fastdnn.estimators import interchange
 from fastdnn.estimators.base import BaseDNN
-from fastdnn.models.hyperparameters import constraints_of
+from fastdnn.models.hyperparameters import constraints_of, documented, hyperparameters_of
 from fastdnn.models.transaction import of_one_moment
 from fastdnn.training.scores import r2
 
@@ -19,6 +19,7 @@ from fastdnn.training.scores import r2
 LOSSES = {"squared_error": ("identity", "half_squared_error"), "poisson": ("exp", "poisson")}
 
 
+@documented
 class DNNRegressor(RegressorMixin, BaseDNN):
     """Multi-layer perceptron regressor with a compiled training engine.
 
@@ -27,66 +28,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
     Parameters
     ----------
-    loss : {'squared_error', 'poisson'}, default='squared_error'
-        Half the squared error, meaned over samples and outputs; or half the Poisson deviance
-        with a logarithmic link, for targets that are not negative.
-    hidden_layer_sizes : int or array-like of int, default=(100,)
-        Units of each hidden layer.
-    activation : {'identity', 'logistic', 'tanh', 'relu', 'silu'}, default='relu'
-        Activation of the hidden layers.
-    solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
-        Optimiser of the weights. 'lbfgs' uses all samples at every step and computes in
-        float64.
-    alpha : float, default=0.0001
-        Strength of the L2 penalty, ``alpha / 2 * sum(W**2)`` divided by the number of samples
-        in the batch.
-    batch_size : int or 'auto', default='auto'
-        Samples a step; 'auto' is ``min(200, n_samples)``.
-    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
-        Schedule of the step size for ``solver='sgd'``.
-    learning_rate_init : float, default=0.001
-        Initial step size.
-    power_t : float, default=0.5
-        Exponent of 'invscaling'.
-    max_iter : int, default=200
-        Largest number of epochs.
-    shuffle : bool, default=True
-        Whether to visit the samples in a new order every epoch.
-    random_state : int, RandomState instance or None, default=None
-        Source of the initial parameters, the validation split and the order of samples.
-    tol : float, default=0.0001
-        Improvement of the loss or score that counts.
-    verbose : bool, default=False
-        Whether to print the loss of each epoch.
-    warm_start : bool, default=False
-        Whether `fit` goes on from the parameters of the last one.
-    momentum : float, default=0.9
-        Momentum of ``solver='sgd'``.
-    nesterovs_momentum : bool, default=True
-        Whether momentum is Nesterov's.
-    early_stopping : bool, default=False
-        Whether to hold out ``validation_fraction`` of the samples, stop when their score no
-        longer improves, and keep the best parameters.
-    validation_fraction : float, default=0.1
-        Share of the samples held out for early stopping.
-    beta_1 : float, default=0.9
-        Decay of Adam's first moment, the mean of gradients.
-    beta_2 : float, default=0.999
-        Decay of Adam's second moment, the mean of their squares.
-    epsilon : float, default=1e-08
-        Added to the root of Adam's second moment.
-    n_iter_no_change : int or inf, default=10
-        Epochs without improvement that end training.
-    max_fun : int, default=15000
-        Largest number of evaluations of the loss, for ``solver='lbfgs'``.
-    dtype : {'float32', 'float64', 'auto'}, default='float32'
-        Precision of the computation; 'auto' takes that of X, float64 for integers. A fit that
-        goes on keeps the precision it began with. With float32, regressions on targets beyond
-        7e10 are computed in float64 and rounded.
-    n_threads : int or None, default=None
-        Threads offered to `fit` and `predict`, at most the CPUs that this process may use.
-        None: as many as pay, at most what ``OMP_NUM_THREADS``, joblib and Dask leave to this
-        process or task. The result does not depend on it.
+    {parameters}
 
     Attributes
     ----------
@@ -126,6 +68,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     True
     """
 
+    _hyperparameters = hyperparameters_of("DNNRegressor")
     _parameter_constraints: ClassVar[dict] = constraints_of("DNNRegressor")
     _y_is_numeric = True
 
@@ -135,26 +78,49 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         hidden_layer_sizes=(100,),
         activation="relu",
         *,
+        huber_delta=1.0,
+        quantile=0.5,
+        tweedie_power=1.5,
+        normalization=None,
+        dropout=0.0,
+        input_noise=0.0,
         solver="adam",
-        alpha=0.0001,
+        alpha=1e-4,
+        l1=0.0,
+        weight_decay=None,
         batch_size="auto",
         learning_rate="constant",
         learning_rate_init=0.001,
+        learning_rate_warmup=0.0,
+        learning_rate_factor=0.1,
+        learning_rate_steps=(0.5, 0.75),
+        learning_rate_patience=5,
         power_t=0.5,
         max_iter=200,
+        max_time=None,
         shuffle=True,
         random_state=None,
         tol=1e-4,
         verbose=False,
         warm_start=False,
+        checkpoint=None,
+        checkpoint_seconds=60.0,
+        checkpoint_epochs=None,
         momentum=0.9,
         nesterovs_momentum=True,
         early_stopping=False,
         validation_fraction=0.1,
+        scoring=None,
+        n_iter_no_change=10,
         beta_1=0.9,
         beta_2=0.999,
         epsilon=1e-8,
-        n_iter_no_change=10,
+        rho=0.9,
+        clip_norm=None,
+        clip_value=None,
+        max_norm=None,
+        ema_decay=None,
+        swa_start=None,
         max_fun=15000,
         dtype="float32",
         n_threads=None,
