@@ -116,12 +116,9 @@ class History:
 
         What was not recorded of an epoch is NaN.
         """
-        n_columns = len(COLUMNS) + len(self.validation_columns)
-        rows = [row + (math.nan,) * (n_columns - len(row)) for row in self.epochs]
         names = (*COLUMNS, *self.validation_columns)
-        columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
-        if not rows:
-            columns = {name: [] for name in names}
+        rows = [row + (math.nan,) * (len(names) - len(row)) for row in self.epochs]
+        columns = {name: [row[j] for row in rows] for j, name in enumerate(names)}
         return {"epoch": list(range(1, len(rows) + 1))} | columns
 
     def mark(self) -> Mark:
