@@ -124,7 +124,7 @@ def _sum_column_squares(W, first, last, out):
         out[j] = 0.0
     for i in range(first, last):
         for j in range(W.shape[1]):
-            w = float(W[i, j])
+            w = np.float64(W[i, j])
             out[j] = multiply_add(w, w, out[j])
 
 

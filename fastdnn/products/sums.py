@@ -10,6 +10,7 @@ fewer terms than the shortest vector has a plain loop.
 
 from collections.abc import Callable
 
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 
@@ -181,7 +182,8 @@ def sum_of_squares_in_double(x):
         return _long_squares_in_double(x.dtype.type(0), address(x, 0), x.size)
     total = 0.0
     for i in range(x.size):
-        total = multiply_add(float(x[i]), float(x[i]), total)
+        number = np.float64(x[i])
+        total = multiply_add(number, number, total)
     return total
 
 
@@ -192,7 +194,7 @@ def sum_of_sizes(x):
         return _long_sizes_in_double(x.dtype.type(0), address(x, 0), x.size)
     total = 0.0
     for i in range(x.size):
-        total += abs(float(x[i]))
+        total += abs(np.float64(x[i]))
     return total
 
 
