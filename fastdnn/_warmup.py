@@ -114,6 +114,8 @@ def _compile_all(dtype: str, everything: bool) -> Path:  # needs jit
                 hidden_layer_sizes=(2,), solver=solver, max_iter=1, dtype=dtype
             )
             model.fit(X, y).predict_log_proba(X)
+        options = {"hidden_layer_sizes": (2,), "early_stopping": True, "max_iter": 1}
+        DNNRegressor(**options, dtype=dtype).fit(X, X[:, 0])
     for kind in {dtype, "float64"}:
         for kernel in _kernels(everything):
             kernel.address(kind)

@@ -93,9 +93,7 @@ def validation_samples(estimator: Any, given: Given, dtype: np.dtype) -> tuple[S
     Raises
     ------
     ValueError
-        If they do not agree with the fit's.
-    ZeroDivisionError
-        If all weights are zero.
+        If they do not agree with the fit's, or all weights are zero.
     """
     with _named("X_val"):
         X = estimator._validated_features(given.X, dtype)
@@ -110,9 +108,9 @@ def validation_samples(estimator: Any, given: Given, dtype: np.dtype) -> tuple[S
         with _named("sample_weight_val"):
             weight = _check_sample_weight(weight, X, dtype=np.float64)
         if not weight.any():
-            raise ZeroDivisionError(
-                "Weights sum to zero, can't be normalized: sample_weight_val is zero for all "
-                f"{len(weight)} samples. Leave it out, or give other weights."
+            raise ValueError(
+                f"sample_weight_val is zero for all {len(weight)} samples. Leave it out, or "
+                "give other weights."
             )
         weight, scale = weights_in(weight, dtype)
     samples = Samples(X, Y, weight, weight_scale=scale, largest_target=largest_target)
@@ -202,8 +200,6 @@ def with_validation(
     ------
     ValueError
         If what was given does not agree with X and y, or the parameters with all that.
-    ZeroDivisionError
-        If all validation samples have a weight of zero.
     """
     samples = objective.samples
     stops = not incremental and stops_early(estimator.early_stopping, samples.n_rows, given)
@@ -260,9 +256,16 @@ def split_rows(
     if _is_share(validation_fraction):
         return None
     splits = validation_fraction
-    if hasattr(splits, "split"):
-        splits = splits.split(X, y)
-    first = next(iter(splits), None)
+    try:
+        if hasattr(splits, "split"):
+            splits = splits.split(X, y)
+        first = next(iter(splits), None)
+    except ValueError as error:
+        raise _wrong(
+            validation_fraction,
+            f"cannot split X and y: {error} If it needs more than these, give its splits: "
+            "list(cross_validator.split(...))",
+        ) from error
     try:
         train, held_out = first  # type: ignore[misc]
     except (TypeError, ValueError):

@@ -82,9 +82,11 @@ class Validation:
 
 
 def validation_of(
-    objective: Objective, options: Options, state: TrainingState
+    objective: Objective, options: Options, state: TrainingState, parameters: Parameters
 ) -> tuple[Objective, Validation | None]:
     """Return the objective on the rows to train on, and the validation of a fit, if any.
+
+    What is validated are `parameters`: those of the state, or their average.
 
     Raises
     ------
@@ -102,7 +104,7 @@ def validation_of(
         objective = objective.on(samples.at(rows))
     else:
         return objective, None
-    return objective, Validation(validating, state.parameters, options.n_threads)
+    return objective, Validation(validating, parameters, options.n_threads)
 
 
 def _selected(array: np.ndarray, samples: Samples) -> np.ndarray:
