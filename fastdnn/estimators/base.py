@@ -143,14 +143,17 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
                 f"The network was fitted with out_activation_={self.out_activation_!r}, but "
                 f"parameters and targets ask for {wanted!r}. Call fit with warm_start=False."
             )
-        history, optimizer = self._state.history.copy(), None
+        history, optimizer, average = self._state.history.copy(), None, None
         history.n_iter = 0
+        theta = parameters.theta.copy()
         if incremental:
             optimizer = checked_optimizer(self._state.optimizer, parameters)
+            if parameters is self._state.parameters:
+                theta, average = self._state.parameters_to_go_on_from()
         else:
             history.early_stopping = bool(self.early_stopping)
-        copied = parameters.astype(parameters.theta.dtype)
-        self._state = TrainingState(copied, history, optimizer)
+        copied = parameters.with_theta(theta)
+        self._state = TrainingState(copied, history, optimizer, average=average)
         return parameters
 
     def _network(self, parameters: Parameters) -> Network:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from fastdnn.network.parameters import Parameters
 from fastdnn.prediction.predictor import Predictor
 from fastdnn.training.objective import Objective
 from fastdnn.training.options import Options
@@ -12,16 +13,18 @@ from fastdnn.training.state import TrainingState
 
 
 def hold_out(
-    objective: Objective, options: Options, state: TrainingState
+    objective: Objective, options: Options, state: TrainingState, parameters: Parameters
 ) -> tuple[Objective, Callable[[], float]]:
     """Hold out some samples, drawn as scikit-learn does.
+
+    Those whose scores count are `parameters`: of the state, or their average.
 
     Returns
     -------
     objective : Objective
         On the others.
     score : callable
-        Returns the score of the current parameters on those that are held out; NaN if an
+        Returns their current score on those that are held out; NaN if an
         output is not finite.
 
     Raises
@@ -54,7 +57,7 @@ def hold_out(
             f"the {held_out.size} samples held out for early stopping. Leave such samples "
             "out or raise validation_fraction."
         )
-    predictor = Predictor(state.parameters, objective.network)
+    predictor = Predictor(parameters, objective.network)
     validation = samples.at(held_out).to_predict()
 
     def score() -> float:

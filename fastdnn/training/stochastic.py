@@ -8,15 +8,25 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 
 from fastdnn.data.samples import Samples
+from fastdnn.network.parameters import Parameters
 from fastdnn.planning.plan import Plan, plan_training
+from fastdnn.planning.step_options import StepOptions
+from fastdnn.training.averages import Averaging
 from fastdnn.training.divergence import problem_of_epochs, problem_of_memory
 from fastdnn.training.epochs import EpochRunner
 from fastdnn.training.held_out import hold_out
 from fastdnn.training.notices import Notices
 from fastdnn.training.objective import Objective, log_loss_cap
-from fastdnn.training.options import Options, rows_of_batch
+from fastdnn.training.options import Options, rows_of_batch, weight_decay_of
 from fastdnn.training.order import VisitOrder
-from fastdnn.training.schedules import Progress, first_rate, schedule_of
+from fastdnn.training.schedules import (
+    Progress,
+    Steps,
+    factors_of,
+    first_rate,
+    has_factors,
+    schedule_of,
+)
 from fastdnn.training.state import OptimizerState, TrainingState, optimizer_name
 from fastdnn.training.stopping import count_loss, count_score, epochs_until_stop, is_to_stop
 
@@ -66,11 +76,12 @@ def fit_stochastic(
         In the first epoch, or in the only one of `partial_fit`: nothing is to be kept.
     """
     parameters, history = state.parameters, state.history
-    validation_score = None
+    averaging, validation_score = Averaging(options, state), None
     if options.early_stopping:
-        objective, validation_score = hold_out(objective, options, state)
+        scored = averaging.scored
+        objective, validation_score = hold_out(objective, options, state, scored)
     samples = objective.samples
-    plan, optimizer = _plan(objective, options, state)
+    plan, optimizer = _plan(objective, options, state, averaging.moving)
     schedule = schedule_of(options, optimizer.optimizer)
     learning_rate, t = plan.columns["learning_rate"], plan.columns["t"]
     random_state = state.random_state if options.shuffle else None
@@ -86,15 +97,23 @@ def fit_stochastic(
     # What belongs together after a whole epoch; one assignment, which no interrupt divides.
     consistent = state.mark()
     with EpochRunner(plan, samples, order.positions) as runner:
+        n_steps = options.max_iter * runner.batches_per_epoch
         try:
             while history.n_iter < options.max_iter:
                 n_epochs = 1
                 if may_run_on:
-                    until_stop = epochs_until_stop(history, options)
-                    n_epochs = int(min(runner.epochs_at_once, until_stop))
+                    until_stop = epochs_until_stop(history, options, schedule)
+                    until_mean = averaging.epochs_at_once(optimizer.t / n_steps)
+                    n_epochs = int(min(runner.epochs_at_once, until_stop, until_mean))
                 order.prepare(n_epochs)
-                learning_rate[0] = optimizer.learning_rate
-                losses, score = runner.run(n_epochs), None
+                learning_rate[0], rates = optimizer.learning_rate, None
+                if plan.steps_at_once is not None:
+                    n_now = n_epochs * runner.batches_per_epoch
+                    steps = Steps(np.arange(optimizer.t, optimizer.t + n_now), n_steps)
+                    factors = factors_of(schedule, options, steps)
+                    rates = optimizer.learning_rate * factors
+                losses, score = runner.run(n_epochs, rates), None
+                averaging.update(int(t[0]) / n_steps)
                 if not all(map(math.isfinite, losses)):
                     visited = order.positions[: samples.n_rows]
                     _require_positive_batches(samples, visited, plan)
@@ -105,7 +124,7 @@ def fit_stochastic(
                     history.add_divergence(losses[-1], samples.n_rows)
                     break
                 optimizer.t = int(t[0])
-                _record(state, options, losses, score, samples.n_rows)
+                _record(state, options, losses, score, samples.n_rows, averaging.scored)
                 if schedule.rate is not None:
                     progress = Progress(history.t, history.n_iter / options.max_iter)
                     optimizer.learning_rate = schedule.rate(options, progress)
@@ -148,6 +167,7 @@ def _record(
     losses: list[float],
     score: float | None,
     n_rows: int,
+    scored: Parameters,
 ) -> None:
     """Record epochs over so many rows, and the validation score after them, if any."""
     history = state.history
@@ -161,15 +181,17 @@ def _record(
         if options.verbose:
             print(f"Validation score: {score:f}")
         if count_score(history, score, options.tol):
-            state.best_theta = state.parameters.theta.copy()
+            state.best_theta = scored.theta.copy()
 
 
 def _plan(
-    objective: Objective, options: Options, state: TrainingState
+    objective: Objective, options: Options, state: TrainingState, average: np.ndarray | None
 ) -> tuple[Plan, OptimizerState]:
     """Plan the steps of the state's optimiser, or of one that begins, which it gets."""
     samples, kept = objective.samples, state.optimizer
     name = optimizer_name(options.solver, options.nesterovs_momentum)
+    schedule = schedule_of(options, name if kept is None else kept.optimizer)
+    l1 = options.l1 * samples.weight_scale
     plan = plan_training(
         state.parameters,
         objective.network,
@@ -179,9 +201,16 @@ def _plan(
         gather=options.shuffle or samples.rows is not None,
         n_threads=options.n_threads,
         state=None if kept is None else kept.memory,
+        step=StepOptions(
+            l1, options.clip_value, options.clip_norm, options.max_norm, options.ema_decay
+        ),
+        average=average,
+        has_rates=has_factors(schedule, options),
     )
     plan.set_numbers(
+        weight_decay=weight_decay_of(options),
         momentum=options.momentum,
+        rho=options.rho,
         beta_1=options.beta_1,
         beta_2=options.beta_2,
         epsilon=max(options.epsilon, _SMALLEST_EPSILON[state.dtype]),
@@ -189,7 +218,7 @@ def _plan(
     plan.table["alpha"] = options.alpha * samples.weight_scale
     plan.table["loss_cap"] = log_loss_cap(state.dtype)
     if kept is None:
-        rate = first_rate(schedule_of(options, name), options)
+        rate = first_rate(schedule, options)
         kept = state.optimizer = OptimizerState(name, plan.memory.state, rate)
     plan.table["t"] = kept.t
     return plan, kept

@@ -44,7 +44,7 @@ def test_until_then_no_epoch_can_be_the_last(
 ):
     history = History(no_improvement_count=no_improvement_count, n_iter=n_iter)
     options = Options(**vars(OPTIONS) | {"n_iter_no_change": n_iter_no_change})
-    assert epochs_until_stop(history, options) == expected
+    assert epochs_until_stop(history, options, SCHEDULES["constant"]) == expected
 
 
 @pytest.mark.parametrize(
