@@ -1,5 +1,6 @@
 """What training carries from one call to the next: one owner of all of it."""
 
+import copy
 import math
 from dataclasses import dataclass, field, fields, replace
 from numbers import Integral, Real
@@ -89,7 +90,7 @@ class OptimizerState:
 class TrainingState:
     """All that training goes on from; `copy.deepcopy` gives one that goes on by itself.
 
-    The estimators keep no random state and no order: as scikit-learn's, each of their fits
+    Most fits of the estimators keep no random state and no order: as scikit-learn's, each
     draws anew. With both, training goes on as if it had not stopped.
 
     Attributes
@@ -107,6 +108,10 @@ class TrainingState:
     order : ndarray of int64 or None
         The rows of X in the order of the last epoch, from which the next one is shuffled;
         None before the first. With early stopping the others are held out.
+    rows_done : int
+        Of an epoch that was left, in that order; 0 between two epochs.
+    loss_sum : float
+        The losses of these rows' batches, each times its rows.
     """
 
     parameters: Parameters
@@ -115,6 +120,8 @@ class TrainingState:
     best_theta: np.ndarray | None = None
     random_state: np.random.RandomState | None = None
     order: np.ndarray | None = None
+    rows_done: int = 0
+    loss_sum: float = 0.0
 
     def __eq__(self, other: object) -> bool:
         return _are_equal(self, other)
@@ -145,11 +152,30 @@ class TrainingState:
         if self.optimizer is not None:
             self.optimizer.learning_rate = rate
 
-    def take_best(self) -> None:
-        """Let the parameters be those of the best validation score, where there was one."""
-        if self.best_theta is not None:
-            self.parameters.theta[:] = self.best_theta
-            self.best_theta = None
+    def copy_to_resume(self) -> "TrainingState":
+        """Return a state that stays as this one is now, to go on from as if never stopped.
+
+        What nobody changes in place is shared.
+        """
+        return replace(
+            self,
+            parameters=self.parameters.astype(self.dtype),
+            history=self.history.copy(),
+            random_state=copy.deepcopy(self.random_state),
+        )
+
+    def without_order(self) -> "TrainingState":
+        """Return it without what only the fit that it comes from goes on with."""
+        return replace(
+            self, best_theta=None, random_state=None, order=None, rows_done=0, loss_sum=0.0
+        )
+
+    def best_parameters(self) -> Parameters:
+        """Return those of the best validation score, where there was one, or the last."""
+        if self.best_theta is None:
+            return self.parameters
+        best = self.best_theta.copy()
+        return Parameters(self.parameters.layer_sizes, self.dtype, best)
 
 
 def _are_equal(one: Any, other: Any) -> bool:

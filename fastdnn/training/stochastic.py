@@ -1,6 +1,7 @@
 """Stochastic training: epochs of the engine until a rule says stop."""
 
 import math
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -9,6 +10,7 @@ from sklearn.utils import gen_batches
 
 from fastdnn.data.samples import Samples
 from fastdnn.planning.plan import Plan, plan_training
+from fastdnn.training.checkpoints import Checkpoints, deadline_of
 from fastdnn.training.divergence import problem_of_epochs, problem_of_memory
 from fastdnn.training.epochs import EpochRunner
 from fastdnn.training.held_out import hold_out
@@ -18,7 +20,13 @@ from fastdnn.training.options import Options, rows_of_batch
 from fastdnn.training.order import VisitOrder
 from fastdnn.training.schedules import Progress, first_rate, schedule_of
 from fastdnn.training.state import OptimizerState, TrainingState, optimizer_name
-from fastdnn.training.stopping import count_loss, count_score, epochs_until_stop, is_to_stop
+from fastdnn.training.stopping import (
+    count_loss,
+    count_score,
+    epochs_until_stop,
+    has_stopped,
+    is_to_stop,
+)
 
 # The engine takes smaller numbers for 0, by which Adam would divide where a gradient is 0.
 _SMALLEST_EPSILON = {
@@ -33,12 +41,15 @@ def fit_stochastic(
     notices: Notices,
     causes: Callable[[Objective], str],
     incremental: bool = False,
+    n_steps: int | None = None,
+    write: Callable[[], None] | None = None,
 ) -> None:
     """Train by stochastic gradient descent, up to ``max_iter`` epochs of the history.
 
     The stopping rules, schedules and messages are those of scikit-learn's multi-layer
     perceptron, and so is the order in which the random state is used. A state whose training
-    has ended after some epochs goes on, with a larger ``max_iter``, as if it had not.
+    has ended after some epochs, or within one at ``max_time``, goes on, with a larger
+    ``max_iter``, as if it had not.
 
     An interrupt (Ctrl-C) after the first epoch ends training: the state is that of the steps
     and epochs so far.
@@ -57,6 +68,10 @@ def fit_stochastic(
         Says what may have made training diverge.
     incremental : bool
         Stop after one epoch, for `partial_fit`.
+    n_steps : int, optional
+        Then stop after so many batches instead, of one epoch or of several.
+    write : callable, optional
+        Writes a checkpoint of the state.
 
     Raises
     ------
@@ -75,6 +90,11 @@ def fit_stochastic(
     learning_rate, t = plan.columns["learning_rate"], plan.columns["t"]
     random_state = state.random_state if options.shuffle else None
     order = VisitOrder(samples, random_state, options.max_iter, state.order)
+    n_rows, batch_size = samples.n_rows, int(plan.table["batch_size"][0])
+    most_epochs = math.inf if incremental else options.max_iter
+    steps_left = math.inf if n_steps is None else n_steps
+    deadline = deadline_of(options, incremental)
+    checkpoints = None if write is None else Checkpoints(options, write, history.n_iter)
     # Otherwise every single epoch is followed by something to decide, to report or to refuse.
     may_run_on = (
         validation_score is None
@@ -82,38 +102,68 @@ def fit_stochastic(
         and schedule.rate is None
         and not (incremental or options.verbose)
     )
-    problem = None
+    problem, is_late = None, False
+    # What has stopped for want of improvement has stopped, when it is gone on with.
+    is_done = 0 < history.n_iter and has_stopped(history, options) and not incremental
     # What belongs together after a whole epoch; one assignment, which no interrupt divides.
     consistent = state.mark()
     with EpochRunner(plan, samples, order.positions) as runner:
         try:
-            while history.n_iter < options.max_iter:
-                n_epochs = 1
-                if may_run_on:
+            while history.n_iter < most_epochs and not is_done:
+                n_epochs, is_begun = 1, state.rows_done > 0
+                if may_run_on and not is_begun:
                     until_stop = epochs_until_stop(history, options)
+                    if checkpoints is not None:
+                        until_due = checkpoints.epochs_until_due(history.n_iter)
+                        until_stop = min(until_stop, until_due)
                     n_epochs = int(min(runner.epochs_at_once, until_stop))
-                order.prepare(n_epochs)
+                if not is_begun:
+                    order.prepare(n_epochs)
                 learning_rate[0] = optimizer.learning_rate
-                losses, score = runner.run(n_epochs), None
+                last = int(min(n_rows, steps_left * batch_size))
+                if n_epochs > 1 or (last == n_rows and deadline == math.inf and not is_begun):
+                    losses, done = runner.run(n_epochs), last
+                else:
+                    losses, done = _run_part(runner, state, last, deadline)
+                score, is_late = None, done < last
                 if not all(map(math.isfinite, losses)):
-                    visited = order.positions[: samples.n_rows]
+                    visited = order.positions[:n_rows]
                     _require_positive_batches(samples, visited, plan)
-                elif validation_score is not None:
+                elif validation_score is not None and not is_late:
                     score = validation_score()
                 problem = problem_of_epochs(parameters, losses, score)
                 if problem is not None:
-                    history.add_divergence(losses[-1], samples.n_rows)
+                    history.add_divergence(losses[-1], done)
                     break
                 optimizer.t = int(t[0])
-                _record(state, options, losses, score, samples.n_rows)
+                if is_late:
+                    history.loss = losses[-1] if history.n_iter == 0 else history.loss
+                    consistent = state.mark()
+                    break
+                state.rows_done, state.loss_sum = 0, 0.0
+                _record(state, options, losses, score, done)
                 if schedule.rate is not None:
                     progress = Progress(history.t, history.n_iter / options.max_iter)
                     optimizer.learning_rate = schedule.rate(options, progress)
-                is_done = is_to_stop(history, options, schedule, optimizer) or incremental
+                is_done = is_to_stop(history, options, schedule, optimizer)
+                if incremental:
+                    steps_left -= -(-done // batch_size)
+                    is_done = n_steps is None or steps_left == 0
                 consistent = state.mark()
-                if is_done:
+                if checkpoints is not None and checkpoints.is_due(history.n_iter):
+                    state.order = order.latest()
+                    checkpoints.write(history.n_iter)
+                is_late = time.monotonic() >= deadline and history.n_iter < most_epochs
+                if is_late:
                     break
-            else:
+            if is_late and not is_done:
+                notices.warn(
+                    f"Stochastic Optimizer: max_time={options.max_time} seconds are over after "
+                    f"{history.n_iter} epochs, and the optimization hasn't converged yet. Raise "
+                    "it, or go on with warm_start='exact'.",
+                    ConvergenceWarning,
+                )
+            elif problem is None and not is_done:
                 notices.warn(
                     f"Stochastic Optimizer: Maximum iterations ({options.max_iter}) "
                     "reached and the optimization hasn't converged yet.",
@@ -121,6 +171,7 @@ def fit_stochastic(
                 )
         except KeyboardInterrupt:
             state.go_back_to(consistent)
+            state.rows_done, state.loss_sum = 0, 0.0  # it goes on with a new epoch
             optimizer.t = int(t[0])  # the engine's last whole step
             if incremental or history.n_iter == 0:
                 raise
@@ -140,6 +191,17 @@ def fit_stochastic(
         ConvergenceWarning,
     )
     optimizer.begin_anew(first_rate(schedule, options))
+    state.parameters.theta[:] = state.best_theta
+    state.rows_done, state.loss_sum = 0, 0.0
+
+
+def _run_part(
+    runner: EpochRunner, state: TrainingState, last: int, deadline: float
+) -> tuple[list[float], int]:
+    """Go on with an epoch, up to a row of it; return its loss so far, and to which row."""
+    done, loss_sum = runner.run_rows(state.rows_done, last, state.loss_sum, deadline)
+    state.rows_done, state.loss_sum = done, loss_sum
+    return [loss_sum / done], done
 
 
 def _record(
