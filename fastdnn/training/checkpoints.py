@@ -27,9 +27,9 @@ class Checkpoints:
         self._epochs = math.inf if epochs is None else int(epochs)
         self._written = time.monotonic()
 
-    def epochs_until_due(self, n_iter: int) -> float:
-        """Return after how many more epochs one is due, whatever time they take."""
-        return max(1, self._n_iter + self._epochs - n_iter)
+    def at_most(self, n_epochs: int, n_iter: int) -> int:
+        """Return how many of some epochs may follow the first `n_iter` before one is due."""
+        return int(max(1, min(n_epochs, self._n_iter + self._epochs - n_iter)))
 
     def is_due(self, n_iter: int) -> bool:
         """Return whether one is to be written after so many epochs."""
@@ -42,8 +42,18 @@ class Checkpoints:
         self._n_iter, self._written = n_iter, time.monotonic()
 
 
-def deadline_of(options: Options, incremental: bool) -> float:
+def deadline_of(options: Options) -> float:
     """Return when the time of a fit that begins now is up, on the monotonic clock."""
-    if options.max_time is None or incremental:
+    if options.max_time is None:
         return math.inf
     return time.monotonic() + float(options.max_time)
+
+
+def said_of_time(options: Options, n_iter: int) -> str:
+    """Return the warning that the time was up after so many epochs."""
+    unit = "iterations" if options.solver == "lbfgs" else "epochs"
+    goes_on = "" if options.solver == "lbfgs" else ", or go on with warm_start='exact'"
+    return (
+        f"max_time={options.max_time} seconds were over after {n_iter} {unit}, and the "
+        f"optimization hasn't converged yet. Raise it{goes_on}."
+    )

@@ -69,7 +69,7 @@ class Fit:
             is_single and gains_by_float64(objective.samples, options, incremental)
         )
         if self._widens:
-            objective = objective.on(objective.samples.astype(np.float64))
+            objective = objective.astype(np.float64)
         # One that goes on as if it had not stopped may be in float64 already.
         dtype = np.float64 if self._widens or not is_single else np.float32
         state = state if state.dtype == dtype else state.astype(dtype)
@@ -98,23 +98,10 @@ class Fit:
                 None if self._write is None else functools.partial(self._write, self),
             )
 
-    def published(self) -> TrainingState:
-        """Return what an estimator would keep of the state so far.
-
-        With early stopping it has the best parameters. It is in the precision that was
-        given.
-        """
-        state = self.state
-        parameters, optimizer = state.best_parameters(), state.optimizer
-        if self._widens:
-            if optimizer is not None and not self._is_wide:
-                optimizer = optimizer.narrowed()
-            with np.errstate(over="ignore"):  # said when training is over
-                parameters = parameters.astype(np.float32)
-        return replace(state, parameters=parameters, optimizer=optimizer).without_order()
-
     def result(self) -> TrainingState:
-        """Return what to keep, see `published`; training is over.
+        """Return what to keep, in the precision that was given; training is over.
+
+        With early stopping it has the best parameters.
 
         Raises
         ------
@@ -122,11 +109,13 @@ class Fit:
             If the network, or its loss, is not finite.
         """
         given, options = self._given, self._options
-        history = self.state.history
-        problem = problem_of_epochs(self.state.best_parameters(), [history.loss])
+        wide = self.state
+        wide.take_best()
+        wide.take_average()
+        problem = problem_of_epochs(wide.parameters, [wide.history.loss])
         if problem is not None:
             raise ValueError(f"{problem} {self._causes(self._objective)}")
-        state = self.published()
+        state = self._as_given(wide)
         # What float64 has computed may overflow float32.
         doubtful = self._is_wide or options.solver == "lbfgs"
         problem = problem_of_network(
@@ -136,11 +125,30 @@ class Fit:
             raise ValueError(f"{problem} {self._causes(given)}")
         said = [notice_of_weights(given.samples, options.alpha)]
         if not self._incremental:
-            notice = notice_of_targets(given.samples, given.network.loss, history.loss)
-            said.append(notice)
+            loss = state.history.loss
+            said.append(notice_of_targets(given.samples, given.network.loss, loss))
         for message in filter(None, said):
             self.notices.warn(message, ConvergenceWarning)
         return state
+
+    def so_far(self) -> tuple[TrainingState, TrainingState]:
+        """Return what would be kept if training ended now, and what it would go on from."""
+        kept = self.state.copy_to_resume()
+        kept.take_best()
+        kept.take_average()
+        return self._as_given(kept).without_order(), self.state
+
+    def _as_given(self, state: TrainingState) -> TrainingState:
+        """Return a state in the precision that was given."""
+        if not self._widens:
+            return state
+        optimizer, average = state.optimizer, state.average
+        if optimizer is not None and not self._is_wide:
+            optimizer = optimizer.narrowed()
+        with np.errstate(over="ignore"):  # said when training is over
+            parameters = state.parameters.astype(np.float32)
+            average = None if average is None else average.astype(np.float32)
+        return replace(state, parameters=parameters, optimizer=optimizer, average=average)
 
     def _causes(self, objective: Objective) -> str:
         loss = objective.network.loss
@@ -150,6 +158,6 @@ class Fit:
 def _is_beyond_float32(objective: Objective, options: Options, state: TrainingState) -> bool:
     """Whether training in float32 would overflow, or goes on from what would have."""
     optimizer = state.optimizer
-    if optimizer is not None and state.dtype != optimizer.memory.dtype:
+    if optimizer is not None and optimizer.memory.dtype != state.dtype:
         return True
     return exceeds_float32(objective.samples, objective.network.loss, options)

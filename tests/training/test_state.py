@@ -77,30 +77,15 @@ def test_training_in_parts_is_training_at_once(options, dtype):
         assert train(kept, 20, **options) == at_once
 
 
-def test_the_best_parameters_are_kept_beside_the_last():
+def test_the_best_parameters_take_the_place_of_the_last():
     state = train(begun(early_stopping=True), 15, early_stopping=True, learning_rate_init=0.3)
-    last = state.parameters.theta.copy()
-    best = state.best_parameters()
-    np.testing.assert_array_equal(best.theta, state.best_theta)
-    assert not np.array_equal(best.theta, last)
-    best.theta[:] = 0.0
-    np.testing.assert_array_equal(state.parameters.theta, last)
-    assert state.best_theta.any()
-    state = state.without_order()
-    assert state.best_parameters() is state.parameters
-    assert (state.order, state.random_state) == (None, None)
-
-
-def test_what_is_kept_to_resume_stays_as_it_is():
-    state = train(begun(), 3)
-    kept = state.copy_to_resume()
-    assert kept == state
-    before = copy.deepcopy(kept)
-    train(state, 5)
-    assert kept.history == before.history
-    np.testing.assert_array_equal(kept.parameters.theta, before.parameters.theta)
-    np.testing.assert_array_equal(kept.order, before.order)
-    assert kept.random_state.get_state()[2] == before.random_state.get_state()[2]
+    best = state.best_theta.copy()
+    assert not np.array_equal(best, state.parameters.theta)
+    state.take_best()
+    np.testing.assert_array_equal(state.parameters.theta, best)
+    assert state.best_theta is None
+    state.take_best()
+    np.testing.assert_array_equal(state.parameters.coefs[0].ravel(), best[:36])
 
 
 def test_another_precision_is_a_copy():
