@@ -14,7 +14,8 @@ from fastdnn.estimators.validation_sets import (
     NOTHING_GIVEN,
     Given,
     require_valid_validation,
-    with_validation,
+    stops_early,
+    validation_for,
 )
 from fastdnn.models.consistency import checked_optimizer, checked_parameters
 from fastdnn.models.hyperparameters import training_options
@@ -117,14 +118,21 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
         samples = Samples(
             X, Y, sample_weight, weight_scale=scale, largest_target=largest_target
         )
+        stops = not incremental and stops_early(self.early_stopping, samples.n_rows, given)
+        validating = validation_for(self, samples, given_X, y, given, stops)
         random_state = random_state_of(self.random_state)
         if start is None:
             self._begin([X.shape[1], *hidden_sizes], X.dtype, random_state)
         self._state.random_state = random_state
         network = self._network(self._state.parameters)
-        objective = Objective(samples, network, self._score_outputs, self._stratified())
+        objective = Objective(
+            samples, network, self._score_outputs, self._stratified(), **validating
+        )
         options = training_options(self)
-        objective = with_validation(self, objective, options, given_X, y, given, incremental)
+        if self.solver != "lbfgs":
+            options.early_stopping = stops
+        if not incremental:
+            self._state.history.early_stopping = stops
         fit = Fit(objective, options, self._state, incremental, start)
         fit.run()
         self._state = fit.result()

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -14,8 +13,6 @@ from fastdnn.data.samples import Samples
 from fastdnn.estimators.scorers import Scorers, metrics_of, require_scorable
 from fastdnn.models.transaction import twin_of
 from fastdnn.network.parameters import Parameters
-from fastdnn.training.objective import Objective
-from fastdnn.training.options import Options
 from fastdnn.training.precision import targets_in, weights_in
 
 # Above so many samples ``early_stopping='auto'`` holds some out.
@@ -168,66 +165,55 @@ def require_valid_validation(estimator: Any) -> None:
     )
 
 
-def with_validation(
-    estimator: Any,
-    objective: Objective,
-    options: Options,
-    X: Any,
-    y: np.ndarray,
-    given: Given,
-    incremental: bool,
-) -> Objective:
-    """Return an objective that knows what to validate on, and how to score that.
+def validation_for(
+    estimator: Any, samples: Samples, X: Any, y: np.ndarray, given: Given, stops: bool
+) -> dict[str, Any]:
+    """Return what an objective is to know of validation: what to use, how to score that.
 
     Parameters
     ----------
     estimator : BaseDNN
-        Knows features and targets, and has parameters to begin with.
-    objective : Objective
+        Knows features and targets.
+    samples : Samples
         Of the fit.
-    options : Options
-        Told whether to stop early; `estimator` as well.
     X : array-like or sparse matrix
-        Samples as the user gave them.
+        The same as the user gave them.
     y : ndarray
         Their targets, checked.
     given : Given
         What else `fit` got.
-    incremental : bool
-        Whether it is `partial_fit`, which stops after an epoch anyway.
+    stops : bool
+        Whether validation decides when training stops.
+
+    Returns
+    -------
+    dict
+        Of fields of an `Objective`.
 
     Raises
     ------
     ValueError
         If what was given does not agree with X and y, or the parameters with all that.
     """
-    samples = objective.samples
-    stops = not incremental and stops_early(estimator.early_stopping, samples.n_rows, given)
-    if not incremental:
-        estimator._state.history.early_stopping = stops
-    holds_out = stops and estimator.solver != "lbfgs"  # as scikit-learn's
-    if estimator.solver != "lbfgs":
-        options.early_stopping = stops
+    known: dict[str, Any] = {}
     if given.is_there:
-        validation, y = validation_samples(estimator, given, samples.X.dtype)
-        objective = replace(objective, validation=validation)
+        known["validation"], y = validation_samples(estimator, given, samples.X.dtype)
         X = given.X
-    elif holds_out:
+    elif stops and estimator.solver != "lbfgs":  # which ignores it, as scikit-learn's does
         y = column_or_1d(y) if y.ndim == 2 and y.shape[1] == 1 else y
-        split = split_rows(estimator.validation_fraction, X, y, samples.n_rows)
-        objective = replace(objective, split=split)
+        known["split"] = split_rows(estimator.validation_fraction, X, y, samples.n_rows)
     else:
-        return objective
-    if estimator.scoring is None:
-        return objective
-    metrics = metrics_of(estimator.scoring)
-    require_scorable(estimator, metrics)
+        return known
+    if estimator.scoring is not None:
+        metrics = metrics_of(estimator.scoring)
+        require_scorable(estimator, metrics)
 
-    def score_by(parameters: Parameters, rows: Samples) -> Scorers:
-        selected = (X, y) if rows.rows is None else _at(rows.rows, X, y)
-        return Scorers(estimator, metrics, parameters, rows, *selected)
+        def score_by(parameters: Parameters, rows: Samples) -> Scorers:
+            selected = (X, y) if rows.rows is None else _at(rows.rows, X, y)
+            return Scorers(estimator, metrics, parameters, rows, *selected)
 
-    return replace(objective, score_by=score_by)
+        known["score_by"] = score_by
+    return known
 
 
 def _at(rows: np.ndarray, *tables: Any) -> list[Any]:
