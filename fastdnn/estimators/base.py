@@ -13,7 +13,6 @@ from fastdnn.estimators.validation import ValidatingEstimator
 from fastdnn.estimators.validation_sets import (
     NOTHING_GIVEN,
     Given,
-    require_valid_validation,
     stops_early,
     validation_for,
 )
@@ -105,7 +104,6 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
     ) -> Notices:
         """Validate and train; return the warnings to give when all is done."""
         hidden_sizes = hidden_units(self.hidden_layer_sizes)
-        require_valid_validation(self)
         if incremental and self.early_stopping not in (False, "auto"):
             raise ValueError("partial_fit does not support early_stopping=True")
         given_X = X

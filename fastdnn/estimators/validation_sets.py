@@ -68,7 +68,9 @@ def stops_early(early_stopping: Any, n_samples: int, given: Given) -> bool:
     return bool(early_stopping)
 
 
-def validation_samples(estimator: Any, given: Given, dtype: np.dtype) -> tuple[Samples, Any]:
+def _given_samples(
+    estimator: Any, given: Given, dtype: np.dtype
+) -> tuple[Samples, np.ndarray, np.ndarray | None]:
     """Check what was given to validate on, after X and y of the fit.
 
     Parameters
@@ -86,6 +88,8 @@ def validation_samples(estimator: Any, given: Given, dtype: np.dtype) -> tuple[S
         As the engine takes them; X itself where it can be.
     y : ndarray
         Targets as scorers take them.
+    weight : ndarray or None
+        Weights as they were given.
 
     Raises
     ------
@@ -100,7 +104,7 @@ def validation_samples(estimator: Any, given: Given, dtype: np.dtype) -> tuple[S
         y = column_or_1d(y) if y.ndim == 2 and y.shape[1] == 1 else y
         Y, largest_target = targets_in(_encoded(estimator, y), dtype)
     _require_as_many("y_val", len(Y), X.shape[0])
-    weight, scale = given.sample_weight, 1.0
+    weight, scaled, scale = given.sample_weight, None, 1.0
     if weight is not None:
         with _named("sample_weight_val"):
             weight = _check_sample_weight(weight, X, dtype=np.float64)
@@ -109,9 +113,9 @@ def validation_samples(estimator: Any, given: Given, dtype: np.dtype) -> tuple[S
                 f"sample_weight_val is zero for all {len(weight)} samples. Leave it out, or "
                 "give other weights."
             )
-        weight, scale = weights_in(weight, dtype)
-    samples = Samples(X, Y, weight, weight_scale=scale, largest_target=largest_target)
-    return samples, y
+        scaled, scale = weights_in(weight, dtype)
+    samples = Samples(X, Y, scaled, weight_scale=scale, largest_target=largest_target)
+    return samples, y, weight
 
 
 def _encoded(estimator: Any, y: np.ndarray) -> np.ndarray:
@@ -196,8 +200,9 @@ def validation_for(
         If what was given does not agree with X and y, or the parameters with all that.
     """
     known: dict[str, Any] = {}
+    weight = samples.weight
     if given.is_there:
-        known["validation"], y = validation_samples(estimator, given, samples.X.dtype)
+        known["validation"], y, weight = _given_samples(estimator, given, samples.X.dtype)
         X = given.X
     elif stops and estimator.solver != "lbfgs":  # which ignores it, as scikit-learn's does
         y = column_or_1d(y) if y.ndim == 2 and y.shape[1] == 1 else y
@@ -209,7 +214,7 @@ def validation_for(
         require_scorable(estimator, metrics)
 
         def score_by(parameters: Parameters, rows: Samples) -> Scorers:
-            selected = (X, y) if rows.rows is None else _at(rows.rows, X, y)
+            selected = (X, y, weight) if rows.rows is None else _at(rows.rows, X, y, weight)
             return Scorers(estimator, metrics, parameters, rows, *selected)
 
         known["score_by"] = score_by
@@ -217,7 +222,7 @@ def validation_for(
 
 
 def _at(rows: np.ndarray, *tables: Any) -> list[Any]:
-    return [_safe_indexing(table, rows) for table in tables]
+    return [None if table is None else _safe_indexing(table, rows) for table in tables]
 
 
 def split_rows(
