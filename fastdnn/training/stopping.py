@@ -43,9 +43,9 @@ def is_to_stop(
     history: History, options: Options, schedule: Schedule, optimizer: OptimizerState
 ) -> bool:
     """Whether too many epochs brought no improvement; the schedule may lower the rate."""
-    if schedule.on_patience is not None:
-        _lose_patience(history, options, schedule.on_patience, optimizer)
     if history.no_improvement_count <= options.n_iter_no_change:
+        if schedule.on_patience is not None:
+            _lose_patience(history, options, schedule.on_patience, optimizer)
         return False
     lowered = None
     action = "Stopping."
