@@ -62,7 +62,7 @@ class Fit:
         )
         if self._widens:
             state = state.astype(np.float64)
-            objective = objective.on(objective.samples.astype(np.float64))
+            objective = objective.astype(np.float64)
         self._objective, self.state, self.notices = objective, state, Notices()
 
     def run(self) -> None:

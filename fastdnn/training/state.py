@@ -109,7 +109,10 @@ class TrainingState:
         Shuffles the rows; the caller's own, which draws for others, too.
     order : ndarray of int64 or None
         The rows of X in the order of the last epoch, from which the next one is shuffled;
-        None before the first. With early stopping the others are held out.
+        None before the first.
+    held_out : ndarray of int64 or None
+        The rows of X that are held out for early stopping; None for those that are not in
+        the order.
     """
 
     parameters: Parameters
@@ -119,6 +122,7 @@ class TrainingState:
     average: Average | None = None
     random_state: np.random.RandomState | None = None
     order: np.ndarray | None = None
+    held_out: np.ndarray | None = None
 
     def __eq__(self, other: object) -> bool:
         return _are_equal(self, other)

@@ -1,7 +1,9 @@
 """Stochastic training: epochs of the engine until a rule says stop."""
 
 import math
+import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -14,21 +16,15 @@ from fastdnn.planning.step_options import StepOptions
 from fastdnn.training.averages import Averaging
 from fastdnn.training.divergence import problem_of_epochs, problem_of_memory
 from fastdnn.training.epochs import EpochRunner
-from fastdnn.training.held_out import hold_out
 from fastdnn.training.notices import Notices
 from fastdnn.training.objective import Objective, log_loss_cap
 from fastdnn.training.options import Options, rows_of_batch, weight_decay_of
 from fastdnn.training.order import VisitOrder
-from fastdnn.training.schedules import (
-    Progress,
-    Steps,
-    factors_of,
-    first_rate,
-    has_factors,
-    schedule_of,
-)
+from fastdnn.training.schedules import Progress, first_rate, has_factors, schedule_of
 from fastdnn.training.state import OptimizerState, TrainingState, optimizer_name
+from fastdnn.training.step_sizes import StepSizes
 from fastdnn.training.stopping import count_loss, count_score, epochs_until_stop, is_to_stop
+from fastdnn.training.validation import Evaluation, validation_of
 
 # The engine takes smaller numbers for 0, by which Adam would divide where a gradient is 0.
 _SMALLEST_EPSILON = {
@@ -56,7 +52,7 @@ def fit_stochastic(
     Parameters
     ----------
     objective : Objective
-        The loss and the samples, some of which may be held out.
+        The loss and the samples, some of which may be held out, or others to validate on.
     options : Options
         Hyperparameters.
     state : TrainingState
@@ -76,10 +72,9 @@ def fit_stochastic(
         In the first epoch, or in the only one of `partial_fit`: nothing is to be kept.
     """
     parameters, history = state.parameters, state.history
-    averaging, validation_score = Averaging(options, state), None
-    if options.early_stopping:
-        scored = averaging.scored
-        objective, validation_score = hold_out(objective, options, state, scored)
+    averaging = Averaging(options, state)
+    objective, validation = validation_of(objective, options, state, averaging.scored)
+    history.is_validated = validation is not None
     samples = objective.samples
     plan, optimizer = _plan(objective, options, state, averaging.moving)
     schedule = schedule_of(options, optimizer.optimizer)
@@ -88,7 +83,7 @@ def fit_stochastic(
     order = VisitOrder(samples, random_state, options.max_iter, state.order)
     # Otherwise every single epoch is followed by something to decide, to report or to refuse.
     may_run_on = (
-        validation_score is None
+        validation is None
         and samples.weight is None
         and schedule.rate is None
         and not (incremental or options.verbose)
@@ -96,35 +91,39 @@ def fit_stochastic(
     problem = None
     # What belongs together after a whole epoch; one assignment, which no interrupt divides.
     consistent = state.mark()
-    with EpochRunner(plan, samples, order.positions) as runner:
-        n_steps = options.max_iter * runner.batches_per_epoch
+    batches_per_epoch = -(-samples.n_rows // int(plan.table["batch_size"][0]))
+    step_sizes = StepSizes(schedule, options, optimizer, batches_per_epoch)
+    rates = step_sizes.rates if step_sizes.differ else None
+    with EpochRunner(plan, samples, order.positions, rates) as runner:
         try:
             while history.n_iter < options.max_iter:
                 n_epochs = 1
                 if may_run_on:
                     until_stop = epochs_until_stop(history, options, schedule)
-                    until_mean = averaging.epochs_at_once(optimizer.t / n_steps)
+                    until_mean = averaging.epochs_at_once(step_sizes.fraction(optimizer.t))
                     n_epochs = int(min(runner.epochs_at_once, until_stop, until_mean))
                 order.prepare(n_epochs)
-                learning_rate[0], rates = optimizer.learning_rate, None
-                if plan.steps_at_once is not None:
-                    n_now = n_epochs * runner.batches_per_epoch
-                    steps = Steps(np.arange(optimizer.t, optimizer.t + n_now), n_steps)
-                    factors = factors_of(schedule, options, steps)
-                    rates = optimizer.learning_rate * factors
-                losses, score = runner.run(n_epochs, rates), None
-                averaging.update(int(t[0]) / n_steps)
+                learning_rate[0] = optimizer.learning_rate
+                start = time.perf_counter()
+                losses, evaluation = runner.run(n_epochs), None
+                averaging.update(step_sizes.fraction(int(t[0])))
                 if not all(map(math.isfinite, losses)):
                     visited = order.positions[: samples.n_rows]
                     _require_positive_batches(samples, visited, plan)
-                elif validation_score is not None:
-                    score = validation_score()
+                elif validation is not None:
+                    evaluation = validation()
+                score = None
+                if evaluation is not None and options.early_stopping:
+                    score = evaluation.score
                 problem = problem_of_epochs(parameters, losses, score)
                 if problem is not None:
                     history.add_divergence(losses[-1], samples.n_rows)
                     break
                 optimizer.t = int(t[0])
-                _record(state, options, losses, score, samples.n_rows, averaging.scored)
+                seconds = (time.perf_counter() - start) / n_epochs
+                of_epochs = step_sizes.at_ends_of_epochs(optimizer.t, n_epochs)
+                run = Run(losses, samples.n_rows, of_epochs, seconds, evaluation)
+                _record(state, options, run, averaging.scored)
                 if schedule.rate is not None:
                     progress = Progress(history.t, history.n_iter / options.max_iter)
                     optimizer.learning_rate = schedule.rate(options, progress)
@@ -161,27 +160,41 @@ def fit_stochastic(
     optimizer.begin_anew(first_rate(schedule, options))
 
 
-def _record(
-    state: TrainingState,
-    options: Options,
-    losses: list[float],
-    score: float | None,
-    n_rows: int,
-    scored: Parameters,
-) -> None:
-    """Record epochs over so many rows, and the validation score after them, if any."""
-    history = state.history
-    for loss in losses:
-        history.add_epoch(loss, n_rows)
+class Run(NamedTuple):
+    """What is recorded of epochs that the engine has run."""
+
+    losses: list[float]
+    """Mean loss of each epoch."""
+    n_rows: int
+    """Rows of an epoch."""
+    learning_rates: list[float]
+    """Of the last step of each epoch."""
+    seconds: float
+    """What each epoch took, with its validation."""
+    evaluation: Evaluation | None
+    """What validation tells after the last epoch."""
+
+
+def _record(state: TrainingState, options: Options, run: Run, scored: Parameters) -> None:
+    """Record a run, and count its epochs as better ones or not.
+
+    What is validated, and kept as the best, are the parameters `scored`.
+    """
+    history, evaluation = state.history, run.evaluation
+    decides = evaluation is not None and options.early_stopping
+    columns = {} if evaluation is None else evaluation.columns()
+    for loss, rate in zip(run.losses, run.learning_rates, strict=True):
+        history.add_epoch(loss, run.n_rows, rate, run.seconds, columns)
         if options.verbose:
             print(f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
-        if score is None:
+        if not decides:
             count_loss(history, options.tol)
-    if score is not None:
-        if options.verbose:
-            print(f"Validation score: {score:f}")
-        if count_score(history, score, options.tol):
-            state.best_theta = scored.theta.copy()
+    if evaluation is None:
+        return
+    if options.verbose:
+        print(f"Validation score: {evaluation.score:f}")
+    if decides and count_score(history, evaluation.score, options.tol):
+        state.best_theta = scored.theta.copy()
 
 
 def _plan(

@@ -20,7 +20,6 @@ def count_loss(history: History, tol: float) -> None:
 
 def count_score(history: History, score: float, tol: float) -> bool:
     """Count an epoch whose score is not better by `tol`; return whether it is the best."""
-    history.validation_scores.append(score)
     is_better = not score < history.best_validation_score + tol
     history.no_improvement_count = 0 if is_better else history.no_improvement_count + 1
     is_best = score > history.best_validation_score
