@@ -1,6 +1,8 @@
 """Epochs over the compiled engine, in runs of about the same length."""
 
+import math
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -112,13 +114,43 @@ class EpochRunner:
         if n_epochs > 1:
             self._run(0, n_epochs * self._n_rows, n_epochs * self._batches_per_epoch)
         else:
-            first = 0
-            while first < self._n_rows:
-                last = min(self._n_rows, first + self._batches() * self._batch_size)
-                self._run(first, last, -(-(last - first) // self._batch_size))
-                first = last
+            self.run_rows(0, self._n_rows)
         losses = self._losses[:n_epochs]
         return (losses if self._is_total else losses / self._n_rows).tolist()
+
+    def run_rows(
+        self,
+        first: int,
+        last: int,
+        loss_sum: float = 0.0,
+        deadline: float = math.inf,
+    ) -> tuple[int, float]:
+        """Train on a part of an epoch.
+
+        Parameters
+        ----------
+        first, last : int
+            Where it begins and ends in the order: between two batches.
+        loss_sum : float
+            What was returned for the rows before.
+        deadline : float
+            When to leave it, on the monotonic clock.
+
+        Returns
+        -------
+        int
+            The row that it came to; training goes on from there.
+        float
+            The losses of the batches up to there, each times its rows.
+        """
+        self._losses[0] = loss_sum
+        while first < last:
+            end = min(last, first + self._batches() * self._batch_size)
+            self._run(first, end, -(-(end - first) // self._batch_size))
+            first = end
+            if time.monotonic() >= deadline:
+                break
+        return first, float(self._losses[0])
 
     def _batches(self) -> int:
         """Return how many batches the next run has at most."""
@@ -127,8 +159,9 @@ class EpochRunner:
             share = _SECONDS_TO_LOOK / _SECONDS_PER_RUN
         elif self._team.is_to_compare:
             share = 0.25
-        self._batches_asked_for = max(1, int(share * self._batches_per_run))
-        return min(self._batches_asked_for, self._most_batches)
+        wanted = max(1, int(share * self._batches_per_run))
+        self._batches_asked_for = min(wanted, self._most_batches)
+        return self._batches_asked_for
 
     def _run(self, first: int, last: int, n_batches: int) -> None:
         if self._rates is not None:
