@@ -72,9 +72,7 @@ def _sparse_gradient(s, real, o, position, D, first, dW, worker):
         stop = min(start + _ROWS_AT_ONCE, n_rows)
         _csr_weight_gradient(
             operations(s)[o, BACKWARD],
-            (
-                values, indices, indptr, rows, position, D, first, dW, start, stop, draw, rate
-            ),
+            (values, indices, indptr, rows, position, D, first, dW, start, stop, draw, rate),
         )
 
 

@@ -32,7 +32,6 @@ from fastdnn.engine.memory import (
 from fastdnn.engine.operations import (
     ACTIVATE,
     BACKWARD,
-    BATCH,
     CSR_LINEAR,
     D_IN,
     D_OUT,

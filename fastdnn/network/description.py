@@ -9,7 +9,6 @@ import numpy as np
 from fastdnn.ops import activations
 from fastdnn.ops.losses import parameter_of, require_pair
 
-
 #: What may come before an activation.
 NORMALIZATIONS = None, "layer"
 

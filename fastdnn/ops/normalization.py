@@ -58,9 +58,7 @@ def _normalize(X, Y, memory, own, draw, floor):
         variance = sum_of_squares(x) / real(n_units)
         factor = real(1) / np.sqrt(variance + real(EPSILON))
         memory[i, 0] = factor
-        _scale_and_shift(
-            factor, x, gain, shift, real(floor), vector(Y, i * n_units, n_units)
-        )
+        _scale_and_shift(factor, x, gain, shift, real(floor), vector(Y, i * n_units, n_units))
 
 
 def _normalize_backward(X, Y, D, memory, own, own_gradient, sums, draw, floor):

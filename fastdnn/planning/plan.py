@@ -149,6 +149,7 @@ def plan_training(
     )
     table["loss_scale"], table["loss_cap"] = network.loss_scale, np.inf
     table["loss_parameter"] = network.parameter_of_loss
+    table["draws"] = network.draws
     table["shard_rows"] = shard_rows = shard_rows_of(parameters, batch_size)
     table["unit_rows"] = UNIT_ROWS
     n_shards = -(-batch_size // shard_rows)
@@ -176,6 +177,7 @@ def plan_training(
         is_sparse=samples.is_sparse,
         trains=True,
         may_mask=by_shard and not off & (NO_ZERO_SKIPPING | NO_MASKS_BY_OUTPUTS),
+        gathered_start=int(table["x_start"][0]) if gather else None,
     )
     _find_products(table, rows, dtype)
     first = 0 if by_shard else parameters.n_weights  # shards make the rest of the gradient
