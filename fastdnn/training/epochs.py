@@ -1,5 +1,8 @@
 """Epochs over the compiled engine, in runs of about the same length."""
 
+import math
+import sys
+import time
 from typing import Any
 
 import numpy as np
@@ -38,6 +41,11 @@ class EpochRunner:
     order : ndarray of int64
         The rows in the order to visit, of one epoch or of several, one after the other;
         read anew in every run. Empty for all rows as they lie.
+
+    Attributes
+    ----------
+    batches_per_epoch : int
+        Steps of an epoch.
     """
 
     def __init__(self, plan: Plan, samples: Samples, order: np.ndarray) -> None:
@@ -46,7 +54,8 @@ class EpochRunner:
         self._batch_size = int(plan.table["batch_size"][0])
         self._is_total = bool(plan.table["total_weight"][0] > 0.0)
         self._n_rows = samples.n_rows
-        self._batches_per_epoch = -(-self._n_rows // self._batch_size)
+        self.batches_per_epoch = -(-self._n_rows // self._batch_size)
+        self._most_batches = plan.steps_at_once or sys.maxsize
         self._most_epochs = order.size // self._n_rows or _MOST_EPOCHS
         self._losses = np.zeros(self._most_epochs)
         # Kept alive as well.
@@ -79,15 +88,17 @@ class EpochRunner:
     @property
     def epochs_at_once(self) -> int:
         """How many epochs one run may take: as there is an order for, and time."""
-        return max(1, min(self._most_epochs, self._batches() // self._batches_per_epoch))
+        return max(1, min(self._most_epochs, self._batches() // self.batches_per_epoch))
 
-    def run(self, n_epochs: int = 1) -> list[float]:
+    def run(self, n_epochs: int = 1, rates: np.ndarray | None = None) -> list[float]:
         """Train on every row once an epoch.
 
         Parameters
         ----------
         n_epochs : int
             At most `epochs_at_once`.
+        rates : ndarray of shape (n_epochs * batches_per_epoch,), optional
+            The learning rate of each step, where the plan has room for them.
 
         Returns
         -------
@@ -97,15 +108,51 @@ class EpochRunner:
         """
         self._losses[:n_epochs] = 0.0
         if n_epochs > 1:
-            self._run(0, n_epochs * self._n_rows, n_epochs * self._batches_per_epoch)
+            self._run(0, n_epochs * self._n_rows, n_epochs * self.batches_per_epoch, rates)
         else:
-            first = 0
-            while first < self._n_rows:
-                last = min(self._n_rows, first + self._batches() * self._batch_size)
-                self._run(first, last, -(-(last - first) // self._batch_size))
-                first = last
+            self.run_rows(0, self._n_rows, rates=rates)
         losses = self._losses[:n_epochs]
         return (losses if self._is_total else losses / self._n_rows).tolist()
+
+    def run_rows(
+        self,
+        first: int,
+        last: int,
+        loss_sum: float = 0.0,
+        deadline: float = math.inf,
+        rates: np.ndarray | None = None,
+    ) -> tuple[int, float]:
+        """Train on a part of an epoch.
+
+        Parameters
+        ----------
+        first, last : int
+            Where it begins and ends in the order: between two batches.
+        loss_sum : float
+            What was returned for the rows before.
+        deadline : float
+            When to leave it, on the monotonic clock.
+        rates : ndarray of shape (n_batches,), optional
+            The learning rate of each step.
+
+        Returns
+        -------
+        int
+            The row that it came to; training goes on from there.
+        float
+            The losses of the batches up to there, each times its rows.
+        """
+        self._losses[0], done = loss_sum, 0
+        while first < last:
+            end = min(last, first + self._batches() * self._batch_size)
+            n_batches = -(-(end - first) // self._batch_size)
+            self._run(
+                first, end, n_batches, None if rates is None else rates[done : done + n_batches]
+            )
+            first, done = end, done + n_batches
+            if time.monotonic() >= deadline:
+                break
+        return first, float(self._losses[0])
 
     def _batches(self) -> int:
         """Return how many batches the next run has at most."""
@@ -115,9 +162,11 @@ class EpochRunner:
         elif self._team.is_to_compare:
             share = 0.25
         self._batches_asked_for = max(1, int(share * self._batches_per_run))
-        return self._batches_asked_for
+        return min(self._batches_asked_for, self._most_batches)
 
-    def _run(self, first: int, last: int, n_batches: int) -> None:
+    def _run(self, first: int, last: int, n_batches: int, rates: np.ndarray | None) -> None:
+        if rates is not None:
+            self._plan.set_rates(rates)
         self._first[0], self._last[0] = first, last
         if self._long_batches.are_expected:
             seconds = self._long_batches.run(self._team, n_batches)
