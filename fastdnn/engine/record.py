@@ -20,6 +20,7 @@ ARRAYS = (
     "theta",
     "state",
     "numbers",
+    "loss_parameters",
     "work",
     "partial",
     "team",
@@ -41,7 +42,6 @@ _OBJECTIVE = [
     ("alpha", _FLOAT),  # L2: alpha / 2 * sum(W**2) / sum of weights
     ("loss_scale", _FLOAT),  # factor of the reported loss only
     ("loss_cap", _FLOAT),  # highest log-loss of one output to report
-    ("loss_parameter", _FLOAT),
     ("total_weight", _FLOAT),  # divides all gradients; 0: the batch's own
 ]
 
@@ -77,7 +77,9 @@ _CUTS = [
     ("gradient_by_shard", _INT),  # whether shards make weight gradients
     ("switched_off", _INT),  # optimisations: fastdnn.products.switches
     ("n_features", _INT),
-    ("n_targets", _INT),
+    ("n_targets", _INT),  # columns of Y
+    ("n_targets_of_loss", _INT),  # those that the loss takes, in training
+    ("takes_positions", _INT),  # or one of class positions in their place
     ("n_operations", _INT),
     ("n_blocks", _INT),
     ("n_partial", _INT),
@@ -139,6 +141,7 @@ class Memory(NamedTuple):
     theta: np.ndarray  # (n_parameters,)
     state: np.ndarray  # (n_slots * n_parameters,)
     numbers: np.ndarray  # float64: the optimiser's, the learning rate first
+    loss_parameters: np.ndarray  # float64, one at least
     work: np.ndarray  # scratch
     partial: np.ndarray  # float64 (max(n_shards, n_blocks + 1), 8)
     team: np.ndarray  # int64 counters of fastdnn.engine.barrier

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from fastdnn.ops.activations import ACTIVATIONS
-from fastdnn.ops.losses import parameter_of, require_pair
+from fastdnn.ops import activations, losses
+from fastdnn.ops.loss_parameters import Value
+from fastdnn.ops.own_functions import Activation, Loss
 
 
 class Layer(NamedTuple):
@@ -13,8 +14,8 @@ class Layer(NamedTuple):
 
     n_out: int
     """Units."""
-    activation: str
-    """A name in `fastdnn.ops.activations.ACTIVATIONS`."""
+    activation: str | Activation
+    """A name in `fastdnn.ops.activations.ACTIVATIONS`, or a user's own."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,13 @@ class Network:
         Features of the input.
     layers : tuple of Layer
         At least one; the last one is the output.
-    loss : str
-        A name in `fastdnn.ops.losses.LOSSES`.
+    loss : str or fastdnn.Loss
+        A name in `fastdnn.ops.losses.LOSSES`, or a user's own.
     loss_scale : float, default=1.0
         Factor of the reported loss only.
-    loss_parameter : float or None, default=None
-        The number that some losses have, such as the level of a quantile; None for the one
-        that the loss has by default.
+    loss_parameter : float, sequence of float, or None, default=None
+        The number, or numbers, that some losses have, such as the level of a quantile; None
+        for those that the loss has by default.
 
     Raises
     ------
@@ -44,30 +45,26 @@ class Network:
 
     n_in: int
     layers: tuple[Layer, ...]
-    loss: str
+    loss: str | Loss
     loss_scale: float = 1.0
-    loss_parameter: float | None = None
+    loss_parameter: Value = None
 
     def __post_init__(self) -> None:
         if not self.layers:
             raise ValueError("A network needs one layer at least, its output.")
         for layer in self.layers:
-            if layer.activation not in ACTIVATIONS:
-                raise ValueError(
-                    f"activation={layer.activation!r} is unknown; choose one of "
-                    f"{list(ACTIVATIONS)}."
-                )
-        require_pair(self.loss, self.output_activation)
-        parameter_of(self.loss, self.loss_parameter)
+            activations.row_of(layer.activation)
+        losses.require_pair(self.loss, self.output_activation, self.layers[-1].n_out)
+        _ = self.parameters_of_loss
 
     @classmethod
     def dense(
         cls,
         sizes: Sequence[int],
-        activations: Sequence[str],
-        loss: str,
+        activations: Sequence[str | Activation],
+        loss: str | Loss,
         loss_scale: float = 1.0,
-        loss_parameter: float | None = None,
+        loss_parameter: Value = None,
     ) -> "Network":
         """Make a network of linear layers.
 
@@ -75,7 +72,7 @@ class Network:
         ----------
         sizes : sequence of int
             Units of every layer, the input first.
-        activations : sequence of str
+        activations : sequence of str or fastdnn.Activation
             The activation of every layer but the input.
         loss, loss_scale, loss_parameter
             As above.
@@ -102,16 +99,17 @@ class Network:
         return (self.n_in, *(layer.n_out for layer in self.layers))
 
     @property
-    def activations(self) -> tuple[str, ...]:
+    def activations(self) -> tuple[str | Activation, ...]:
         """The activation of every layer but the input."""
         return tuple(layer.activation for layer in self.layers)
 
     @property
-    def output_activation(self) -> str:
+    def output_activation(self) -> str | Activation:
         """The last layer's activation."""
         return self.layers[-1].activation
 
     @property
-    def parameter_of_loss(self) -> float:
+    def parameters_of_loss(self) -> tuple[float, ...]:
         """What the kernels of the loss are given besides."""
-        return parameter_of(self.loss, self.loss_parameter)
+        n_outputs = self.layers[-1].n_out
+        return losses.parameters_of(self.loss, self.loss_parameter, n_outputs)

@@ -10,6 +10,7 @@ from fastdnn.engine.operations import DELTA_HAS_ZEROS, HAS_ZEROS, LINEAR
 from fastdnn.engine.record import RECORD, Data, Memory
 from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters
+from fastdnn.ops import losses
 from fastdnn.ops.optimizers import MOST_NUMBERS, OPTIMIZERS
 from fastdnn.planning.addresses import point_to_data, point_to_memory, point_to_rows
 from fastdnn.planning.cuts import (
@@ -148,7 +149,9 @@ def plan_training(
         row.update.address(dtype),
     )
     table["loss_scale"], table["loss_cap"] = network.loss_scale, np.inf
-    table["loss_parameter"] = network.parameter_of_loss
+    loss = losses.row_of(network.loss)
+    table["n_targets_of_loss"] = loss.n_targets(network.sizes[-1])
+    table["takes_positions"] = loss.positions_with == network.output_activation
     table["shard_rows"] = shard_rows = shard_rows_of(parameters, batch_size)
     table["unit_rows"] = UNIT_ROWS
     n_shards = -(-batch_size // shard_rows)
@@ -221,6 +224,7 @@ def plan_training(
         theta=parameters.theta,
         state=state,
         numbers=np.zeros(MOST_NUMBERS),
+        loss_parameters=np.array(network.parameters_of_loss),
         work=aligned_scratch(workspace.size, dtype),
         partial=partial_table(max(n_shards, len(blocks))),
         team=team,
@@ -265,6 +269,7 @@ def plan_prediction(
         theta=parameters.theta,
         state=np.zeros(0, dtype=dtype),
         numbers=np.zeros(MOST_NUMBERS),
+        loss_parameters=np.zeros(1),
         work=aligned_scratch(workspace.size, dtype),
         partial=partial_table(1),
         team=aligned_zeros(team_size(1), np.dtype(np.int64)),

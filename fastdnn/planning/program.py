@@ -22,8 +22,7 @@ from fastdnn.engine.operations import (
 )
 from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters
-from fastdnn.ops.activations import ACTIVATIONS
-from fastdnn.ops.losses import LOSSES
+from fastdnn.ops import activations, losses
 from fastdnn.ops.sparse import csr_forward, csr_weight_gradient
 from fastdnn.planning.layout import Workspace
 
@@ -84,12 +83,12 @@ def operations(
         nothing else reads its delta.
     """
     dtype = parameters.theta.dtype
-    loss, is_canonical = LOSSES[network.loss].kernel(network.output_activation)
+    loss, is_canonical = losses.row_of(network.loss).kernel(network.output_activation)
     rows: list[Operation] = []
     source = delta_of_source = BATCH
     has_zeros = False
     for l, layer in enumerate(network.layers):
-        activation, n_out = ACTIVATIONS[layer.activation], layer.n_out
+        activation, n_out = activations.row_of(layer.activation), layer.n_out
         is_output = l == len(network.layers) - 1
         output = workspace.take_rows(n_rows, n_out)
         before = workspace.take_rows(n_rows, n_out) if activation.keeps_input else output
@@ -177,7 +176,7 @@ def lay_out_transposed(rows: list[Operation], workspace: Workspace, n_copies: in
 def activate(table: np.ndarray, network: Network, dtype: np.dtype) -> None:
     """Let a table of a prediction run the output's activation, too."""
     if table[-1, FORWARD] == 0 and table[-1, FLAGS] & DONE_BEFORE == 0:
-        kernel = ACTIVATIONS[network.output_activation].forward
+        kernel = activations.row_of(network.output_activation).forward
         table[-1, FORWARD] = kernel.address(dtype)
 
 
