@@ -12,6 +12,7 @@ from sklearn.utils.validation import column_or_1d
 from fastdnn.estimators import interchange
 from fastdnn.estimators.base import BaseDNN
 from fastdnn.estimators.class_predictions import ClassPredictions
+from fastdnn.estimators.class_weights import require_fixed_weights, weighted_by_class
 from fastdnn.estimators.labels import (
     find_classes,
     positions_of,
@@ -20,9 +21,14 @@ from fastdnn.estimators.labels import (
     require_same_classes,
     require_same_form,
 )
-from fastdnn.models.hyperparameters import constraints_of
+from fastdnn.estimators.soft_targets import are_soft, labels_of, may_be_soft, soft_rows
+from fastdnn.estimators.validation_sets import Given
+from fastdnn.models.hyperparameters import constraints_of, documented, hyperparameters_of
+from fastdnn.ops.loss_parameters import Value
+from fastdnn.ops.own_functions import Loss
 
 
+@documented
 class DNNClassifier(ClassPredictions):
     """Multi-layer perceptron classifier with a compiled training engine.
 
@@ -31,63 +37,7 @@ class DNNClassifier(ClassPredictions):
 
     Parameters
     ----------
-    hidden_layer_sizes : int or array-like of int, default=(100,)
-        Units of each hidden layer.
-    activation : {'identity', 'logistic', 'tanh', 'relu', 'silu'}, default='relu'
-        Activation of the hidden layers.
-    solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
-        Optimiser of the weights. 'lbfgs' uses all samples at every step and computes in
-        float64.
-    alpha : float, default=0.0001
-        Strength of the L2 penalty, ``alpha / 2 * sum(W**2)`` divided by the number of samples
-        in the batch.
-    batch_size : int or 'auto', default='auto'
-        Samples a step; 'auto' is ``min(200, n_samples)``.
-    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
-        Schedule of the step size for ``solver='sgd'``.
-    learning_rate_init : float, default=0.001
-        Initial step size.
-    power_t : float, default=0.5
-        Exponent of 'invscaling'.
-    max_iter : int, default=200
-        Largest number of epochs.
-    shuffle : bool, default=True
-        Whether to visit the samples in a new order every epoch.
-    random_state : int, RandomState instance or None, default=None
-        Source of the initial parameters, the validation split and the order of samples.
-    tol : float, default=0.0001
-        Improvement of the loss or score that counts.
-    verbose : bool, default=False
-        Whether to print the loss of each epoch.
-    warm_start : bool, default=False
-        Whether `fit` goes on from the parameters of the last one.
-    momentum : float, default=0.9
-        Momentum of ``solver='sgd'``.
-    nesterovs_momentum : bool, default=True
-        Whether momentum is Nesterov's.
-    early_stopping : bool, default=False
-        Whether to hold out ``validation_fraction`` of the samples, stop when their score no
-        longer improves, and keep the best parameters.
-    validation_fraction : float, default=0.1
-        Share of the samples held out for early stopping.
-    beta_1 : float, default=0.9
-        Decay of Adam's first moment, the mean of gradients.
-    beta_2 : float, default=0.999
-        Decay of Adam's second moment, the mean of their squares.
-    epsilon : float, default=1e-08
-        Added to the root of Adam's second moment.
-    n_iter_no_change : int or inf, default=10
-        Epochs without improvement that end training.
-    max_fun : int, default=15000
-        Largest number of evaluations of the loss, for ``solver='lbfgs'``.
-    dtype : {'float32', 'float64', 'auto'}, default='float32'
-        Precision of the computation; 'auto' takes that of X, float64 for integers. A fit that
-        goes on keeps the precision it began with. With float32, regressions on targets beyond
-        7e10 are computed in float64 and rounded.
-    n_threads : int or None, default=None
-        Threads offered to `fit` and `predict`, at most the CPUs that this process may use.
-        None: as many as pay, at most what ``OMP_NUM_THREADS``, joblib and Dask leave to this
-        process or task. The result does not depend on it.
+    {parameters}
 
     Attributes
     ----------
@@ -129,6 +79,7 @@ class DNNClassifier(ClassPredictions):
     True
     """
 
+    _hyperparameters = hyperparameters_of("DNNClassifier")
     _parameter_constraints: ClassVar[dict] = constraints_of("DNNClassifier")
     _y_is_numeric = False
 
@@ -137,26 +88,50 @@ class DNNClassifier(ClassPredictions):
         hidden_layer_sizes=(100,),
         activation="relu",
         *,
+        loss="log_loss",
+        label_smoothing=0.0,
+        focal_gamma=2.0,
+        class_weight=None,
+        normalization=None,
+        dropout=0.0,
+        input_noise=0.0,
         solver="adam",
-        alpha=0.0001,
+        alpha=1e-4,
+        l1=0.0,
+        weight_decay=None,
         batch_size="auto",
         learning_rate="constant",
         learning_rate_init=0.001,
+        learning_rate_warmup=0.0,
+        learning_rate_factor=0.1,
+        learning_rate_steps=(0.5, 0.75),
+        learning_rate_patience=5,
         power_t=0.5,
         max_iter=200,
+        max_time=None,
         shuffle=True,
         random_state=None,
         tol=1e-4,
         verbose=False,
         warm_start=False,
+        checkpoint=None,
+        checkpoint_seconds=60.0,
+        checkpoint_epochs=None,
         momentum=0.9,
         nesterovs_momentum=True,
         early_stopping=False,
         validation_fraction=0.1,
+        scoring=None,
+        n_iter_no_change=10,
         beta_1=0.9,
         beta_2=0.999,
         epsilon=1e-8,
-        n_iter_no_change=10,
+        rho=0.9,
+        clip_norm=None,
+        clip_value=None,
+        max_norm=None,
+        ema_decay=None,
+        swa_start=None,
         max_fun=15000,
         dtype="float32",
         n_threads=None,
@@ -164,7 +139,16 @@ class DNNClassifier(ClassPredictions):
         self._keep(locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "DNNClassifier":
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> "DNNClassifier":
         """Train the network.
 
         Ctrl-C ends training with a warning; the estimator then holds the network so far.
@@ -178,6 +162,15 @@ class DNNClassifier(ClassPredictions):
             Class labels of any type, or a 0/1 matrix for several labels a sample.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each sample.
+        X_val : array-like or sparse matrix of shape (n_val, n_features), default=None
+            Samples to validate on after each epoch, in the place of some that
+            ``early_stopping`` would hold out of X; with ``early_stopping=False`` what they
+            tell is only recorded. In a pipeline ``transform_input=["X_val"]`` transforms
+            them as X.
+        y_val : array-like, default=None
+            Their targets, of the form of `y`.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Their weights.
 
         Returns
         -------
@@ -191,7 +184,8 @@ class DNNClassifier(ClassPredictions):
         KeyboardInterrupt
             At Ctrl-C in the first epoch, or with ``solver='lbfgs'``.
         """
-        return self._fit(X, y, sample_weight, incremental=False)
+        given = Given(X_val, y_val, sample_weight_val)
+        return self._fit(X, y, sample_weight, incremental=False, given=given)
 
     @available_if(BaseDNN._check_solver)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -267,6 +261,9 @@ class DNNClassifier(ClassPredictions):
         return interchange.from_sklearn(cls, mlp, dtype)
 
     def _note_classes(self, y: Any, classes: Any) -> None:
+        require_fixed_weights(self.class_weight)
+        if not hasattr(self, "classes_") and classes is None and are_soft(y):
+            classes = np.arange(np.shape(y)[1])
         if _check_partial_fit_first_call(self, classes):
             multilabel = type_of_target(y).startswith("multilabel")
             self.classes_, self._multilabel = find_classes(y if multilabel else classes)
@@ -275,8 +272,11 @@ class DNNClassifier(ClassPredictions):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
-            self.classes_, self._multilabel = find_classes(y)
-        else:
+            if are_soft(y):
+                self.classes_, self._multilabel = np.arange(y.shape[1]), False
+            else:
+                self.classes_, self._multilabel = find_classes(y)
+        elif not (may_be_soft(y) and not self._multilabel):
             require_ascending(self.classes_)
             require_same_form(y, len(self.classes_) if self._multilabel else None)
             if self.warm_start:
@@ -285,8 +285,23 @@ class DNNClassifier(ClassPredictions):
                 require_known_classes(y, self.classes_)
         if self._multilabel:
             return y.astype(bool)  # whatever the two values are, as scikit-learn takes them
+        if may_be_soft(y):
+            return soft_rows(y, len(self.classes_))
         # Positions in the sorted classes, one a row; the binary ones are also the target.
         return positions_of(y, self.classes_).reshape(-1, 1)
+
+    def _targets(self, Y: np.ndarray) -> np.ndarray:
+        # A loss of users' own is one of each output, which has to have a target.
+        takes_positions = not isinstance(self.loss, Loss)
+        if takes_positions or Y.dtype.kind in "fb" or len(self.classes_) < 3:
+            return Y
+        return Y == np.arange(len(self.classes_))
+
+    def _weights(self, y: Any, Y: np.ndarray, sample_weight: Any) -> Any:
+        return weighted_by_class(self.class_weight, Y, y, self.classes_, sample_weight)
+
+    def _labels(self, y: Any) -> Any:
+        return y if self._multilabel else labels_of(y, self.classes_)
 
     def _check_outputs(self, n_outputs: int) -> None:
         classes = self.classes_
@@ -302,23 +317,39 @@ class DNNClassifier(ClassPredictions):
                 f"classes_ has {len(classes)} classes, but the network has {n_outputs} "
                 f"output{'s'[: n_outputs - 1]}. Put it right, or fit the estimator again."
             )
-        if self.out_activation_ != activation:
+        if self.out_activation_ not in (activation, "identity"):
             raise ValueError(
                 f"out_activation_={self.out_activation_!r} must be {activation!r} for "
                 f"{len(classes)} classes. Put it right, or fit the estimator again."
             )
 
     def _output_layer(self) -> tuple[str, int]:
-        if self._multilabel:
-            return "logistic", len(self.classes_)
-        if len(self.classes_) > 2:
-            return "softmax", len(self.classes_)
-        return "logistic", 1
+        n_classes = len(self.classes_)
+        n_outputs = n_classes if self._multilabel or n_classes > 2 else 1
+        if self.loss == "hinge":
+            return "identity", n_outputs
+        if isinstance(self.loss, Loss) and self.loss.output != "probability":
+            raise ValueError(
+                f"loss={self.loss!r} is a loss of numbers, for a DNNRegressor. Make one with "
+                "output='probability'."
+            )
+        is_softmax = n_outputs > 1 and not self._multilabel
+        return "softmax" if is_softmax else "logistic", n_outputs
 
-    def _loss(self) -> str:
-        return "log_loss"
+    def _loss(self) -> tuple[str | Loss, Value, float]:
+        if self.out_activation_ == "identity":
+            is_one_class = self.n_outputs_ > 1 and not self._multilabel
+            return "hinge_of_classes" if is_one_class else "hinge", None, 1.0
+        if isinstance(self.loss, Loss) and self.loss.output == "probability":
+            return self.loss, None, 1.0
+        if self.loss == "focal":
+            return "focal", self.focal_gamma, 1.0
+        # Of a parameter that was set after the fit, for predictions, any that fits will do.
+        if self.loss == "log_loss" and self.label_smoothing != 0.0:
+            return "smoothed_log_loss", self.label_smoothing, 1.0
+        return "log_loss", None, 1.0
 
-    def _stratified(self) -> bool:
+    def _stratified(self, Y: np.ndarray) -> bool:
         # As scikit-learn does: its target matrix has one column for two classes only,
-        # and it does not stratify several.
-        return self.n_outputs_ == 1
+        # and it does not stratify several. Probabilities are no classes.
+        return self.n_outputs_ == 1 and Y.dtype.kind != "f"

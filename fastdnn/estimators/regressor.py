@@ -1,24 +1,40 @@
 """`DNNRegressor`: a neural network for regression as a scikit-learn estimator."""
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
-from sklearn.metrics import r2_score
+from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.neural_network import MLPRegressor
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from fastdnn.estimators import interchange
 from fastdnn.estimators.base import BaseDNN
-from fastdnn.models.hyperparameters import constraints_of
+from fastdnn.estimators.regression_losses import (
+    OUTPUTS,
+    RegressionLoss,
+    fitted_loss,
+    loss_scale,
+    parameter_of,
+    regression_loss,
+    units_of,
+)
+from fastdnn.estimators.validation_sets import Given
+from fastdnn.models.hyperparameters import constraints_of, documented, hyperparameters_of
 from fastdnn.models.transaction import of_one_moment
-from fastdnn.training.scores import r2
+from fastdnn.models.valid_combinations import levels_of
+from fastdnn.ops.loss_parameters import Value
+from fastdnn.ops.own_functions import Loss
+from fastdnn.ops.several_outputs import n_targets_of
+from fastdnn.training.scores import d2_pinball, r2
 
-#: Output activation and loss of the engine, for each value of the parameter ``loss``.
-LOSSES = {"squared_error": ("identity", "half_squared_error"), "poisson": ("exp", "poisson")}
+# Names in `fastdnn.ops.results.RESULTS`, by output activation.
+_RESULTS = {"identity": "logits", "exp": "exp"}
 
 
+@documented
 class DNNRegressor(RegressorMixin, BaseDNN):
     """Multi-layer perceptron regressor with a compiled training engine.
 
@@ -27,66 +43,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
     Parameters
     ----------
-    loss : {'squared_error', 'poisson'}, default='squared_error'
-        Half the squared error, meaned over samples and outputs; or half the Poisson deviance
-        with a logarithmic link, for targets that are not negative.
-    hidden_layer_sizes : int or array-like of int, default=(100,)
-        Units of each hidden layer.
-    activation : {'identity', 'logistic', 'tanh', 'relu', 'silu'}, default='relu'
-        Activation of the hidden layers.
-    solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
-        Optimiser of the weights. 'lbfgs' uses all samples at every step and computes in
-        float64.
-    alpha : float, default=0.0001
-        Strength of the L2 penalty, ``alpha / 2 * sum(W**2)`` divided by the number of samples
-        in the batch.
-    batch_size : int or 'auto', default='auto'
-        Samples a step; 'auto' is ``min(200, n_samples)``.
-    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
-        Schedule of the step size for ``solver='sgd'``.
-    learning_rate_init : float, default=0.001
-        Initial step size.
-    power_t : float, default=0.5
-        Exponent of 'invscaling'.
-    max_iter : int, default=200
-        Largest number of epochs.
-    shuffle : bool, default=True
-        Whether to visit the samples in a new order every epoch.
-    random_state : int, RandomState instance or None, default=None
-        Source of the initial parameters, the validation split and the order of samples.
-    tol : float, default=0.0001
-        Improvement of the loss or score that counts.
-    verbose : bool, default=False
-        Whether to print the loss of each epoch.
-    warm_start : bool, default=False
-        Whether `fit` goes on from the parameters of the last one.
-    momentum : float, default=0.9
-        Momentum of ``solver='sgd'``.
-    nesterovs_momentum : bool, default=True
-        Whether momentum is Nesterov's.
-    early_stopping : bool, default=False
-        Whether to hold out ``validation_fraction`` of the samples, stop when their score no
-        longer improves, and keep the best parameters.
-    validation_fraction : float, default=0.1
-        Share of the samples held out for early stopping.
-    beta_1 : float, default=0.9
-        Decay of Adam's first moment, the mean of gradients.
-    beta_2 : float, default=0.999
-        Decay of Adam's second moment, the mean of their squares.
-    epsilon : float, default=1e-08
-        Added to the root of Adam's second moment.
-    n_iter_no_change : int or inf, default=10
-        Epochs without improvement that end training.
-    max_fun : int, default=15000
-        Largest number of evaluations of the loss, for ``solver='lbfgs'``.
-    dtype : {'float32', 'float64', 'auto'}, default='float32'
-        Precision of the computation; 'auto' takes that of X, float64 for integers. A fit that
-        goes on keeps the precision it began with. With float32, regressions on targets beyond
-        7e10 are computed in float64 and rounded.
-    n_threads : int or None, default=None
-        Threads offered to `fit` and `predict`, at most the CPUs that this process may use.
-        None: as many as pay, at most what ``OMP_NUM_THREADS``, joblib and Dask leave to this
-        process or task. The result does not depend on it.
+    {parameters}
 
     Attributes
     ----------
@@ -126,6 +83,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     True
     """
 
+    _hyperparameters = hyperparameters_of("DNNRegressor")
     _parameter_constraints: ClassVar[dict] = constraints_of("DNNRegressor")
     _y_is_numeric = True
 
@@ -135,26 +93,49 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         hidden_layer_sizes=(100,),
         activation="relu",
         *,
+        huber_delta=1.0,
+        quantile=0.5,
+        tweedie_power=1.5,
+        normalization=None,
+        dropout=0.0,
+        input_noise=0.0,
         solver="adam",
-        alpha=0.0001,
+        alpha=1e-4,
+        l1=0.0,
+        weight_decay=None,
         batch_size="auto",
         learning_rate="constant",
         learning_rate_init=0.001,
+        learning_rate_warmup=0.0,
+        learning_rate_factor=0.1,
+        learning_rate_steps=(0.5, 0.75),
+        learning_rate_patience=5,
         power_t=0.5,
         max_iter=200,
+        max_time=None,
         shuffle=True,
         random_state=None,
         tol=1e-4,
         verbose=False,
         warm_start=False,
+        checkpoint=None,
+        checkpoint_seconds=60.0,
+        checkpoint_epochs=None,
         momentum=0.9,
         nesterovs_momentum=True,
         early_stopping=False,
         validation_fraction=0.1,
+        scoring=None,
+        n_iter_no_change=10,
         beta_1=0.9,
         beta_2=0.999,
         epsilon=1e-8,
-        n_iter_no_change=10,
+        rho=0.9,
+        clip_norm=None,
+        clip_value=None,
+        max_norm=None,
+        ema_decay=None,
+        swa_start=None,
         max_fun=15000,
         dtype="float32",
         n_threads=None,
@@ -162,7 +143,16 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         self._keep(locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "DNNRegressor":
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> "DNNRegressor":
         """Train the network.
 
         Ctrl-C ends training with a warning; the estimator then holds the network so far.
@@ -176,6 +166,15 @@ class DNNRegressor(RegressorMixin, BaseDNN):
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each sample.
+        X_val : array-like or sparse matrix of shape (n_val, n_features), default=None
+            Samples to validate on after each epoch, in the place of some that
+            ``early_stopping`` would hold out of X; with ``early_stopping=False`` what they
+            tell is only recorded. In a pipeline ``transform_input=["X_val"]`` transforms
+            them as X.
+        y_val : array-like, default=None
+            Their targets, of the form of `y`.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Their weights.
 
         Returns
         -------
@@ -189,7 +188,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         KeyboardInterrupt
             At Ctrl-C in the first epoch, or with ``solver='lbfgs'``.
         """
-        return self._fit(X, y, sample_weight, incremental=False)
+        given = Given(X_val, y_val, sample_weight_val)
+        return self._fit(X, y, sample_weight, incremental=False, given=given)
 
     @available_if(BaseDNN._check_solver)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -226,27 +226,51 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         return self._fit(X, y, sample_weight, incremental=True)
 
     @of_one_moment
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Any, return_std: bool = False) -> Any:
         """Return the predicted targets of each sample.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Samples.
+        return_std : bool, default=False
+            Whether to return standard deviations, too, for ``loss='gaussian_nll'``.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Predictions; of ``loss='poisson'`` exp of what the output layer adds up. float64,
-            or float32 if X is a float32 array or sparse matrix and the network is float32.
+        y : ndarray of shape (n_samples,), (n_samples, n_outputs) or (n_samples, n_levels)
+            Predictions; of a list of quantiles a column each, none of which is below the one
+            before. float64, or float32 if X is a float32 array or sparse matrix and the
+            network is float32.
+        y_std : ndarray of the same shape
+            Standard deviations around the predictions; with ``return_std=True`` only.
+
+        Raises
+        ------
+        ValueError
+            If there are no standard deviations.
         """
         check_is_fitted(self)
-        kind = "exp" if self.out_activation_ == "exp" else "logits"
-        outputs = self._results(X, kind)
-        return outputs.ravel() if self.n_outputs_ == 1 else outputs
+        output = self.out_activation_
+        if return_std and output != "mean_and_variance":
+            raise ValueError(
+                f"return_std={return_std!r} needs a network that was fitted with "
+                "loss='gaussian_nll', which learns variances. Fit one, or leave it out."
+            )
+        outputs = self._results(X, _RESULTS.get(output, "activations"))
+        if output == "ascending":
+            return outputs
+        n_targets = n_targets_of(output, self.n_outputs_)
+        means = _as_targets(outputs[:, :n_targets])
+        if not return_std:
+            return means
+        return means, np.sqrt(_as_targets(outputs[:, n_targets:]))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the coefficient of determination, R2, on the given samples.
+
+        Of ``loss='quantile'`` it is D2, the same of pinball losses: 1 minus that of the
+        predictions over that of the best constant, `sklearn.metrics.d2_pinball_score`.
 
         Parameters
         ----------
@@ -260,10 +284,17 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         Returns
         -------
         float
-            At most 1; computed in float64, meaned over the targets.
+            At most 1; computed in float64, meaned over the targets and over the levels.
         """
         predicted = self.predict(X).astype(np.float64, copy=False)
-        return float(r2_score(y, predicted, sample_weight=sample_weight))
+        levels = self._levels()
+        if levels is None:
+            return float(r2_score(y, predicted, sample_weight=sample_weight))
+        columns = predicted.T if len(levels) > 1 else [predicted]
+        return math.fsum(
+            d2_pinball_score(y, column, alpha=level, sample_weight=sample_weight)
+            for column, level in zip(columns, levels, strict=True)
+        ) / len(levels)
 
     def to_sklearn(self) -> MLPRegressor:
         """Return a fitted `MLPRegressor` with the same parameters.
@@ -303,38 +334,60 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     def _encode_targets(self, y: np.ndarray, incremental: bool) -> np.ndarray:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        if self.loss == "poisson" and (y < 0).any():
-            raise ValueError(
-                f"loss='poisson' needs targets y >= 0, got {y.min():g}. Use "
-                "loss='squared_error' for targets that can be negative."
-            )
+        row = regression_loss(self.loss, self.quantile)
+        row.check(str(self.loss), y)
         Y = y.reshape(len(y), -1)
         goes_on = hasattr(self, "coefs_") and (self.warm_start or incremental)
-        if goes_on and Y.shape[1] != self.n_outputs_:
+        n_targets = Y.shape[1]
+        if goes_on:
+            n_targets = n_targets_of(self.out_activation_, self.n_outputs_)
+        if Y.shape[1] != n_targets:
             raise ValueError(
                 f"`y` has {Y.shape[1]} targets a sample, but the network was fitted with "
-                f"{self.n_outputs_}. Give as many, or call fit with warm_start=False."
+                f"{n_targets}. Give as many, or call fit with warm_start=False."
             )
-        self._n_targets = Y.shape[1]
+        self._n_targets = n_targets
         return Y
 
     def _check_outputs(self, n_outputs: int) -> None:
-        if self.out_activation_ not in ("identity", "exp"):
+        output = self.out_activation_
+        if output not in OUTPUTS:
             raise ValueError(
-                f"out_activation_={self.out_activation_!r} must be 'identity' or 'exp'. Put "
-                "it right, or fit the estimator again."
+                f"out_activation_={output!r} must be one of {OUTPUTS}. Put it right, or fit "
+                "the estimator again."
+            )
+        if output == "mean_and_variance" and n_outputs % 2:
+            raise ValueError(
+                f"out_activation_={output!r} needs two outputs for each target, but the "
+                f"network has {n_outputs}. Put it right, or fit the estimator again."
             )
 
     def _output_layer(self) -> tuple[str, int]:
-        return LOSSES[self.loss][0], self._n_targets
+        row = regression_loss(self.loss, self.quantile)
+        return row.output, units_of(row, self._n_targets, self.quantile)
 
-    def _loss(self) -> str:
-        # Where the parameter was set after the fit, for predictions, any that fits will do.
-        rows = [LOSSES[self.loss]] if self.loss in LOSSES else []
-        fitting = dict(reversed([*rows, *LOSSES.values()]))
-        return fitting.get(self.out_activation_, "half_squared_error")
+    def _fitted_loss(self) -> RegressionLoss:
+        output, n_outputs = self.out_activation_, self.n_outputs_
+        return fitted_loss(self.loss, self.quantile, output, n_outputs)
+
+    def _loss(self) -> tuple[str | Loss, Value, float]:
+        row = self._fitted_loss()
+        return row.loss, parameter_of(row, self), loss_scale(row, self.n_outputs_)
+
+    def _levels(self) -> list[float] | None:
+        """Return the levels that a network of quantiles was fitted for, or None."""
+        row = self._fitted_loss()
+        return levels_of(self.quantile) if row.parameter == "quantile" else None
 
     def _score_outputs(
         self, outputs: np.ndarray, Y: np.ndarray, weight: np.ndarray | None
     ) -> float:
-        return r2(Y, outputs, weight)
+        levels = self._levels()
+        if levels is not None:
+            return d2_pinball(Y, outputs, levels, weight)
+        return r2(Y, outputs[:, : Y.shape[1]], weight)
+
+
+def _as_targets(outputs: np.ndarray) -> np.ndarray:
+    """Return the outputs of one target as a vector."""
+    return outputs.ravel() if outputs.shape[1] == 1 else outputs

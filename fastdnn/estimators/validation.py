@@ -15,6 +15,7 @@ from sklearn.utils.validation import validate_data
 from fastdnn.data.conversion import is_to_convert
 from fastdnn.data.plain_arrays import is_plain_target, plain_matrix
 from fastdnn.data.samples import Samples
+from fastdnn.models.valid_combinations import require_fitting
 from fastdnn.models.valid_values import require_valid
 
 # Up to so many numbers, scikit-learn's validation takes longer than predicting them.
@@ -41,6 +42,7 @@ class ValidatingEstimator(BaseEstimator):
 
     def _validate_params(self) -> None:
         require_valid(self)
+        require_fitting(self)
 
     def _acceptable_dtypes(self, first_pass: bool) -> tuple[np.dtype, ...]:
         """Return the dtype, or the acceptable dtypes, to convert X to in a fit."""
@@ -83,6 +85,13 @@ class ValidatingEstimator(BaseEstimator):
             reset=first_pass,
         )
         return _rows_in_order(X), y.toarray() if sparse.issparse(y) else y
+
+    def _validated_features(self, X: Any, dtype: np.dtype) -> Any:
+        """Return X as the engine takes it, with the features of the fit."""
+        plain = plain_matrix(X, (dtype,), n_threads=self.n_threads)
+        if plain is not None and self._has_my_features(plain):
+            return plain
+        return _rows_in_order(self._validated(X, dtype=dtype))
 
     def _has_my_features(self, X: np.ndarray) -> bool:
         """Whether scikit-learn has no error and no warning about the columns of a matrix."""

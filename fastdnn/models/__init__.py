@@ -1,7 +1,8 @@
 """What a fitted model holds: changed as a whole, and checked before each use.
 
-`hyperparameters` declares what the estimators can be told, and whom they tell; `valid_values`
-looks whether they were told what can be. `transaction` lets a fit change an
+`declarations` declares what the estimators can be told, and `hyperparameters` whom they tell;
+`valid_values` looks whether they were told what can be, `valid_combinations` whether that fits
+together. `transaction` lets a fit change an
 estimator as a whole or not at all; `consistency` compares all that it holds with the network.
 
 Called by `storage` and the estimators.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fastdnn.ops import activations, losses
 from fastdnn.ops.loss_parameters import Value
@@ -104,7 +104,7 @@ class Network:
         return tuple(layer.activation for layer in self.layers)
 
     @property
-    def output_activation(self) -> str | Activation:
+    def output_activation(self) -> Any:
         """The last layer's activation."""
         return self.layers[-1].activation
 

@@ -1,4 +1,4 @@
-"""The numbers that losses have besides outputs and targets, and which values those may have."""
+"""The numbers that losses have besides outputs and targets, and what those may be."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -59,7 +59,7 @@ class Levels(NamedTuple):
         if value is None:
             return tuple((k + 1) / (n_outputs + 1) for k in range(n_outputs))
         levels = tuple(value) if isinstance(value, Sequence | np.ndarray) else ()
-        are_numbers = all(isinstance(x, Real) and 0.0 < x < 1.0 for x in levels)
+        are_numbers = all(isinstance(x, Real) and 0.0 < float(x) < 1.0 for x in levels)
         if len(levels) != n_outputs or not are_numbers or not are_ascending(levels):
             raise ValueError(
                 f"loss_parameter={value!r} must be {n_outputs} ascending numbers between 0 "

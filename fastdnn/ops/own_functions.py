@@ -52,7 +52,12 @@ class OwnFunctions:
         )
 
     def _parts(self) -> tuple:
-        return (self.value, self.derivative, self.name, *(getattr(self, x) for x in self._also))
+        return (
+            self.value,
+            self.derivative,
+            self.name,
+            *(getattr(self, x) for x in self._also),
+        )
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self._parts() == other._parts()  # type: ignore[attr-defined]

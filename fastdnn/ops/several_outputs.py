@@ -101,3 +101,10 @@ def mean_and_variance_gaussian_nll(Z, Y, w, cap, parameters, D, sums, losses):
             D[i, n_means + j] = weight * half * (one / variance - scaled * scaled)
         losses[i] = row_loss * weight
     mean_and_variance_backward(Z, Z, D, sums)
+
+
+def n_targets_of(output_activation: str, n_outputs: int) -> int:
+    """Return how many targets a sample has, of a network with such outputs."""
+    if output_activation == "ascending":
+        return 1
+    return n_outputs // 2 if output_activation == "mean_and_variance" else n_outputs

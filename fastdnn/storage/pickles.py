@@ -7,14 +7,14 @@ everything has its own precision. What is loaded is checked before it is taken.
 
 import os
 import warnings
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from fastdnn._version import VERSION
 from fastdnn.models.consistency import checked_parameters
-from fastdnn.models.hyperparameters import HYPERPARAMETERS
+from fastdnn.models.declarations import Hyperparameter
 from fastdnn.prediction.predictor import Predictor
 from fastdnn.storage.model_file import save
 from fastdnn.storage.plain_state import ADVICE, plain_state, state_from
@@ -29,6 +29,11 @@ SKOPS_TRUSTED = [
 _VIEWS = {"coefs_": "coefs", "intercepts_": "intercepts"}
 # What is made anew, and what earlier versions stored.
 _NOT_STORED = ("_predictor", "_incremental")
+# What is read from the history, or only holds during a fit.
+_MADE_ANEW = (
+    *("loss_curve_", "validation_scores_", "validation_loss_curve_", "history_"),
+    "_validate_for_prediction",
+)
 
 
 class SavingMixin:
@@ -74,9 +79,11 @@ class SavingMixin:
 class EstimatorStorage(SavingMixin, BaseEstimator):
     """What `BaseDNN` inherits: its state as plain data, and back."""
 
+    _hyperparameters: ClassVar[dict[str, Hyperparameter]]
+
     def __getstate__(self) -> dict:
         state = super().__getstate__() | {"_fastdnn_version": VERSION}
-        for name in _NOT_STORED:
+        for name in (*_NOT_STORED, *_MADE_ANEW):
             state.pop(name, None)
         training = state.pop("_state", None)
         if training is None:
@@ -93,9 +100,8 @@ class EstimatorStorage(SavingMixin, BaseEstimator):
         _warn_of_another_version(self, state.pop("_fastdnn_version", "unknown"))
         for name in _NOT_STORED:
             state.pop(name, None)
-        for name, row in HYPERPARAMETERS.items():
-            if name in self._parameter_constraints:  # which an earlier version may not have
-                state.setdefault(name, row.default)
+        for name, row in self._hyperparameters.items():
+            state.setdefault(name, row.default)  # which an earlier version may not have
         if "_parameters" not in state:
             super().__setstate__(state)
             return

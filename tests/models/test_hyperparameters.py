@@ -10,7 +10,8 @@ from sklearn.utils._param_validation import Interval
 
 from fastdnn import DNNClassifier, DNNRegressor
 from fastdnn.models import hyperparameters, valid_values
-from fastdnn.models.hyperparameters import HYPERPARAMETERS, hyperparameters_of, options_told
+from fastdnn.models.declarations import ROWS
+from fastdnn.models.hyperparameters import hyperparameters_of, options_told
 from fastdnn.models.valid_values import hidden_units, require_valid
 from fastdnn.training.options import Options, rows_of_batch
 
@@ -66,7 +67,7 @@ def test_each_is_told_to_whom_it_concerns(monkeypatch):
 
 
 def test_no_row_is_told_to_nobody():
-    assert {row.told for row in HYPERPARAMETERS.values()} == {
+    assert {row.told for row in ROWS} == {
         *("network", "training", "stochastic", "lbfgs", "estimator"),
     }
 

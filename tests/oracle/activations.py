@@ -7,7 +7,6 @@ from scipy import special
 SELU_SCALE, SELU_ALPHA = 1.0507009873554804934, 1.6732632423543772848
 
 
-
 def n_means(Z):
     """Return how many columns of outputs are means, before their variances."""
     return Z.shape[1] - Z.shape[1] // 2
@@ -73,5 +72,7 @@ def backward(name, Z, dA):
         return A * (dA - (dA * A).sum(axis=1, keepdims=True))
     if name == "ascending":
         later = np.cumsum(dA[:, ::-1], axis=1)[:, ::-1]
-        return later * np.concatenate([np.ones_like(Z[:, :1]), special.expit(Z[:, 1:])], axis=1)
+        return later * np.concatenate(
+            [np.ones_like(Z[:, :1]), special.expit(Z[:, 1:])], axis=1
+        )
     return dA * SLOPES[name](Z)
