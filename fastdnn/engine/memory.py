@@ -59,6 +59,11 @@ def optimizer_numbers(s, step):
 
 
 @kernel
+def loss_parameters(s):
+    return vector_at(np.float64(0), s.loss_parameters, 0, s.loss_parameters_size)
+
+
+@kernel
 def team_counters(s):
     return vector_at(np.int64(0), s.team, 0, s.team_size)
 

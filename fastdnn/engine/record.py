@@ -20,6 +20,7 @@ ARRAYS = (
     "theta",
     "state",
     "numbers",
+    "loss_parameters",
     "average",
     "columns",
     "work",
@@ -44,7 +45,6 @@ _OBJECTIVE = [
     ("l1", _FLOAT),  # l1 * sum(abs(W)) / sum of weights
     ("loss_scale", _FLOAT),  # factor of the reported loss only
     ("loss_cap", _FLOAT),  # highest log-loss of one output to report
-    ("loss_parameter", _FLOAT),
     ("total_weight", _FLOAT),  # divides all gradients; 0: the batch's own
 ]
 
@@ -98,7 +98,9 @@ _CUTS = [
     ("gradient_by_shard", _INT),  # whether shards make weight gradients
     ("switched_off", _INT),  # optimisations: fastdnn.products.switches
     ("n_features", _INT),
-    ("n_targets", _INT),
+    ("n_targets", _INT),  # columns of Y
+    ("n_targets_of_loss", _INT),  # those that the loss takes, in training
+    ("takes_positions", _INT),  # or one of class positions in their place
     ("n_operations", _INT),
     ("n_blocks", _INT),
     ("n_partial", _INT),
@@ -163,6 +165,7 @@ class Memory(NamedTuple):
     state: np.ndarray  # (n_slots * n_parameters,)
     numbers: np.ndarray  # float64: the optimiser's, the learning rate first; of all steps of
     # a run, or of each of them
+    loss_parameters: np.ndarray  # float64, one at least
     average: np.ndarray  # (n_parameters,): moving average of theta; empty: there is none
     columns: np.ndarray  # float64: sums of squares of the columns of blocks; may be empty
     work: np.ndarray  # scratch

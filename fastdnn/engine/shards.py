@@ -15,6 +15,7 @@ from fastdnn.engine.memory import (
     csr_arrays,
     draw_of,
     input_rows,
+    loss_parameters,
     ordered_rows,
     partial_sums,
     product_scratch,
@@ -177,7 +178,7 @@ def _loss(s, real, position, shard, o, first, n_rows, worker):
     sums = tail_gradient(s, real, o, shard)
     _take_loss(
         operations(s)[o, FORWARD],
-        (Z, Y, weight, s.loss_cap, s.loss_parameter, D, sums, losses),
+        (Z, Y, weight, s.loss_cap, loss_parameters(s), D, sums, losses),
     )
     weight_sum = float(n_rows)
     if s.weighted:

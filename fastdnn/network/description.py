@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastdnn.ops import activations
-from fastdnn.ops.losses import parameter_of, require_pair
+from fastdnn.ops import activations, losses
+from fastdnn.ops.loss_parameters import Value
+from fastdnn.ops.own_functions import Activation, Loss
 
 #: What may come before an activation.
 NORMALIZATIONS = None, "layer"
@@ -21,8 +22,8 @@ class Layer(NamedTuple):
 
     n_out: int
     """Units."""
-    activation: str
-    """A name that `fastdnn.ops.activations.row_of` knows."""
+    activation: str | Activation
+    """A name that `fastdnn.ops.activations.row_of` knows, or a user's own."""
     normalization: str | None = None
     """'layer' for layer normalisation, with a learnt gain and shift, before the activation."""
     dropout: float = 0.0
@@ -39,13 +40,13 @@ class Network:
         Features of the input.
     layers : tuple of Layer
         At least one; the last one is the output.
-    loss : str
-        A name in `fastdnn.ops.losses.LOSSES`.
+    loss : str or fastdnn.Loss
+        A name in `fastdnn.ops.losses.LOSSES`, or a user's own.
     loss_scale : float, default=1.0
         Factor of the reported loss only.
-    loss_parameter : float or None, default=None
-        The number that some losses have, such as the level of a quantile; None for the one
-        that the loss has by default.
+    loss_parameter : float, sequence of float, or None, default=None
+        The number, or numbers, that some losses have, such as the level of a quantile; None
+        for those that the loss has by default.
     input_dropout : float, default=0.0
         Probability that a number of the input is left out of a step of training.
     input_noise : float, default=0.0
@@ -61,9 +62,9 @@ class Network:
 
     n_in: int
     layers: tuple[Layer, ...]
-    loss: str
+    loss: str | Loss
     loss_scale: float = 1.0
-    loss_parameter: float | None = None
+    loss_parameter: Value = None
     input_dropout: float = 0.0
     input_noise: float = 0.0
 
@@ -91,17 +92,17 @@ class Network:
                 f"normalization={output.normalization!r} and dropout={output.dropout!r}; an "
                 "activation that learns, normalization and dropout are for hidden layers."
             )
-        require_pair(self.loss, self.output_activation)
-        parameter_of(self.loss, self.loss_parameter)
+        losses.require_pair(self.loss, self.output_activation, self.layers[-1].n_out)
+        _ = self.parameters_of_loss
 
     @classmethod
     def dense(
         cls,
         sizes: Sequence[int],
-        activations: Sequence[str],
-        loss: str,
+        activations: Sequence[str | Activation],
+        loss: str | Loss,
         loss_scale: float = 1.0,
-        loss_parameter: float | None = None,
+        loss_parameter: Value = None,
     ) -> "Network":
         """Make a network of linear layers.
 
@@ -109,7 +110,7 @@ class Network:
         ----------
         sizes : sequence of int
             Units of every layer, the input first.
-        activations : sequence of str
+        activations : sequence of str or fastdnn.Activation
             The activation of every layer but the input.
         loss, loss_scale, loss_parameter
             As above.
@@ -157,19 +158,20 @@ class Network:
         return (self.n_in, *(layer.n_out for layer in self.layers))
 
     @property
-    def activations(self) -> tuple[str, ...]:
+    def activations(self) -> tuple[str | Activation, ...]:
         """The activation of every layer but the input."""
         return tuple(layer.activation for layer in self.layers)
 
     @property
-    def output_activation(self) -> str:
+    def output_activation(self) -> Any:
         """The last layer's activation."""
         return self.layers[-1].activation
 
     @property
-    def parameter_of_loss(self) -> float:
+    def parameters_of_loss(self) -> tuple[float, ...]:
         """What the kernels of the loss are given besides."""
-        return parameter_of(self.loss, self.loss_parameter)
+        n_outputs = self.layers[-1].n_out
+        return losses.parameters_of(self.loss, self.loss_parameter, n_outputs)
 
 
 def _require_rate(name: str, rate: float) -> None:

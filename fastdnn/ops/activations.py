@@ -10,7 +10,7 @@ from fastdnn.compiler.addressed import Addressed, Form, matrix, vector_of
 from fastdnn.compiler.jit import kernel, loop_kernel
 from fastdnn.machine.arithmetic import multiply_add
 from fastdnn.machine.views import vector
-from fastdnn.ops import elementary
+from fastdnn.ops import elementary, several_outputs
 from fastdnn.ops.prelu import PRELU
 from fastdnn.ops.softmax_rows import multiply_by, subtract_largest
 from fastdnn.products.sums import sum_of
@@ -321,6 +321,12 @@ def _row(
     )
 
 
+def _of_rows(name: str) -> Activation:
+    """Make a row of two kernels of `fastdnn.ops.several_outputs`."""
+    kernels = (getattr(several_outputs, f"{name}_{way}") for way in ("forward", "backward"))
+    return _row(name, *kernels, keeps_input=True)
+
+
 #: The activations by name.
 ACTIVATIONS: dict[str, Activation] = {
     "identity": from_output("identity", identity, identity_prime),
@@ -339,6 +345,8 @@ ACTIVATIONS: dict[str, Activation] = {
     "mish": from_input("mish", mish, mish_prime),
     "softplus": from_input("softplus", softplus, softplus_prime),
     "hardswish": from_input("hardswish", hardswish, hardswish_prime),
+    "ascending": _of_rows("ascending"),
+    "mean_and_variance": _of_rows("mean_and_variance"),
 }
 
 
@@ -349,20 +357,25 @@ LEARNING_ACTIVATIONS: dict[str, Activation] = {
 
 
 def row_of(activation: Any) -> Activation:
-    """Return the row of an activation.
+    """Return the row of an activation: of a name, or a user's own.
 
     Parameters
     ----------
-    activation : str
-        A name in `ACTIVATIONS` or `LEARNING_ACTIVATIONS`.
+    activation : str or fastdnn.Activation
+        A name in `ACTIVATIONS` or `LEARNING_ACTIVATIONS`, or the object.
 
     Raises
     ------
     ValueError
         If it is neither.
     """
-    row = ACTIVATIONS.get(activation) or LEARNING_ACTIVATIONS.get(activation)
-    if row is None:
-        names = [*ACTIVATIONS, *LEARNING_ACTIVATIONS]
-        raise ValueError(f"activation={activation!r} is unknown; choose one of {names}.")
+    if isinstance(activation, str):
+        row = ACTIVATIONS.get(activation) or LEARNING_ACTIVATIONS.get(activation)
+    else:
+        row = getattr(activation, "row", None)
+    if not isinstance(row, Activation):
+        raise ValueError(
+            f"activation={activation!r} is unknown; choose one of "
+            f"{[*ACTIVATIONS, *LEARNING_ACTIVATIONS]}, or make a fastdnn.Activation."
+        )
     return row

@@ -112,11 +112,12 @@ def point_to_data(table: np.ndarray, memory: Memory, data: Data) -> None:
     n_targets = data.Y.shape[1]
     if len(data.Y) > 0:  # none in a prediction
         _require_numbers("Y", data.Y, (n_rows, n_targets), dtype)
-        if n_targets == 1 < n_outputs:
+        needed = int(table["n_targets_of_loss"][0])
+        if n_targets == 1 < needed and table["takes_positions"][0]:
             are_classes = data.Y.min() >= 0 and data.Y.max() < n_outputs  # False for NaN
             _require(bool(are_classes), "Y", data.Y, f"positions of {n_outputs} classes")
         else:
-            _require(n_targets == n_outputs, "Y", data.Y, f"{n_outputs} columns")
+            _require(n_targets == needed, "Y", data.Y, f"{needed} columns")
     if data.weight.size > 0 or table["weighted"][0]:
         _require_numbers("weight", data.weight, (n_rows,), dtype)
     _write(table, data)

@@ -23,11 +23,10 @@ from fastdnn.engine.operations import (
 )
 from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters
-from fastdnn.ops import activations
+from fastdnn.ops import activations, losses
 from fastdnn.ops.activations import Activation
 from fastdnn.ops.draws import HIDDEN_DROPOUT, INPUT_DROPOUT, INPUT_NOISE
 from fastdnn.ops.dropout import DROPOUT, DROPOUT_IN_PLACE, DROPOUT_OF_FLOORED
-from fastdnn.ops.losses import LOSSES
 from fastdnn.ops.noise import NOISE, NOISE_IN_PLACE
 from fastdnn.ops.normalization import LAYER_NORM
 from fastdnn.ops.sparse import (
@@ -104,7 +103,7 @@ def operations(
         Where rows of a dense batch are gathered; None where they are read as they lie.
     """
     dtype = parameters.theta.dtype
-    loss, is_canonical = LOSSES[network.loss].kernel(network.output_activation)
+    loss, is_canonical = losses.row_of(network.loss).kernel(network.output_activation)
     rows: list[Operation] = []
     if trains and not is_sparse:
         rows = _of_input(network, workspace, n_rows, gathered_start, dtype)
