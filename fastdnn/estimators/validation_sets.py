@@ -102,7 +102,7 @@ def _given_samples(
         y = _check_y(given.y, multi_output=True, y_numeric=estimator._y_is_numeric)
         y = y if isinstance(y, np.ndarray) else y.toarray()
         y = column_or_1d(y) if y.ndim == 2 and y.shape[1] == 1 else y
-        Y, largest_target = targets_in(_encoded(estimator, y), dtype)
+        Y, largest_target = targets_in(estimator._targets(_encoded(estimator, y)), dtype)
     _require_as_many("y_val", len(Y), X.shape[0])
     weight, scaled, scale = given.sample_weight, None, 1.0
     if weight is not None:
@@ -115,7 +115,7 @@ def _given_samples(
             )
         scaled, scale = weights_in(weight, dtype)
     samples = Samples(X, Y, scaled, weight_scale=scale, largest_target=largest_target)
-    return samples, y, weight
+    return samples, estimator._labels(y), weight
 
 
 def _encoded(estimator: Any, y: np.ndarray) -> np.ndarray:
@@ -206,6 +206,7 @@ def validation_for(
         X = given.X
     elif stops and estimator.solver != "lbfgs":  # which ignores it, as scikit-learn's does
         y = column_or_1d(y) if y.ndim == 2 and y.shape[1] == 1 else y
+        y = estimator._labels(y)
         known["split"] = split_rows(estimator.validation_fraction, X, y, samples.n_rows)
     else:
         return known

@@ -17,7 +17,7 @@ class Run(NamedTuple):
     n_rows: int
     """Rows of an epoch."""
     learning_rates: list[float]
-    """At the first step of each."""
+    """Of the last step of each epoch."""
     seconds: float
     """What each epoch took, with its validation."""
     evaluation: Evaluation | None
