@@ -64,6 +64,7 @@ _STEP_OPTIONS = [
 # How far training is: read and written by every run.
 _CURSOR = [
     ("t", _INT),  # steps taken so far; counted on by the engine
+    ("seed", _INT),  # of what a step draws at random
     ("first", _INT),  # the samples of this run, as positions in the order
     ("last", _INT),
     ("epoch_rows", _INT),  # so many positions are one epoch
@@ -92,6 +93,7 @@ _CUTS = [
     ("shard_rows", _INT),  # at most
     ("shard_gap", _INT),  # rows left free between those of two shards
     ("unit_rows", _INT),  # shards of a batch are whole multiples of it
+    ("draws", _INT),  # whether steps draw random numbers
     ("shards_together", _INT),  # neighbours that are one task
     ("gradient_by_shard", _INT),  # whether shards make weight gradients
     ("switched_off", _INT),  # optimisations: fastdnn.products.switches

@@ -11,6 +11,7 @@ from fastdnn.compiler.jit import kernel, loop_kernel
 from fastdnn.machine.arithmetic import multiply_add
 from fastdnn.machine.views import vector
 from fastdnn.ops import elementary, several_outputs
+from fastdnn.ops.prelu import PRELU
 from fastdnn.ops.softmax_rows import multiply_by, subtract_largest
 from fastdnn.products.sums import sum_of
 
@@ -280,6 +281,9 @@ class Activation(NamedTuple):
     """Whether so many outputs are zero that products may look for them and leave them out."""
     stops_gradient: bool = False
     """Whether the gradient is zero wherever the output is, and D itself elsewhere."""
+    learns: bool = False
+    """Whether it has a parameter of its own: then its kernels have the forms of
+    `fastdnn.ops.transforms`, and it is for hidden layers only."""
 
 
 def from_output(
@@ -346,25 +350,32 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 
 
+#: Those that learn, for hidden layers.
+LEARNING_ACTIVATIONS: dict[str, Activation] = {
+    "prelu": Activation(PRELU.forward, PRELU.backward, keeps_input=True, learns=True),
+}
+
+
 def row_of(activation: Any) -> Activation:
     """Return the row of an activation: of a name, or a user's own.
 
     Parameters
     ----------
     activation : str or fastdnn.Activation
-        A name in `ACTIVATIONS`, or the object.
+        A name in `ACTIVATIONS` or `LEARNING_ACTIVATIONS`, or the object.
 
     Raises
     ------
     ValueError
         If it is neither.
     """
-    if isinstance(activation, str) and activation in ACTIVATIONS:
-        return ACTIVATIONS[activation]
-    row = getattr(activation, "row", None)
+    if isinstance(activation, str):
+        row = ACTIVATIONS.get(activation) or LEARNING_ACTIVATIONS.get(activation)
+    else:
+        row = getattr(activation, "row", None)
     if not isinstance(row, Activation):
         raise ValueError(
-            f"activation={activation!r} is unknown; choose one of {list(ACTIVATIONS)}, or "
-            "make a fastdnn.Activation."
+            f"activation={activation!r} is unknown; choose one of "
+            f"{[*ACTIVATIONS, *LEARNING_ACTIVATIONS]}, or make a fastdnn.Activation."
         )
     return row

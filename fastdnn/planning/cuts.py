@@ -93,7 +93,7 @@ def _rows_to_skip_zeros(height: int, W: np.ndarray, l: int, network: Network) ->
         many = W.shape[0] >= _BLOCKS_TO_SHARE * ROWS_TOGETHER
         return max(height, ROWS_TOGETHER) if is_small and many else height
     own = activations.row_of(layers[l].activation)
-    if own.makes_zeros and own.stops_gradient:
+    if own.makes_zeros and own.stops_gradient and layers[l].normalization is None:
         # Rows of the block are columns of that product.
         whole_panel = _PANEL_ROW_BYTES // W.itemsize
         return -(-height // whole_panel) * whole_panel

@@ -98,10 +98,9 @@ class Plan:
                 self.memory.numbers[position::MOST_NUMBERS] = numbers[name]
 
     @property
-    def steps_at_once(self) -> int | None:
-        """How many steps of a run can have learning rates of their own; None: no step has."""
-        apart = int(self.table["numbers_apart"][0])
-        return self.memory.numbers.size // apart if apart else None
+    def steps_at_once(self) -> int:
+        """How many steps a run may have whose learning rates are their own."""
+        return self.memory.numbers.size // MOST_NUMBERS
 
     def set_rates(self, rates: np.ndarray) -> None:
         """Set the learning rates of the first steps of the next run, one for each."""
@@ -174,6 +173,7 @@ def plan_training(
         row.update.address(dtype),
     )
     table["loss_scale"], table["loss_cap"] = network.loss_scale, np.inf
+    table["draws"] = network.draws
     loss = losses.row_of(network.loss)
     table["n_targets_of_loss"] = loss.n_targets(network.sizes[-1])
     table["takes_positions"] = loss.positions_with == network.output_activation
@@ -205,6 +205,7 @@ def plan_training(
         is_sparse=samples.is_sparse,
         trains=True,
         may_mask=by_shard and not off & (NO_ZERO_SKIPPING | NO_MASKS_BY_OUTPUTS),
+        gathered_start=int(table["x_start"][0]) if gather else None,
     )
     _find_products(table, rows, dtype)
     first = 0 if by_shard else parameters.n_weights  # shards make the rest of the gradient
