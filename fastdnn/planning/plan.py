@@ -98,10 +98,9 @@ class Plan:
                 self.memory.numbers[position::MOST_NUMBERS] = numbers[name]
 
     @property
-    def steps_at_once(self) -> int | None:
-        """How many steps of a run can have learning rates of their own; None: no step has."""
-        apart = int(self.table["numbers_apart"][0])
-        return self.memory.numbers.size // apart if apart else None
+    def steps_at_once(self) -> int:
+        """How many steps a run may have whose learning rates are their own."""
+        return self.memory.numbers.size // MOST_NUMBERS
 
     def set_rates(self, rates: np.ndarray) -> None:
         """Set the learning rates of the first steps of the next run, one for each."""
