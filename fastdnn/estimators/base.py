@@ -21,7 +21,7 @@ from fastdnn.estimators.validation_sets import (
     require_valid_validation,
     with_validation,
 )
-from fastdnn.models.consistency import checked_optimizer, checked_parameters
+from fastdnn.models.consistency import LEARNT_BESIDES, checked_optimizer, checked_parameters
 from fastdnn.models.hyperparameters import training_options
 from fastdnn.models.transaction import replace_by, twin_of
 from fastdnn.models.valid_values import hidden_units
@@ -230,6 +230,10 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
         """Set what reads the parameters: lists of views, and the way to predict."""
         parameters = self._state.parameters
         self.coefs_, self.intercepts_ = list(parameters.coefs), list(parameters.intercepts)
+        for name, own in LEARNT_BESIDES.items():
+            self.__dict__.pop(name, None)
+            if getattr(parameters, own):
+                setattr(self, name, list(getattr(parameters, own)))
         self._predictor = Predictor(parameters, self._network(parameters))
 
     # -- prediction ---------------------------------------------------------------------
