@@ -242,6 +242,7 @@ def _plan(
         beta_2=options.beta_2,
         epsilon=max(options.epsilon, _SMALLEST_EPSILON[state.dtype]),
     )
+    plan.table["seed"] = 0 if state.seed is None else state.seed
     plan.table["alpha"] = options.alpha * samples.weight_scale
     plan.table["loss_cap"] = log_loss_cap(state.dtype)
     if kept is None:
