@@ -155,8 +155,9 @@ def skewed(n_rows=4000):
 
 def fitted(loss, X, y, **parameters):
     return DNNRegressor(
-        loss, (32,), random_state=0, max_iter=60, learning_rate_init=0.01, **parameters
-    ).fit(X, y)
+        loss, (32,), random_state=0, max_iter=60, learning_rate_init=0.01,
+        learning_rate="cosine", **parameters,
+    ).fit(X, y)  # fmt: skip
 
 
 @pytest.mark.slow_without_jit
@@ -315,7 +316,7 @@ def test_a_loss_of_probabilities_is_for_classifiers():
 def test_only_variances_have_standard_deviations():
     X, y = positive()
     model = frozen("squared_error").fit(X, y)
-    with pytest.raises(ValueError, match="return_std=True needs .*loss='gaussian_nll'"):
+    with pytest.raises(ValueError, match=r"return_std=True needs .*loss='gaussian_nll'"):
         model.predict(X, return_std=True)
 
 
