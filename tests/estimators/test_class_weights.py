@@ -85,9 +85,7 @@ def test_a_list_has_a_dict_for_each_label():
 def test_partial_fit_takes_fixed_weights_only():
     X, y = unbalanced()
     classes = np.unique(y)
-    with pytest.raises(
-        ValueError, match="class_weight='balanced' is not supported for partial_fit"
-    ):
+    with pytest.raises(ValueError, match="is not supported for partial_fit"):
         weighing("balanced").partial_fit(X, y, classes=classes)
     fixed = dict(
         zip(classes, compute_class_weight("balanced", classes=classes, y=y), strict=True)
@@ -123,7 +121,6 @@ def test_a_rare_class_is_found():
             DNNClassifier((4,), random_state=0, solver=solver, class_weight=w).fit(X, y)
             for w in (None, {"a": 50.0, "b": 1.0})
         )
-        assert (balanced.predict(X)[rare] == "a").mean() >= (
-            usual.predict(X)[rare] == "a"
-        ).mean()
-        assert (balanced.predict(X)[rare] == "a").mean() > 0.97
+        found, usual_found = ((m.predict(X)[rare] == "a").mean() for m in (balanced, usual))
+        assert found >= usual_found
+        assert found > 0.97

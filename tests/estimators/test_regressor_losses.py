@@ -156,7 +156,7 @@ def skewed(n_rows=4000):
 def fitted(loss, X, y, **parameters):
     return DNNRegressor(
         loss, (32,), random_state=0, max_iter=60, learning_rate_init=0.01,
-        learning_rate="cosine", **parameters,
+        learning_rate="cosine", n_iter_no_change=np.inf, **parameters,
     ).fit(X, y)  # fmt: skip
 
 

@@ -87,9 +87,7 @@ def test_partial_fit_learns_classes_and_goes_on_with_rows_or_labels():
     named = DNNClassifier(**SETTINGS).partial_fit(X, P, classes=["x", "y", "z"])
     named.partial_fit(X, np.array(["z", "x"])[(P[:, 0] > 0.5) * 1])
     assert set(named.predict(X)) <= {"x", "y", "z"}
-    with pytest.raises(
-        ValueError, match=r"`y` has 2 columns of class probabilities, but .* 3"
-    ):
+    with pytest.raises(ValueError, match=r"`y` has 2 columns of class probabilities, but"):
         model.partial_fit(X, P[:, :2] / P[:, :2].sum(axis=1, keepdims=True))
 
 
@@ -143,6 +141,7 @@ def test_classes_have_no_weights_where_samples_have_several():
 
 def test_rows_are_refused_after_several_labels_a_sample():
     X, P = taught()
-    model = DNNClassifier(**SETTINGS).partial_fit(X, np.eye(3)[P.argmax(axis=1)], [0, 1, 2])
+    Y, classes = np.eye(3)[P.argmax(axis=1)], [0, 1, 2]
+    model = DNNClassifier(**SETTINGS).partial_fit(X, Y, classes=classes)
     with pytest.raises(ValueError):
         model.partial_fit(X, P)
