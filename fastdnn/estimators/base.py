@@ -18,8 +18,8 @@ from fastdnn.estimators.validation import ValidatingEstimator
 from fastdnn.estimators.validation_sets import (
     NOTHING_GIVEN,
     Given,
-    require_valid_validation,
-    with_validation,
+    stops_early,
+    validation_for,
 )
 from fastdnn.models.consistency import LEARNT_BESIDES, checked_optimizer, checked_parameters
 from fastdnn.models.hyperparameters import training_options
@@ -111,7 +111,6 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
     ) -> Notices:
         """Validate and train; return the warnings to give when all is done."""
         hidden_sizes = hidden_units(self.hidden_layer_sizes)
-        require_valid_validation(self)
         if incremental and self.early_stopping not in (False, "auto"):
             raise ValueError("partial_fit does not support early_stopping=True")
         given_X = X
@@ -126,6 +125,8 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
         samples = Samples(
             X, Y, sample_weight, weight_scale=scale, largest_target=largest_target
         )
+        stops = not incremental and stops_early(self.early_stopping, samples.n_rows, given)
+        validating = validation_for(self, samples, given_X, y, given, stops)
         random_state = random_state_of(self.random_state)
         if start is None:
             self._begin([X.shape[1], *hidden_sizes], X.dtype, random_state)
@@ -133,10 +134,14 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
         network = self._network(self._state.parameters)
         self._state.seed = seed_of_draws(network, X, random_state, self._state.seed)
         is_stratified = self._stratified(encoded)
-        objective = Objective(samples, network, self._score_outputs, is_stratified)
+        objective = Objective(
+            samples, network, self._score_outputs, is_stratified, **validating
+        )
         options = training_options(self)
-        y = self._labels(y)
-        objective = with_validation(self, objective, options, given_X, y, given, incremental)
+        if self.solver != "lbfgs":
+            options.early_stopping = stops
+        if not incremental:
+            self._state.history.early_stopping = stops
         fit = Fit(objective, options, self._state, incremental, start)
         fit.run()
         self._state = fit.result()
