@@ -8,20 +8,25 @@ from sklearn.utils.validation import _check_sample_weight
 
 from fastdnn.data.conversion import NotFiniteError
 from fastdnn.data.samples import Samples
+from fastdnn.estimators.hidden_layers import (
+    described_layers,
+    drawn_parameters,
+    seed_of_draws,
+)
 from fastdnn.estimators.recorded import RecordedAttributes
 from fastdnn.estimators.validation import ValidatingEstimator
 from fastdnn.estimators.validation_sets import (
     NOTHING_GIVEN,
     Given,
-    require_valid_validation,
-    with_validation,
+    stops_early,
+    validation_for,
 )
-from fastdnn.models.consistency import checked_optimizer, checked_parameters
+from fastdnn.models.consistency import LEARNT_BESIDES, checked_optimizer, checked_parameters
 from fastdnn.models.hyperparameters import training_options
 from fastdnn.models.transaction import replace_by, twin_of
 from fastdnn.models.valid_values import hidden_units
 from fastdnn.network.description import Network
-from fastdnn.network.parameters import Parameters, glorot_uniform_like_sklearn
+from fastdnn.network.parameters import Parameters
 from fastdnn.ops.loss_parameters import Value
 from fastdnn.ops.own_functions import Loss
 from fastdnn.prediction.predictor import Predictor
@@ -34,9 +39,6 @@ from fastdnn.training.objective import Objective
 from fastdnn.training.precision import targets_in, weights_in
 from fastdnn.training.random_states import random_state_of
 from fastdnn.training.state import TrainingState
-
-# Names that scikit-learn gives to activations, in the words of the kernels.
-_KERNEL_NAMES = {"logistic": "sigmoid"}
 
 
 class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
@@ -109,7 +111,6 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
     ) -> Notices:
         """Validate and train; return the warnings to give when all is done."""
         hidden_sizes = hidden_units(self.hidden_layer_sizes)
-        require_valid_validation(self)
         if incremental and self.early_stopping not in (False, "auto"):
             raise ValueError("partial_fit does not support early_stopping=True")
         given_X = X
@@ -124,16 +125,23 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
         samples = Samples(
             X, Y, sample_weight, weight_scale=scale, largest_target=largest_target
         )
+        stops = not incremental and stops_early(self.early_stopping, samples.n_rows, given)
+        validating = validation_for(self, samples, given_X, y, given, stops)
         random_state = random_state_of(self.random_state)
         if start is None:
             self._begin([X.shape[1], *hidden_sizes], X.dtype, random_state)
         self._state.random_state = random_state
         network = self._network(self._state.parameters)
+        self._state.seed = seed_of_draws(network, X, random_state, self._state.seed)
         is_stratified = self._stratified(encoded)
-        objective = Objective(samples, network, self._score_outputs, is_stratified)
+        objective = Objective(
+            samples, network, self._score_outputs, is_stratified, **validating
+        )
         options = training_options(self)
-        y = self._labels(y)
-        objective = with_validation(self, objective, options, given_X, y, given, incremental)
+        if self.solver != "lbfgs":
+            options.early_stopping = stops
+        if not incremental:
+            self._state.history.early_stopping = stops
         fit = Fit(objective, options, self._state, incremental, start)
         fit.run()
         self._state = fit.result()
@@ -155,8 +163,8 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
     ) -> None:
         """Draw the parameters of a new network."""
         self.out_activation_, self.n_outputs_ = self._output_layer()
-        parameters = Parameters([*sizes, self.n_outputs_], dtype)
-        glorot_uniform_like_sklearn(parameters, random_state, self.activation)
+        sizes = [*sizes, self.n_outputs_]
+        parameters = drawn_parameters(self, sizes, dtype, random_state)
         self._state = TrainingState(parameters, History(bool(self.early_stopping)))
         self.n_layers_ = len(parameters.layer_sizes)
 
@@ -187,16 +195,16 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
         else:
             history.early_stopping = bool(self.early_stopping)
         copied = parameters.with_theta(theta)
-        self._state = TrainingState(copied, history, optimizer, average=average)
+        seed = self._state.seed if incremental else None
+        self._state = TrainingState(copied, history, optimizer, average=average, seed=seed)
         return parameters
 
     def _network(self, parameters: Parameters) -> Network:
         """Describe the network, with the activation that the parameter has now."""
-        sizes = parameters.layer_sizes
-        names: list[Any] = [self.activation] * (len(sizes) - 2) + [self.out_activation_]
-        activations = [_KERNEL_NAMES.get(name, name) for name in names]
+        layers, of_input = described_layers(self, parameters)
         loss, parameter, scale = self._loss()
-        return Network.dense(sizes, activations, loss, scale, parameter)
+        n_in = parameters.layer_sizes[0]
+        return Network(n_in, layers, loss, scale, parameter, **of_input)
 
     def _targets(self, Y: np.ndarray) -> np.ndarray:
         """Return encoded targets in the form that the loss takes."""
@@ -227,6 +235,10 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
         """Set what reads the parameters: lists of views, and the way to predict."""
         parameters = self._state.parameters
         self.coefs_, self.intercepts_ = list(parameters.coefs), list(parameters.intercepts)
+        for name, own in LEARNT_BESIDES.items():
+            self.__dict__.pop(name, None)
+            if getattr(parameters, own):
+                setattr(self, name, list(getattr(parameters, own)))
         self._predictor = Predictor(parameters, self._network(parameters))
 
     # -- prediction ---------------------------------------------------------------------

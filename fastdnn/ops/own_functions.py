@@ -1,4 +1,4 @@
-"""Activations and losses of a user's own: two compiled scalar functions, checked when given."""
+"""Activations and losses of users' own: two compiled scalar functions, checked when made."""
 
 import functools
 import sys
@@ -60,7 +60,7 @@ class OwnFunctions:
         )
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self._parts() == other._parts()  # type: ignore[attr-defined]
+        return type(self) is type(other) and self._parts() == other._parts()
 
     def __hash__(self) -> int:
         return hash(self._parts())

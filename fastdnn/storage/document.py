@@ -34,10 +34,12 @@ from fastdnn.storage.schema import schemas
 from fastdnn.storage.tensors import (
     BEST_THETA,
     EPOCHS,
+    LAYERS_THAT_LEARN,
     MEMORY,
     RANDOM_KEY,
     Layout,
     count_parameters,
+    layers_that_learn,
     views_by_name,
 )
 from fastdnn.training.history import History
@@ -123,6 +125,11 @@ def _encode_fitted(
         "shows_history": _shows_history(model),
         "optimizer": None,
     }
+    for name, layers in zip(LAYERS_THAT_LEARN, network.structure[1:], strict=True):
+        if layers:
+            fitted[name] = list(layers)
+    if state["_parameters"].get("seed") is not None:
+        fitted["seed"] = int(state["_parameters"]["seed"])
     if "feature_names_in_" in state:
         about, names = encode_labels(state["feature_names_in_"], "feature_names_in_")
         if about["kind"] != "object":
@@ -202,7 +209,9 @@ def empty_arrays(
     parameters, tensors = None, {}
     if network is not None:
         sizes, dtype = network["layer_sizes"], network["dtype"]
-        parameters = Parameters(sizes, dtype, np.empty(count_parameters(sizes), dtype))
+        normalized, sloped = layers_that_learn(network, sizes)
+        theta = np.empty(count_parameters(sizes, normalized, sloped), dtype)
+        parameters = Parameters(sizes, dtype, theta, normalized=normalized, sloped=sloped)
         tensors = views_by_name(parameters)
     for name, (dtype, shape) in needed.items():
         if name not in tensors:
@@ -267,6 +276,7 @@ def _decode_fitted(
         "n_outputs_": sizes[-1],
         "out_activation_": fitted["out_activation"],
         "_parameters": parameters,
+        "_seed": fitted.get("seed"),
         "_history": plain_history(history) | {"best_theta": tensors.get(BEST_THETA)},
         "_optimizer_state": None,
     }

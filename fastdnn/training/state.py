@@ -104,10 +104,10 @@ class TrainingState:
         None before the first step, and of solvers that begin anew.
     best_theta : ndarray or None
         The parameters of the best validation score, with early stopping.
-    seed : int or None
-        Of what steps draw at random, dropout and noise; None for a network without.
     average : Average or None
         Of the parameters, where a fit leaves one in their place.
+    seed : int or None
+        Of what steps draw at random, dropout and noise; None for a network without.
     random_state : RandomState or None
         Shuffles the rows; the caller's own, which draws for others, too.
     order : ndarray of int64 or None
@@ -126,8 +126,8 @@ class TrainingState:
     history: History = field(default_factory=History)
     optimizer: OptimizerState | None = None
     best_theta: np.ndarray | None = None
-    seed: int | None = None
     average: Average | None = None
+    seed: int | None = None
     random_state: np.random.RandomState | None = None
     order: np.ndarray | None = None
     held_out: np.ndarray | None = None

@@ -3,14 +3,12 @@
 import math
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 
 from fastdnn.data.samples import Samples
-from fastdnn.network.parameters import Parameters
 from fastdnn.planning.plan import Plan, plan_training
 from fastdnn.planning.step_options import StepOptions
 from fastdnn.training.averages import Averaging
@@ -21,17 +19,12 @@ from fastdnn.training.notices import Notices
 from fastdnn.training.objective import Objective, log_loss_cap
 from fastdnn.training.options import Options, rows_of_batch, weight_decay_of
 from fastdnn.training.order import VisitOrder
+from fastdnn.training.recording import Run, record
 from fastdnn.training.schedules import Progress, first_rate, has_factors, schedule_of
 from fastdnn.training.state import OptimizerState, TrainingState, optimizer_name
 from fastdnn.training.step_sizes import StepSizes
-from fastdnn.training.stopping import (
-    count_loss,
-    count_score,
-    epochs_until_stop,
-    has_stopped,
-    is_to_stop,
-)
-from fastdnn.training.validation import Evaluation, validation_of
+from fastdnn.training.stopping import epochs_until_stop, has_stopped, is_to_stop
+from fastdnn.training.validation import validation_of
 
 # The engine takes smaller numbers for 0, by which Adam would divide where a gradient is 0.
 _SMALLEST_EPSILON = {
@@ -157,7 +150,7 @@ def fit_stochastic(
                 seconds = (time.perf_counter() - start) / n_epochs
                 of_epochs = step_sizes.at_ends_of_epochs(optimizer.t, n_epochs)
                 run = Run(losses, done, of_epochs, seconds, evaluation)
-                _record(state, options, run, averaging.scored)
+                record(run, state, options, averaging.scored)
                 if schedule.rate is not None:
                     progress = Progress(history.t, history.n_iter / options.max_iter)
                     optimizer.learning_rate = schedule.rate(options, progress)
@@ -218,43 +211,6 @@ def _run_part(
     return [loss_sum / done], done
 
 
-class Run(NamedTuple):
-    """What is recorded of epochs that the engine has run."""
-
-    losses: list[float]
-    """Mean loss of each epoch."""
-    n_rows: int
-    """Rows of an epoch."""
-    learning_rates: list[float]
-    """Of the last step of each epoch."""
-    seconds: float
-    """What each epoch took, with its validation."""
-    evaluation: Evaluation | None
-    """What validation tells after the last epoch."""
-
-
-def _record(state: TrainingState, options: Options, run: Run, scored: Parameters) -> None:
-    """Record a run, and count its epochs as better ones or not.
-
-    What is validated, and kept as the best, are the parameters `scored`.
-    """
-    history, evaluation = state.history, run.evaluation
-    decides = evaluation is not None and options.early_stopping
-    columns = {} if evaluation is None else evaluation.columns()
-    for loss, rate in zip(run.losses, run.learning_rates, strict=True):
-        history.add_epoch(loss, run.n_rows, rate, run.seconds, columns)
-        if options.verbose:
-            print(f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
-        if not decides:
-            count_loss(history, options.tol)
-    if evaluation is None:
-        return
-    if options.verbose:
-        print(f"Validation score: {evaluation.score:f}")
-    if decides and count_score(history, evaluation.score, options.tol):
-        state.best_theta = scored.theta.copy()
-
-
 def _plan(
     objective: Objective, options: Options, state: TrainingState, average: np.ndarray | None
 ) -> tuple[Plan, OptimizerState]:
@@ -286,6 +242,7 @@ def _plan(
         beta_2=options.beta_2,
         epsilon=max(options.epsilon, _SMALLEST_EPSILON[state.dtype]),
     )
+    plan.table["seed"] = 0 if state.seed is None else state.seed
     plan.table["alpha"] = options.alpha * samples.weight_scale
     plan.table["loss_cap"] = log_loss_cap(state.dtype)
     if kept is None:
