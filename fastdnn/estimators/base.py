@@ -11,6 +11,7 @@ from fastdnn.data.samples import Samples
 from fastdnn.estimators.hidden_layers import (
     described_layers,
     drawn_parameters,
+    require_room_for_noise,
     seed_of_draws,
 )
 from fastdnn.estimators.recorded import RecordedAttributes
@@ -115,6 +116,7 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
             raise ValueError("partial_fit does not support early_stopping=True")
         given_X = X
         X, y = self._validated_to_fit(X, y, first_pass=start is None)
+        require_room_for_noise(self.input_noise, X)
         encoded, scale = self._encode_targets(y, incremental), 1.0
         Y, largest_target = targets_in(self._targets(encoded), X.dtype)
         if sample_weight is not None:
@@ -132,7 +134,7 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
             self._begin([X.shape[1], *hidden_sizes], X.dtype, random_state)
         self._state.random_state = random_state
         network = self._network(self._state.parameters)
-        self._state.seed = seed_of_draws(network, X, random_state, self._state.seed)
+        self._state.seed = seed_of_draws(network, random_state, self._state.seed)
         is_stratified = self._stratified(encoded)
         objective = Objective(
             samples, network, self._score_outputs, is_stratified, **validating
