@@ -1,6 +1,9 @@
 """What the classifier and the regressor share: from what a user gives to a fit, and back."""
 
+import copy
+import functools
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +12,17 @@ from sklearn.utils.validation import _check_sample_weight
 from fastdnn.data.conversion import NotFiniteError
 from fastdnn.data.samples import Samples
 from fastdnn.estimators.recorded import RecordedAttributes
+from fastdnn.estimators.resuming import (
+    kept_to_resume,
+    random_state_to_go_on_with,
+    require_checkpoint,
+    require_resumable,
+    resumed,
+    save_checkpoint,
+    without_copies,
+    write_checkpoint,
+)
+from fastdnn.estimators.training_control import TrainingControl
 from fastdnn.estimators.validation import ValidatingEstimator
 from fastdnn.estimators.validation_sets import (
     NOTHING_GIVEN,
@@ -19,7 +33,7 @@ from fastdnn.estimators.validation_sets import (
 from fastdnn.models.consistency import checked_optimizer, checked_parameters
 from fastdnn.models.hyperparameters import training_options
 from fastdnn.models.transaction import replace_by, twin_of
-from fastdnn.models.valid_values import hidden_units
+from fastdnn.models.valid_values import hidden_units, require_steps
 from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters, glorot_uniform_like_sklearn
 from fastdnn.prediction.predictor import Predictor
@@ -37,10 +51,11 @@ from fastdnn.training.state import TrainingState
 _KERNEL_NAMES = {"logistic": "sigmoid"}
 
 
-class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
+class BaseDNN(RecordedAttributes, TrainingControl, EstimatorStorage, ValidatingEstimator, ABC):
     """A multi-layer perceptron as a scikit-learn estimator; see the subclasses."""
 
     _state: TrainingState
+    _resumable: TrainingState
 
     @abstractmethod
     def _encode_targets(self, y: Any, incremental: bool) -> np.ndarray:
@@ -75,16 +90,18 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
         incremental: bool,
         classes: Any = None,
         given: Given = NOTHING_GIVEN,
+        n_steps: int | None = None,
     ) -> "BaseDNN":
         """Train a twin and become it; whatever is raised before leaves `self` as it was."""
         given.require_whole()
+        require_steps(n_steps)
         twin = twin_of(self)
         before = twin.__dict__.copy()
         goes_on = hasattr(twin, "coefs_") and (twin.warm_start or incremental)
         start = twin._go_on(incremental) if goes_on else None
         if incremental:
             twin._note_classes(y, classes)
-        notices = twin._learn(X, y, sample_weight, incremental, start, given)
+        notices = twin._learn(X, y, sample_weight, incremental, start, given, n_steps)
         replace_by(self, twin, before)
         for give_notice in notices:  # a warning may be raised as an error
             give_notice()
@@ -101,12 +118,15 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
         incremental: bool,
         start: Parameters | None,
         given: Given,
+        n_steps: int | None,
     ) -> Notices:
         """Validate and train; return the warnings to give when all is done."""
         hidden_sizes = hidden_units(self.hidden_layer_sizes)
         require_valid_validation(self)
         if incremental and self.early_stopping not in (False, "auto"):
             raise ValueError("partial_fit does not support early_stopping=True")
+        if self.checkpoint is not None and not incremental:
+            require_checkpoint(self)
         given_X = X
         X, y = self._validated_to_fit(X, y, first_pass=start is None)
         Y, largest_target = targets_in(self._encode_targets(y, incremental), X.dtype)
@@ -117,21 +137,42 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
         samples = Samples(
             X, Y, sample_weight, weight_scale=scale, largest_target=largest_target
         )
-        random_state = random_state_of(self.random_state)
         if start is None:
-            self._begin([X.shape[1], *hidden_sizes], X.dtype, random_state)
-        self._state.random_state = random_state
+            self._begin([X.shape[1], *hidden_sizes], X.dtype)
+        elif self._state.random_state is None:
+            self._state.random_state = random_state_of(self.random_state)
         network = self._network(self._state.parameters)
         objective = Objective(samples, network, self._score_outputs, self._stratified())
         options = training_options(self)
         objective = with_validation(self, objective, options, given_X, y, given, incremental)
-        fit = Fit(objective, options, self._state, incremental, start)
+        state, write = self._state, None
+        if start is not None and self.warm_start == "exact" and not incremental:
+            state = resumed(self, samples.n_rows, state.history.early_stopping)
+        if self.checkpoint is not None and not incremental:
+            write = functools.partial(write_checkpoint, self)
+        fit = Fit(objective, options, state, incremental, start, n_steps, write)
         fit.run()
-        self._state = fit.result()
-        # As scikit-learn's, each fit draws anew.
-        self._state.random_state = self._state.order = self._state.held_out = None
+        kept = kept_to_resume(self, fit, incremental)
+        self._state = fit.result().without_order()  # as scikit-learn's, each fit draws anew
+        self.__dict__.pop("_resumable", None)
+        if kept is not None:
+            self._resumable = without_copies(kept, self._state)
         self._publish()
+        if write is not None:
+            save_checkpoint(self, fit.notices)
         return fit.notices
+
+    def _initialize(self, X: Any, y: Any) -> None:
+        """Draw the parameters of a new network for samples."""
+        for name in ("coefs_", "classes_"):  # of an earlier fit, after which it would go on
+            self.__dict__.pop(name, None)
+        hidden_sizes = hidden_units(self.hidden_layer_sizes)
+        X, y = self._validated_to_fit(X, y, first_pass=True)
+        targets_in(self._encode_targets(y, incremental=False), X.dtype)
+        self._begin([X.shape[1], *hidden_sizes], X.dtype)
+        kept = replace(self._state, random_state=copy.deepcopy(self._state.random_state))
+        self._state, self._resumable = self._state.without_order(), kept
+        self._publish()
 
     def _check_solver(self) -> bool:
         if self.solver == "lbfgs":
@@ -141,14 +182,14 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
             )
         return True
 
-    def _begin(
-        self, sizes: list[int], dtype: np.dtype, random_state: np.random.RandomState
-    ) -> None:
+    def _begin(self, sizes: list[int], dtype: np.dtype) -> None:
         """Draw the parameters of a new network."""
+        random_state = random_state_of(self.random_state)
         self.out_activation_, self.n_outputs_ = self._output_layer()
         parameters = Parameters([*sizes, self.n_outputs_], dtype)
         glorot_uniform_like_sklearn(parameters, random_state, self.activation)
-        self._state = TrainingState(parameters, History(bool(self.early_stopping)))
+        history = History(bool(self.early_stopping))
+        self._state = TrainingState(parameters, history, random_state=random_state)
         self.n_layers_ = len(parameters.layer_sizes)
 
     def _go_on(self, incremental: bool) -> Parameters:
@@ -163,8 +204,10 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
                 f"The network was fitted with out_activation_={self.out_activation_!r}, but "
                 f"parameters and targets ask for {wanted!r}. Call fit with warm_start=False."
             )
+        if self.warm_start == "exact" and not incremental:
+            require_resumable(self, parameters)
         history, optimizer, average = self._state.history.copy(), None, None
-        history.n_iter = 0
+        history.n_iter = history.n_iter if self.warm_start == "exact" else 0
         theta = parameters.theta.copy()
         if incremental:
             optimizer = checked_optimizer(self._state.optimizer, parameters)
@@ -173,7 +216,10 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
         else:
             history.early_stopping = bool(self.early_stopping)
         copied = parameters.with_theta(theta)
-        self._state = TrainingState(copied, history, optimizer, average=average)
+        random_state = random_state_to_go_on_with(self)
+        self._state = TrainingState(
+            copied, history, optimizer, average=average, random_state=random_state
+        )
         return parameters
 
     def _network(self, parameters: Parameters) -> Network:

@@ -6,16 +6,19 @@ from typing import Any
 import numpy as np
 
 from fastdnn.network.parameters import Parameters
-from fastdnn.ops.optimizers import OPTIMIZERS
 from fastdnn.storage import checked_json
 from fastdnn.storage.histories import CURVES, STORED_COLUMNS
 from fastdnn.storage.labels import N_KEYS, decode_labels, layout_of_labels
-
-#: Type and shape of each tensor.
-Layout = dict[str, tuple[np.dtype, tuple[int, ...]]]
+from fastdnn.storage.training_part import (
+    Layout,
+    check_optimizer,
+    check_training,
+    layout_of_average,
+    layout_of_optimizer,
+    layout_of_training,
+)
 
 RANDOM_KEY = "random_state.key"
-MEMORY = "optimizer.memory"
 BEST_THETA = "history.best_theta"
 EPOCHS = "history.epochs"
 
@@ -53,8 +56,10 @@ def needed_tensors(document: dict) -> Layout:
     if fitted["history"]["has_best_theta"]:
         expected[BEST_THETA] = dtype, (n_parameters,)
     if fitted["optimizer"] is not None:
-        n_slots = OPTIMIZERS[fitted["optimizer"]["name"]].n_slots
-        expected[MEMORY] = np.dtype(fitted["optimizer"]["dtype"]), (n_slots, n_parameters)
+        expected |= layout_of_optimizer(fitted["optimizer"], n_parameters)
+    expected |= layout_of_average(fitted.get("average"), n_parameters, dtype)
+    if fitted.get("training") is not None:
+        expected |= layout_of_training(fitted["training"], fitted, n_parameters)
     if fitted["feature_name_width"] is not None:
         width = fitted["feature_name_width"]
         expected["feature_names"] = np.dtype(np.uint32), (fitted["layer_sizes"][0], width)
@@ -118,9 +123,9 @@ def check_values(document: dict, tensors: dict[str, np.ndarray]) -> None:
             raise ValueError(f"{name} has NaN or infinity")
     fitted = document.get("fitted")
     if fitted and fitted["optimizer"]:
-        for slot in OPTIMIZERS[fitted["optimizer"]["name"]].squares:
-            if (tensors[MEMORY][slot] < 0).any():
-                raise ValueError(f"{MEMORY} has a second moment below zero")
+        check_optimizer(fitted["optimizer"], tensors)
+    if fitted and fitted.get("training"):
+        check_training(fitted["training"], tensors)
     if fitted and "classes" in fitted:
         classes = decode_labels(fitted["classes"], tensors["classes"], "classes")
         if not (classes[:-1] < classes[1:]).all():

@@ -5,8 +5,8 @@
 solver, `lbfgs` the other. Of the loop `stopping` says when it ends, `schedules` how the
 learning rate changes, `order` and `random_states` how rows are shuffled. `validation`
 evaluates the network on rows that are `held_out`, by `scores` and the `validation_loss`;
-`history` is what is recorded, in `curves`. `epochs` runs the engine,
-`long_batches` those that an interrupt must not wait for. `divergence` finds what is not
+`history` is what is recorded, in `curves`, `checkpoints` when it is written down. `epochs` runs
+the engine, `long_batches` those that an interrupt must not wait for. `divergence` finds what is not
 finite, `likely_causes` says what may have made it so, `notices` are the warnings at the end,
 `precision` says which fits need float64.
 

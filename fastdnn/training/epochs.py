@@ -147,7 +147,10 @@ class EpochRunner:
             end = min(last, first + self._batches() * self._batch_size)
             n_batches = -(-(end - first) // self._batch_size)
             self._run(
-                first, end, n_batches, None if rates is None else rates[done : done + n_batches]
+                first,
+                end,
+                n_batches,
+                None if rates is None else rates[done : done + n_batches],
             )
             first, done = end, done + n_batches
             if time.monotonic() >= deadline:
