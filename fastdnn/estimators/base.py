@@ -11,6 +11,11 @@ from sklearn.utils.validation import _check_sample_weight
 
 from fastdnn.data.conversion import NotFiniteError
 from fastdnn.data.samples import Samples
+from fastdnn.estimators.hidden_layers import (
+    described_layers,
+    drawn_parameters,
+    seed_of_draws,
+)
 from fastdnn.estimators.recorded import RecordedAttributes
 from fastdnn.estimators.resuming import (
     kept_to_resume,
@@ -27,15 +32,17 @@ from fastdnn.estimators.validation import ValidatingEstimator
 from fastdnn.estimators.validation_sets import (
     NOTHING_GIVEN,
     Given,
-    require_valid_validation,
-    with_validation,
+    stops_early,
+    validation_for,
 )
-from fastdnn.models.consistency import checked_optimizer, checked_parameters
+from fastdnn.models.consistency import LEARNT_BESIDES, checked_optimizer, checked_parameters
 from fastdnn.models.hyperparameters import training_options
 from fastdnn.models.transaction import replace_by, twin_of
 from fastdnn.models.valid_values import hidden_units, require_steps
 from fastdnn.network.description import Network
-from fastdnn.network.parameters import Parameters, glorot_uniform_like_sklearn
+from fastdnn.network.parameters import Parameters
+from fastdnn.ops.loss_parameters import Value
+from fastdnn.ops.own_functions import Loss
 from fastdnn.prediction.predictor import Predictor
 from fastdnn.storage.pickles import EstimatorStorage
 from fastdnn.training.divergence import finite_outputs
@@ -46,9 +53,6 @@ from fastdnn.training.objective import Objective
 from fastdnn.training.precision import targets_in, weights_in
 from fastdnn.training.random_states import random_state_of
 from fastdnn.training.state import TrainingState
-
-# Names that scikit-learn gives to activations, in the words of the kernels.
-_KERNEL_NAMES = {"logistic": "sigmoid"}
 
 
 class BaseDNN(RecordedAttributes, TrainingControl, EstimatorStorage, ValidatingEstimator, ABC):
@@ -70,8 +74,11 @@ class BaseDNN(RecordedAttributes, TrainingControl, EstimatorStorage, ValidatingE
         """Return the output activation that parameters and targets ask for, and the units."""
 
     @abstractmethod
-    def _loss(self) -> str:
-        """Return the loss of the engine, which goes with the fitted output activation."""
+    def _loss(self) -> tuple[str | Loss, Value, float]:
+        """Return the loss of the engine, which goes with the fitted output activation.
+
+        With it its parameter, and the factor of the losses that are reported.
+        """
 
     @abstractmethod
     def _score_outputs(
@@ -122,32 +129,44 @@ class BaseDNN(RecordedAttributes, TrainingControl, EstimatorStorage, ValidatingE
     ) -> Notices:
         """Validate and train; return the warnings to give when all is done."""
         hidden_sizes = hidden_units(self.hidden_layer_sizes)
-        require_valid_validation(self)
         if incremental and self.early_stopping not in (False, "auto"):
             raise ValueError("partial_fit does not support early_stopping=True")
         if self.checkpoint is not None and not incremental:
             require_checkpoint(self)
         given_X = X
         X, y = self._validated_to_fit(X, y, first_pass=start is None)
-        Y, largest_target = targets_in(self._encode_targets(y, incremental), X.dtype)
-        scale = 1.0
+        encoded, scale = self._encode_targets(y, incremental), 1.0
+        Y, largest_target = targets_in(self._targets(encoded), X.dtype)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        sample_weight = self._weights(y, encoded, sample_weight)
+        if sample_weight is not None:
             sample_weight, scale = weights_in(sample_weight, X.dtype)
         samples = Samples(
             X, Y, sample_weight, weight_scale=scale, largest_target=largest_target
         )
+        stops = not incremental and stops_early(self.early_stopping, samples.n_rows, given)
+        validating = validation_for(self, samples, given_X, y, given, stops)
         if start is None:
             self._begin([X.shape[1], *hidden_sizes], X.dtype)
         elif self._state.random_state is None:
             self._state.random_state = random_state_of(self.random_state)
-        network = self._network(self._state.parameters)
-        objective = Objective(samples, network, self._score_outputs, self._stratified())
-        options = training_options(self)
-        objective = with_validation(self, objective, options, given_X, y, given, incremental)
-        state, write = self._state, None
+        state = self._state
         if start is not None and self.warm_start == "exact" and not incremental:
-            state = resumed(self, samples.n_rows, state.history.early_stopping)
+            state = resumed(self, samples.n_rows, stops)
+        network = self._network(state.parameters)
+        random_state: Any = state.random_state
+        state.seed = seed_of_draws(network, X, random_state, state.seed)
+        is_stratified = self._stratified(encoded)
+        objective = Objective(
+            samples, network, self._score_outputs, is_stratified, **validating
+        )
+        options = training_options(self)
+        if self.solver != "lbfgs":
+            options.early_stopping = stops
+        if not incremental:
+            state.history.early_stopping = stops
+        write = None
         if self.checkpoint is not None and not incremental:
             write = functools.partial(write_checkpoint, self)
         fit = Fit(objective, options, state, incremental, start, n_steps, write)
@@ -168,7 +187,7 @@ class BaseDNN(RecordedAttributes, TrainingControl, EstimatorStorage, ValidatingE
             self.__dict__.pop(name, None)
         hidden_sizes = hidden_units(self.hidden_layer_sizes)
         X, y = self._validated_to_fit(X, y, first_pass=True)
-        targets_in(self._encode_targets(y, incremental=False), X.dtype)
+        targets_in(self._targets(self._encode_targets(y, incremental=False)), X.dtype)
         self._begin([X.shape[1], *hidden_sizes], X.dtype)
         kept = replace(self._state, random_state=copy.deepcopy(self._state.random_state))
         self._state, self._resumable = self._state.without_order(), kept
@@ -186,8 +205,8 @@ class BaseDNN(RecordedAttributes, TrainingControl, EstimatorStorage, ValidatingE
         """Draw the parameters of a new network."""
         random_state = random_state_of(self.random_state)
         self.out_activation_, self.n_outputs_ = self._output_layer()
-        parameters = Parameters([*sizes, self.n_outputs_], dtype)
-        glorot_uniform_like_sklearn(parameters, random_state, self.activation)
+        sizes = [*sizes, self.n_outputs_]
+        parameters = drawn_parameters(self, sizes, dtype, random_state)
         history = History(bool(self.early_stopping))
         self._state = TrainingState(parameters, history, random_state=random_state)
         self.n_layers_ = len(parameters.layer_sizes)
@@ -198,11 +217,16 @@ class BaseDNN(RecordedAttributes, TrainingControl, EstimatorStorage, ValidatingE
         Returns what it goes on from.
         """
         parameters = checked_parameters(self)
-        wanted, _ = self._output_layer()
+        wanted, n_outputs = self._output_layer()
         if wanted != self.out_activation_:
             raise ValueError(
                 f"The network was fitted with out_activation_={self.out_activation_!r}, but "
                 f"parameters and targets ask for {wanted!r}. Call fit with warm_start=False."
+            )
+        if n_outputs != self.n_outputs_:
+            raise ValueError(
+                f"The network was fitted with {self.n_outputs_} outputs, but parameters ask "
+                f"for {n_outputs}. Call fit with warm_start=False."
             )
         if self.warm_start == "exact" and not incremental:
             require_resumable(self, parameters)
@@ -215,24 +239,38 @@ class BaseDNN(RecordedAttributes, TrainingControl, EstimatorStorage, ValidatingE
                 theta, average = self._state.parameters_to_go_on_from()
         else:
             history.early_stopping = bool(self.early_stopping)
-        copied = parameters.with_theta(theta)
-        random_state = random_state_to_go_on_with(self)
         self._state = TrainingState(
-            copied, history, optimizer, average=average, random_state=random_state
+            parameters=parameters.with_theta(theta),
+            history=history,
+            optimizer=optimizer,
+            average=average,
+            seed=self._state.seed if incremental else None,
+            random_state=random_state_to_go_on_with(self),
         )
         return parameters
 
     def _network(self, parameters: Parameters) -> Network:
         """Describe the network, with the activation that the parameter has now."""
-        sizes, loss = parameters.layer_sizes, self._loss()
-        names: list[Any] = [self.activation] * (len(sizes) - 2) + [self.out_activation_]
-        activations = [_KERNEL_NAMES.get(name, name) for name in names]
-        # scikit-learn reports the mean over the outputs and descends on their sum.
-        scale = 1.0 / sizes[-1] if loss == "half_squared_error" else 1.0
-        return Network.dense(sizes, activations, loss, scale)
+        layers, of_input = described_layers(self, parameters)
+        loss, parameter, scale = self._loss()
+        n_in = parameters.layer_sizes[0]
+        return Network(n_in, layers, loss, scale, parameter, **of_input)
 
-    def _stratified(self) -> bool:
+    def _targets(self, Y: np.ndarray) -> np.ndarray:
+        """Return encoded targets in the form that the loss takes."""
+        return Y
+
+    def _stratified(self, Y: np.ndarray) -> bool:
+        """Whether samples that are held out have the classes of encoded targets."""
         return False
+
+    def _weights(self, y: Any, Y: np.ndarray, sample_weight: Any) -> Any:
+        """Return the weights of samples, by all that the estimator knows of them."""
+        return sample_weight
+
+    def _labels(self, y: Any) -> Any:
+        """Return targets as scorers take them."""
+        return y
 
     def _publish(self) -> None:
         """Set the fitted attributes that scikit-learn's estimators have."""
@@ -247,6 +285,10 @@ class BaseDNN(RecordedAttributes, TrainingControl, EstimatorStorage, ValidatingE
         """Set what reads the parameters: lists of views, and the way to predict."""
         parameters = self._state.parameters
         self.coefs_, self.intercepts_ = list(parameters.coefs), list(parameters.intercepts)
+        for name, own in LEARNT_BESIDES.items():
+            self.__dict__.pop(name, None)
+            if getattr(parameters, own):
+                setattr(self, name, list(getattr(parameters, own)))
         self._predictor = Predictor(parameters, self._network(parameters))
 
     # -- prediction ---------------------------------------------------------------------

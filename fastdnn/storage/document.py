@@ -12,6 +12,7 @@ from fastdnn.models.consistency import checked_parameters
 from fastdnn.models.transaction import twin_of
 from fastdnn.models.valid_values import require_valid
 from fastdnn.network.parameters import Parameters
+from fastdnn.ops.several_outputs import n_targets_of
 from fastdnn.storage.histories import (
     CURVES,
     history_from,
@@ -26,8 +27,10 @@ from fastdnn.storage.settings import decode_settings, encode_settings, plain
 from fastdnn.storage.tensors import (
     BEST_THETA,
     EPOCHS,
+    LAYERS_THAT_LEARN,
     Layout,
     count_parameters,
+    layers_that_learn,
     views_by_name,
 )
 from fastdnn.storage.training_part import (
@@ -128,6 +131,11 @@ def _encode_fitted(
         "average": None,
         "training": None,
     }
+    for name, layers in zip(LAYERS_THAT_LEARN, network.structure[1:], strict=True):
+        if layers:
+            fitted[name] = list(layers)
+    if state["_parameters"].get("seed") is not None:
+        fitted["seed"] = int(state["_parameters"]["seed"])
     if "feature_names_in_" in state:
         about, names = encode_labels(state["feature_names_in_"], "feature_names_in_")
         if about["kind"] != "object":
@@ -191,7 +199,9 @@ def empty_arrays(
     parameters, tensors = None, {}
     if network is not None:
         sizes, dtype = network["layer_sizes"], network["dtype"]
-        parameters = Parameters(sizes, dtype, np.empty(count_parameters(sizes), dtype))
+        normalized, sloped = layers_that_learn(network, sizes)
+        theta = np.empty(count_parameters(sizes, normalized, sloped), dtype)
+        parameters = Parameters(sizes, dtype, theta, normalized=normalized, sloped=sloped)
         tensors = views_by_name(parameters)
     for name, (dtype, shape) in needed.items():
         if name not in tensors:
@@ -253,6 +263,7 @@ def _decode_fitted(
         "n_outputs_": sizes[-1],
         "out_activation_": fitted["out_activation"],
         "_parameters": parameters,
+        "_seed": fitted.get("seed"),
         "_history": plain_history(history) | {"best_theta": tensors.get(BEST_THETA)},
         "_optimizer_state": None,
     }
@@ -270,7 +281,7 @@ def _decode_fitted(
         state["classes_"] = decode_labels(fitted["classes"], tensors["classes"], "classes")
         state["_multilabel"] = fitted["multilabel"]
     else:
-        state["_n_targets"] = sizes[-1]
+        state["_n_targets"] = n_targets_of(fitted["out_activation"], sizes[-1])
     return state | history.shown(with_curves=fitted["shows_history"])
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from fastdnn._version import VERSION
-from fastdnn.models.consistency import checked_parameters
+from fastdnn.models.consistency import LEARNT_BESIDES, checked_parameters
 from fastdnn.models.declarations import Hyperparameter
 from fastdnn.prediction.predictor import Predictor
 from fastdnn.storage.model_file import save
@@ -28,7 +28,7 @@ SKOPS_TRUSTED = [
     "fastdnn.estimators.regressor.DNNRegressor",
 ]
 
-_VIEWS = {"coefs_": "coefs", "intercepts_": "intercepts"}
+_VIEWS = {"coefs_": "coefs", "intercepts_": "intercepts", **LEARNT_BESIDES}
 # What is made anew, and what earlier versions stored.
 _NOT_STORED = ("_predictor", "_incremental")
 # What is read from the history, or only holds during a fit.
@@ -113,7 +113,9 @@ class EstimatorStorage(SavingMixin, BaseEstimator):
         if state.get("_resumable") is not None:
             state["_resumable"] = _resumable_from(state["_resumable"], training)
         for name, own in _VIEWS.items():
-            state[name] = _with_views(state.get(name), getattr(training.parameters, own))
+            views = getattr(training.parameters, own)
+            if views or name in state or name not in LEARNT_BESIDES:
+                state[name] = _with_views(state.get(name), views)
         super().__setstate__(state)
         try:
             checked_parameters(self)

@@ -1,5 +1,6 @@
 """Which tensors a model file must have: their types and shapes, and what they may hold."""
 
+import itertools
 import math
 from typing import Any
 
@@ -19,6 +20,8 @@ from fastdnn.storage.training_part import (
 )
 
 RANDOM_KEY = "random_state.key"
+#: Where a document says which layers learn gains and shifts, and which a slope, if any do.
+LAYERS_THAT_LEARN = "normalized", "sloped"
 BEST_THETA = "history.best_theta"
 EPOCHS = "history.epochs"
 
@@ -45,7 +48,8 @@ def needed_tensors(document: dict) -> Layout:
     if fitted is None:
         return expected
     expected |= _layout_of_network(fitted)
-    dtype, n_parameters = np.dtype(fitted["dtype"]), count_parameters(fitted["layer_sizes"])
+    dtype, sizes = np.dtype(fitted["dtype"]), fitted["layer_sizes"]
+    n_parameters = count_parameters(sizes, *layers_that_learn(fitted, sizes))
     for name, count in CURVES.items():
         n_items = fitted["history"].get(count)  # an earlier version has fewer curves
         if n_items is not None:
@@ -71,27 +75,59 @@ def needed_tensors(document: dict) -> Layout:
 
 def _layout_of_network(network: dict) -> Layout:
     dtype = np.dtype(network["dtype"])
-    shapes = shapes_of_layers(network["layer_sizes"])
+    sizes = network["layer_sizes"]
+    shapes = shapes_of_layers(sizes, *layers_that_learn(network, sizes))
     return {name: (dtype, shape) for name, shape in shapes.items()}
 
 
-def shapes_of_layers(layer_sizes: Any) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of weights and biases in the order of theta."""
-    n_layers = len(layer_sizes) - 1
-    shapes = {f"coefs.{l}": (layer_sizes[l], layer_sizes[l + 1]) for l in range(n_layers)}
-    return shapes | {f"intercepts.{l}": (layer_sizes[l + 1],) for l in range(n_layers)}
+def layers_that_learn(document: Any, layer_sizes: Any) -> tuple[tuple[int, ...], ...]:
+    """Return the positions of layers with gains and shifts, and of those with a slope.
+
+    Raises
+    ------
+    ValueError
+        If they are not those of hidden layers, in ascending order.
+    """
+    found = []
+    for name in LAYERS_THAT_LEARN:
+        layers = tuple(document.get(name, ()))
+        n_hidden = len(layer_sizes) - 2
+        are_integers = all(type(l) is int and 0 <= l < n_hidden for l in layers)
+        if not are_integers or list(layers) != sorted(set(layers)):
+            raise ValueError(
+                f"{name}={checked_json.shown(layers)} must be positions of {n_hidden} hidden "
+                "layers, in ascending order"
+            )
+        found.append(layers)
+    return tuple(found)
 
 
-def count_parameters(layer_sizes: Any) -> int:
-    """Return how many parameters layers of such sizes have."""
-    return sum(math.prod(shape) for shape in shapes_of_layers(layer_sizes).values())
+def shapes_of_layers(
+    layer_sizes: Any, normalized: Any = (), sloped: Any = ()
+) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of all that layers learn, in the order of `Parameters.views`."""
+    pairs = list(itertools.pairwise(layer_sizes))
+    shapes: dict[str, tuple[int, ...]] = {f"coefs.{l}": pair for l, pair in enumerate(pairs)}
+    for name, layers in (
+        ("intercepts", range(len(pairs))),
+        ("norm_gains", normalized),
+        ("norm_shifts", normalized),
+    ):
+        shapes |= {f"{name}.{l}": (layer_sizes[l + 1],) for l in layers}
+    return shapes | {f"prelu_slopes.{l}": (1,) for l in sloped}
+
+
+def count_parameters(layer_sizes: Any, normalized: Any = (), sloped: Any = ()) -> int:
+    """Return how many parameters such layers have."""
+    shapes = shapes_of_layers(layer_sizes, normalized, sloped)
+    return sum(math.prod(shape) for shape in shapes.values())
 
 
 def _check_classes(fitted: dict) -> None:
     count, n_outputs = fitted["classes"]["count"], fitted["layer_sizes"][-1]
     needed = count if fitted["multilabel"] or count > 2 else 1
     activation = "softmax" if count > 2 and not fitted["multilabel"] else "logistic"
-    if n_outputs != needed or fitted["out_activation"] != activation:
+    if n_outputs != needed or fitted["out_activation"] not in (activation, "identity"):
         raise ValueError(
             f"{count} classes do not go with {n_outputs} outputs of "
             f"{fitted['out_activation']!r}"
@@ -133,6 +169,5 @@ def check_values(document: dict, tensors: dict[str, np.ndarray]) -> None:
 
 
 def views_by_name(parameters: Parameters) -> dict[str, np.ndarray]:
-    """Return the weights and biases of each layer, views into the vector of a network."""
-    views = [*parameters.coefs, *parameters.intercepts]
-    return dict(zip(shapes_of_layers(parameters.layer_sizes), views, strict=True))
+    """Return all that each layer learns, views into the vector of a network."""
+    return dict(zip(shapes_of_layers(*parameters.structure), parameters.views, strict=True))

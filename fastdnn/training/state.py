@@ -106,6 +106,8 @@ class TrainingState:
         The parameters of the best validation score, with early stopping.
     average : Average or None
         Of the parameters, where a fit leaves one in their place.
+    seed : int or None
+        Of what steps draw at random, dropout and noise; None for a network without.
     random_state : RandomState or None
         Shuffles the rows; the caller's own, which draws for others, too.
     order : ndarray of int64 or None
@@ -127,6 +129,7 @@ class TrainingState:
     optimizer: OptimizerState | None = None
     best_theta: np.ndarray | None = None
     average: Average | None = None
+    seed: int | None = None
     random_state: np.random.RandomState | None = None
     order: np.ndarray | None = None
     held_out: np.ndarray | None = None
@@ -225,7 +228,7 @@ def _are_equal(one: Any, other: Any) -> bool:
             _are_equal(getattr(one, f.name), getattr(other, f.name)) for f in fields(one)
         )
     if isinstance(one, Parameters):
-        return one.layer_sizes == other.layer_sizes and _are_equal(one.theta, other.theta)
+        return one.structure == other.structure and _are_equal(one.theta, other.theta)
     if isinstance(one, np.random.RandomState):
         mine: Any = one.get_state()
         theirs: Any = other.get_state()

@@ -3,14 +3,12 @@
 import math
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 
 from fastdnn.data.samples import Samples
-from fastdnn.network.parameters import Parameters
 from fastdnn.planning.plan import Plan, plan_training
 from fastdnn.planning.step_options import StepOptions
 from fastdnn.training.averages import Averaging
@@ -21,23 +19,12 @@ from fastdnn.training.notices import Notices
 from fastdnn.training.objective import Objective, log_loss_cap
 from fastdnn.training.options import Options, rows_of_batch, weight_decay_of
 from fastdnn.training.order import VisitOrder
-from fastdnn.training.schedules import (
-    Progress,
-    Steps,
-    factors_of,
-    first_rate,
-    has_factors,
-    schedule_of,
-)
+from fastdnn.training.recording import Run, record
+from fastdnn.training.schedules import Progress, first_rate, has_factors, schedule_of
 from fastdnn.training.state import OptimizerState, TrainingState, optimizer_name
-from fastdnn.training.stopping import (
-    count_loss,
-    count_score,
-    epochs_until_stop,
-    has_stopped,
-    is_to_stop,
-)
-from fastdnn.training.validation import Evaluation, validation_of
+from fastdnn.training.step_sizes import StepSizes
+from fastdnn.training.stopping import epochs_until_stop, has_stopped, is_to_stop
+from fastdnn.training.validation import validation_of
 
 # The engine takes smaller numbers for 0, by which Adam would divide where a gradient is 0.
 _SMALLEST_EPSILON = {
@@ -118,35 +105,30 @@ def fit_stochastic(
     is_done = 0 < history.n_iter and has_stopped(history, options) and not incremental
     # What belongs together after a whole epoch; one assignment, which no interrupt divides.
     consistent = state.mark()
-    with EpochRunner(plan, samples, order.positions) as runner:
-        total = options.max_iter * runner.batches_per_epoch
+    step_sizes = StepSizes(schedule, options, optimizer, -(-n_rows // batch_size))
+    rates = step_sizes.rates if step_sizes.differ else None
+    with EpochRunner(plan, samples, order.positions, rates) as runner:
         try:
             while history.n_iter < most_epochs and not is_done:
                 n_epochs, begun = 1, state.rows_done
                 if may_run_on and not begun:
                     until_stop = epochs_until_stop(history, options, schedule)
-                    until_mean = averaging.epochs_at_once(optimizer.t / total)
+                    until_mean = averaging.epochs_at_once(step_sizes.fraction(optimizer.t))
                     n_epochs = int(min(runner.epochs_at_once, until_stop, until_mean))
                     if checkpoints is not None:
                         n_epochs = checkpoints.at_most(n_epochs, history.n_iter)
                 if not begun:
                     order.prepare(n_epochs)
-                learning_rate[0] = rate = optimizer.learning_rate
+                learning_rate[0] = optimizer.learning_rate
                 last = int(min(n_rows, steps_left * batch_size))
-                start, rates = time.perf_counter(), None
-                if plan.steps_at_once is not None:
-                    n_now = -(-(last - begun) // batch_size) * n_epochs
-                    steps = Steps(np.arange(optimizer.t, optimizer.t + n_now), total)
-                    factors = factors_of(schedule, options, steps)
-                    rates = optimizer.learning_rate * factors
-                    rate = float(rates[0])
+                start = time.perf_counter()
                 if n_epochs > 1 or (last == n_rows and deadline == math.inf and not begun):
-                    losses, done = runner.run(n_epochs, rates), last
+                    losses, done = runner.run(n_epochs), last
                 else:
-                    losses, done = _run_part(runner, state, last, deadline, rates)
+                    losses, done = _run_part(runner, state, last, deadline)
                 evaluation, is_late = None, done < last
                 if not is_late:
-                    averaging.update(int(t[0]) / total)
+                    averaging.update(step_sizes.fraction(int(t[0])))
                 if not all(map(math.isfinite, losses)):
                     visited = order.positions[:n_rows]
                     _require_positive_batches(samples, visited, plan)
@@ -166,8 +148,9 @@ def fit_stochastic(
                     break
                 state.rows_done, state.loss_sum = 0, 0.0
                 seconds = (time.perf_counter() - start) / n_epochs
-                run = Run(losses, done, rate, seconds, evaluation)
-                _record(state, options, run, averaging.scored)
+                of_epochs = step_sizes.at_ends_of_epochs(optimizer.t, n_epochs)
+                run = Run(losses, done, of_epochs, seconds, evaluation)
+                record(run, state, options, averaging.scored)
                 if schedule.rate is not None:
                     progress = Progress(history.t, history.n_iter / options.max_iter)
                     optimizer.learning_rate = schedule.rate(options, progress)
@@ -221,49 +204,11 @@ def _run_part(
     state: TrainingState,
     last: int,
     deadline: float,
-    rates: np.ndarray | None,
 ) -> tuple[list[float], int]:
     """Go on with an epoch, up to a row of it; return its loss so far, and to which row."""
-    done, loss_sum = runner.run_rows(state.rows_done, last, state.loss_sum, deadline, rates)
+    done, loss_sum = runner.run_rows(state.rows_done, last, state.loss_sum, deadline)
     state.rows_done, state.loss_sum = done, loss_sum
     return [loss_sum / done], done
-
-
-class Run(NamedTuple):
-    """What is recorded of epochs that the engine has run."""
-
-    losses: list[float]
-    """Mean loss of each epoch."""
-    n_rows: int
-    """Rows of an epoch."""
-    learning_rate: float
-    """At the first step."""
-    seconds: float
-    """What each epoch took, with its validation."""
-    evaluation: Evaluation | None
-    """What validation tells after the last epoch."""
-
-
-def _record(state: TrainingState, options: Options, run: Run, scored: Parameters) -> None:
-    """Record a run, and count its epochs as better ones or not.
-
-    What is validated, and kept as the best, are the parameters `scored`.
-    """
-    history, evaluation = state.history, run.evaluation
-    decides = evaluation is not None and options.early_stopping
-    columns = {} if evaluation is None else evaluation.columns()
-    for loss in run.losses:
-        history.add_epoch(loss, run.n_rows, run.learning_rate, run.seconds, columns)
-        if options.verbose:
-            print(f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
-        if not decides:
-            count_loss(history, options.tol)
-    if evaluation is None:
-        return
-    if options.verbose:
-        print(f"Validation score: {evaluation.score:f}")
-    if decides and count_score(history, evaluation.score, options.tol):
-        state.best_theta = scored.theta.copy()
 
 
 def _plan(
@@ -297,6 +242,7 @@ def _plan(
         beta_2=options.beta_2,
         epsilon=max(options.epsilon, _SMALLEST_EPSILON[state.dtype]),
     )
+    plan.table["seed"] = 0 if state.seed is None else state.seed
     plan.table["alpha"] = options.alpha * samples.weight_scale
     plan.table["loss_cap"] = log_loss_cap(state.dtype)
     if kept is None:

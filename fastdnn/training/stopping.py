@@ -47,9 +47,9 @@ def is_to_stop(
     history: History, options: Options, schedule: Schedule, optimizer: OptimizerState
 ) -> bool:
     """Whether too many epochs brought no improvement; the schedule may lower the rate."""
-    if schedule.on_patience is not None:
-        _lose_patience(history, options, schedule.on_patience, optimizer)
     if not has_stopped(history, options):
+        if schedule.on_patience is not None:
+            _lose_patience(history, options, schedule.on_patience, optimizer)
         return False
     lowered = None
     action = "Stopping."
