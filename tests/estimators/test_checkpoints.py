@@ -162,14 +162,14 @@ path = sys.argv[1]
 DNNClassifier(**LONG | dict(max_iter=3), checkpoint=path).fit(X, Y)  # compiles what is needed
 fastdnn.load(path).set_params(warm_start="exact").fit(X, Y)
 begin = time.perf_counter()
-DNNClassifier(**LONG, checkpoint=path, checkpoint_epochs=5).fit(X, Y)
+DNNClassifier(**LONG, checkpoint=path, checkpoint_epochs=15).fit(X, Y)
 seconds = time.perf_counter() - begin
 os.unlink(path)
 draw, kills, went_on = random.Random(0), 0, set()
 while True:
     child = os.fork()
     if child == 0:
-        model = DNNClassifier(**LONG, checkpoint=path, checkpoint_epochs=5)
+        model = DNNClassifier(**LONG, checkpoint=path, checkpoint_epochs=15)
         if os.path.exists(path):
             model = fastdnn.load(path).set_params(warm_start="exact")
         model.fit(X, Y)
@@ -177,7 +177,7 @@ while True:
     if kills == 50:
         assert os.waitpid(child, 0)[1] == 0
         break
-    time.sleep(draw.uniform(0.0, seconds / 10))
+    time.sleep(draw.uniform(0.0, seconds / 2))
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     assert status in (0, signal.SIGKILL), status
