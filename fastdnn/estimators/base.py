@@ -14,6 +14,7 @@ from fastdnn.data.samples import Samples
 from fastdnn.estimators.hidden_layers import (
     described_layers,
     drawn_parameters,
+    require_room_for_noise,
     seed_of_draws,
 )
 from fastdnn.estimators.recorded import RecordedAttributes
@@ -135,6 +136,7 @@ class BaseDNN(RecordedAttributes, TrainingControl, EstimatorStorage, ValidatingE
             require_checkpoint(self)
         given_X = X
         X, y = self._validated_to_fit(X, y, first_pass=start is None)
+        require_room_for_noise(self.input_noise, X)
         encoded, scale = self._encode_targets(y, incremental), 1.0
         Y, largest_target = targets_in(self._targets(encoded), X.dtype)
         if sample_weight is not None:
@@ -156,7 +158,7 @@ class BaseDNN(RecordedAttributes, TrainingControl, EstimatorStorage, ValidatingE
             state = resumed(self, samples.n_rows, stops)
         network = self._network(state.parameters)
         random_state: Any = state.random_state
-        state.seed = seed_of_draws(network, X, random_state, state.seed)
+        state.seed = seed_of_draws(network, random_state, state.seed)
         is_stratified = self._stratified(encoded)
         objective = Objective(
             samples, network, self._score_outputs, is_stratified, **validating
