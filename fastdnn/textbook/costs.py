@@ -5,6 +5,7 @@ import numpy as np
 from fastdnn.compiler.jit import entry_point
 from fastdnn.network.description import Network
 from fastdnn.ops.losses import LOSS, LOSSES, row_of
+from fastdnn.ops.several_outputs import SMALLEST_VARIANCE
 from fastdnn.textbook import compute_cost
 
 _call = LOSS.call
@@ -56,9 +57,11 @@ def check_targets(Y: np.ndarray, network: Network) -> None:
     takes_positions = loss.positions_with == output_activation
     is_one_column = Y.shape[1] == 1 < n_outputs
     if not (is_one_column and (takes_positions or output_activation == "softmax")):
-        if Y.shape[1] != n_outputs:
+        n_targets = loss.n_targets(n_outputs)
+        if Y.shape[1] != n_targets:
+            of = "" if n_targets == n_outputs else f" for {n_targets} targets"
             raise ValueError(
-                f"Y has {Y.shape[1]} columns, but the network has {n_outputs} outputs."
+                f"Y has {Y.shape[1]} columns, but the network has {n_outputs} outputs{of}."
             )
         loss.check_targets(Y, output_activation)
         return
@@ -112,6 +115,12 @@ def _pre_activations(output_activation: str, AL: np.ndarray) -> np.ndarray:
 
     What has been rounded to 0, or a probability to 1, counts as the nearest number in between.
     """
+    if output_activation == "ascending":
+        first, steps = AL[:, :1].astype(np.float64), np.diff(AL.astype(np.float64))
+        return np.hstack([first, _before_softplus(steps)])
+    if output_activation == "mean_and_variance":
+        mean, variance = np.hsplit(AL.astype(np.float64), 2)
+        return np.hstack([mean, _before_softplus(variance - SMALLEST_VARIANCE)])
     A = np.maximum(AL.astype(np.float64), np.finfo(AL.dtype).tiny)
     if output_activation == "identity":
         return AL
@@ -119,6 +128,12 @@ def _pre_activations(output_activation: str, AL: np.ndarray) -> np.ndarray:
         A = np.minimum(A, 1.0 - np.finfo(AL.dtype).epsneg)
         return np.log(A) - np.log1p(-A)
     return np.log(A)  # softmax takes away what is common to a row
+
+
+def _before_softplus(x: np.ndarray) -> np.ndarray:
+    """Return what softplus makes numbers above zero of, exact near zero and far from it."""
+    x = np.maximum(x, np.finfo(np.float64).tiny)
+    return x + np.log(-np.expm1(-x))
 
 
 def output_delta(network: Network, AL: np.ndarray, Y: np.ndarray, Z: np.ndarray) -> np.ndarray:
@@ -167,6 +182,13 @@ def output_gradient(
     tiny = np.finfo(AL.dtype).tiny
     if output_activation == "softmax" and row.is_difference:
         return -Y / np.maximum(AL, tiny)
+    if output_activation == "ascending":
+        levels = np.array(network.parameters_of_loss, AL.dtype)
+        return np.where(AL > Y, 1 - levels, np.where(AL < Y, -levels, 0)).astype(AL.dtype)
+    if output_activation == "mean_and_variance":
+        mean, variance = np.hsplit(AL, 2)
+        scaled = (mean - Y) / variance
+        return np.hstack([scaled, (1 / variance - scaled * scaled) / 2])
     # dL/dA is the delta over the activation's derivative, which for softmax is A beside that
     # number.
     slopes = {"sigmoid": AL * (1 - AL), "identity": np.ones_like(AL)}

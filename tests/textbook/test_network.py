@@ -91,6 +91,8 @@ CASES = [
     ("softplus", "huber", 2),
     ("identity", "log_cosh", 2),
     ("hardswish", "quantile", 2),
+    ("ascending", "quantiles", 3),
+    ("mean_and_variance", "gaussian_nll", 4),
 ]
 BY_POSITION = [case for case in CASES if LOSSES[case[1]].positions_with == case[0]]
 
@@ -104,6 +106,9 @@ def targets_for(output_activation, loss, n_outputs, generator, n_samples=12):
         return np.eye(n_outputs)[generator.integers(0, n_outputs, n_samples)]
     if loss == "gamma":
         return generator.gamma(2.0, size=(n_samples, n_outputs))
+    n_targets = LOSSES[loss].n_targets(n_outputs)
+    if n_targets < n_outputs:
+        return generator.standard_normal((n_samples, n_targets))
     return generator.integers(0, 2, (n_samples, n_outputs)).astype(float)
 
 
