@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from fastdnn.network.description import Layer, Network
 from fastdnn.network.parameters import SCHEMES, Parameters
-from fastdnn.ops.activations import ACTIVATIONS, row_of
+from fastdnn.ops.activations import ACTIVATIONS, LEARNING_ACTIVATIONS, row_of
 from fastdnn.ops.own_functions import Loss
 from fastdnn.prediction.predictor import Predictor
 from fastdnn.storage.pickles import SavingMixin
@@ -285,8 +285,8 @@ def _require_activation(parameter: str, name: Any) -> None:
         row_of(name)
     except (TypeError, ValueError) as error:
         raise InvalidParameterError(
-            f"{parameter} {name!r} is unknown; choose one of {list(ACTIVATIONS)}, or make a "
-            "fastdnn.Activation."
+            f"{parameter} {name!r} is unknown; choose one of "
+            f"{[*ACTIVATIONS, *LEARNING_ACTIVATIONS]}, or make a fastdnn.Activation."
         ) from error
 
 

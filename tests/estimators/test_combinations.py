@@ -205,7 +205,7 @@ def problems(draw, model):
 
 
 FORMS = ["float64", "float32", "integers", "fortran", "csr", "csc"]
-METHODS = ["fit", "fit with a validation set", "fit twice", "partial_fit"]
+METHODS = ["fit", "fit with a validation set", "fit twice", "partial_fit", "steps"]
 
 
 def train(model, X, y, weight, method):
