@@ -93,6 +93,7 @@ def resumable_from(given: Any, published: TrainingState) -> TrainingState:
         TrainingState(parameters, published.history.copy()),
         optimizer=_optimizer_from(given["optimizer"], published, n_parameters),
         best_theta=given["best_theta"],
+        seed=published.seed,
         average=average_from(given["average"], n_parameters, dtype),
         **{name: given[name] for name in _FIELDS[4:]},
     )

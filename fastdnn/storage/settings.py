@@ -84,7 +84,8 @@ def plain(value: Any) -> Any:
 
 def _data(name: str, value: Any) -> Any:
     data = plain(value)
-    if not _is_data(data):
+    is_split = name == "validation_fraction" and not isinstance(data, int | float)
+    if is_split or not _is_data(data):
         raise ValueError(
             f"{name}={checked_json.shown(value)} is an object of Python, which a file without "
             f"code cannot hold. Set {name} to a name or to numbers, if only to save the "

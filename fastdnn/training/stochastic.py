@@ -83,6 +83,12 @@ def fit_stochastic(
     objective, validation = validation_of(objective, options, state, averaging.scored)
     history.is_validated = validation is not None
     samples = objective.samples
+    if state.order is not None and state.order.size != samples.n_rows:
+        raise ValueError(
+            f"There are {samples.n_rows} samples to train on, but the fit that is gone on "
+            f"with had {state.order.size}. Hold out, and give as X_val and y_val, the same "
+            "ones as then, or use warm_start=True."
+        )
     plan, optimizer = _plan(objective, options, state, averaging.moving)
     schedule = schedule_of(options, optimizer.optimizer)
     learning_rate, t = plan.columns["learning_rate"], plan.columns["t"]
