@@ -196,6 +196,13 @@ def test_moments_that_overflow_and_show_in_weights(solver):
     assert LIKELY + "X has" in str(e.value)
 
 
+@pytest.mark.parametrize("options", [{"l1": 1e30}, {"weight_decay": 1e9}], ids=str)
+def test_what_a_step_takes_from_weights_may_be_too_much(options):
+    (name, value), *_ = options.items()
+    with pytest.raises(ValueError, match=f"Likely cause: {name}={value:g}".replace("+", ".")):
+        DNNClassifier(**SMALL, **options, solver="sgd").fit(X, CLASSES)
+
+
 def test_a_problem_is_what_is_not_finite():
     parameters = Parameters([2, 1], np.float32)
     assert problem_of_epochs(parameters, [2.0, 1.0], 0.5) is None
