@@ -86,8 +86,18 @@ def _require_learnt(estimator: Any, parameters: Parameters, layers: list[Layer])
         )
 
 
+def require_room_for_noise(input_noise: float, X: Any) -> None:
+    """Raise ValueError if noise is to be added to a sparse matrix."""
+    if input_noise > 0.0 and not isinstance(X, np.ndarray):
+        raise ValueError(
+            f"input_noise={input_noise!r} needs a dense X, but X is sparse, and with noise "
+            "has no zeros. Use input_noise=0, for instance with dropout of the input, or give "
+            "X.toarray()."
+        )
+
+
 def seed_of_draws(
-    network: Network, X: Any, random_state: np.random.RandomState, kept: int | None
+    network: Network, random_state: np.random.RandomState, kept: int | None
 ) -> int | None:
     """Return the seed of what steps draw at random; None for a network that draws nothing.
 
@@ -95,24 +105,11 @@ def seed_of_draws(
     ----------
     network : Network
         What it is.
-    X : ndarray or sparse matrix
-        To train on.
     random_state : RandomState
         The estimator's, used only if there is something to draw.
     kept : int or None
         The seed of a training that goes on.
-
-    Raises
-    ------
-    ValueError
-        If noise is to be added to a sparse matrix.
     """
-    if network.input_noise > 0.0 and not isinstance(X, np.ndarray):
-        raise ValueError(
-            f"input_noise={network.input_noise!r} needs a dense X, but X is sparse, and with "
-            "noise has no zeros. Use input_noise=0, for instance with dropout of the input, "
-            "or give X.toarray()."
-        )
     if not network.draws:
         return kept
     return int(random_state.randint(2**31 - 1)) if kept is None else kept

@@ -127,6 +127,8 @@ class OwnFunctions:
         try:
             with np.errstate(all="ignore"):
                 return float(function(*map(np.float64, arguments)))
+        except ArithmeticError:  # a division by zero, which kernels make infinite
+            return np.nan
         except Exception as error:
             # numba's messages are long; their first line says what it is about.
             said = (str(error).strip() or type(error).__name__).splitlines()[0]

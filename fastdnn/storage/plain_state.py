@@ -10,6 +10,7 @@ import numpy as np
 from fastdnn.network.parameters import Parameters
 from fastdnn.ops.optimizers import OPTIMIZERS
 from fastdnn.storage.histories import LATER, history_from, plain_history
+from fastdnn.storage.resumable import average_from, plain_average
 from fastdnn.storage.tensors import LAYERS_THAT_LEARN, count_parameters, layers_that_learn
 from fastdnn.training.history import History
 from fastdnn.training.state import OptimizerState, TrainingState
@@ -19,7 +20,7 @@ ADVICE = "The stored state is damaged; use an intact copy, or fit the estimator 
 
 
 def plain_state(training: TrainingState) -> dict[str, Any]:
-    """Return a state as plain data, in the three parts that earlier versions had."""
+    """Return a state as plain data: three parts that earlier versions had, and its average."""
     parameters, optimizer = training.parameters, training.optimizer
     if optimizer is not None and not optimizer.fits(parameters):
         optimizer = None  # one of another network's is not gone on from
@@ -31,11 +32,14 @@ def plain_state(training: TrainingState) -> dict[str, Any]:
     if training.seed is not None:
         others["seed"] = training.seed
     network = {"layer_sizes": parameters.layer_sizes, "theta": parameters.theta}
-    return {
+    plain = {
         "_parameters": network | others,
         "_history": plain_history(training.history) | {"best_theta": training.best_theta},
         "_optimizer_state": None if optimizer is None else vars(optimizer).copy(),
     }
+    if training.average is not None:
+        plain["_average"] = plain_average(training.average)
+    return plain
 
 
 def state_from(plain: dict[str, Any]) -> TrainingState:
@@ -68,7 +72,13 @@ def state_from(plain: dict[str, Any]) -> TrainingState:
         _require_vector("memory", optimizer.memory, n_slots * n_parameters)
         if optimizer.memory.dtype not in (np.float64, parameters.theta.dtype):
             optimizer = optimizer.astype(parameters.theta.dtype)
-    return TrainingState(parameters, history, optimizer, best_theta, seed=seed)
+    try:
+        average = average_from(
+            plain.pop("_average", None), n_parameters, parameters.theta.dtype
+        )
+    except ValueError as error:
+        raise ValueError(f"{error} {ADVICE}") from None
+    return TrainingState(parameters, history, optimizer, best_theta, average, seed)
 
 
 def _parameters_from(stored: Any) -> Parameters:

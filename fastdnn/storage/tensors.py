@@ -7,16 +7,19 @@ from typing import Any
 import numpy as np
 
 from fastdnn.network.parameters import Parameters
-from fastdnn.ops.optimizers import OPTIMIZERS
 from fastdnn.storage import checked_json
 from fastdnn.storage.histories import CURVES, STORED_COLUMNS
 from fastdnn.storage.labels import N_KEYS, decode_labels, layout_of_labels
-
-#: Type and shape of each tensor.
-Layout = dict[str, tuple[np.dtype, tuple[int, ...]]]
+from fastdnn.storage.training_part import (
+    Layout,
+    check_optimizer,
+    check_training,
+    layout_of_average,
+    layout_of_optimizer,
+    layout_of_training,
+)
 
 RANDOM_KEY = "random_state.key"
-MEMORY = "optimizer.memory"
 #: Where a document says which layers learn gains and shifts, and which a slope, if any do.
 LAYERS_THAT_LEARN = "normalized", "sloped"
 BEST_THETA = "history.best_theta"
@@ -57,8 +60,10 @@ def needed_tensors(document: dict) -> Layout:
     if fitted["history"]["has_best_theta"]:
         expected[BEST_THETA] = dtype, (n_parameters,)
     if fitted["optimizer"] is not None:
-        n_slots = OPTIMIZERS[fitted["optimizer"]["name"]].n_slots
-        expected[MEMORY] = np.dtype(fitted["optimizer"]["dtype"]), (n_slots, n_parameters)
+        expected |= layout_of_optimizer(fitted["optimizer"], n_parameters)
+    expected |= layout_of_average(fitted.get("average"), n_parameters, dtype)
+    if fitted.get("training") is not None:
+        expected |= layout_of_training(fitted["training"], fitted, n_parameters)
     if fitted["feature_name_width"] is not None:
         width = fitted["feature_name_width"]
         expected["feature_names"] = np.dtype(np.uint32), (fitted["layer_sizes"][0], width)
@@ -122,7 +127,7 @@ def _check_classes(fitted: dict) -> None:
     count, n_outputs = fitted["classes"]["count"], fitted["layer_sizes"][-1]
     needed = count if fitted["multilabel"] or count > 2 else 1
     activation = "softmax" if count > 2 and not fitted["multilabel"] else "logistic"
-    if n_outputs != needed or fitted["out_activation"] != activation:
+    if n_outputs != needed or fitted["out_activation"] not in (activation, "identity"):
         raise ValueError(
             f"{count} classes do not go with {n_outputs} outputs of "
             f"{fitted['out_activation']!r}"
@@ -154,9 +159,9 @@ def check_values(document: dict, tensors: dict[str, np.ndarray]) -> None:
             raise ValueError(f"{name} has NaN or infinity")
     fitted = document.get("fitted")
     if fitted and fitted["optimizer"]:
-        for slot in OPTIMIZERS[fitted["optimizer"]["name"]].squares:
-            if (tensors[MEMORY][slot] < 0).any():
-                raise ValueError(f"{MEMORY} has a second moment below zero")
+        check_optimizer(fitted["optimizer"], tensors)
+    if fitted and fitted.get("training"):
+        check_training(fitted["training"], tensors)
     if fitted and "classes" in fitted:
         classes = decode_labels(fitted["classes"], tensors["classes"], "classes")
         if not (classes[:-1] < classes[1:]).all():

@@ -79,10 +79,16 @@ def fit_stochastic(
         In the first epoch, or in the only one of `partial_fit`: nothing is to be kept.
     """
     parameters, history = state.parameters, state.history
-    averaging = Averaging(options, state)
+    averaging, n_all_rows = Averaging(options, state), objective.samples.n_rows
     objective, validation = validation_of(objective, options, state, averaging.scored)
     history.is_validated = validation is not None
     samples = objective.samples
+    if state.order is not None and state.order.size != samples.n_rows:
+        raise ValueError(
+            f"There are {samples.n_rows} samples to train on, but the fit that is gone on "
+            f"with had {state.order.size}. Hold out, and give as X_val and y_val, the same "
+            "ones as then, or use warm_start=True."
+        )
     plan, optimizer = _plan(objective, options, state, averaging.moving)
     schedule = schedule_of(options, optimizer.optimizer)
     learning_rate, t = plan.columns["learning_rate"], plan.columns["t"]
@@ -160,7 +166,7 @@ def fit_stochastic(
                     is_done = n_steps is None or steps_left == 0
                 consistent = state.mark()
                 if checkpoints is not None and checkpoints.is_due(history.n_iter):
-                    state.order = order.latest()
+                    state.order, state.n_rows = order.latest(), n_all_rows
                     checkpoints.write(history.n_iter)
                 is_late = time.monotonic() >= deadline and history.n_iter < most_epochs
                 if is_late:
@@ -180,7 +186,7 @@ def fit_stochastic(
             if incremental or history.n_iter == 0:
                 raise
             notices.warn("Training interrupted by user.")
-    state.order = order.latest()
+    state.order, state.n_rows = order.latest(), n_all_rows
     where = "" if problem is None else f" It stopped in epoch {history.n_iter}."
     problem = problem or problem_of_memory(
         parameters, samples, optimizer.optimizer, optimizer.memory

@@ -90,6 +90,7 @@ def test_l_bfgs_leaves_no_curves_as_scikit_learns_does():
     assert np.all(np.diff(table["n_samples"]) >= 90)
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy's, without JIT
 def test_a_call_that_fails_adds_nothing():
     model = DNNClassifier(**SMALL, max_iter=2).fit(X, Y)
     before = copy.deepcopy(model.history_)

@@ -93,7 +93,7 @@ def test_every_epoch_is_validated_as_after_so_many_calls_of_partial_fit(
 @pytest.mark.parametrize("task", TASKS)
 def test_what_is_only_recorded_changes_nothing(task):
     Estimator, y = TASKS[task]
-    model = Estimator(**SMALL, max_iter=30)
+    model = Estimator(**SMALL, max_iter=8)
     plain = model.fit(X[TRAIN], y[TRAIN]).coefs_[0].copy(), model.loss_curve_
     model.fit(X[TRAIN], y[TRAIN], X_val=X[VAL], y_val=y[VAL])
     assert_array_equal(model.coefs_[0], plain[0])
@@ -120,6 +120,7 @@ def test_training_stops_by_what_was_given_and_keeps_the_best(task, early_stoppin
     assert model.loss_curve_[0] == plain.loss_curve_[0]
 
 
+@pytest.mark.slow_without_jit
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_the_same_bits_for_any_threads(n_threads):
     def curves(n_threads):
@@ -172,6 +173,7 @@ def test_tables_with_names_are_taken_and_compared():
         model.fit(frame, Y, X_val=frame[list("fabcde")], y_val=Y)
 
 
+@pytest.mark.slow_without_jit
 def test_given_samples_are_not_copied():
     """Nothing as large as X is allocated by a fit that takes both as they are."""
     n_rows, n_features = 20_000, 50
@@ -274,7 +276,7 @@ def test_the_first_split_says_what_is_held_out(splits, as_given):
     options = SMALL | dict(max_iter=3, early_stopping=True, shuffle=False)
     model = DNNClassifier(**options, validation_fraction=splits).fit(as_given(X), Y)
     expected = DNNClassifier(**options).fit(
-        X[train], Y[train], X_val=X[held_out], y_val=Y[held_out]
+        as_given(X[train]), Y[train], X_val=as_given(X[held_out]), y_val=Y[held_out]
     )
     assert_array_equal(model.coefs_[0], expected.coefs_[0])
     assert model.validation_scores_ == expected.validation_scores_
