@@ -27,8 +27,8 @@ class CategoryEncoder:
     ----------
     names : list of str
         Of what it returns.
-    n_common : int
-        How many levels are common, were they not limited.
+    n_levels : int
+        How many levels there are, common or not.
     """
 
     def __init__(self, name: str, values: np.ndarray, most_levels: int) -> None:
@@ -37,7 +37,7 @@ class CategoryEncoder:
             counts[value] = counts.get(value, 0) + 1
         fewest = min(_FEWEST_ROWS, max(1, len(values) // _SMALL_SHARE))
         common = [value for value, count in counts.items() if count >= fewest]
-        self.n_common = len(common)
+        self.n_levels = len(counts)
         common.sort(key=lambda value: (-counts[value], _sortable(value)))
         levels = sorted(common[:most_levels], key=_sortable)
         self.positions = {value: position for position, value in enumerate(levels)}
