@@ -19,7 +19,9 @@ _ROWS_OF_LEAF = 8, 64
 
 def bins_of(n_rows: int, n_numbers: int) -> int:
     """Return how many bins a column may have among so many rows and columns of numbers."""
-    return max(2, min(_MOST_BINS, _MOST_COMPONENTS // max(1, n_numbers), n_rows // _ROWS_OF_BIN))
+    return max(
+        2, min(_MOST_BINS, _MOST_COMPONENTS // max(1, n_numbers), n_rows // _ROWS_OF_BIN)
+    )
 
 
 def quantile_edges(x: np.ndarray, n_bins: int) -> np.ndarray:
@@ -35,9 +37,10 @@ def quantile_edges(x: np.ndarray, n_bins: int) -> np.ndarray:
     n_bins : int
         At most about so many.
     """
-    levels = np.linspace(0.0, 1.0, n_bins // 2 + 1)
-    edges = np.concatenate([np.quantile(x, levels), np.quantile(np.unique(x), levels)])
-    return _told_apart(edges)
+    levels = np.linspace(0.0, 1.0, max(2, n_bins // 2) + 1)
+    # Edges are numbers of the column: between those of a column of few there is nothing.
+    both = [np.quantile(v, levels, method="nearest") for v in (x, np.unique(x))]
+    return _told_apart(np.concatenate(both))
 
 
 def tree_edges(

@@ -3,7 +3,7 @@
 Data frames of any library are read by narwhals; arrays and lists column by column.
 """
 
-from numbers import Integral, Number
+from numbers import Number
 from typing import Any, NamedTuple
 
 import narwhals.stable.v2 as nw
@@ -56,7 +56,7 @@ def read_columns(X: Any, categorical_features: Any = "from_dtype") -> list[Colum
         )
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     is_frame = isinstance(frame, nw.DataFrame)
-    array = None if is_frame else _array_of(X)
+    array = np.zeros((0, 0)) if is_frame else _array_of(X)
     names = list(map(str, frame.columns)) if is_frame else _numbered(array.shape[1])
     are_categories = category_mask(categorical_features, names)
     by_dtype = isinstance(categorical_features, str)
@@ -89,8 +89,8 @@ def category_mask(categorical_features: Any, names: list[str]) -> np.ndarray:
     given = np.asarray(categorical_features)
     if given.ndim != 1 or (given.dtype.kind not in "biuUO" and given.size > 0):
         raise ValueError(
-            f"categorical_features={categorical_features!r} must be 'from_dtype', None, a mask, "
-            "or positions or names of columns."
+            f"categorical_features={categorical_features!r} must be 'from_dtype', None, a "
+            "mask, or positions or names of columns."
         )
     if given.dtype == bool:
         if given.size != len(names):
@@ -100,7 +100,7 @@ def category_mask(categorical_features: Any, names: list[str]) -> np.ndarray:
             )
         return given.copy()
     for item in given.tolist():
-        if isinstance(item, Integral) and -len(names) <= item < len(names):
+        if isinstance(item, int) and -len(names) <= item < len(names):
             mask[item] = True
         elif item in names:
             mask[names.index(item)] = True
@@ -120,9 +120,9 @@ def _array_of(X: Any) -> np.ndarray:
     array = X if isinstance(X, np.ndarray) else np.asarray(X, dtype=object)
     if array.ndim != 2:
         raise ValueError(
-            f"X has {array.ndim} dimension{'s' * (array.ndim != 1)}, but must be a table of 2: "
-            "rows and columns. Reshape your data either using array.reshape(-1, 1) if it has a "
-            "single feature or array.reshape(1, -1) if it contains a single sample."
+            f"X has {array.ndim} dimension{'s' * (array.ndim != 1)}, but must be a table of "
+            "2: rows and columns. Reshape your data either using array.reshape(-1, 1) if it "
+            "has a single feature or array.reshape(1, -1) if it contains a single sample."
         )
     if array.dtype.kind == "c":
         raise ValueError("Complex data not supported: X must have real numbers.")
@@ -195,8 +195,8 @@ def _of_objects(name: str, values: np.ndarray) -> Column:
     for v in present:
         if not isinstance(v, str | bytes | Number | np.bool_):
             raise ValueError(
-                f"Column {name!r} of X has {v!r} of type {type(v).__name__}; its argument must "
-                "be a string or a number. Convert it, or leave the column out."
+                f"Column {name!r} of X has {v!r} of type {type(v).__name__}; its argument "
+                "must be a string or a number. Convert it, or leave the column out."
             )
     return Column(name, CATEGORY, values)
 
@@ -220,7 +220,6 @@ def _require_no_text(column: Column) -> None:
     if words >= _WORDS_OF_TEXT:
         raise ValueError(
             f"Column {column.name!r} of X is text: {len(set(texts))} different strings of "
-            f"{words:.0f} words in the mean. Leave it out, or make numbers of it, for instance "
-            "with sklearn.feature_extraction.text.TfidfVectorizer and TruncatedSVD. If they "
-            "are names of categories, name the column in categorical_features."
+            f"{words:.0f} words in the mean. Leave it out, or make numbers of it, for "
+            "instance with sklearn.feature_extraction.text.TfidfVectorizer and TruncatedSVD."
         )

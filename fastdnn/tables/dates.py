@@ -1,4 +1,4 @@
-"""Dates as a network can read them: how long ago, and when in the year, the week and the day."""
+"""Dates as a network can read them: how long ago, and when in the year, week and day."""
 
 import numpy as np
 

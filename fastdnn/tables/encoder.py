@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import (
     _check_feature_names,
-    _check_n_features,
     check_consistent_length,
     check_is_fitted,
 )
@@ -32,11 +32,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     Numbers become a robustly scaled, smoothly clipped copy, (x - median) / IQR =: u,
     u / sqrt(1 + (u / 3)**2); a 0/1 column where some are missing; and their piecewise-linear
     encoding (Gorishniy et al., 2022), by bins that quantiles or, for regression, a tree cut.
-    Categories become a 0/1 column for each level that is common, what is missing being one, and
-    one column for all others, also those that `fit` has not seen; where they have very many
-    levels, means of the target. Dates become seconds, a number, and the month, the day of the
-    week and the hour, categories. Columns that are constant, all missing, or equal to an
-    earlier one are left out.
+    Categories become a 0/1 column for each level that is common, what is missing being one,
+    and one column for all others, also those that `fit` has not seen; where they have very
+    many levels, means of the target as well. Dates become seconds, a number, and the month,
+    the day of the week and the hour, categories. Columns that are constant, all missing, or
+    equal to an earlier one are left out.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         Which columns are categories, besides those of strings: those of a categorical dtype,
         none, or a mask, positions or names.
     max_levels : int, default=64
-        Categories of more common levels than that are encoded by means of the target for
-        their other levels: means over other folds in `fit_transform`, so that no row sees
-        its own target. Without y they share a column.
+        Levels of a category that have a column, the most frequent ones. Where there are more,
+        means of the target are added, over other folds in `fit_transform`, so that no row
+        sees its own target.
     sparse_output : bool or 'auto', default='auto'
         Whether the result is a CSR matrix; 'auto': where categories make more than 512
         columns.
@@ -205,6 +205,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         numbers = [column for column in used if column.kind == NUMBER]
         n_rows = len(columns[0].values)
         n_bins = bins_of(n_rows, len(numbers)) if self.n_bins == "auto" else self.n_bins
+        folds = check_random_state(self.random_state)
         target = _target_of_bins(self.numeric_encoding, y)
         self._encoders: list[tuple[str, Any]] = []
         for column in used:
@@ -216,13 +217,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 encoder = CategoryEncoder(column.name, column.values, self.max_levels)
                 self._encoders.append((column.name, encoder))
                 if encoder.n_levels > self.max_levels and y is not None:
-                    means = TargetMeans(column.name, column.values, y, self.random_state)
+                    means = TargetMeans(column.name, column.values, y, folds)
                     self._encoders.append((column.name, means))
         self.n_features_out_ = sum(len(encoder.names) for _, encoder in self._encoders)
         if self.n_features_out_ == 0:
             raise ValueError(
-                f"No column of X can be used: {self.dropped_}. Give a table whose columns have "
-                "at least two different values."
+                f"No column of X can be used: {self.dropped_}. Give a table whose columns "
+                "have at least two different values."
             )
         n_levels = sum(
             len(e.names) for _, e in self._encoders if isinstance(e, CategoryEncoder)

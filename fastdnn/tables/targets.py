@@ -1,9 +1,14 @@
 """Encodes a column of very many categories by means of the target."""
 
-from typing import Any
-
 import numpy as np
+from sklearn.model_selection import KFold
 from sklearn.preprocessing import TargetEncoder
+from sklearn.utils.multiclass import type_of_target
+
+# Of the rows that an encoder is made of.
+_FOLDS = 5
+# Classes that have a mean.
+_MOST_CLASSES = 16
 
 
 class TargetMeans:
@@ -21,7 +26,7 @@ class TargetMeans:
         Its levels, None for what is missing.
     y : ndarray of shape (n_samples,) or (n_samples, n_targets)
         Targets.
-    random_state : int, RandomState instance or None
+    random_state : RandomState
         Deals out the folds.
 
     Attributes
@@ -32,28 +37,47 @@ class TargetMeans:
         Of the rows that it was made of.
     """
 
-    def __init__(self, name: str, values: np.ndarray, y: np.ndarray, random_state: Any) -> None:
-        targets = [y] if y.ndim == 1 else list(y.T)
-        self._encoders = [TargetEncoder(random_state=random_state) for _ in targets]
-        keys = _keys(values)
-        means = [
-            encoder.fit_transform(keys, target)
-            for encoder, target in zip(self._encoders, targets, strict=True)
-        ]
-        self.of_other_folds: np.ndarray | None = self._scaled(np.hstack(means), first=True)
-        self.names = [f"{name}_mean{i}" for i in range(self.of_other_folds.shape[1])]
+    def __init__(
+        self, name: str, values: np.ndarray, y: np.ndarray, random_state: np.random.RandomState
+    ) -> None:
+        self._targets = _numbers_of(y)
+        keys, every_row = _keys(values), np.arange(len(values))
+        self._encoders = self._fitted(keys, every_row)
+        means = np.empty((len(values), self._means(self._encoders, keys).shape[1]))
+        folds = KFold(min(_FOLDS, len(values)), shuffle=True, random_state=random_state)
+        for others, rows in folds.split(keys):
+            means[rows] = self._means(self._fitted(keys, others), keys[rows])
+        del self._targets
+        self._centre, spread = means.mean(axis=0), means.std(axis=0)
+        self._spread = np.where(spread > 0.0, spread, 1.0)
+        self.of_other_folds: np.ndarray | None = (means - self._centre) / self._spread
+        self.names = [f"{name}_mean{i}" for i in range(means.shape[1])]
 
-    def _scaled(self, means: np.ndarray, first: bool = False) -> np.ndarray:
-        if first:
-            self._centre, spread = means.mean(axis=0), means.std(axis=0)
-            self._spread = np.where(spread > 0.0, spread, 1.0)
-        return (means - self._centre) / self._spread
+    def _fitted(self, keys: np.ndarray, rows: np.ndarray) -> list[TargetEncoder]:
+        return [
+            TargetEncoder(target_type="continuous").fit(keys[rows], target[rows])
+            for target in self._targets
+        ]
+
+    @staticmethod
+    def _means(encoders: list[TargetEncoder], keys: np.ndarray) -> np.ndarray:
+        return np.hstack([encoder.transform(keys) for encoder in encoders])
 
     def write(self, values: np.ndarray, out: np.ndarray) -> None:
         """Write the means for each row into `out`, of shape (n_samples, len(names))."""
-        keys = _keys(values)
-        means = np.hstack([encoder.transform(keys) for encoder in self._encoders])
-        out[...] = self._scaled(means)
+        out[...] = (self._means(self._encoders, _keys(values)) - self._centre) / self._spread
+
+
+def _numbers_of(y: np.ndarray) -> list[np.ndarray]:
+    """Return targets as numbers, of classes whether it is each of the most frequent ones."""
+    if y.ndim > 1:
+        return [target.astype(np.float64) for target in y.T]
+    if y.dtype.kind in "fiub" and type_of_target(y).startswith("continuous"):
+        return [y.astype(np.float64)]
+    classes, counts = np.unique(y, return_counts=True)
+    if len(classes) > 2:
+        classes = classes[np.argsort(-counts, kind="stable")][:_MOST_CLASSES]
+    return [(y == c).astype(np.float64) for c in classes[len(classes) == 2 :]]
 
 
 def _keys(values: np.ndarray) -> np.ndarray:
