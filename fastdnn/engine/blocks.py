@@ -1,4 +1,10 @@
-"""Phase 2 of a batch: complete the gradient of one block of theta and step that block."""
+"""Phase 2 of a batch: complete the gradient of one block of theta and step that block.
+
+It may have further stages, between which all workers meet: where the norm of the whole
+gradient is limited, gradients are completed before blocks are stepped; and where norms of
+columns are, blocks are scaled after all of them have been stepped. What is done there is in
+`fastdnn.engine.step_options`.
+"""
 
 from fastdnn.compiler.jit import kernel, loop_kernel
 from fastdnn.engine.delta_masks import masked_gradient
@@ -18,7 +24,6 @@ from fastdnn.engine.memory import (
     BLOCK_START,
     block_table,
     csr_arrays,
-    optimizer_numbers,
     ordered_rows,
     partial_sums,
     product_scratch,
@@ -43,9 +48,16 @@ from fastdnn.engine.operations import (
     operations,
     product_of,
 )
+from fastdnn.engine.step_options import (
+    COMPLETE,
+    COMPLETING,
+    FINISH,
+    LIMITING,
+    completed_gradient,
+)
 from fastdnn.machine.stops import is_told
-from fastdnn.machine.views import address
-from fastdnn.ops.optimizers import LEARNING_RATE, UPDATE, WEIGHT_DECAY
+from fastdnn.machine.views import address, vector
+from fastdnn.ops.optimizers import UPDATE
 from fastdnn.ops.sparse import CSR_GRADIENT
 from fastdnn.products.linear import linear_gradient
 from fastdnn.products.nonzeros import has_panels
@@ -53,6 +65,7 @@ from fastdnn.products.switches import NO_CLAIMS
 from fastdnn.products.transpose import transpose_rows
 
 _update, _csr_weight_gradient = UPDATE.call, CSR_GRADIENT.call
+_complete, _finish = COMPLETE.call, FINISH.call
 
 # Rows of a sparse batch from one look at what may tell to stop to the next.
 _ROWS_AT_ONCE = 4096
@@ -135,54 +148,69 @@ def _step(s, real, task, gradient, constants, factors, worker):
 
 
 @kernel
-def step_block(
-    s, real, position, task, n_rows, n_shards, constants, scale, are_masked, worker
-):
-    """Phase 2 for one block of weights.
-
-    `constants` are those of the optimiser; `are_masked` says that of the first
-    layer's deltas. Once it is told to stop, what it leaves in the block means nothing.
-    """
-    if is_told(s.stop_in_step):
-        return
+def _gradient(s, real, position, task, n_rows, n_shards, are_masked, worker):
+    """Return both parts of the gradient of one block, made from the batch or the shards."""
     block = block_table(s)[task]
     o, first, n_in = block[BLOCK_OPERATION], block[BLOCK_FIRST], block[BLOCK_ROWS]
-    row, size = operations(s)[o], block[BLOCK_SIZE]
-    scratch = s.scratch_start + worker * s.scratch_size
-    if s.gradient_by_shard:
-        gradient = _parts_of_gradient(s, real, task, n_shards, scratch)
+    size, scratch = block[BLOCK_SIZE], s.scratch_start + worker * s.scratch_size
+    if s.gradient_by_shard or task == s.n_blocks:
+        return _parts_of_gradient(s, real, task, n_shards, scratch)
+    row = operations(s)[o]
+    dW = work_matrix(s, real, scratch, n_in, size // n_in)
+    D = rows_of(s, real, o, D_OUT, 0, n_rows)
+    if row[KIND] == CSR_LINEAR:
+        _sparse_gradient(s, real, row[BACKWARD], position, D, first, dW)
     else:
-        gradient = work_vector(s, real, scratch, size), work_vector(s, real, scratch, 0)
-        dW = work_matrix(s, real, scratch, n_in, size // n_in)
-        D = rows_of(s, real, o, D_OUT, 0, n_rows)
-        if row[KIND] == CSR_LINEAR:
-            _sparse_gradient(s, real, row[BACKWARD], position, D, first, dW)
+        X = read_by(s, real, position, o, 0, n_rows)
+        product_memory, claimed = product_scratch(s, real, worker), 0
+        # Workers of a team have all read the weights.
+        if s.n_workers > 1 and s.switched_off & NO_CLAIMS == 0:
+            claimed = address(worker_parameters(s, real, worker), block[BLOCK_START])
+        if o == 0 and are_masked and has_panels(real, n_in):
+            masked_gradient(s, real, X, first, dW, claimed, worker)
         else:
-            X = read_by(s, real, position, o, 0, n_rows)
-            product_memory, claimed = product_scratch(s, real, worker), 0
-            # Workers of a team have all read the weights.
-            if s.n_workers > 1 and s.switched_off & NO_CLAIMS == 0:
-                claimed = address(worker_parameters(s, real, worker), block[BLOCK_START])
-            if o == 0 and are_masked and has_panels(real, n_in):
-                masked_gradient(s, real, X, first, dW, claimed, worker)
-            else:
-                how = product_of(
-                    s, row[FLAGS] & HAS_ZEROS, row[FLAGS] & DELTA_HAS_ZEROS, s.stop_in_step
-                )
-                linear_gradient(X, first, D, dW, product_memory, claimed, how)
-    numbers = optimizer_numbers(s)
-    keep = 1.0 - numbers[LEARNING_RATE] * numbers[WEIGHT_DECAY]
-    factors = scale, scale * s.alpha, keep
-    squares = _step(s, real, task, gradient, constants, factors, worker)
-    partial_sums(s)[task, BLOCK_SQUARES] = squares
-    if row[FLAGS] & WANTS_DELTA and s.transposed_size == 0:
-        W_transposed = transposed_weights_of(s, real, o, worker)
-        transpose_rows(weights_of(s, real, o, worker), first, n_in, W_transposed)
+            how = product_of(
+                s, row[FLAGS] & HAS_ZEROS, row[FLAGS] & DELTA_HAS_ZEROS, s.stop_in_step
+            )
+            linear_gradient(X, first, D, dW, product_memory, claimed, how)
+    return work_vector(s, real, scratch, size), work_vector(s, real, scratch, 0)
 
 
 @kernel
-def step_tail(s, real, n_shards, constants, scale, worker):
-    """Phase 2 for the tail of theta."""
-    scratch = s.scratch_start + worker * s.scratch_size
-    gradient = _parts_of_gradient(s, real, s.n_blocks, n_shards, scratch)
-    _step(s, real, s.n_blocks, gradient, constants, (scale, 0.0, 1.0), worker)  # no decay
+def step_block(
+    s, real, position, task, n_rows, n_shards, constants, factors, are_masked, stage, worker
+):
+    """Phase 2, or one stage of it, for one block: of weights, or the tail of theta.
+
+    `constants` are those of the optimiser, `factors` the update's: of the gradient, of the L2
+    term, and what is kept of theta. `are_masked` says that the first layer's deltas are. Once
+    it is told to stop, what it leaves in the block means nothing.
+    """
+    if is_told(s.stop_in_step):
+        return
+    if stage != LIMITING:
+        if stage == s.first_stage:
+            gradient = _gradient(s, real, position, task, n_rows, n_shards, are_masked, worker)
+        else:
+            first = completed_gradient(s, real, task)
+            gradient = first, vector(first, 0, 0)
+        scale, decay, keep = factors
+        if task == s.n_blocks:  # the tail does not decay
+            decay, keep = 0.0, 1.0
+        if s.complete != 0 and stage == s.first_stage:
+            first, rest = gradient
+            _complete(s.complete, (s.record, real, task, worker, first, rest, scale))
+            gradient, scale, decay = (first, vector(first, 0, 0)), 1.0, 0.0
+        if stage == COMPLETING:
+            return
+        squares = _step(s, real, task, gradient, constants, (scale, decay, keep), worker)
+        partial_sums(s)[task, BLOCK_SQUARES] = squares
+    if s.finish != 0:
+        _finish(s.finish, (s.record, real, task, worker, stage))
+    if stage == s.last_stage and task < s.n_blocks and s.transposed_size == 0:
+        block = block_table(s)[task]
+        o = block[BLOCK_OPERATION]
+        if operations(s)[o, FLAGS] & WANTS_DELTA:
+            W_transposed = transposed_weights_of(s, real, o, worker)
+            W = weights_of(s, real, o, worker)
+            transpose_rows(W, block[BLOCK_FIRST], block[BLOCK_ROWS], W_transposed)

@@ -17,7 +17,7 @@ from fastdnn.engine.barrier import (
     meet,
     next_task,
 )
-from fastdnn.engine.blocks import step_block, step_tail
+from fastdnn.engine.blocks import step_block
 from fastdnn.engine.delta_masks import mask_deltas, masks_pay
 from fastdnn.engine.mailboxes import (
     begin_exchange,
@@ -27,6 +27,7 @@ from fastdnn.engine.mailboxes import (
 )
 from fastdnn.engine.memory import (
     BLOCK_SIZE,
+    BLOCK_SIZES,
     BLOCK_SQUARES,
     BLOCK_START,
     SHARD_LOSS,
@@ -45,18 +46,25 @@ from fastdnn.engine.memory import (
 from fastdnn.engine.operations import FLAGS, OUT, WANTS_DELTA, operations
 from fastdnn.engine.record import record_at
 from fastdnn.engine.shards import forward, train_shards
+from fastdnn.engine.step_options import (
+    COMPLETING,
+    FINISH,
+    SUMMING,
+    factor_of_norm,
+    sum_of_partial,
+)
 from fastdnn.machine.stops import is_told
 from fastdnn.machine.subnormals import flush_subnormals, restore_mode
 from fastdnn.machine.views import matrix_at, vector
 from fastdnn.ops import results
-from fastdnn.ops.optimizers import STEP_CONSTANTS
+from fastdnn.ops.optimizers import LEARNING_RATE, STEP_CONSTANTS, WEIGHT_DECAY
 from fastdnn.products.sums import sum_of_squares
 from fastdnn.products.transpose import transpose_rows
 
 #: What `predict` returns.
 DONE, GOES_ON, NOT_FINITE = range(3)
 
-_step_constants = STEP_CONSTANTS.call
+_step_constants, _finish = STEP_CONSTANTS.call, FINISH.call
 _write_in_same_type, _write_in_double = results.SAME_TYPE.call, results.IN_DOUBLE.call
 # Rows that are transposed from one look at what may tell to stop to the next.
 _ROWS_TO_TRANSPOSE = 256
@@ -88,13 +96,24 @@ def _weight_squares(s, real):
 
 
 @kernel
+def _weight_sizes(s, real):
+    """Return the sum of the magnitudes of all weights, by blocks, as steps add them up."""
+    for task in range(s.n_blocks):
+        _finish(s.finish, (s.record, real, task, 0, SUMMING))
+    return sum_of_partial(s, BLOCK_SIZES)
+
+
+@kernel
 def _run(s, real, worker):
     """Train on the samples ``s.first`` to ``s.last`` of the order, as one of the team."""
     team, partial, losses = team_counters(s), partial_sums(s), epoch_losses(s)
     n_workers, n_blocks = s.n_workers, s.n_blocks
     t = first_t = s.t
-    if worker == 0 and s.weight_squares < 0.0 and s.alpha != 0.0:
-        s.weight_squares = _weight_squares(s, real)
+    if worker == 0 and s.weight_squares < 0.0:
+        if s.l1 != 0.0:
+            s.weight_sizes = _weight_sizes(s, real)
+        if s.alpha != 0.0:
+            s.weight_squares = _weight_squares(s, real)
     if has_mailboxes(s):
         begin_exchange(s, real, worker)
     if s.transposed_size == 0:
@@ -146,6 +165,8 @@ def _run(s, real, worker):
         scale = 1.0 / weight_sum
         if worker == 0:
             penalty = 0.5 * s.alpha * s.weight_squares if s.alpha != 0.0 else 0.0
+            if s.l1 != 0.0:
+                penalty += s.l1 * s.weight_sizes
             losses[epoch] += (loss * s.loss_scale + penalty) * scale * count
 
         are_masked = masks_pay(s, real, n_rows)
@@ -156,20 +177,30 @@ def _run(s, real, worker):
                 return
             if verdict == LEAVE:
                 break
-        constants = _step_constants(s.constants, (optimizer_numbers(s), t + 1))
-        task = next_task(team, worker, n_workers, n_blocks + 1)
-        while task <= n_blocks:
-            if task < n_blocks:
-                step_block(
-                    s, real, start, task, n_rows, n_shards, constants, scale, are_masked,
-                    worker,
-                )  # fmt: skip
-            else:
-                step_tail(s, real, n_shards, constants, scale, worker)
+        numbers = optimizer_numbers(s, t - first_t)
+        constants = _step_constants(s.constants, (numbers, t + 1))
+        keep = 1.0 - numbers[LEARNING_RATE] * numbers[WEIGHT_DECAY]
+        factors, stage = (scale, scale * s.alpha, keep), s.first_stage
+        while True:
             task = next_task(team, worker, n_workers, n_blocks + 1)
-        verdict = meet(team, worker, n_workers)
-        if verdict == BROKEN:
-            return
+            while task <= n_blocks:
+                step_block(
+                    s, real, start, task, n_rows, n_shards, constants, factors, are_masked,
+                    stage, worker,
+                )  # fmt: skip
+                task = next_task(team, worker, n_workers, n_blocks + 1)
+            verdict = meet(team, worker, n_workers)
+            if verdict == BROKEN:
+                return
+            if stage == s.last_stage or (verdict == LEAVE and s.stop_in_step != 0):
+                break
+            if stage == COMPLETING:
+                if verdict == LEAVE:
+                    break
+                factors = factor_of_norm(s), 0.0, keep
+            stage += 1
+        if verdict == LEAVE and stage == COMPLETING:
+            break  # nothing has been stepped
         if verdict == LEAVE and s.stop_in_step != 0:
             if worker == 0:  # some blocks may not have been stepped
                 s.is_step_left = 1
@@ -177,10 +208,9 @@ def _run(s, real, worker):
 
         t += 1
         if worker == 0:
-            squares = 0.0
-            for task in range(n_blocks):
-                squares += partial[task, BLOCK_SQUARES]
-            s.weight_squares = squares
+            s.weight_squares = sum_of_partial(s, BLOCK_SQUARES)
+            if s.l1 != 0.0:
+                s.weight_sizes = sum_of_partial(s, BLOCK_SIZES)
         position += n_rows
         if verdict == LEAVE:
             break

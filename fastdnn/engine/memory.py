@@ -18,13 +18,17 @@ from fastdnn.engine.operations import (
     operations,
 )
 from fastdnn.machine.views import matrix_at, require_within, vector, vector_at
+from fastdnn.ops.optimizers import MOST_NUMBERS
 
 # Columns of the block table. A block is rows first, first + n_rows of the weights of one
 # operation, from `start` on in theta and from `slot` on in a mailbox. After the blocks comes
 # the tail of theta.
 BLOCK_OPERATION, BLOCK_FIRST, BLOCK_ROWS, BLOCK_START, BLOCK_SIZE, BLOCK_SLOT = range(6)
 # Columns of the table of partial results; every shard and block has a cache line of it.
-SHARD_LOSS, SHARD_WEIGHT, SHARD_MAKER, BLOCK_SQUARES, BLOCK_STEPPER = range(5)
+(
+    SHARD_LOSS, SHARD_WEIGHT, SHARD_MAKER, BLOCK_SQUARES, BLOCK_STEPPER, BLOCK_SIZES,
+    BLOCK_GRADIENT_SQUARES,
+) = range(7)  # fmt: skip
 
 # Rows that are left free between shards are so much longer: those of one column are short.
 COLUMNS_OF_GAP = 8
@@ -41,8 +45,11 @@ def partial_sums(s):
 
 
 @kernel
-def optimizer_numbers(s):
-    return vector_at(np.float64(0), s.numbers, 0, s.numbers_size)
+def optimizer_numbers(s, step):
+    """View the optimiser's numbers for a step of the run, from 0."""
+    start = step * s.numbers_apart
+    require_within(start, MOST_NUMBERS, s.numbers_size)
+    return vector_at(np.float64(0), s.numbers, start, MOST_NUMBERS)
 
 
 @kernel

@@ -20,6 +20,8 @@ ARRAYS = (
     "theta",
     "state",
     "numbers",
+    "average",
+    "columns",
     "work",
     "partial",
     "team",
@@ -39,10 +41,24 @@ _INT, _FLOAT = np.int64, np.float64
 # What is optimised: written by the training loop before a run.
 _OBJECTIVE = [
     ("alpha", _FLOAT),  # L2: alpha / 2 * sum(W**2) / sum of weights
+    ("l1", _FLOAT),  # l1 * sum(abs(W)) / sum of weights
     ("loss_scale", _FLOAT),  # factor of the reported loss only
     ("loss_cap", _FLOAT),  # highest log-loss of one output to report
     ("loss_parameter", _FLOAT),
     ("total_weight", _FLOAT),  # divides all gradients; 0: the batch's own
+]
+
+# What a step does besides, see fastdnn.engine.step_options; 0 for nothing.
+_STEP_OPTIONS = [
+    ("clip_value", _FLOAT),  # largest magnitude of a number of the gradient, or infinity
+    ("clip_norm", _FLOAT),  # largest Euclidean norm of the gradient
+    ("max_norm", _FLOAT),  # the same of the weights into a unit
+    ("average_rate", _FLOAT),  # what a step counts in the moving average
+    ("complete", _INT),  # addresses of kernels
+    ("finish", _INT),
+    ("first_stage", _INT),  # of phase 2, see fastdnn.engine.blocks
+    ("last_stage", _INT),
+    ("completed_start", _INT),  # in the workspace: a whole gradient, for its norm
 ]
 
 # How far training is: read and written by every run.
@@ -52,6 +68,7 @@ _CURSOR = [
     ("last", _INT),
     ("epoch_rows", _INT),  # so many positions are one epoch
     ("weight_squares", _FLOAT),  # kept: sum of W**2, for the L2 term; below 0: none
+    ("weight_sizes", _FLOAT),  # kept: sum of abs(W), for the L1 term
     # Addresses of a number of `fastdnn.machine.stops`, or 0 for none.
     ("stop", _INT),  # where the network is read only
     ("stop_in_step", _INT),  # where it is stepped; 0: steps are completed
@@ -60,8 +77,10 @@ _CURSOR = [
 
 # How the work is cut, and what is done: written by the planner.
 _CUTS = [
+    ("record", _INT),  # address of the record itself
     ("constants", _INT),  # addresses of the optimiser's kernels
     ("update", _INT),
+    ("numbers_apart", _INT),  # from those of one step of a run to the next's, or 0
     ("dense_product", _INT),  # addresses of products; 0 where none is needed
     ("nonzeros_product", _INT),
     ("masked_product", _INT),
@@ -111,7 +130,9 @@ _MEMORY = [
 _ADDRESSES = [(name, _INT) for name in ARRAYS] + [(f"{name}_size", _INT) for name in ARRAYS]
 
 #: What one run of the engine is told, and what it reports.
-RECORD = np.dtype((np.record, _OBJECTIVE + _CURSOR + _CUTS + _MEMORY + _ADDRESSES))
+RECORD = np.dtype(
+    (np.record, _OBJECTIVE + _STEP_OPTIONS + _CURSOR + _CUTS + _MEMORY + _ADDRESSES)
+)
 
 
 class Data(NamedTuple):
@@ -138,7 +159,10 @@ class Memory(NamedTuple):
     blocks: np.ndarray  # int64 (n_blocks + 1, 6)
     theta: np.ndarray  # (n_parameters,)
     state: np.ndarray  # (n_slots * n_parameters,)
-    numbers: np.ndarray  # float64: the optimiser's, the learning rate first
+    numbers: np.ndarray  # float64: the optimiser's, the learning rate first; of all steps of
+    # a run, or of each of them
+    average: np.ndarray  # (n_parameters,): moving average of theta; empty: there is none
+    columns: np.ndarray  # float64: sums of squares of the columns of blocks; may be empty
     work: np.ndarray  # scratch
     partial: np.ndarray  # float64 (max(n_shards, n_blocks + 1), 8)
     team: np.ndarray  # int64 counters of fastdnn.engine.barrier

@@ -8,7 +8,14 @@ from sklearn.utils.validation import _check_sample_weight
 
 from fastdnn.data.conversion import NotFiniteError
 from fastdnn.data.samples import Samples
+from fastdnn.estimators.recorded import RecordedAttributes
 from fastdnn.estimators.validation import ValidatingEstimator
+from fastdnn.estimators.validation_sets import (
+    NOTHING_GIVEN,
+    Given,
+    require_valid_validation,
+    with_validation,
+)
 from fastdnn.models.consistency import checked_optimizer, checked_parameters
 from fastdnn.models.hyperparameters import training_options
 from fastdnn.models.transaction import replace_by, twin_of
@@ -30,7 +37,7 @@ from fastdnn.training.state import TrainingState
 _KERNEL_NAMES = {"logistic": "sigmoid"}
 
 
-class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
+class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
     """A multi-layer perceptron as a scikit-learn estimator; see the subclasses."""
 
     _state: TrainingState
@@ -60,16 +67,24 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
     # -- fitting ------------------------------------------------------------------------
 
     def _fit(
-        self, X: Any, y: Any, sample_weight: Any, *, incremental: bool, classes: Any = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        incremental: bool,
+        classes: Any = None,
+        given: Given = NOTHING_GIVEN,
     ) -> "BaseDNN":
         """Train a twin and become it; whatever is raised before leaves `self` as it was."""
+        given.require_whole()
         twin = twin_of(self)
         before = twin.__dict__.copy()
         goes_on = hasattr(twin, "coefs_") and (twin.warm_start or incremental)
         start = twin._go_on(incremental) if goes_on else None
         if incremental:
             twin._note_classes(y, classes)
-        notices = twin._learn(X, y, sample_weight, incremental, start)
+        notices = twin._learn(X, y, sample_weight, incremental, start, given)
         replace_by(self, twin, before)
         for give_notice in notices:  # a warning may be raised as an error
             give_notice()
@@ -85,11 +100,14 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         sample_weight: Any,
         incremental: bool,
         start: Parameters | None,
+        given: Given,
     ) -> Notices:
         """Validate and train; return the warnings to give when all is done."""
         hidden_sizes = hidden_units(self.hidden_layer_sizes)
-        if self.early_stopping and incremental:
+        require_valid_validation(self)
+        if incremental and self.early_stopping not in (False, "auto"):
             raise ValueError("partial_fit does not support early_stopping=True")
+        given_X = X
         X, y = self._validated_to_fit(X, y, first_pass=start is None)
         Y, largest_target = targets_in(self._encode_targets(y, incremental), X.dtype)
         scale = 1.0
@@ -105,11 +123,13 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         self._state.random_state = random_state
         network = self._network(self._state.parameters)
         objective = Objective(samples, network, self._score_outputs, self._stratified())
-        fit = Fit(objective, training_options(self), self._state, incremental, start)
+        options = training_options(self)
+        objective = with_validation(self, objective, options, given_X, y, given, incremental)
+        fit = Fit(objective, options, self._state, incremental, start)
         fit.run()
         self._state = fit.result()
         # As scikit-learn's, each fit draws anew.
-        self._state.random_state = self._state.order = None
+        self._state.random_state = self._state.order = self._state.held_out = None
         self._publish()
         return fit.notices
 
@@ -143,14 +163,17 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
                 f"The network was fitted with out_activation_={self.out_activation_!r}, but "
                 f"parameters and targets ask for {wanted!r}. Call fit with warm_start=False."
             )
-        history, optimizer = self._state.history.copy(), None
+        history, optimizer, average = self._state.history.copy(), None, None
         history.n_iter = 0
+        theta = parameters.theta.copy()
         if incremental:
             optimizer = checked_optimizer(self._state.optimizer, parameters)
+            if parameters is self._state.parameters:
+                theta, average = self._state.parameters_to_go_on_from()
         else:
             history.early_stopping = bool(self.early_stopping)
-        copied = parameters.astype(parameters.theta.dtype)
-        self._state = TrainingState(copied, history, optimizer)
+        copied = parameters.with_theta(theta)
+        self._state = TrainingState(copied, history, optimizer, average=average)
         return parameters
 
     def _network(self, parameters: Parameters) -> Network:
@@ -169,7 +192,8 @@ class BaseDNN(EstimatorStorage, ValidatingEstimator, ABC):
         """Set the fitted attributes that scikit-learn's estimators have."""
         self._show_parameters()
         shown = self._state.history.shown(with_curves=self.solver != "lbfgs")
-        for name in History().shown():  # such as an earlier fit may have left
+        # Such as an earlier fit may have left.
+        for name in (*History().shown(), *self._recorded()):
             self.__dict__.pop(name, None)
         self.__dict__.update(shown)
 

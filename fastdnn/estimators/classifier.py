@@ -20,6 +20,7 @@ from fastdnn.estimators.labels import (
     require_same_classes,
     require_same_form,
 )
+from fastdnn.estimators.validation_sets import Given
 from fastdnn.models.hyperparameters import constraints_of, documented, hyperparameters_of
 
 
@@ -134,7 +135,16 @@ class DNNClassifier(ClassPredictions):
         self._keep(locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "DNNClassifier":
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> "DNNClassifier":
         """Train the network.
 
         Ctrl-C ends training with a warning; the estimator then holds the network so far.
@@ -148,6 +158,15 @@ class DNNClassifier(ClassPredictions):
             Class labels of any type, or a 0/1 matrix for several labels a sample.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each sample.
+        X_val : array-like or sparse matrix of shape (n_val, n_features), default=None
+            Samples to validate on after each epoch, in the place of some that
+            ``early_stopping`` would hold out of X; with ``early_stopping=False`` what they
+            tell is only recorded. In a pipeline ``transform_input=["X_val"]`` transforms
+            them as X.
+        y_val : array-like, default=None
+            Their targets, of the form of `y`.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Their weights.
 
         Returns
         -------
@@ -161,7 +180,8 @@ class DNNClassifier(ClassPredictions):
         KeyboardInterrupt
             At Ctrl-C in the first epoch, or with ``solver='lbfgs'``.
         """
-        return self._fit(X, y, sample_weight, incremental=False)
+        given = Given(X_val, y_val, sample_weight_val)
+        return self._fit(X, y, sample_weight, incremental=False, given=given)
 
     @available_if(BaseDNN._check_solver)
     @_fit_context(prefer_skip_nested_validation=True)

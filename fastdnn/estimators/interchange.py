@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, check_random_state
 from fastdnn.models.consistency import checked_optimizer, checked_parameters, from_arrays
 from fastdnn.models.transaction import twin_of
 from fastdnn.network.parameters import Parameters
+from fastdnn.training.curves import Curve
 from fastdnn.training.history import History
 from fastdnn.training.state import OptimizerState, TrainingState, optimizer_name
 
@@ -38,7 +39,10 @@ def to_sklearn(model: "BaseDNN", Target: type) -> MLPClassifier | MLPRegressor:
         if hasattr(model, name):
             setattr(twin, name, getattr(model, name))
     history = model._state.history.copy()  # both go on by themselves
-    vars(twin).update(history.shown(with_curves=hasattr(model, "loss_curve_")))
+    has_curves = hasattr(model, "loss_curve_")
+    vars(twin).update(history.shown(with_curves=has_curves))
+    if has_curves:
+        twin.loss_curve_, twin.validation_scores_ = history.losses(), history.scores()
     twin.coefs_ = [W.copy() for W in parameters.coefs]
     twin.intercepts_ = [b.copy() for b in parameters.intercepts]
     twin._no_improvement_count = history.no_improvement_count
@@ -129,11 +133,13 @@ def _our_history(mlp: Any) -> History:
     scores = getattr(mlp, "validation_scores_", None)
     history = History(scores is not None, t=mlp.t_, n_iter=mlp.n_iter_)
     history.loss = float(getattr(mlp, "loss_", np.inf))
-    history.loss_curve = list(getattr(mlp, "loss_curve_", None) or [])
+    for loss in getattr(mlp, "loss_curve_", None) or []:
+        history.loss_curve.append(loss)
+        history.add_to_table(loss)
     history.no_improvement_count = getattr(mlp, "_no_improvement_count", 0)
     best_loss = getattr(mlp, "best_loss_", None)
     if scores is not None:
-        history.validation_scores = list(scores)
+        history.validation_scores = Curve(scores)
         history.best_validation_score = mlp.best_validation_score_
     elif best_loss is not None:
         history.best_loss = best_loss

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from fastdnn.estimators import interchange
 from fastdnn.estimators.base import BaseDNN
+from fastdnn.estimators.validation_sets import Given
 from fastdnn.models.hyperparameters import constraints_of, documented, hyperparameters_of
 from fastdnn.models.transaction import of_one_moment
 from fastdnn.training.scores import r2
@@ -128,7 +129,16 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         self._keep(locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "DNNRegressor":
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> "DNNRegressor":
         """Train the network.
 
         Ctrl-C ends training with a warning; the estimator then holds the network so far.
@@ -142,6 +152,15 @@ class DNNRegressor(RegressorMixin, BaseDNN):
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each sample.
+        X_val : array-like or sparse matrix of shape (n_val, n_features), default=None
+            Samples to validate on after each epoch, in the place of some that
+            ``early_stopping`` would hold out of X; with ``early_stopping=False`` what they
+            tell is only recorded. In a pipeline ``transform_input=["X_val"]`` transforms
+            them as X.
+        y_val : array-like, default=None
+            Their targets, of the form of `y`.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Their weights.
 
         Returns
         -------
@@ -155,7 +174,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         KeyboardInterrupt
             At Ctrl-C in the first epoch, or with ``solver='lbfgs'``.
         """
-        return self._fit(X, y, sample_weight, incremental=False)
+        given = Given(X_val, y_val, sample_weight_val)
+        return self._fit(X, y, sample_weight, incremental=False, given=given)
 
     @available_if(BaseDNN._check_solver)
     @_fit_context(prefer_skip_nested_validation=True)

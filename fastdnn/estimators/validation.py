@@ -86,6 +86,13 @@ class ValidatingEstimator(BaseEstimator):
         )
         return _rows_in_order(X), y.toarray() if sparse.issparse(y) else y
 
+    def _validated_features(self, X: Any, dtype: np.dtype) -> Any:
+        """Return X as the engine takes it, with the features of the fit."""
+        plain = plain_matrix(X, (dtype,), n_threads=self.n_threads)
+        if plain is not None and self._has_my_features(plain):
+            return plain
+        return _rows_in_order(self._validated(X, dtype=dtype))
+
     def _has_my_features(self, X: np.ndarray) -> bool:
         """Whether scikit-learn has no error and no warning about the columns of a matrix."""
         return X.shape[1] == self.n_features_in_ and not hasattr(self, "feature_names_in_")

@@ -225,7 +225,7 @@ ROWS: tuple[Hyperparameter, ...] = (
                [Interval(Real, 0, 1, closed="left"), "cv_object"]),
         "Share of the samples held out for early stopping; or what splits them: the first "
         "split is used."),
-    _Row("scoring", "stochastic", None,
+    _Row("scoring", "estimator", None,
         Values("str, callable, list, tuple, dict or None",
                [str, callable, list, tuple, dict, None]),
         "What early stopping is decided by, after each epoch: accuracy or R2 if None, 'loss', "

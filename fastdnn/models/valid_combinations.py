@@ -30,6 +30,11 @@ def require_fitting(estimator: Any) -> None:
             f"label_smoothing={estimator.label_smoothing!r} needs loss='log_loss', got "
             f"{loss=}. Use that loss, or label_smoothing=0."
         )
+    if estimator.ema_decay is not None and estimator.swa_start is not None:
+        raise ValueError(
+            f"ema_decay={estimator.ema_decay!r} and swa_start={estimator.swa_start!r} ask for "
+            "two averages of the parameters, and fit leaves one. Set one of them to None."
+        )
     if estimator.solver == "lbfgs":
         _require_no_steps(estimator)
 

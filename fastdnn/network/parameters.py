@@ -71,7 +71,11 @@ class Parameters:
 
     def astype(self, dtype: np.typing.DTypeLike) -> "Parameters":
         """Return a copy in another precision."""
-        return Parameters(self.layer_sizes, dtype, self.theta.astype(dtype))
+        return self.with_theta(self.theta.astype(dtype))
+
+    def with_theta(self, theta: np.ndarray) -> "Parameters":
+        """Return a network of the same sizes with another vector, taken as it is."""
+        return Parameters(self.layer_sizes, theta.dtype, theta)
 
     def __reduce__(self) -> tuple:
         # Views do not survive pickling: store the vector and cut it again.

@@ -60,6 +60,8 @@ def point_to_memory(table: np.ndarray, memory: Memory, n_slots: int) -> None:
     _require_numbers("theta", theta, (n_weights + n_tail,), theta.dtype)
     _require(theta.dtype in (np.float32, np.float64), "theta", theta, "float32 or float64")
     _require_numbers("state", memory.state, (n_slots * theta.size,), theta.dtype)
+    if memory.average.size > 0:
+        _require_numbers("average", memory.average, theta.shape, theta.dtype)
     _require_numbers("work", memory.work, memory.work.shape, theta.dtype)
     _write(table, memory)
     table["n_operations"], table["n_blocks"] = len(rows), len(memory.blocks) - 1

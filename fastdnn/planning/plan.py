@@ -34,6 +34,7 @@ from fastdnn.planning.layout import (
     partial_table,
 )
 from fastdnn.planning.program import Operation, lay_out_transposed, operations, table_of
+from fastdnn.planning.step_options import StepOptions, lay_out_step_options
 from fastdnn.products.matmul import multiply
 from fastdnn.products.nonzeros import multiply_masked, multiply_nonzeros
 from fastdnn.products.switched_off import switched_off
@@ -47,6 +48,8 @@ from fastdnn.products.switches import (
 )
 from fastdnn.teams.cpus import threads_offered
 
+# Steps of a run at most, where they have learning rates of their own.
+_MOST_RATES = 2048
 # The fields that every run or prediction reads or writes.
 _QUICK_COLUMNS = (
     *("first", "last", "t", "n_workers"),
@@ -80,6 +83,7 @@ class Plan:
         n_slots = 0 if optimizer is None else OPTIMIZERS[optimizer].n_slots
         point_to_memory(table, memory, n_slots)
         self.table = table
+        table["record"] = table.ctypes.data
         self.columns = {name: table[name] for name in _QUICK_COLUMNS}
         self.columns["learning_rate"] = memory.numbers[:1]
         self.memory, self.n_workers, self.optimizer = memory, n_workers, optimizer
@@ -90,7 +94,17 @@ class Plan:
         """Set those of the optimiser's hyperparameters that it has; ignore others."""
         for position, name in enumerate(OPTIMIZERS[str(self.optimizer)].numbers):
             if name in numbers:
-                self.memory.numbers[position] = numbers[name]
+                self.memory.numbers[position::MOST_NUMBERS] = numbers[name]
+
+    @property
+    def steps_at_once(self) -> int | None:
+        """How many steps of a run can have learning rates of their own; None: no step has."""
+        apart = int(self.table["numbers_apart"][0])
+        return self.memory.numbers.size // apart if apart else None
+
+    def set_rates(self, rates: np.ndarray) -> None:
+        """Set the learning rates of the first steps of the next run, one for each."""
+        self.memory.numbers[::MOST_NUMBERS][: rates.size] = rates
 
     def point_to(self, data: Data) -> None:
         """Let the engine read samples, which the caller keeps alive."""
@@ -111,6 +125,9 @@ def plan_training(
     gather: bool,
     n_threads: int | None,
     state: np.ndarray | None = None,
+    step: StepOptions | None = None,
+    average: np.ndarray | None = None,
+    has_rates: bool = False,
 ) -> Plan:
     """Cut one training step into tasks and lay out its workspace.
 
@@ -134,12 +151,20 @@ def plan_training(
         Threads that the user allows; None for as many as pay.
     state : ndarray, optional
         State of the optimiser to go on with; zeros if None.
+    step : StepOptions, optional
+        What a step does besides.
+    average : ndarray of shape (n_parameters,), optional
+        The moving average of the parameters, where `step` has one; brought up to date in
+        place.
+    has_rates : bool, default=False
+        Whether steps have learning rates of their own, see `Plan.set_rates`.
 
     Returns
     -------
     Plan
     """
     dtype, row = parameters.theta.dtype, OPTIMIZERS[optimizer]
+    step = step or StepOptions()
     table = _new_table(parameters, gather)
     table["batch_size"] = batch_size
     table["weighted"] = samples.weight is not None
@@ -157,7 +182,8 @@ def plan_training(
     by_shard = not samples.is_sparse and moves_less_by_shard(parameters, batch_size, n_shards)
     table["gradient_by_shard"] = by_shard
     off = switched_off()
-    has_mailboxes = by_shard and n_workers > 1 and not off & NO_MAILBOXES
+    may_send = not (off & NO_MAILBOXES or step.needs_one_theta)
+    has_mailboxes = by_shard and n_workers > 1 and may_send
 
     workspace = Workspace(shard_rows, is_shared=has_mailboxes)
     table["shard_gap"] = workspace.rows_apart
@@ -210,8 +236,10 @@ def plan_training(
     table["shards_together"] = (
         1 if one_by_one else shards_together(shard_rows, n_shards, n_workers)
     )
+    columns = lay_out_step_options(table, workspace, parameters, step, len(blocks) - 1)
     if state is None:
         state = aligned_zeros(state_size, dtype)
+    table["numbers_apart"] = MOST_NUMBERS if has_rates else 0
     team = aligned_zeros(team_size(n_workers), np.dtype(np.int64))
     if off & NO_PLACEMENT:
         let_workers_stay(team, n_workers)
@@ -220,7 +248,11 @@ def plan_training(
         blocks=blocks,
         theta=parameters.theta,
         state=state,
-        numbers=np.zeros(MOST_NUMBERS),
+        numbers=aligned_zeros(
+            MOST_NUMBERS * (_MOST_RATES if has_rates else 1), np.dtype(np.float64)
+        ),
+        average=np.zeros(0, dtype=dtype) if average is None else average,
+        columns=columns,
         work=aligned_scratch(workspace.size, dtype),
         partial=partial_table(max(n_shards, len(blocks))),
         team=team,
@@ -265,6 +297,8 @@ def plan_prediction(
         theta=parameters.theta,
         state=np.zeros(0, dtype=dtype),
         numbers=np.zeros(MOST_NUMBERS),
+        average=np.zeros(0, dtype=dtype),
+        columns=np.zeros(0),
         work=aligned_scratch(workspace.size, dtype),
         partial=partial_table(1),
         team=aligned_zeros(team_size(1), np.dtype(np.int64)),

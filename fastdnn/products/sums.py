@@ -10,6 +10,7 @@ fewer terms than the shortest vector has a plain loop.
 
 from collections.abc import Callable
 
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 
@@ -98,6 +99,19 @@ def _add_squares(context, builder, sums, x):  # needs jit
     return emit_multiply_add(context, builder, x, x, sums)
 
 
+def _add_squares_in_double(context, builder, sums, x):  # needs jit
+    x = x if x.type == sums.type else builder.fpext(x, sums.type)
+    return emit_multiply_add(context, builder, x, x, sums)
+
+
+def _add_sizes_in_double(context, builder, sums, x):  # needs jit
+    x = x if x.type == sums.type else builder.fpext(x, sums.type)
+    suffix = f"v{x.type.count}f64"
+    kind = ir.FunctionType(x.type, [x.type])
+    size = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fabs.{suffix}")
+    return builder.fadd(sums, builder.call(size, [x]))
+
+
 def _add_products(context, builder, sums, x, y):  # needs jit
     return emit_multiply_add(context, builder, x, y, sums)
 
@@ -112,6 +126,10 @@ if JIT_ENABLED:  # needs jit
         for n_bytes in (_LONG, _SHORT, _SHORTEST)
     )
     _long_sum_in_double = emitted(_ordered_sum(_LONG, 1, _add_in_double, in_double=True))
+    _long_squares_in_double, _long_sizes_in_double = (
+        emitted(_ordered_sum(_LONG, 1, add, in_double=True))
+        for add in (_add_squares_in_double, _add_sizes_in_double)
+    )
     _longest_squares = emitted(_ordered_sum(_LONGEST, 1, _add_squares))
     _long_products, _short_products = (
         emitted(_ordered_sum(n_bytes, 2, _add_products)) for n_bytes in (_LONG, _SHORT)
@@ -154,6 +172,29 @@ def sum_of_squares(x):
         return _longest_squares(total, address(x, 0), x.size)
     for i in range(x.size):
         total = multiply_add(x[i], x[i], total)
+    return total
+
+
+@kernel
+def sum_of_squares_in_double(x):
+    """Return the same as float64, as are its squares: of a gradient they may overflow."""
+    if JIT_ENABLED and x.size * itemsize_of(x.dtype.type(0)) >= _LONG:
+        return _long_squares_in_double(x.dtype.type(0), address(x, 0), x.size)
+    total = 0.0
+    for i in range(x.size):
+        number = np.float64(x[i])
+        total = multiply_add(number, number, total)
+    return total
+
+
+@kernel
+def sum_of_sizes(x):
+    """Return the sum of the magnitudes of the elements of a vector as float64."""
+    if JIT_ENABLED and x.size * itemsize_of(x.dtype.type(0)) >= _LONG:
+        return _long_sizes_in_double(x.dtype.type(0), address(x, 0), x.size)
+    total = 0.0
+    for i in range(x.size):
+        total += abs(np.float64(x[i]))
     return total
 
 

@@ -15,16 +15,24 @@ from fastdnn.models.transaction import twin_of
 from fastdnn.models.valid_values import require_valid
 from fastdnn.network.parameters import Parameters
 from fastdnn.ops.optimizers import OPTIMIZERS
+from fastdnn.storage.histories import (
+    CURVES,
+    history_from,
+    plain_history,
+    stored_columns,
+    with_all_columns,
+)
 from fastdnn.storage.labels import (
     decode_labels,
     decode_random_state,
     encode_labels,
     encode_random_state,
 )
+from fastdnn.storage.plain_state import ADVICE
 from fastdnn.storage.schema import schemas
 from fastdnn.storage.tensors import (
     BEST_THETA,
-    CURVES,
+    EPOCHS,
     MEMORY,
     RANDOM_KEY,
     Layout,
@@ -40,7 +48,7 @@ _STORED = {
 }  # fmt: skip
 _DERIVED = {
     *("n_features_in_", "n_layers_", "n_outputs_", "_n_targets", "coefs_", "intercepts_"),
-    *("_fastdnn_version", *History().shown()),
+    *("_fastdnn_version", *History().shown(), "loss_curve_", "validation_scores_"),
 }
 _STORED_OF_NETWORK = {
     "layer_sizes", "activations", "loss", "dtype", "theta", "_parameters", "_fastdnn_version",
@@ -110,7 +118,7 @@ def _encode_fitted(
         "dtype": str(network.theta.dtype),
         "out_activation": state["out_activation_"],
         "feature_name_width": None,
-        "history": _encode_history(state["_history"], tensors),
+        "history": _encode_history(dict(state["_history"]), tensors),
         "shows_history": _shows_history(model),
         "optimizer": None,
     }
@@ -137,6 +145,7 @@ def _encode_fitted(
 
 
 def _encode_history(history: dict, tensors: dict[str, np.ndarray]) -> dict:
+    table = history.pop("epochs")
     document = {name: _plain(value) for name, value in history.items() if name not in CURVES}
     best_theta = document.pop("best_theta")
     document["has_best_theta"] = best_theta is not None
@@ -145,14 +154,13 @@ def _encode_history(history: dict, tensors: dict[str, np.ndarray]) -> dict:
     for name, count in CURVES.items():
         tensors[f"history.{name}"] = np.array(history[name], np.float64)
         document[count] = len(history[name])
+    tensors[EPOCHS], document["n_epochs"] = stored_columns(table), len(table)
     return document
 
 
 def _shows_history(model: Any) -> bool:
     """Whether ``loss_curve_`` and others are there: a fit by L-BFGS has none."""
-    shown = getattr(model, "loss_curve_", None)
-    curve = model._state.history.loss_curve
-    return shown is not None and np.array_equal(shown, curve, equal_nan=True)
+    return hasattr(model, "loss_curve_")
 
 
 def _plain(value: Any) -> Any:
@@ -258,7 +266,7 @@ def _decode_fitted(
         "n_outputs_": sizes[-1],
         "out_activation_": fitted["out_activation"],
         "_parameters": parameters,
-        "_history": vars(history) | {"best_theta": tensors.get(BEST_THETA)},
+        "_history": plain_history(history) | {"best_theta": tensors.get(BEST_THETA)},
         "_optimizer_state": None,
     }
     optimizer = fitted["optimizer"]
@@ -282,9 +290,17 @@ def _decode_fitted(
 
 
 def _decode_history(document: dict, tensors: dict[str, np.ndarray]) -> History:
-    fields: dict[str, Any] = {name: tensors[f"history.{name}"].tolist() for name in CURVES}
+    fields: dict[str, Any] = {
+        name: tensors[f"history.{name}"].tolist()
+        for name in CURVES
+        if f"history.{name}" in tensors
+    }
     for name in ("best_loss", "best_validation_score", "loss"):
         fields[name] = float(document[name])
     for name in ("early_stopping", "no_improvement_count", "n_iter", "t"):
         fields[name] = document[name]
-    return History(**fields)
+    if EPOCHS in tensors:
+        fields["is_validated"] = document["is_validated"]
+        fields["validation_columns"] = document["validation_columns"]
+        fields["epochs"] = with_all_columns(tensors[EPOCHS])
+    return history_from(fields, ADVICE)

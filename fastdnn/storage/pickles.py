@@ -29,6 +29,11 @@ SKOPS_TRUSTED = [
 _VIEWS = {"coefs_": "coefs", "intercepts_": "intercepts"}
 # What is made anew, and what earlier versions stored.
 _NOT_STORED = ("_predictor", "_incremental")
+# What is read from the history, or only holds during a fit.
+_MADE_ANEW = (
+    *("loss_curve_", "validation_scores_", "validation_loss_curve_", "history_"),
+    "_validate_for_prediction",
+)
 
 
 class SavingMixin:
@@ -78,7 +83,7 @@ class EstimatorStorage(SavingMixin, BaseEstimator):
 
     def __getstate__(self) -> dict:
         state = super().__getstate__() | {"_fastdnn_version": VERSION}
-        for name in _NOT_STORED:
+        for name in (*_NOT_STORED, *_MADE_ANEW):
             state.pop(name, None)
         training = state.pop("_state", None)
         if training is None:

@@ -1,14 +1,15 @@
 """What training carries on as plain data, which pickles and files hold; and back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from fastdnn.network.parameters import Parameters
 from fastdnn.ops.optimizers import OPTIMIZERS
+from fastdnn.storage.histories import LATER, history_from, plain_history
 from fastdnn.storage.tensors import count_parameters
 from fastdnn.training.history import History
 from fastdnn.training.state import OptimizerState, TrainingState
@@ -24,7 +25,7 @@ def plain_state(training: TrainingState) -> dict[str, Any]:
         optimizer = None  # one of another network's is not gone on from
     return {
         "_parameters": {"layer_sizes": parameters.layer_sizes, "theta": parameters.theta},
-        "_history": vars(training.history) | {"best_theta": training.best_theta},
+        "_history": plain_history(training.history) | {"best_theta": training.best_theta},
         "_optimizer_state": None if optimizer is None else vars(optimizer).copy(),
     }
 
@@ -39,16 +40,12 @@ def state_from(plain: dict[str, Any]) -> TrainingState:
     """
     parameters = _parameters_from(plain.pop("_parameters"))
     n_parameters = parameters.theta.size
-    stored = _dict_of("_history", plain.pop("_history", None), History, "best_theta")
+    stored = plain.pop("_history", None)
+    stored = _dict_of("_history", stored, History, "best_theta", may_lack=LATER)
     best_theta = stored.pop("best_theta")
     if best_theta is not None:
         _require_vector("best_theta", best_theta, n_parameters)
-    history = History(**stored)
-    for field in fields(History):
-        value = getattr(history, field.name)
-        kind, is_right = _KINDS[field.type]
-        if not is_right(value):
-            raise ValueError(f"{field.name}={value!r} must be {kind}. {ADVICE}")
+    history = history_from(stored, ADVICE)
     optimizer, given = None, plain.pop("_optimizer_state", None)
     if given is not None:
         optimizer = OptimizerState(**_dict_of("_optimizer_state", given, OptimizerState))
@@ -78,12 +75,14 @@ def _parameters_from(stored: Any) -> Parameters:
     return Parameters(sizes, theta.dtype, np.array(theta))
 
 
-def _dict_of(name: str, stored: Any, kind: type | None, *more: str) -> dict[str, Any]:
+def _dict_of(
+    name: str, stored: Any, kind: type | None, *more: str, may_lack: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Return a copy of a mapping that has the fields of a dataclass, and more."""
     if kind is not None and isinstance(stored, kind):  # as fastdnn 0.2 stored it
         stored = vars(stored)
     needed = {*more, *(field.name for field in (fields(kind) if kind else ()))}
-    if not isinstance(stored, Mapping) or set(stored) != needed:
+    if not isinstance(stored, Mapping) or {*stored, *may_lack} != {*needed, *may_lack}:
         raise ValueError(f"{name} must be a dict of {sorted(needed)}. {ADVICE}")
     return dict(stored)
 
@@ -100,15 +99,3 @@ def _require_vector(name: str, array: Any, size: int) -> None:
 
 def _is_count(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 0
-
-
-# What fields of a `History` must be, by their types.
-_KINDS: dict[Any, tuple[str, Callable[[Any], bool]]] = {
-    bool: ("True or False", lambda value: isinstance(value, bool | np.bool_)),
-    int: ("an integer >= 0", _is_count),
-    float: ("a number", lambda value: isinstance(value, Real)),
-    list[float]: (
-        "a list of numbers",
-        lambda value: isinstance(value, list) and all(isinstance(x, Real) for x in value),
-    ),
-}

@@ -8,6 +8,7 @@ import numpy as np
 from fastdnn.network.parameters import Parameters
 from fastdnn.ops.optimizers import OPTIMIZERS
 from fastdnn.storage import checked_json
+from fastdnn.storage.histories import CURVES, STORED_COLUMNS
 from fastdnn.storage.labels import N_KEYS, decode_labels, layout_of_labels
 
 #: Type and shape of each tensor.
@@ -16,8 +17,7 @@ Layout = dict[str, tuple[np.dtype, tuple[int, ...]]]
 RANDOM_KEY = "random_state.key"
 MEMORY = "optimizer.memory"
 BEST_THETA = "history.best_theta"
-#: The lists of a `History`, and where a document says how long they are.
-CURVES = {"loss_curve": "n_losses", "validation_scores": "n_scores"}
+EPOCHS = "history.epochs"
 
 
 def needed_tensors(document: dict) -> Layout:
@@ -44,7 +44,12 @@ def needed_tensors(document: dict) -> Layout:
     expected |= _layout_of_network(fitted)
     dtype, n_parameters = np.dtype(fitted["dtype"]), count_parameters(fitted["layer_sizes"])
     for name, count in CURVES.items():
-        expected[f"history.{name}"] = np.dtype(np.float64), (fitted["history"][count],)
+        n_items = fitted["history"].get(count)  # an earlier version has fewer curves
+        if n_items is not None:
+            expected[f"history.{name}"] = np.dtype(np.float64), (n_items,)
+    if "n_epochs" in fitted["history"]:
+        n_columns = len(STORED_COLUMNS) + len(fitted["history"]["validation_columns"])
+        expected[EPOCHS] = np.dtype(np.float64), (fitted["history"]["n_epochs"], n_columns)
     if fitted["history"]["has_best_theta"]:
         expected[BEST_THETA] = dtype, (n_parameters,)
     if fitted["optimizer"] is not None:

@@ -3,8 +3,9 @@
 `fit` has one, from an `objective` and `options`, which are the hyperparameters, to the next
 `state`: what training carries from one call to the next. `stochastic` is the loop of one
 solver, `lbfgs` the other. Of the loop `stopping` says when it ends, `schedules` how the
-learning rate changes, `order` and `random_states` how rows are shuffled, `held_out` and
-`scores` what early stopping asks, `history` what is recorded. `epochs` runs the engine,
+learning rate changes, `order` and `random_states` how rows are shuffled. `validation`
+evaluates the network on rows that are `held_out`, by `scores` and the `validation_loss`;
+`history` is what is recorded, in `curves`. `epochs` runs the engine,
 `long_batches` those that an interrupt must not wait for. `divergence` finds what is not
 finite, `likely_causes` says what may have made it so, `notices` are the warnings at the end,
 `precision` says which fits need float64.

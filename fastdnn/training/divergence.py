@@ -12,6 +12,7 @@ from scipy import sparse
 from fastdnn.data.samples import Samples
 from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters
+from fastdnn.ops.optimizers import OPTIMIZERS
 from fastdnn.prediction.predictor import Predictor
 
 # scikit-learn's words; more follows.
@@ -64,9 +65,10 @@ def problem_of_memory(
     parameters: Parameters, samples: Samples, optimizer: str, memory: np.ndarray
 ) -> str | None:
     """Return what is wrong with what an optimiser remembers after training, or None."""
-    # Other optimisers add it to the parameters. Adam divides by the root of its second half:
-    # those weights would no longer move. Squares overflow before the numbers of the first.
-    if optimizer != "adam":
+    # What else they remember is added to the parameters. By the roots of squares they divide:
+    # those weights would no longer move. Squares overflow before anything else.
+    slots = OPTIMIZERS[optimizer].squares
+    if not slots:
         return None
     X = samples.X.data if samples.is_sparse else samples.X
     if parameters.theta.size > max(_MANY, X.size):
@@ -76,7 +78,8 @@ def problem_of_memory(
         power += math.log2((1.0 + largest(X)) ** 2 * (1.0 + samples.largest_target))
         if power < _SAFE_POWERS[memory.dtype] - 10.0:
             return None
-    if is_finite(memory[memory.size // 2 :]):
+    size = parameters.theta.size
+    if all(is_finite(memory[slot * size : (slot + 1) * size]) for slot in slots):
         return None
     return (
         "Training diverged: the optimiser's moments of the gradient overflowed "

@@ -1,5 +1,6 @@
 """Epochs over the compiled engine, in runs of about the same length."""
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,11 @@ class EpochRunner:
     order : ndarray of int64
         The rows in the order to visit, of one epoch or of several, one after the other;
         read anew in every run. Empty for all rows as they lie.
+
+    Attributes
+    ----------
+    batches_per_epoch : int
+        Steps of an epoch.
     """
 
     def __init__(self, plan: Plan, samples: Samples, order: np.ndarray) -> None:
@@ -46,7 +52,8 @@ class EpochRunner:
         self._batch_size = int(plan.table["batch_size"][0])
         self._is_total = bool(plan.table["total_weight"][0] > 0.0)
         self._n_rows = samples.n_rows
-        self._batches_per_epoch = -(-self._n_rows // self._batch_size)
+        self.batches_per_epoch = -(-self._n_rows // self._batch_size)
+        self._most_batches = plan.steps_at_once or sys.maxsize
         self._most_epochs = order.size // self._n_rows or _MOST_EPOCHS
         self._losses = np.zeros(self._most_epochs)
         # Kept alive as well.
@@ -79,15 +86,17 @@ class EpochRunner:
     @property
     def epochs_at_once(self) -> int:
         """How many epochs one run may take: as there is an order for, and time."""
-        return max(1, min(self._most_epochs, self._batches() // self._batches_per_epoch))
+        return max(1, min(self._most_epochs, self._batches() // self.batches_per_epoch))
 
-    def run(self, n_epochs: int = 1) -> list[float]:
+    def run(self, n_epochs: int = 1, rates: np.ndarray | None = None) -> list[float]:
         """Train on every row once an epoch.
 
         Parameters
         ----------
         n_epochs : int
             At most `epochs_at_once`.
+        rates : ndarray of shape (n_epochs * batches_per_epoch,), optional
+            The learning rate of each step, where the plan has room for them.
 
         Returns
         -------
@@ -97,12 +106,17 @@ class EpochRunner:
         """
         self._losses[:n_epochs] = 0.0
         if n_epochs > 1:
-            self._run(0, n_epochs * self._n_rows, n_epochs * self._batches_per_epoch)
+            self._run(0, n_epochs * self._n_rows, n_epochs * self.batches_per_epoch, rates)
         else:
             first = 0
             while first < self._n_rows:
                 last = min(self._n_rows, first + self._batches() * self._batch_size)
-                self._run(first, last, -(-(last - first) // self._batch_size))
+                done, n_batches = (
+                    first // self._batch_size,
+                    -(-(last - first) // self._batch_size),
+                )
+                here = None if rates is None else rates[done : done + n_batches]
+                self._run(first, last, n_batches, here)
                 first = last
         losses = self._losses[:n_epochs]
         return (losses if self._is_total else losses / self._n_rows).tolist()
@@ -115,9 +129,11 @@ class EpochRunner:
         elif self._team.is_to_compare:
             share = 0.25
         self._batches_asked_for = max(1, int(share * self._batches_per_run))
-        return self._batches_asked_for
+        return min(self._batches_asked_for, self._most_batches)
 
-    def _run(self, first: int, last: int, n_batches: int) -> None:
+    def _run(self, first: int, last: int, n_batches: int, rates: np.ndarray | None) -> None:
+        if rates is not None:
+            self._plan.set_rates(rates)
         self._first[0], self._last[0] = first, last
         if self._long_batches.are_expected:
             seconds = self._long_batches.run(self._team, n_batches)

@@ -62,7 +62,7 @@ class Fit:
         )
         if self._widens:
             state = state.astype(np.float64)
-            objective = objective.on(objective.samples.astype(np.float64))
+            objective = objective.astype(np.float64)
         self._objective, self.state, self.notices = objective, state, Notices()
 
     def run(self) -> None:
@@ -98,6 +98,7 @@ class Fit:
         """
         state, given, options = self.state, self._given, self._options
         state.take_best()
+        state.take_average()
         problem = problem_of_epochs(state.parameters, [state.history.loss])
         if problem is not None:
             raise ValueError(f"{problem} {self._causes(self._objective)}")
@@ -107,7 +108,8 @@ class Fit:
                 optimizer = optimizer.narrowed()
             with np.errstate(over="ignore"):  # said below
                 narrow = state.parameters.astype(np.float32)
-            state = replace(state, parameters=narrow, optimizer=optimizer)
+                average = None if state.average is None else state.average.astype(np.float32)
+            state = replace(state, parameters=narrow, optimizer=optimizer, average=average)
         # What float64 has computed may overflow float32.
         doubtful = self._is_wide or options.solver == "lbfgs"
         problem = problem_of_network(

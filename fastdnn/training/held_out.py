@@ -1,11 +1,8 @@
-"""Samples that are held out of training, to score the network after every epoch."""
-
-from collections.abc import Callable
+"""Which rows are held out of training, to validate the network after every epoch."""
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from fastdnn.prediction.predictor import Predictor
 from fastdnn.training.objective import Objective
 from fastdnn.training.options import Options
 from fastdnn.training.state import TrainingState
@@ -13,54 +10,52 @@ from fastdnn.training.state import TrainingState
 
 def hold_out(
     objective: Objective, options: Options, state: TrainingState
-) -> tuple[Objective, Callable[[], float]]:
-    """Hold out some samples, drawn as scikit-learn does.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows to train on, and those that are held out.
 
-    Returns
-    -------
+    They are those of a split that was given, or drawn as scikit-learn does; of a state that
+    goes on, those that it began with.
+
+    Parameters
+    ----------
     objective : Objective
-        On the others.
-    score : callable
-        Returns the score of the current parameters on those that are held out; NaN if an
-        output is not finite.
+        On all samples.
+    options : Options
+        Hyperparameters.
+    state : TrainingState
+        Keeps which rows are held out.
 
     Raises
     ------
     ValueError
-        If there would be fewer than two.
+        If fewer than two would be.
     ZeroDivisionError
         If all of them have a weight of zero.
     """
     samples = objective.samples
-    if state.order is None:
+    if state.order is not None:
+        rows, held_out = state.order, state.held_out
+        if held_out is None:
+            held_out = np.setdiff1d(np.arange(samples.n_rows), rows)
+    elif objective.split is not None:
+        rows, held_out = objective.split
+    else:
         rows, held_out = train_test_split(
             np.arange(samples.n_rows, dtype=np.int64),
             random_state=state.random_state,
             test_size=options.validation_fraction,
             stratify=samples.Y.astype(bool) if objective.is_stratified else None,
         )
-    else:
-        rows, held_out = state.order, np.setdiff1d(np.arange(samples.n_rows), state.order)
     if held_out.size < 2:
         raise ValueError(
             "The validation set is too small. Increase 'validation_fraction' or the "
             "size of your dataset."
         )
-    Y = samples.Y[held_out]
-    weight = None if samples.weight is None else samples.weight[held_out]
-    if weight is not None and not weight.any():
+    if samples.weight is not None and not samples.weight[held_out].any():
         raise ZeroDivisionError(
             "Weights sum to zero, can't be normalized: sample_weight is zero in all of "
             f"the {held_out.size} samples held out for early stopping. Leave such samples "
             "out or raise validation_fraction."
         )
-    predictor = Predictor(state.parameters, objective.network)
-    validation = samples.at(held_out).to_predict()
-
-    def score() -> float:
-        outputs = predictor(validation, options.n_threads)
-        if not np.isfinite(outputs).all():
-            return np.nan
-        return objective.score(outputs, Y, weight)
-
-    return objective.on(samples.at(rows)), score
+    state.held_out = held_out
+    return rows, held_out

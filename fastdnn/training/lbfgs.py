@@ -1,6 +1,7 @@
 """L-BFGS: SciPy's minimiser on the compiled loss and gradient of all samples."""
 
 import inspect
+import time
 
 import numpy as np
 import scipy.optimize
@@ -14,6 +15,7 @@ from fastdnn.training.notices import Notices
 from fastdnn.training.objective import Objective, log_loss_cap
 from fastdnn.training.options import Options
 from fastdnn.training.state import TrainingState
+from fastdnn.training.validation import validation_of
 
 # Rows whose activations are held at a time.
 _ROWS_AT_ONCE = 1024
@@ -48,6 +50,10 @@ def fit_lbfgs(
         n_threads=options.n_threads,
         state=gradient,
     )
+    history, validation = state.history, None
+    if objective.validation is not None:
+        _, validation = validation_of(objective, options, state, state.parameters)
+    history.is_validated = validation is not None
     total = float(samples.n_rows if samples.weight is None else samples.weight.sum())
     alpha = options.alpha * samples.weight_scale
     plan.table["total_weight"] = total
@@ -56,8 +62,11 @@ def fit_lbfgs(
     weights = theta[:n_weights]
 
     with EpochRunner(plan, samples, AS_THEY_LIE) as runner, single_threaded_blas():
+        start, n_calls = time.perf_counter(), 0
 
         def loss_and_gradient(candidate: np.ndarray) -> tuple[float, np.ndarray]:
+            nonlocal n_calls
+            n_calls += 1
             theta[:] = candidate
             gradient[:] = 0.0
             value = runner.run()[0]
@@ -65,11 +74,27 @@ def fit_lbfgs(
             penalty = 0.5 * alpha / total * float(np.dot(weights, weights))
             return value + penalty, gradient.copy()  # SciPy keeps what it is given
 
+        def record(intermediate_result: scipy.optimize.OptimizeResult) -> None:
+            """Record an iteration; SciPy looks at the name of the argument."""
+            nonlocal start
+            columns = {}
+            if validation is not None:
+                theta[:] = intermediate_result.x
+                columns = validation().columns()
+            before, start = start, time.perf_counter()
+            history.add_to_table(
+                float(intermediate_result.fun),
+                n_calls * samples.n_rows,
+                seconds=start - before,
+                validation=columns,
+            )
+
         result = scipy.optimize.minimize(
             loss_and_gradient,
             theta.copy(),
             method="L-BFGS-B",
             jac=True,
+            callback=record,
             options={
                 "maxfun": options.max_fun,
                 "maxiter": options.max_iter,
@@ -79,8 +104,8 @@ def fit_lbfgs(
         )
     theta[:] = result.x
     notices.append(lambda: _check_optimize_result("lbfgs", result, options.max_iter))
-    state.history.n_iter = min(result.nit, options.max_iter)
-    state.history.loss = float(result.fun)
+    history.n_iter = min(result.nit, options.max_iter)
+    history.loss = float(result.fun)
 
 
 def _printing(verbose: bool | int) -> dict[str, int]:

@@ -15,7 +15,10 @@ from fastdnn.training.options import Options
 
 # The largest numbers that are usual in a fit.
 _USUAL_FEATURE, _USUAL_TARGET, _USUAL_WEIGHT = 10.0, 10.0, 100.0
-_USUAL_RATE = {"sgd": 0.1, "adam": 0.02}
+_USUAL_RATE = {
+    "sgd": 0.1, "adagrad": 0.1, "adadelta": 2.0, "lion": 0.005,
+    **dict.fromkeys(("adam", "adamw", "amsgrad", "nadam", "radam", "adamax", "rmsprop"), 0.02),
+}  # fmt: skip
 _USUAL_PENALTY, _USUAL_MOMENTUM, _USUAL_RATIO = 10.0, 0.99, 1e6
 # Targets below it are lost beside outputs of usual size.
 _TINY_TARGET = 1e-20

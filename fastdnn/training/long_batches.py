@@ -90,7 +90,7 @@ class LongBatches:
         memory = self._plan.memory
         if self._plan.optimizer == "gradient":
             return []  # L-BFGS has no use for a part of the gradient that this writes
-        return [memory.theta, memory.state]
+        return [memory.theta, memory.state, memory.average]
 
     def _is_step_to_undo(self, stepped: list[np.ndarray]) -> bool:
         if self._plan.table["gradient_by_shard"][0]:

@@ -15,6 +15,17 @@ class Options(SimpleNamespace):
     """
 
 
+# Where the parameter is None, as PyTorch has it.
+_WEIGHT_DECAY_OF_ADAMW = 0.01
+
+
+def weight_decay_of(options: Options) -> float:
+    """Return the decoupled weight decay that the parameter of that name stands for."""
+    if options.weight_decay is None:
+        return _WEIGHT_DECAY_OF_ADAMW if options.solver == "adamw" else 0.0
+    return float(options.weight_decay)
+
+
 def rows_of_batch(batch_size: Any, n_rows: int) -> int:
     """Return how many samples a step has.
 

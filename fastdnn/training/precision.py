@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from fastdnn.data.samples import Samples
+from fastdnn.ops.optimizers import OPTIMIZERS
 from fastdnn.training.divergence import largest
 from fastdnn.training.options import Options
 
@@ -113,7 +114,9 @@ def exceeds_float32(samples: Samples, loss: str, options: Options) -> bool:
     options : Options
         Hyperparameters.
     """
-    if options.solver == "adam" and options.epsilon < _SMALLEST_EPSILON:
+    optimizer = OPTIMIZERS.get(options.solver)
+    divides_by_root = optimizer is not None and optimizer.squares
+    if divides_by_root and options.epsilon < _SMALLEST_EPSILON:
         return True
     if loss != "log_loss" and samples.largest_target > _LARGEST_TARGET:
         return True

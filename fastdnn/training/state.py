@@ -9,12 +9,13 @@ import numpy as np
 
 from fastdnn.network.parameters import Parameters
 from fastdnn.ops.optimizers import OPTIMIZERS
+from fastdnn.training.averages import Average
 from fastdnn.training.divergence import is_finite
 from fastdnn.training.history import History
 
 
 def optimizer_name(solver: str, nesterovs_momentum: bool) -> str:
-    """Return the row of the table of updates that a solver is."""
+    """Return the row of the table of optimisers that a solver is."""
     if solver != "sgd":
         return solver
     return "nesterov" if nesterovs_momentum else "momentum"
@@ -102,19 +103,26 @@ class TrainingState:
         None before the first step, and of solvers that begin anew.
     best_theta : ndarray or None
         The parameters of the best validation score, with early stopping.
+    average : Average or None
+        Of the parameters, where a fit leaves one in their place.
     random_state : RandomState or None
         Shuffles the rows; the caller's own, which draws for others, too.
     order : ndarray of int64 or None
         The rows of X in the order of the last epoch, from which the next one is shuffled;
-        None before the first. With early stopping the others are held out.
+        None before the first.
+    held_out : ndarray of int64 or None
+        The rows of X that are held out for early stopping; None for those that are not in
+        the order.
     """
 
     parameters: Parameters
     history: History = field(default_factory=History)
     optimizer: OptimizerState | None = None
     best_theta: np.ndarray | None = None
+    average: Average | None = None
     random_state: np.random.RandomState | None = None
     order: np.ndarray | None = None
+    held_out: np.ndarray | None = None
 
     def __eq__(self, other: object) -> bool:
         return _are_equal(self, other)
@@ -131,16 +139,17 @@ class TrainingState:
             parameters=self.parameters.astype(dtype),
             optimizer=None if self.optimizer is None else self.optimizer.astype(dtype),
             best_theta=None if self.best_theta is None else self.best_theta.astype(dtype),
+            average=None if self.average is None else self.average.astype(dtype),
         )
 
     def mark(self) -> tuple:
         """Return what `go_back_to` needs to undo what is recorded later."""
         rate = None if self.optimizer is None else self.optimizer.learning_rate
-        return self.history.mark(), rate, self.best_theta
+        return self.history.mark(), rate, self.best_theta, self.average
 
     def go_back_to(self, mark: tuple) -> None:
         """Undo what was recorded since `mark` was made, be it only in part."""
-        of_history, rate, self.best_theta = mark
+        of_history, rate, self.best_theta, self.average = mark
         self.history.go_back_to(of_history)
         if self.optimizer is not None:
             self.optimizer.learning_rate = rate
@@ -149,14 +158,33 @@ class TrainingState:
         """Let the parameters be those of the best validation score, where there was one."""
         if self.best_theta is not None:
             self.parameters.theta[:] = self.best_theta
-            self.best_theta = None
+            self.best_theta = self.average = None  # it may be the best one's average
+
+    def take_average(self) -> None:
+        """Let the parameters be their average, where there is one; training keeps the last."""
+        average = self.average
+        if average is not None and average.last is None and average.n_epochs != 0:
+            average.last = self.parameters.theta.copy()
+            self.parameters.theta[:] = average.theta
+
+    def parameters_to_go_on_from(self) -> tuple[np.ndarray, Average | None]:
+        """Return copies of what training goes on from, and of the average that goes on.
+
+        They are the parameters of the last step, unless others were put in the place of the
+        average since; then that begins anew.
+        """
+        average, theta = self.average, self.parameters.theta
+        if average is None or not average.is_of(self.parameters):
+            return theta.copy(), None
+        last: Any = average.last
+        return last.copy(), replace(average, theta=average.theta.copy(), last=None)
 
 
 def _are_equal(one: Any, other: Any) -> bool:
     """Whether two states, or parts of them, are of the same types and bits."""
     if type(one) is not type(other):
         return False
-    if isinstance(one, OptimizerState | TrainingState):
+    if isinstance(one, OptimizerState | TrainingState | Average):
         return all(
             _are_equal(getattr(one, f.name), getattr(other, f.name)) for f in fields(one)
         )

@@ -1,24 +1,36 @@
 """Stochastic training: epochs of the engine until a rule says stop."""
 
 import math
+import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 
 from fastdnn.data.samples import Samples
+from fastdnn.network.parameters import Parameters
 from fastdnn.planning.plan import Plan, plan_training
+from fastdnn.planning.step_options import StepOptions
+from fastdnn.training.averages import Averaging
 from fastdnn.training.divergence import problem_of_epochs, problem_of_memory
 from fastdnn.training.epochs import EpochRunner
-from fastdnn.training.held_out import hold_out
 from fastdnn.training.notices import Notices
 from fastdnn.training.objective import Objective, log_loss_cap
-from fastdnn.training.options import Options, rows_of_batch
+from fastdnn.training.options import Options, rows_of_batch, weight_decay_of
 from fastdnn.training.order import VisitOrder
-from fastdnn.training.schedules import Progress, first_rate, schedule_of
+from fastdnn.training.schedules import (
+    Progress,
+    Steps,
+    factors_of,
+    first_rate,
+    has_factors,
+    schedule_of,
+)
 from fastdnn.training.state import OptimizerState, TrainingState, optimizer_name
 from fastdnn.training.stopping import count_loss, count_score, epochs_until_stop, is_to_stop
+from fastdnn.training.validation import Evaluation, validation_of
 
 # The engine takes smaller numbers for 0, by which Adam would divide where a gradient is 0.
 _SMALLEST_EPSILON = {
@@ -46,7 +58,7 @@ def fit_stochastic(
     Parameters
     ----------
     objective : Objective
-        The loss and the samples, some of which may be held out.
+        The loss and the samples, some of which may be held out, or others to validate on.
     options : Options
         Hyperparameters.
     state : TrainingState
@@ -66,18 +78,18 @@ def fit_stochastic(
         In the first epoch, or in the only one of `partial_fit`: nothing is to be kept.
     """
     parameters, history = state.parameters, state.history
-    validation_score = None
-    if options.early_stopping:
-        objective, validation_score = hold_out(objective, options, state)
+    averaging = Averaging(options, state)
+    objective, validation = validation_of(objective, options, state, averaging.scored)
+    history.is_validated = validation is not None
     samples = objective.samples
-    plan, optimizer = _plan(objective, options, state)
+    plan, optimizer = _plan(objective, options, state, averaging.moving)
     schedule = schedule_of(options, optimizer.optimizer)
     learning_rate, t = plan.columns["learning_rate"], plan.columns["t"]
     random_state = state.random_state if options.shuffle else None
     order = VisitOrder(samples, random_state, options.max_iter, state.order)
     # Otherwise every single epoch is followed by something to decide, to report or to refuse.
     may_run_on = (
-        validation_score is None
+        validation is None
         and samples.weight is None
         and schedule.rate is None
         and not (incremental or options.verbose)
@@ -86,26 +98,41 @@ def fit_stochastic(
     # What belongs together after a whole epoch; one assignment, which no interrupt divides.
     consistent = state.mark()
     with EpochRunner(plan, samples, order.positions) as runner:
+        n_steps = options.max_iter * runner.batches_per_epoch
         try:
             while history.n_iter < options.max_iter:
                 n_epochs = 1
                 if may_run_on:
-                    until_stop = epochs_until_stop(history, options)
-                    n_epochs = int(min(runner.epochs_at_once, until_stop))
+                    until_stop = epochs_until_stop(history, options, schedule)
+                    until_mean = averaging.epochs_at_once(optimizer.t / n_steps)
+                    n_epochs = int(min(runner.epochs_at_once, until_stop, until_mean))
                 order.prepare(n_epochs)
-                learning_rate[0] = optimizer.learning_rate
-                losses, score = runner.run(n_epochs), None
+                learning_rate[0] = rate = optimizer.learning_rate
+                start, rates = time.perf_counter(), None
+                if plan.steps_at_once is not None:
+                    n_now = n_epochs * runner.batches_per_epoch
+                    steps = Steps(np.arange(optimizer.t, optimizer.t + n_now), n_steps)
+                    factors = factors_of(schedule, options, steps)
+                    rates = optimizer.learning_rate * factors
+                    rate = float(rates[0])
+                losses, evaluation = runner.run(n_epochs, rates), None
+                averaging.update(int(t[0]) / n_steps)
                 if not all(map(math.isfinite, losses)):
                     visited = order.positions[: samples.n_rows]
                     _require_positive_batches(samples, visited, plan)
-                elif validation_score is not None:
-                    score = validation_score()
+                elif validation is not None:
+                    evaluation = validation()
+                score = None
+                if evaluation is not None and options.early_stopping:
+                    score = evaluation.score
                 problem = problem_of_epochs(parameters, losses, score)
                 if problem is not None:
                     history.add_divergence(losses[-1], samples.n_rows)
                     break
                 optimizer.t = int(t[0])
-                _record(state, options, losses, score, samples.n_rows)
+                seconds = (time.perf_counter() - start) / n_epochs
+                run = Run(losses, samples.n_rows, rate, seconds, evaluation)
+                _record(state, options, run, averaging.scored)
                 if schedule.rate is not None:
                     progress = Progress(history.t, history.n_iter / options.max_iter)
                     optimizer.learning_rate = schedule.rate(options, progress)
@@ -142,34 +169,51 @@ def fit_stochastic(
     optimizer.begin_anew(first_rate(schedule, options))
 
 
-def _record(
-    state: TrainingState,
-    options: Options,
-    losses: list[float],
-    score: float | None,
-    n_rows: int,
-) -> None:
-    """Record epochs over so many rows, and the validation score after them, if any."""
-    history = state.history
-    for loss in losses:
-        history.add_epoch(loss, n_rows)
+class Run(NamedTuple):
+    """What is recorded of epochs that the engine has run."""
+
+    losses: list[float]
+    """Mean loss of each epoch."""
+    n_rows: int
+    """Rows of an epoch."""
+    learning_rate: float
+    """At the first step."""
+    seconds: float
+    """What each epoch took, with its validation."""
+    evaluation: Evaluation | None
+    """What validation tells after the last epoch."""
+
+
+def _record(state: TrainingState, options: Options, run: Run, scored: Parameters) -> None:
+    """Record a run, and count its epochs as better ones or not.
+
+    What is validated, and kept as the best, are the parameters `scored`.
+    """
+    history, evaluation = state.history, run.evaluation
+    decides = evaluation is not None and options.early_stopping
+    columns = {} if evaluation is None else evaluation.columns()
+    for loss in run.losses:
+        history.add_epoch(loss, run.n_rows, run.learning_rate, run.seconds, columns)
         if options.verbose:
             print(f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
-        if score is None:
+        if not decides:
             count_loss(history, options.tol)
-    if score is not None:
-        if options.verbose:
-            print(f"Validation score: {score:f}")
-        if count_score(history, score, options.tol):
-            state.best_theta = state.parameters.theta.copy()
+    if evaluation is None:
+        return
+    if options.verbose:
+        print(f"Validation score: {evaluation.score:f}")
+    if decides and count_score(history, evaluation.score, options.tol):
+        state.best_theta = scored.theta.copy()
 
 
 def _plan(
-    objective: Objective, options: Options, state: TrainingState
+    objective: Objective, options: Options, state: TrainingState, average: np.ndarray | None
 ) -> tuple[Plan, OptimizerState]:
     """Plan the steps of the state's optimiser, or of one that begins, which it gets."""
     samples, kept = objective.samples, state.optimizer
     name = optimizer_name(options.solver, options.nesterovs_momentum)
+    schedule = schedule_of(options, name if kept is None else kept.optimizer)
+    l1 = options.l1 * samples.weight_scale
     plan = plan_training(
         state.parameters,
         objective.network,
@@ -179,9 +223,16 @@ def _plan(
         gather=options.shuffle or samples.rows is not None,
         n_threads=options.n_threads,
         state=None if kept is None else kept.memory,
+        step=StepOptions(
+            l1, options.clip_value, options.clip_norm, options.max_norm, options.ema_decay
+        ),
+        average=average,
+        has_rates=has_factors(schedule, options),
     )
     plan.set_numbers(
+        weight_decay=weight_decay_of(options),
         momentum=options.momentum,
+        rho=options.rho,
         beta_1=options.beta_1,
         beta_2=options.beta_2,
         epsilon=max(options.epsilon, _SMALLEST_EPSILON[state.dtype]),
@@ -189,7 +240,7 @@ def _plan(
     plan.table["alpha"] = options.alpha * samples.weight_scale
     plan.table["loss_cap"] = log_loss_cap(state.dtype)
     if kept is None:
-        rate = first_rate(schedule_of(options, name), options)
+        rate = first_rate(schedule, options)
         kept = state.optimizer = OptimizerState(name, plan.memory.state, rate)
     plan.table["t"] = kept.t
     return plan, kept

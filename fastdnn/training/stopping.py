@@ -3,6 +3,8 @@
 The rules and their messages are scikit-learn's.
 """
 
+from collections.abc import Callable
+
 from fastdnn.training.history import History
 from fastdnn.training.options import Options
 from fastdnn.training.schedules import Schedule
@@ -18,7 +20,6 @@ def count_loss(history: History, tol: float) -> None:
 
 def count_score(history: History, score: float, tol: float) -> bool:
     """Count an epoch whose score is not better by `tol`; return whether it is the best."""
-    history.validation_scores.append(score)
     is_better = not score < history.best_validation_score + tol
     history.no_improvement_count = 0 if is_better else history.no_improvement_count + 1
     is_best = score > history.best_validation_score
@@ -27,9 +28,13 @@ def count_score(history: History, score: float, tol: float) -> bool:
     return is_best
 
 
-def epochs_until_stop(history: History, options: Options) -> float:
-    """Return after how many more epochs training stops at the earliest."""
-    patience = max(1, options.n_iter_no_change + 1 - history.no_improvement_count)
+def epochs_until_stop(history: History, options: Options, schedule: Schedule) -> float:
+    """Return after how many more epochs training stops, or the rate falls, at the earliest."""
+    count = history.no_improvement_count
+    patience = max(1, options.n_iter_no_change + 1 - count)
+    if schedule.on_patience is not None:
+        wanted = options.learning_rate_patience
+        patience = min(patience, wanted - count % wanted)
     return min(patience, options.max_iter - history.n_iter)
 
 
@@ -37,6 +42,8 @@ def is_to_stop(
     history: History, options: Options, schedule: Schedule, optimizer: OptimizerState
 ) -> bool:
     """Whether too many epochs brought no improvement; the schedule may lower the rate."""
+    if schedule.on_patience is not None:
+        _lose_patience(history, options, schedule.on_patience, optimizer)
     if history.no_improvement_count <= options.n_iter_no_change:
         return False
     lowered = None
@@ -54,3 +61,21 @@ def is_to_stop(
             f"{options.n_iter_no_change} consecutive epochs. {action}"
         )
     return lowered is None
+
+
+def _lose_patience(
+    history: History,
+    options: Options,
+    on_patience: Callable[[Options, float], float],
+    optimizer: OptimizerState,
+) -> None:
+    """Lower the learning rate whenever so many epochs brought no improvement."""
+    count = history.no_improvement_count
+    if count == 0 or count % options.learning_rate_patience != 0:
+        return
+    optimizer.learning_rate = on_patience(options, optimizer.learning_rate)
+    if options.verbose:
+        print(
+            f"No improvement by more than tol={options.tol:f} in {count} epochs. Setting "
+            f"learning rate to {optimizer.learning_rate:f}"
+        )

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fastdnn.data.samples import Samples
-from fastdnn.engine.blocks import step_block, step_tail
+from fastdnn.engine.blocks import step_block
 from fastdnn.engine.mailboxes import (
     begin_exchange,
     end_exchange,
@@ -23,8 +23,9 @@ from fastdnn.engine.memory import (
 from fastdnn.engine.operations import FLAGS, WANTS_DELTA, operations
 from fastdnn.engine.record import record_at
 from fastdnn.engine.shards import train_shards
+from fastdnn.engine.step_options import STEPPING
 from fastdnn.machine.cache_lines import LINE_BYTES
-from fastdnn.ops.optimizers import STEP_CONSTANTS
+from fastdnn.ops.optimizers import LEARNING_RATE, STEP_CONSTANTS, WEIGHT_DECAY
 from fastdnn.products.transpose import transpose_rows
 from fastdnn.training.epochs import EpochRunner
 from tests.networks import random_parameters
@@ -76,10 +77,14 @@ def step_by_one(settings, real, stepper, sizes, out):
     for task in range(s.n_blocks + 1):
         for shard in range(n_shards):
             n_sent += is_sent(s, shard, task)
-    scale, constants = 1.0 / n_rows, step_constants(s.constants, (optimizer_numbers(s), 1))
-    for task in range(s.n_blocks):
-        step_block(s, real, 0, task, n_rows, n_shards, constants, scale, False, stepper)
-    step_tail(s, real, n_shards, constants, scale, stepper)
+    numbers, scale = optimizer_numbers(s, 0), 1.0 / n_rows
+    constants = step_constants(s.constants, (numbers, 1))
+    keep = 1.0 - numbers[LEARNING_RATE] * numbers[WEIGHT_DECAY]
+    factors = scale, scale * s.alpha, keep
+    for task in range(s.n_blocks + 1):
+        step_block(
+            s, real, 0, task, n_rows, n_shards, constants, factors, False, STEPPING, stepper
+        )
     take_weights(s, real, 1)
     for worker in range(2):
         end_exchange(s, real, worker)

@@ -4,6 +4,7 @@ import numpy as np
 
 from tests.oracle.activations import ACTIVATIONS, backward
 from tests.oracle.losses import CANONICAL, CANONICAL_SLOPES, OF_OUTPUTS, SLOPES, default_of
+from tests.oracle.optimizers import Stepper
 
 
 def layers_of(coefs, intercepts, activations, X):
@@ -27,19 +28,20 @@ class NumpyNetwork:
         Of every layer, outputs last.
     loss : str
         Of one sample the sum over its outputs.
-    solver : {'sgd', 'momentum', 'nesterov', 'adam'}
-    learning_rate, momentum, beta_1, beta_2, epsilon : float
-        Of the solver, as in scikit-learn.
-    weight_decay : float
-        Weights, not biases, are multiplied by 1 minus the learning rate times it before each
-        step.
+    solver : str
+        A name in `tests.oracle.optimizers.STEPS`.
     alpha : float
         Half of it times the squares of all weights is added to a batch's sum of losses.
+    l1 : float
+        It times the sizes of all weights is added, too.
     loss_parameter : float or None
         Of the loss; None for its default.
     loss_scale : float
         What a loss that is returned is multiplied by. Gradients are not: scikit-learn returns
         means over outputs, and trains by their sum.
+    **of_steps
+        Numbers of the solver and what a step does besides, see
+        `tests.oracle.optimizers.Stepper`.
     """
 
     def __init__(
@@ -50,26 +52,18 @@ class NumpyNetwork:
         loss,
         *,
         solver="adam",
-        learning_rate=0.01,
-        momentum=0.9,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
         alpha=0.0,
-        weight_decay=0.0,
+        l1=0.0,
         loss_scale=1.0,
         loss_parameter=None,
+        **of_steps,
     ):
         self.coefs = [np.array(W, np.float64) for W in coefs]
         self.intercepts = [np.array(b, np.float64) for b in intercepts]
-        self.activations, self.loss, self.solver = activations, loss, solver
-        self.learning_rate, self.momentum = learning_rate, momentum
-        self.weight_decay = weight_decay
-        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
-        self.alpha, self.loss_scale, self.t = alpha, loss_scale, 0
+        self.activations, self.loss = activations, loss
+        self.alpha, self.l1, self.loss_scale = alpha, l1, loss_scale
         self.c = default_of(loss) if loss_parameter is None else loss_parameter
-        self.velocity = [np.zeros_like(each) for each in self.parameters]
-        self.squares = [np.zeros_like(each) for each in self.parameters]
+        self.stepper = Stepper(solver, **of_steps)
 
     @property
     def parameters(self):
@@ -87,11 +81,14 @@ class NumpyNetwork:
             losses = OF_OUTPUTS[self.loss](A, Y, self.c)
             D = backward(self.activations[-1], Z, SLOPES[self.loss](A, Y, self.c))
         penalty = 0.5 * self.alpha * sum((W**2).sum() for W in self.coefs)
+        penalty += self.l1 * sum(np.abs(W).sum() for W in self.coefs)
         loss = (self.loss_scale * losses.sum() + penalty) / m
         of_weights, of_biases = [], []
         for l in reversed(range(len(layers))):
             A_prev = layers[l - 1][1] if l else X
-            of_weights.insert(0, (A_prev.T @ D + self.alpha * self.coefs[l]) / m)
+            W = self.coefs[l]
+            slopes = self.alpha * W + self.l1 * np.sign(W)
+            of_weights.insert(0, (A_prev.T @ D + slopes) / m)
             of_biases.insert(0, D.mean(axis=0))
             if l:
                 D = backward(self.activations[l - 1], layers[l - 1][0], D @ self.coefs[l].T)
@@ -99,23 +96,7 @@ class NumpyNetwork:
 
     def step(self, gradients):
         """Take one step against the gradients."""
-        self.t += 1
-        for W in self.coefs:
-            W *= 1.0 - self.learning_rate * self.weight_decay
-        memory = zip(self.parameters, gradients, self.velocity, self.squares, strict=True)
-        for p, g, v, s in memory:
-            if self.solver == "adam":
-                v[:] = self.beta_1 * v + (1 - self.beta_1) * g
-                s[:] = self.beta_2 * s + (1 - self.beta_2) * g**2
-                root = np.sqrt(1 - self.beta_2**self.t)
-                rate = self.learning_rate * root / (1 - self.beta_1**self.t)
-                p -= rate * v / (np.sqrt(s) + self.epsilon)
-            elif self.solver == "sgd":
-                p -= self.learning_rate * g
-            else:
-                v[:] = self.momentum * v - self.learning_rate * g
-                is_nesterov = self.solver == "nesterov"
-                p += self.momentum * v - self.learning_rate * g if is_nesterov else v
+        self.stepper.step(self.coefs, self.intercepts, gradients)
 
     def train_epoch(self, X, Y, order, batch_size):
         """Visit the rows once in the given order; return the mean loss before each step."""

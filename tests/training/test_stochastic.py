@@ -38,9 +38,9 @@ def fit(options, n_fits=1):
 def epochs_of_runs(monkeypatch):
     taken, run = [], EpochRunner.run
 
-    def counting(self, n_epochs=1):
+    def counting(self, n_epochs=1, rates=None):
         taken.append(n_epochs)
-        return run(self, n_epochs)
+        return run(self, n_epochs, rates)
 
     monkeypatch.setattr(EpochRunner, "run", counting)
     return taken

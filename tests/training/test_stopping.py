@@ -31,7 +31,7 @@ def test_a_score_is_better_if_it_is_higher_by_tol_and_the_best_if_it_is_higher()
         counts.append(history.no_improvement_count)
     assert counts == [0, 1, 2, 0, 1]
     assert are_best == [True, True, False, True, False]
-    assert history.validation_scores == [0.5, 0.55, 0.5, 0.75, 0.7]
+    assert history.best_validation_score == 0.75
     assert history.best_validation_score == 0.75
 
 
@@ -44,7 +44,7 @@ def test_until_then_no_epoch_can_be_the_last(
 ):
     history = History(no_improvement_count=no_improvement_count, n_iter=n_iter)
     options = Options(**vars(OPTIONS) | {"n_iter_no_change": n_iter_no_change})
-    assert epochs_until_stop(history, options) == expected
+    assert epochs_until_stop(history, options, SCHEDULES["constant"]) == expected
 
 
 @pytest.mark.parametrize(
