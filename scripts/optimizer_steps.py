@@ -1,4 +1,4 @@
-"""Make the steps of PyTorch's optimisers that `tests/ops/test_optimizers.py` compares with.
+"""Make the steps and learning rates of PyTorch's that tests compare with.
 
     python scripts/optimizer_steps.py
 
@@ -72,6 +72,28 @@ CASES = [
 ]  # fmt: skip
 
 
+# What is clipped: some gradients are, and others are not.
+CLIPPED = [{"clip_value": 0.4}, {"clip_norm": 0.6}, {"clip_value": 0.4, "clip_norm": 0.5}]
+# Schedulers, whose steps are batches here, by our parameters.
+_SCHEDULERS = torch.optim.lr_scheduler
+RATES = [
+    ({"learning_rate": "cosine"},
+     lambda optimizer: _SCHEDULERS.CosineAnnealingLR(optimizer, T_max=N_STEPS)),
+    ({"learning_rate": "exponential", "learning_rate_factor": 0.1},
+     lambda optimizer: _SCHEDULERS.ExponentialLR(optimizer, gamma=0.1 ** (1 / N_STEPS))),
+    ({"learning_rate": "steps", "learning_rate_factor": 0.3,
+      "learning_rate_steps": [0.2, 0.9]},
+     lambda optimizer: _SCHEDULERS.MultiStepLR(
+         optimizer, [N_STEPS // 5, N_STEPS * 9 // 10], gamma=0.3)),
+    ({"learning_rate": "one_cycle"},
+     lambda optimizer: _SCHEDULERS.OneCycleLR(
+         optimizer, 0.5, total_steps=N_STEPS, cycle_momentum=False)),
+    ({"learning_rate": "one_cycle", "learning_rate_warmup": 0.6},
+     lambda optimizer: _SCHEDULERS.OneCycleLR(
+         optimizer, 0.5, total_steps=N_STEPS, pct_start=0.6, cycle_momentum=False)),
+]  # fmt: skip
+
+
 def gradients(theta, t):
     """Return the slopes of three parabolas with a disturbance that comes again in 11 steps."""
     return [
@@ -80,15 +102,31 @@ def gradients(theta, t):
     ]
 
 
-def steps_of(Class, options):
+def steps_of(Class, options, clip_value=None, clip_norm=None):
     """Return the parameters after each step of an optimiser."""
     theta = torch.tensor(START, dtype=torch.float64, requires_grad=True)
     optimizer, steps = Class([theta], **options), []
     for t in range(1, N_STEPS + 1):
         theta.grad = torch.tensor(gradients(theta.tolist(), t), dtype=torch.float64)
+        if clip_value is not None:
+            torch.nn.utils.clip_grad_value_([theta], clip_value)
+        if clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_([theta], clip_norm)
         optimizer.step()
         steps.append(theta.tolist())
     return steps
+
+
+def rates_of(make):
+    """Return the learning rate of each step, by the scheduler that `make` makes."""
+    theta = torch.zeros(1, requires_grad=True)
+    optimizer = torch.optim.SGD([theta], lr=0.5)
+    scheduler, rates = make(optimizer), []
+    for _ in range(N_STEPS):
+        rates.append(float(optimizer.param_groups[0]["lr"]))
+        optimizer.step()
+        scheduler.step()
+    return rates
 
 
 def main():
@@ -103,6 +141,11 @@ def main():
         "start": START,
         "curvatures": CURVATURES,
         "cases": cases,
+        "clipped": [
+            options | {"steps": steps_of(torch.optim.SGD, _SGD, **options)}
+            for options in CLIPPED
+        ],
+        "rates": [parameters | {"rates": rates_of(make)} for parameters, make in RATES],
     }
     FILE.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     sys.stdout.write(f"{FILE}: {len(cases)} cases\n")

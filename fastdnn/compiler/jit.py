@@ -149,7 +149,7 @@ def divided_entry_point(parts: Callable) -> Callable:
             for part in parts(*args):
                 compiled(*part)
 
-        return _with_compiled(divided, compiled)
+        return with_compiled(divided, compiled)
 
     return decorate
 
@@ -187,15 +187,18 @@ def checked_entry_point(check: Callable) -> Callable:
                 args = signature.bind(*args, **kwargs).args
             return function(*check(*args))
 
-        public = _with_compiled(checked, entry_point(function))
+        public = with_compiled(checked, entry_point(function))
         public.unchecked = function
         return public
 
     return decorate
 
 
-def _with_compiled(called_by_python: Any, compiled: Any) -> Any:
-    """Let compiled code that calls the one function get the other."""
+def with_compiled(called_by_python: Any, compiled: Any) -> Any:
+    """Let compiled code that calls the one function get the other.
+
+    Both take the same arguments. Returns the first.
+    """
     called_by_python.compiled = compiled
     if JIT_ENABLED:  # needs jit
         called_by_python._numba_type_ = compiled._numba_type_

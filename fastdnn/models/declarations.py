@@ -60,8 +60,22 @@ def _one_of(*names: str) -> Values:
     return Values(f"{{{', '.join(map(repr, names))}}}", [StrOptions(set(names))])
 
 
-def _number(kind: str, low: float | None, high: float | None, closed: Any) -> Values:
-    return Values(kind, [Interval(Real, low, high, closed=closed)])
+class NoBool(Interval):
+    """An interval without True and False, which Python counts among the numbers."""
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Whether a value lies in it and is no bool."""
+        return not isinstance(val, bool) and super().is_satisfied_by(val)
+
+
+def _number(
+    kind: str,
+    low: float | None,
+    high: float | None,
+    closed: Any,
+    interval: type[Interval] = NoBool,
+) -> Values:
+    return Values(kind, [interval(Real, low, high, closed=closed)])
 
 
 def _or_none(values: Values) -> Values:
@@ -76,10 +90,15 @@ _BOOLEAN = Values("bool", ["boolean"])
 _POSITIVE = _number("float", 0, None, "neither")
 _NOT_NEGATIVE = _number("float", 0, None, "left")
 _BELOW_ONE = _number("float", 0, 1, "left")
-_UP_TO_ONE = _number("float", 0, 1, "both")
 _INSIDE_ONE = _number("float", 0, 1, "neither")
+_COUNT = Values("int", [NoBool(Integral, 1, None, closed="left")])
+# scikit-learn takes True and False as 1 and 0, and so do the parameters that it has as well.
+_SKLEARN_POSITIVE = _number("float", 0, None, "neither", Interval)
+_SKLEARN_NOT_NEGATIVE = _number("float", 0, None, "left", Interval)
+_SKLEARN_BELOW_ONE = _number("float", 0, 1, "left", Interval)
+_SKLEARN_UP_TO_ONE = _number("float", 0, 1, "both", Interval)
 _AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
-_COUNT = Values("int", [_AT_LEAST_ONE])
+_SKLEARN_COUNT = Values("int", [_AT_LEAST_ONE])
 _LISTS = list, tuple, np.ndarray
 
 _ACTIVATIONS = (
@@ -150,7 +169,7 @@ ROWS: tuple[Hyperparameter, ...] = (
     _Row("solver", "training", "adam", _one_of(*_SOLVERS),
         "Optimiser of the weights. 'lbfgs' uses all samples at every step and computes in "
         "float64."),
-    _Row("alpha", "training", 0.0001, _NOT_NEGATIVE,
+    _Row("alpha", "training", 0.0001, _SKLEARN_NOT_NEGATIVE,
         "Strength of the L2 penalty, ``alpha / 2 * sum(W**2)`` divided by the number of "
         "samples in the batch."),
     _Row("l1", "stochastic", 0.0, _NOT_NEGATIVE,
@@ -173,7 +192,7 @@ ROWS: tuple[Hyperparameter, ...] = (
         "callable of the fraction of training done, from 0 to 1, returns the factor of "
         "`learning_rate_init`. As in scikit-learn, ``solver='adam'`` ignores 'invscaling' and "
         "'adaptive'."),
-    _Row("learning_rate_init", "stochastic", 0.001, _POSITIVE, "Initial step size."),
+    _Row("learning_rate_init", "stochastic", 0.001, _SKLEARN_POSITIVE, "Initial step size."),
     _Row("learning_rate_warmup", "stochastic", 0.0, _BELOW_ONE,
         "Share of training in which the step size rises from 0, whatever the schedule.",
         needs_steps=True),
@@ -185,8 +204,8 @@ ROWS: tuple[Hyperparameter, ...] = (
         needs_steps=True),
     _Row("learning_rate_patience", "stochastic", 5, _COUNT,
         "Epochs without improvement until 'plateau' lowers the step size.", needs_steps=True),
-    _Row("power_t", "stochastic", 0.5, _NOT_NEGATIVE, "Exponent of 'invscaling'."),
-    _Row("max_iter", "training", 200, _COUNT, "Largest number of epochs."),
+    _Row("power_t", "stochastic", 0.5, _SKLEARN_NOT_NEGATIVE, "Exponent of 'invscaling'."),
+    _Row("max_iter", "training", 200, _SKLEARN_COUNT, "Largest number of epochs."),
     _Row("max_time", "training", None, _or_none(_POSITIVE),
         "Seconds after which `fit` ends with what it has, and a warning."),
     _Row("shuffle", "stochastic", True, _BOOLEAN,
@@ -195,7 +214,7 @@ ROWS: tuple[Hyperparameter, ...] = (
         Values("int, RandomState instance or None", ["random_state"]),
         "Source of the initial parameters, the validation split, the order of samples, "
         "dropout and noise."),
-    _Row("tol", "training", 1e-4, _NOT_NEGATIVE,
+    _Row("tol", "training", 1e-4, _SKLEARN_NOT_NEGATIVE,
         "Improvement of the loss or score that counts."),
     _Row("verbose", "training", False, Values("bool", ["verbose"]),
         "Whether to print the loss of each epoch."),
@@ -212,7 +231,7 @@ ROWS: tuple[Hyperparameter, ...] = (
         "Write it at the end of an epoch after so many seconds.", needs_steps=True),
     _Row("checkpoint_epochs", "stochastic", None, _or_none(_COUNT),
         "Write it after so many epochs.", needs_steps=True),
-    _Row("momentum", "stochastic", 0.9, _UP_TO_ONE, "Momentum of ``solver='sgd'``."),
+    _Row("momentum", "stochastic", 0.9, _SKLEARN_UP_TO_ONE, "Momentum of ``solver='sgd'``."),
     _Row("nesterovs_momentum", "stochastic", True, _BOOLEAN,
         "Whether momentum is Nesterov's."),
     _Row("early_stopping", "stochastic", False,
@@ -222,7 +241,7 @@ ROWS: tuple[Hyperparameter, ...] = (
         "if they are given, or X has more than 10000 samples."),
     _Row("validation_fraction", "stochastic", 0.1,
         Values("float, cross-validator or iterable",
-               [Interval(Real, 0, 1, closed="left"), "cv_object"]),
+               [NoBool(Real, 0, 1, closed="left"), "cv_object"]),
         "Share of the samples held out for early stopping; or what splits them: the first "
         "split is used."),
     _Row("scoring", "estimator", None,
@@ -234,11 +253,12 @@ ROWS: tuple[Hyperparameter, ...] = (
     _Row("n_iter_no_change", "stochastic", 10,
         Values("int or inf", [_AT_LEAST_ONE, OneOf(Real, {np.inf})]),
         "Epochs without improvement that end training."),
-    _Row("beta_1", "stochastic", 0.9, _BELOW_ONE,
+    _Row("beta_1", "stochastic", 0.9, _SKLEARN_BELOW_ONE,
         "Decay of the first moment, the mean of gradients, for 'adam' and its kin."),
-    _Row("beta_2", "stochastic", 0.999, _BELOW_ONE,
+    _Row("beta_2", "stochastic", 0.999, _SKLEARN_BELOW_ONE,
         "Decay of their second moment, the mean of squares."),
-    _Row("epsilon", "stochastic", 1e-8, _POSITIVE, "Added to the root of the second moment."),
+    _Row("epsilon", "stochastic", 1e-8, _SKLEARN_POSITIVE,
+        "Added to the root of the second moment."),
     _Row("rho", "stochastic", 0.9, _BELOW_ONE,
         "Decay of the mean of squares, for 'adadelta' and 'rmsprop'.", needs_steps=True),
     _Row("clip_norm", "stochastic", None, _or_none(_POSITIVE),
@@ -255,7 +275,7 @@ ROWS: tuple[Hyperparameter, ...] = (
     _Row("swa_start", "stochastic", None, _or_none(_INSIDE_ONE),
         "Share of `max_iter` after which the parameters at the end of each epoch are averaged "
         "(Izmailov et al., 2018); `fit` leaves the average.", needs_steps=True),
-    _Row("max_fun", "lbfgs", 15000, _COUNT,
+    _Row("max_fun", "lbfgs", 15000, _SKLEARN_COUNT,
         "Largest number of evaluations of the loss, for ``solver='lbfgs'``."),
     _Row("dtype", "estimator", "float32", _one_of("float32", "float64", "auto"),
         "Precision of the computation; 'auto' takes that of X, float64 for integers. A fit "

@@ -3,7 +3,8 @@
 `network` has `DeepNeuralNetwork`, `architecture` its layers and parameters, `steps` its
 explicit steps, `costs` their costs, `step_inputs` what they accept. The functions that are
 public here, for use in your own compiled code too, are in `activations` and `layers`;
-`kernel_inputs` is what they accept from Python, `long_calls` how Python has long ones done.
+`layer_kernels` is what computes those of layers, `kernel_inputs` what they accept from Python,
+`long_calls` how Python has long ones done.
 """
 
 from fastdnn.textbook.activations import (

@@ -15,22 +15,15 @@ import math
 
 import numpy as np
 
-from fastdnn.compiler.jit import (
-    checked_entry_point,
-    divided_entry_point,
-    entry_point,
-    loop_kernel,
-    select,
-)
-from fastdnn.ops.activations import ACTIVATIONS
+from fastdnn.compiler.jit import checked_entry_point, entry_point
 from fastdnn.textbook import kernel_inputs as inputs
-from fastdnn.textbook import long_calls
-
-#: What stands for an activation in compiled code.
-ACTIVATION_CODES = {name: code for code, name in enumerate(ACTIVATIONS)}
-# ``(code, Z, A)`` and ``(code, Z, A, D, sums)``: all of them, for what a user compiles.
-_forward = select([loop_kernel(row.forward.function) for row in ACTIVATIONS.values()])
-_backward = select([loop_kernel(row.backward.function) for row in ACTIVATIONS.values()])
+from fastdnn.textbook.layer_kernels import (
+    ACTIVATION_CODES,
+    backward_by_code,
+    backward_of_linear,
+    forward_by_code,
+    forward_of_linear,
+)
 
 IDENTITY = ACTIVATION_CODES["identity"]
 SIGMOID = ACTIVATION_CODES["sigmoid"]
@@ -77,16 +70,8 @@ def linear_forward(A_prev, W, b):
     array([[7.]])
     """
     Z = np.empty((A_prev.shape[0], W.shape[1]), A_prev.dtype)
-    _linear_forward(A_prev, Z, W, b, 0)
+    forward_of_linear(A_prev, Z, W, b, 0)
     return Z, (A_prev, W, b)
-
-
-@divided_entry_point(long_calls.by_rows(2))
-def _linear_forward(A_prev, Z, W, b, n_before):
-    np.dot(A_prev, W, Z)
-    for i in range(Z.shape[0]):
-        for j in range(Z.shape[1]):
-            Z[i, j] += b[j]
 
 
 @checked_entry_point(inputs.linear_gradients)
@@ -121,32 +106,8 @@ def linear_backward(dZ, cache):
     A_prev, W, _ = cache
     dA_prev = np.empty(A_prev.shape, dZ.dtype)
     dW, db = np.empty(W.shape, dZ.dtype), np.empty(dZ.shape[1], dZ.dtype)
-    _linear_backward(dZ, A_prev, dA_prev, W, dW, db, dZ.shape[0], 0)
+    backward_of_linear(dZ, A_prev, dA_prev, W, dW, db, dZ.shape[0], 0)
     return dA_prev, dW, db
-
-
-@divided_entry_point(long_calls.by_rows(3))
-def _linear_backward(dZ, A_prev, dA_prev, W, dW, db, n_samples, n_before):
-    np.dot(dZ, W.T, dA_prev)
-    if n_before == 0:
-        np.dot(A_prev.T, dZ, dW)
-        db[:] = 0
-    else:
-        of_part = np.dot(A_prev.T, dZ)
-        for i in range(dW.shape[0]):
-            for j in range(dW.shape[1]):
-                dW[i, j] += of_part[i, j]
-    for i in range(dZ.shape[0]):
-        for j in range(dZ.shape[1]):
-            db[j] += dZ[i, j]
-    if n_before + dZ.shape[0] < n_samples:
-        return
-    divisor = dZ.dtype.type(n_samples)
-    for i in range(dW.shape[0]):
-        for j in range(dW.shape[1]):
-            dW[i, j] /= divisor
-    for j in range(db.size):
-        db[j] /= divisor
 
 
 @checked_entry_point(inputs.layer_with_activation)
@@ -182,15 +143,8 @@ def linear_activation_forward(A_prev, W, b, activation):
     """
     Z = np.empty((A_prev.shape[0], W.shape[1]), A_prev.dtype)
     A = np.empty_like(Z)
-    _linear_activation_forward(A_prev, Z, A, W, b, activation, 0)
+    forward_by_code(A_prev, Z, A, W, b, activation)
     return A, ((A_prev, W, b), Z)
-
-
-@divided_entry_point(long_calls.by_rows(3))
-def _linear_activation_forward(A_prev, Z, A, W, b, activation, n_before):
-    _linear_forward(A_prev, Z, W, b, n_before)
-    A[:] = Z
-    _forward(activation, Z.copy(), A)
 
 
 @checked_entry_point(inputs.layer_gradients)
@@ -227,21 +181,8 @@ def linear_activation_backward(dA, cache, activation):
     (A_prev, W, _), Z = cache
     dA_prev = np.empty(A_prev.shape, dA.dtype)
     dW, db = np.empty(W.shape, dA.dtype), np.empty(dA.shape[1], dA.dtype)
-    n_samples = dA.shape[0]
-    _linear_activation_backward(dA, Z, A_prev, dA_prev, W, dW, db, activation, n_samples, 0)
+    backward_by_code(dA, Z, A_prev, dA_prev, W, dW, db, activation)
     return dA_prev, dW, db
-
-
-@divided_entry_point(long_calls.by_rows(4))
-def _linear_activation_backward(
-    dA, Z, A_prev, dA_prev, W, dW, db, activation, n_samples, n_before
-):
-    A = Z.copy()
-    _forward(activation, Z.copy(), A)
-    dZ = dA.copy()
-    sums = np.zeros(Z.shape[1], dtype=Z.dtype)
-    _backward(activation, Z, A, dZ, sums)
-    _linear_backward(dZ, A_prev, dA_prev, W, dW, db, n_samples, n_before)
 
 
 @checked_entry_point(inputs.probabilities_and_targets)

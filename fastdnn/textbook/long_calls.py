@@ -40,6 +40,28 @@ def by_rows(n_arrays: int) -> Callable[..., Iterable[tuple]]:
     return parts
 
 
+def by_rows_alone(n_arrays: int) -> Callable[..., Iterable[tuple]]:
+    """Return what divides the work of a function of each row.
+
+    Parameters
+    ----------
+    n_arrays : int
+        So many of the first arguments are arrays of one row for each sample.
+    """
+
+    def parts(*args: Any) -> Iterable[tuple]:
+        n_samples, n_units = args[0].shape
+        n_rows = max(_FEWEST_ROWS, _PRODUCTS_OF_PART // (_PRODUCTS_PER_NUMBER * n_units))
+        if n_samples <= n_rows:
+            return (args,)
+        return (
+            (*(array[i : i + n_rows] for array in args[:n_arrays]), *args[n_arrays:])
+            for i in range(0, n_samples, n_rows)
+        )
+
+    return parts
+
+
 def by_numbers(*arrays: Any) -> Iterable[tuple]:
     """Divide an elementwise function of arrays of one shape that are laid out row by row."""
     size = arrays[0].size

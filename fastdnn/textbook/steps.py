@@ -4,11 +4,12 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from fastdnn.ops.activations import ACTIVATIONS
 from fastdnn.textbook import layers as textbook
 from fastdnn.textbook import step_inputs as inputs
 from fastdnn.textbook.architecture import Architecture
 from fastdnn.textbook.costs import is_canonical, output_delta, output_gradient, total_cost
-from fastdnn.textbook.layers import ACTIVATION_CODES
+from fastdnn.textbook.layer_kernels import activate, activate_backward
 from fastdnn.textbook.step_inputs import Caches
 
 # Overflow is reported when the result is there, and by name.
@@ -46,11 +47,11 @@ class Steps(Architecture):
         views = self._views(self._parameters.theta)
         with np.errstate(**_QUIET):
             for (W, b), name in zip(views, self.activations, strict=True):
-                code = ACTIVATION_CODES[name]
-                A, cache = textbook.linear_activation_forward.unchecked(A, W, b, code)
-                if not np.isfinite(cache[1]).all():  # else A is finite as well
+                Z, cache = textbook.linear_forward.unchecked(A, W, b)
+                if not np.isfinite(Z).all():  # else A is finite as well
                     self._refuse_overflow(f"Z{len(caches) + 1}")
-                caches.append(cache)
+                A = activate(ACTIVATIONS[name], Z)
+                caches.append((cache, Z))
         return A, caches
 
     def cost(
@@ -141,15 +142,14 @@ class Steps(Architecture):
         Z = caches[-1][1]
         grads = {f"dA{last}": output_gradient(self._network, AL, Y, Z)}
         for l in range(last, 0, -1):
-            code = ACTIVATION_CODES[self.activations[l - 1]]
+            cache, Z = caches[l - 1]
             if l == last and is_canonical(self._network):
                 # As sigmoid and softmax with log-loss: dL/dZ = A - Y, without a quotient.
                 dZ = output_delta(self._network, AL, Y, Z)
-                dA, dW, db = textbook.linear_backward.unchecked(dZ, caches[l - 1][0])
             else:
-                dA, dW, db = textbook.linear_activation_backward.unchecked(
-                    grads[f"dA{l}"], caches[l - 1], code
-                )
+                row = ACTIVATIONS[self.activations[l - 1]]
+                dZ = activate_backward(row, Z, grads[f"dA{l}"])
+            dA, dW, db = textbook.linear_backward.unchecked(dZ, cache)
             grads[f"dW{l}"], grads[f"db{l}"] = dW, db
             if l > 1:
                 grads[f"dA{l - 1}"] = dA

@@ -1,6 +1,8 @@
 """Epochs over the compiled engine, in runs of about the same length."""
 
+import math
 import sys
+import time
 from typing import Any
 
 import numpy as np
@@ -108,18 +110,52 @@ class EpochRunner:
         if n_epochs > 1:
             self._run(0, n_epochs * self._n_rows, n_epochs * self.batches_per_epoch, rates)
         else:
-            first = 0
-            while first < self._n_rows:
-                last = min(self._n_rows, first + self._batches() * self._batch_size)
-                done, n_batches = (
-                    first // self._batch_size,
-                    -(-(last - first) // self._batch_size),
-                )
-                here = None if rates is None else rates[done : done + n_batches]
-                self._run(first, last, n_batches, here)
-                first = last
+            self.run_rows(0, self._n_rows, rates=rates)
         losses = self._losses[:n_epochs]
         return (losses if self._is_total else losses / self._n_rows).tolist()
+
+    def run_rows(
+        self,
+        first: int,
+        last: int,
+        loss_sum: float = 0.0,
+        deadline: float = math.inf,
+        rates: np.ndarray | None = None,
+    ) -> tuple[int, float]:
+        """Train on a part of an epoch.
+
+        Parameters
+        ----------
+        first, last : int
+            Where it begins and ends in the order: between two batches.
+        loss_sum : float
+            What was returned for the rows before.
+        deadline : float
+            When to leave it, on the monotonic clock.
+        rates : ndarray of shape (n_batches,), optional
+            The learning rate of each step.
+
+        Returns
+        -------
+        int
+            The row that it came to; training goes on from there.
+        float
+            The losses of the batches up to there, each times its rows.
+        """
+        self._losses[0], done = loss_sum, 0
+        while first < last:
+            end = min(last, first + self._batches() * self._batch_size)
+            n_batches = -(-(end - first) // self._batch_size)
+            self._run(
+                first,
+                end,
+                n_batches,
+                None if rates is None else rates[done : done + n_batches],
+            )
+            first, done = end, done + n_batches
+            if time.monotonic() >= deadline:
+                break
+        return first, float(self._losses[0])
 
     def _batches(self) -> int:
         """Return how many batches the next run has at most."""

@@ -1,5 +1,7 @@
 """One fit: in which precision, by which solver, and whether what came out can be kept."""
 
+import functools
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -36,6 +38,10 @@ class Fit:
         Whether to stop after one epoch, for `partial_fit`.
     start : Parameters, optional
         What training goes on from, for the message where it diverges.
+    n_steps : int, optional
+        Batches to stop after instead of one epoch.
+    write : callable, optional
+        Is called with this fit to write a checkpoint.
 
     Attributes
     ----------
@@ -52,17 +58,21 @@ class Fit:
         state: TrainingState,
         incremental: bool = False,
         start: Parameters | None = None,
+        n_steps: int | None = None,
+        write: Callable[["Fit"], None] | None = None,
     ) -> None:
         self._given, self._options, self._start = objective, options, start
-        self._incremental = incremental
-        is_single = state.dtype == np.float32
+        self._incremental, self._n_steps, self._write = incremental, n_steps, write
+        is_single = objective.samples.X.dtype == np.float32
         self._is_wide = is_single and _is_beyond_float32(objective, options, state)
         self._widens = self._is_wide or (
             is_single and gains_by_float64(objective.samples, options, incremental)
         )
         if self._widens:
-            state = state.astype(np.float64)
             objective = objective.astype(np.float64)
+        # One that goes on as if it had not stopped may be in float64 already.
+        dtype = np.float64 if self._widens or not is_single else np.float32
+        state = state if state.dtype == dtype else state.astype(dtype)
         self._objective, self.state, self.notices = objective, state, Notices()
 
     def run(self) -> None:
@@ -84,6 +94,8 @@ class Fit:
                 self.notices,
                 self._causes,
                 self._incremental,
+                self._n_steps,
+                None if self._write is None else functools.partial(self._write, self),
             )
 
     def result(self) -> TrainingState:
@@ -96,20 +108,14 @@ class Fit:
         ValueError
             If the network, or its loss, is not finite.
         """
-        state, given, options = self.state, self._given, self._options
-        state.take_best()
-        state.take_average()
-        problem = problem_of_epochs(state.parameters, [state.history.loss])
+        given, options = self._given, self._options
+        wide = self.state
+        wide.take_best()
+        wide.take_average()
+        problem = problem_of_epochs(wide.parameters, [wide.history.loss])
         if problem is not None:
             raise ValueError(f"{problem} {self._causes(self._objective)}")
-        if self._widens:
-            optimizer = state.optimizer
-            if optimizer is not None and not self._is_wide:
-                optimizer = optimizer.narrowed()
-            with np.errstate(over="ignore"):  # said below
-                narrow = state.parameters.astype(np.float32)
-                average = None if state.average is None else state.average.astype(np.float32)
-            state = replace(state, parameters=narrow, optimizer=optimizer, average=average)
+        state = self._as_given(wide)
         # What float64 has computed may overflow float32.
         doubtful = self._is_wide or options.solver == "lbfgs"
         problem = problem_of_network(
@@ -125,6 +131,25 @@ class Fit:
             self.notices.warn(message, ConvergenceWarning)
         return state
 
+    def so_far(self) -> tuple[TrainingState, TrainingState]:
+        """Return what would be kept if training ended now, and what it would go on from."""
+        kept = self.state.copy_to_resume()
+        kept.take_best()
+        kept.take_average()
+        return self._as_given(kept).without_order(), self.state
+
+    def _as_given(self, state: TrainingState) -> TrainingState:
+        """Return a state in the precision that was given."""
+        if not self._widens:
+            return state
+        optimizer, average = state.optimizer, state.average
+        if optimizer is not None and not self._is_wide:
+            optimizer = optimizer.narrowed()
+        with np.errstate(over="ignore"):  # said when training is over
+            parameters = state.parameters.astype(np.float32)
+            average = None if average is None else average.astype(np.float32)
+        return replace(state, parameters=parameters, optimizer=optimizer, average=average)
+
     def _causes(self, objective: Objective) -> str:
         loss = objective.network.loss
         return likely_causes(objective.samples, loss, self._options, self._start)
@@ -133,6 +158,6 @@ class Fit:
 def _is_beyond_float32(objective: Objective, options: Options, state: TrainingState) -> bool:
     """Whether training in float32 would overflow, or goes on from what would have."""
     optimizer = state.optimizer
-    if optimizer is not None and optimizer.memory.dtype == np.float64:
+    if optimizer is not None and optimizer.memory.dtype != state.dtype:
         return True
     return exceeds_float32(objective.samples, objective.network.loss, options)

@@ -1,21 +1,29 @@
 """L-BFGS: SciPy's minimiser on the compiled loss and gradient of all samples."""
 
 import inspect
+import math
 import time
 
 import numpy as np
 import scipy.optimize
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.optimize import _check_optimize_result
 
 from fastdnn.data.samples import AS_THEY_LIE
 from fastdnn.planning.plan import plan_training
 from fastdnn.teams.blas import single_threaded_blas
+from fastdnn.training.checkpoints import deadline_of, said_of_time
 from fastdnn.training.epochs import EpochRunner
 from fastdnn.training.notices import Notices
 from fastdnn.training.objective import Objective, log_loss_cap
 from fastdnn.training.options import Options
 from fastdnn.training.state import TrainingState
 from fastdnn.training.validation import validation_of
+
+
+class _TimeIsUp(Exception):
+    """Ends the minimiser: ``max_time`` seconds are over."""
+
 
 # Rows whose activations are held at a time.
 _ROWS_AT_ONCE = 1024
@@ -50,6 +58,7 @@ def fit_lbfgs(
         n_threads=options.n_threads,
         state=gradient,
     )
+    deadline = deadline_of(options)
     history, validation = state.history, None
     if objective.validation is not None:
         _, validation = validation_of(objective, options, state, state.parameters)
@@ -63,20 +72,28 @@ def fit_lbfgs(
 
     with EpochRunner(plan, samples, AS_THEY_LIE) as runner, single_threaded_blas():
         start, n_calls = time.perf_counter(), 0
+        lowest, best, n_iterations = math.inf, theta, 0
 
         def loss_and_gradient(candidate: np.ndarray) -> tuple[float, np.ndarray]:
-            nonlocal n_calls
+            nonlocal n_calls, lowest, best
             n_calls += 1
             theta[:] = candidate
             gradient[:] = 0.0
             value = runner.run()[0]
             gradient[:n_weights] += alpha / total * weights
             penalty = 0.5 * alpha / total * float(np.dot(weights, weights))
-            return value + penalty, gradient.copy()  # SciPy keeps what it is given
+            value += penalty
+            if deadline < math.inf:
+                if n_calls == 1 or value < lowest:
+                    lowest, best = value, candidate.copy()
+                if time.monotonic() >= deadline:
+                    raise _TimeIsUp
+            return value, gradient.copy()  # SciPy keeps what it is given
 
         def record(intermediate_result: scipy.optimize.OptimizeResult) -> None:
             """Record an iteration; SciPy looks at the name of the argument."""
-            nonlocal start
+            nonlocal start, n_iterations
+            n_iterations += 1
             columns = {}
             if validation is not None:
                 theta[:] = intermediate_result.x
@@ -89,19 +106,25 @@ def fit_lbfgs(
                 validation=columns,
             )
 
-        result = scipy.optimize.minimize(
-            loss_and_gradient,
-            theta.copy(),
-            method="L-BFGS-B",
-            jac=True,
-            callback=record,
-            options={
-                "maxfun": options.max_fun,
-                "maxiter": options.max_iter,
-                "gtol": options.tol,
-            }
-            | _printing(options.verbose),
-        )
+        try:
+            result = scipy.optimize.minimize(
+                loss_and_gradient,
+                theta.copy(),
+                method="L-BFGS-B",
+                jac=True,
+                callback=record,
+                options={
+                    "maxfun": options.max_fun,
+                    "maxiter": options.max_iter,
+                    "gtol": options.tol,
+                }
+                | _printing(options.verbose),
+            )
+        except _TimeIsUp:
+            theta[:] = best
+            history.n_iter, history.loss = n_iterations, lowest
+            notices.warn(said_of_time(options, n_iterations), ConvergenceWarning)
+            return
     theta[:] = result.x
     notices.append(lambda: _check_optimize_result("lbfgs", result, options.max_iter))
     history.n_iter = min(result.nit, options.max_iter)

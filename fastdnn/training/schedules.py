@@ -2,8 +2,8 @@
 
 What can be foreseen is a function of how far training has come, and is computed ahead: of
 every step a factor of the rate, or of every epoch the rate itself, as scikit-learn has it.
-What cannot is that the loss no longer falls. Powers and cosines are made of sums and products
-alone, or rounded once: those of C libraries differ in their last bit.
+That the loss no longer falls cannot be. Powers and cosines are made of sums and products, or
+rounded once: those of C libraries differ in their last bit.
 """
 
 import decimal

@@ -1,5 +1,6 @@
 """What training carries from one call to the next: one owner of all of it."""
 
+import copy
 import math
 from dataclasses import dataclass, field, fields, replace
 from numbers import Integral, Real
@@ -90,7 +91,7 @@ class OptimizerState:
 class TrainingState:
     """All that training goes on from; `copy.deepcopy` gives one that goes on by itself.
 
-    The estimators keep no random state and no order: as scikit-learn's, each of their fits
+    Most fits of the estimators keep no random state and no order: as scikit-learn's, each
     draws anew. With both, training goes on as if it had not stopped.
 
     Attributes
@@ -113,6 +114,10 @@ class TrainingState:
     held_out : ndarray of int64 or None
         The rows of X that are held out for early stopping; None for those that are not in
         the order.
+    rows_done : int
+        Of an epoch that was left, in that order; 0 between two epochs.
+    loss_sum : float
+        The losses of these rows' batches, each times its rows.
     """
 
     parameters: Parameters
@@ -123,6 +128,8 @@ class TrainingState:
     random_state: np.random.RandomState | None = None
     order: np.ndarray | None = None
     held_out: np.ndarray | None = None
+    rows_done: int = 0
+    loss_sum: float = 0.0
 
     def __eq__(self, other: object) -> bool:
         return _are_equal(self, other)
@@ -153,6 +160,25 @@ class TrainingState:
         self.history.go_back_to(of_history)
         if self.optimizer is not None:
             self.optimizer.learning_rate = rate
+
+    def copy_to_resume(self) -> "TrainingState":
+        """Return a state that stays as this one is now, to go on from as if never stopped.
+
+        What nobody changes in place once training is over is shared.
+        """
+        return replace(
+            self,
+            parameters=self.parameters.astype(self.dtype),
+            history=self.history.copy(),
+            average=None if self.average is None else replace(self.average),
+            random_state=copy.deepcopy(self.random_state),
+        )
+
+    def without_order(self) -> "TrainingState":
+        """Return it without what only the fit that it comes from goes on with."""
+        return replace(
+            self, random_state=None, order=None, held_out=None, rows_done=0, loss_sum=0.0
+        )
 
     def take_best(self) -> None:
         """Let the parameters be those of the best validation score, where there was one."""

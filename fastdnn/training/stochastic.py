@@ -14,6 +14,7 @@ from fastdnn.network.parameters import Parameters
 from fastdnn.planning.plan import Plan, plan_training
 from fastdnn.planning.step_options import StepOptions
 from fastdnn.training.averages import Averaging
+from fastdnn.training.checkpoints import Checkpoints, deadline_of, said_of_time
 from fastdnn.training.divergence import problem_of_epochs, problem_of_memory
 from fastdnn.training.epochs import EpochRunner
 from fastdnn.training.notices import Notices
@@ -29,7 +30,13 @@ from fastdnn.training.schedules import (
     schedule_of,
 )
 from fastdnn.training.state import OptimizerState, TrainingState, optimizer_name
-from fastdnn.training.stopping import count_loss, count_score, epochs_until_stop, is_to_stop
+from fastdnn.training.stopping import (
+    count_loss,
+    count_score,
+    epochs_until_stop,
+    has_stopped,
+    is_to_stop,
+)
 from fastdnn.training.validation import Evaluation, validation_of
 
 # The engine takes smaller numbers for 0, by which Adam would divide where a gradient is 0.
@@ -45,12 +52,15 @@ def fit_stochastic(
     notices: Notices,
     causes: Callable[[Objective], str],
     incremental: bool = False,
+    n_steps: int | None = None,
+    write: Callable[[], None] | None = None,
 ) -> None:
     """Train by stochastic gradient descent, up to ``max_iter`` epochs of the history.
 
     The stopping rules, schedules and messages are those of scikit-learn's multi-layer
     perceptron, and so is the order in which the random state is used. A state whose training
-    has ended after some epochs goes on, with a larger ``max_iter``, as if it had not.
+    has ended after some epochs, or within one at ``max_time``, goes on, with a larger
+    ``max_iter``, as if it had not.
 
     An interrupt (Ctrl-C) after the first epoch ends training: the state is that of the steps
     and epochs so far.
@@ -69,6 +79,10 @@ def fit_stochastic(
         Says what may have made training diverge.
     incremental : bool
         Stop after one epoch, for `partial_fit`.
+    n_steps : int, optional
+        Then stop after so many batches instead, of one epoch or of several.
+    write : callable, optional
+        Writes a checkpoint of the state.
 
     Raises
     ------
@@ -87,6 +101,11 @@ def fit_stochastic(
     learning_rate, t = plan.columns["learning_rate"], plan.columns["t"]
     random_state = state.random_state if options.shuffle else None
     order = VisitOrder(samples, random_state, options.max_iter, state.order)
+    n_rows, batch_size = samples.n_rows, int(plan.table["batch_size"][0])
+    most_epochs = math.inf if incremental else options.max_iter
+    steps_left = math.inf if n_steps is None else n_steps
+    deadline = math.inf if incremental else deadline_of(options)
+    checkpoints = None if write is None else Checkpoints(options, write, history.n_iter)
     # Otherwise every single epoch is followed by something to decide, to report or to refuse.
     may_run_on = (
         validation is None
@@ -94,53 +113,78 @@ def fit_stochastic(
         and schedule.rate is None
         and not (incremental or options.verbose)
     )
-    problem = None
+    problem, is_late = None, False
+    # What has stopped for want of improvement has stopped, when it is gone on with.
+    is_done = 0 < history.n_iter and has_stopped(history, options) and not incremental
     # What belongs together after a whole epoch; one assignment, which no interrupt divides.
     consistent = state.mark()
     with EpochRunner(plan, samples, order.positions) as runner:
-        n_steps = options.max_iter * runner.batches_per_epoch
+        total = options.max_iter * runner.batches_per_epoch
         try:
-            while history.n_iter < options.max_iter:
-                n_epochs = 1
-                if may_run_on:
+            while history.n_iter < most_epochs and not is_done:
+                n_epochs, begun = 1, state.rows_done
+                if may_run_on and not begun:
                     until_stop = epochs_until_stop(history, options, schedule)
-                    until_mean = averaging.epochs_at_once(optimizer.t / n_steps)
+                    until_mean = averaging.epochs_at_once(optimizer.t / total)
                     n_epochs = int(min(runner.epochs_at_once, until_stop, until_mean))
-                order.prepare(n_epochs)
+                    if checkpoints is not None:
+                        n_epochs = checkpoints.at_most(n_epochs, history.n_iter)
+                if not begun:
+                    order.prepare(n_epochs)
                 learning_rate[0] = rate = optimizer.learning_rate
+                last = int(min(n_rows, steps_left * batch_size))
                 start, rates = time.perf_counter(), None
                 if plan.steps_at_once is not None:
-                    n_now = n_epochs * runner.batches_per_epoch
-                    steps = Steps(np.arange(optimizer.t, optimizer.t + n_now), n_steps)
+                    n_now = -(-(last - begun) // batch_size) * n_epochs
+                    steps = Steps(np.arange(optimizer.t, optimizer.t + n_now), total)
                     factors = factors_of(schedule, options, steps)
                     rates = optimizer.learning_rate * factors
                     rate = float(rates[0])
-                losses, evaluation = runner.run(n_epochs, rates), None
-                averaging.update(int(t[0]) / n_steps)
+                if n_epochs > 1 or (last == n_rows and deadline == math.inf and not begun):
+                    losses, done = runner.run(n_epochs, rates), last
+                else:
+                    losses, done = _run_part(runner, state, last, deadline, rates)
+                evaluation, is_late = None, done < last
+                if not is_late:
+                    averaging.update(int(t[0]) / total)
                 if not all(map(math.isfinite, losses)):
-                    visited = order.positions[: samples.n_rows]
+                    visited = order.positions[:n_rows]
                     _require_positive_batches(samples, visited, plan)
-                elif validation is not None:
+                elif validation is not None and not is_late:
                     evaluation = validation()
                 score = None
                 if evaluation is not None and options.early_stopping:
                     score = evaluation.score
                 problem = problem_of_epochs(parameters, losses, score)
                 if problem is not None:
-                    history.add_divergence(losses[-1], samples.n_rows)
+                    history.add_divergence(losses[-1], done)
                     break
                 optimizer.t = int(t[0])
+                if is_late:
+                    history.loss = losses[-1] if history.n_iter == 0 else history.loss
+                    consistent = state.mark()
+                    break
+                state.rows_done, state.loss_sum = 0, 0.0
                 seconds = (time.perf_counter() - start) / n_epochs
-                run = Run(losses, samples.n_rows, rate, seconds, evaluation)
+                run = Run(losses, done, rate, seconds, evaluation)
                 _record(state, options, run, averaging.scored)
                 if schedule.rate is not None:
                     progress = Progress(history.t, history.n_iter / options.max_iter)
                     optimizer.learning_rate = schedule.rate(options, progress)
-                is_done = is_to_stop(history, options, schedule, optimizer) or incremental
+                is_done = is_to_stop(history, options, schedule, optimizer)
+                if incremental:
+                    steps_left -= -(-done // batch_size)
+                    is_done = n_steps is None or steps_left == 0
                 consistent = state.mark()
-                if is_done:
+                if checkpoints is not None and checkpoints.is_due(history.n_iter):
+                    state.order = order.latest()
+                    checkpoints.write(history.n_iter)
+                is_late = time.monotonic() >= deadline and history.n_iter < most_epochs
+                if is_late:
                     break
-            else:
+            if is_late and not is_done:
+                notices.warn(said_of_time(options, history.n_iter), ConvergenceWarning)
+            elif problem is None and not is_done:
                 notices.warn(
                     f"Stochastic Optimizer: Maximum iterations ({options.max_iter}) "
                     "reached and the optimization hasn't converged yet.",
@@ -148,6 +192,7 @@ def fit_stochastic(
                 )
         except KeyboardInterrupt:
             state.go_back_to(consistent)
+            state.rows_done, state.loss_sum = 0, 0.0  # it goes on with a new epoch
             optimizer.t = int(t[0])  # the engine's last whole step
             if incremental or history.n_iter == 0:
                 raise
@@ -167,6 +212,21 @@ def fit_stochastic(
         ConvergenceWarning,
     )
     optimizer.begin_anew(first_rate(schedule, options))
+    parameters.theta[:] = state.best_theta
+    state.rows_done, state.loss_sum = 0, 0.0
+
+
+def _run_part(
+    runner: EpochRunner,
+    state: TrainingState,
+    last: int,
+    deadline: float,
+    rates: np.ndarray | None,
+) -> tuple[list[float], int]:
+    """Go on with an epoch, up to a row of it; return its loss so far, and to which row."""
+    done, loss_sum = runner.run_rows(state.rows_done, last, state.loss_sum, deadline, rates)
+    state.rows_done, state.loss_sum = done, loss_sum
+    return [loss_sum / done], done
 
 
 class Run(NamedTuple):

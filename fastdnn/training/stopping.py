@@ -38,13 +38,18 @@ def epochs_until_stop(history: History, options: Options, schedule: Schedule) ->
     return min(patience, options.max_iter - history.n_iter)
 
 
+def has_stopped(history: History, options: Options) -> bool:
+    """Whether too many epochs brought no improvement."""
+    return history.no_improvement_count > options.n_iter_no_change
+
+
 def is_to_stop(
     history: History, options: Options, schedule: Schedule, optimizer: OptimizerState
 ) -> bool:
     """Whether too many epochs brought no improvement; the schedule may lower the rate."""
-    if schedule.on_patience is not None:
-        _lose_patience(history, options, schedule.on_patience, optimizer)
-    if history.no_improvement_count <= options.n_iter_no_change:
+    if not has_stopped(history, options):
+        if schedule.on_patience is not None:
+            _lose_patience(history, options, schedule.on_patience, optimizer)
         return False
     lowered = None
     action = "Stopping."

@@ -17,6 +17,7 @@ from fastdnn.ops.optimizers import (
     UPDATE,
     WEIGHT_DECAY,
 )
+from tests.oracle.optimizers import Stepper
 
 DTYPES = [np.float32, np.float64]
 RATE, MOMENTUM, BETA_1, BETA_2, EPSILON = 0.01, 0.9, 0.9, 0.999, 1e-8
@@ -172,6 +173,28 @@ def test_steps_in_single_precision_equal_those_of_pytorch(case):
         optimizer.step(t, stored_gradients(exact, t).astype(np.float32))
         exact = np.array(expected)
         np.testing.assert_allclose(theta, exact, rtol=0.0, atol=atol)
+
+
+def assert_oracle_steps_like_pytorch(solver, expected, **options):
+    theta = np.array(STORED["start"])
+    stepper = Stepper(solver, **options)
+    for t, parameters in enumerate(expected, start=1):
+        stepper.step([theta], [], [stored_gradients(theta, t)])
+        np.testing.assert_allclose(theta, parameters, rtol=0.0, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "case", STORED["cases"], ids=lambda case: f"{case['name']}-{case['numbers']}"
+)
+def test_the_oracle_steps_like_pytorch(case):
+    assert_oracle_steps_like_pytorch(case["name"], case["steps"], **case["numbers"])
+
+
+@pytest.mark.parametrize("case", STORED["clipped"], ids=lambda case: str([*case][:-1]))
+def test_the_oracle_clips_gradients_like_pytorch(case):
+    """`tests/engine/test_step_options.py` compares the engine with it."""
+    options = {name: value for name, value in case.items() if name != "steps"}
+    assert_oracle_steps_like_pytorch("sgd", case["steps"], **options)
 
 
 @pytest.mark.parametrize("t", [1, 2, 7, 50, 300, 10_000, 10**7])

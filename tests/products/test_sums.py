@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 
 from fastdnn.compiler.jit import JIT_ENABLED
-from fastdnn.products.sums import sum_in_double, sum_of, sum_of_products, sum_of_squares
+from fastdnn.products.sums import (
+    sum_in_double,
+    sum_of,
+    sum_of_products,
+    sum_of_sizes,
+    sum_of_squares,
+    sum_of_squares_in_double,
+)
 
 DTYPES = [np.float32, np.float64]
 SIZES = [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 1000, 4099]
@@ -23,6 +30,16 @@ def total(x):
 @numba.njit
 def total_in_double(x):
     return sum_in_double(x)
+
+
+@numba.njit
+def sizes(x):
+    return sum_of_sizes(x)
+
+
+@numba.njit
+def squares_in_double(x):
+    return sum_of_squares_in_double(x)
 
 
 @numba.njit
@@ -67,6 +84,8 @@ def test_sums_have_the_bits_of_their_order(size, dtype):
     x, y = short_numbers(size, dtype), short_numbers(size, dtype, seed=1)
     assert total(x) == in_order(x, VECTORS["sum"])
     assert total_in_double(x) == in_order(x, VECTORS["double"], np.float64)
+    assert sizes(x) == in_order(abs(x), VECTORS["double"], np.float64)
+    assert squares_in_double(x) == in_order(x * x, VECTORS["double"], np.float64)
     assert squares(x) == in_order(x * x, VECTORS["squares"])
     assert products(x, y) == in_order(x * y, VECTORS["products"])
 
@@ -85,4 +104,12 @@ def test_nan_and_infinity_reach_the_sum(size, dtype):
             kept, x[position] = x[position], value
             np.testing.assert_equal(total(x), dtype(value))
             np.testing.assert_equal(squares(x), dtype(value))
+            np.testing.assert_equal(squares_in_double(x), value)
+            np.testing.assert_equal(sizes(x), value)
             x[position] = kept
+
+
+def test_squares_beyond_the_range_of_single_precision_are_added_up():
+    x = np.full(100, 1e30, np.float32)
+    assert squares_in_double(x) == pytest.approx(1e62, rel=1e-6)
+    assert squares(x) == np.inf

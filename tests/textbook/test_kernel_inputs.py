@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fastdnn import textbook as kernels
-from fastdnn.textbook import activations, kernel_inputs, layers
+from fastdnn.textbook import activations, kernel_inputs, layer_kernels
 from tests.cases import case
 from tests.textbook.kernel_calls import (
     ARRAYS,
@@ -107,7 +107,7 @@ def test_the_layout_does_not_matter(name, argument):
     ("name", "compiled"),
     [
         ("sigmoid", activations._sigmoid.compiled),
-        ("linear_activation_forward", layers._linear_activation_forward.compiled),
+        ("linear_activation_forward", layer_kernels.forward_of_linear.compiled),
     ],
 )
 def test_layouts_are_not_compiled_one_by_one(name, compiled):
@@ -148,7 +148,7 @@ def test_a_learning_rate_that_single_precision_cannot_hold_is_refused(learning_r
         np.testing.assert_array_equal(array, 1.0)
 
 
-N_CODES = len(layers.ACTIVATION_CODES)
+N_CODES = len(layer_kernels.ACTIVATION_CODES)
 
 
 @pytest.mark.parametrize(
