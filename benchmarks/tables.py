@@ -3,27 +3,22 @@
 Needs nothing but the standard library, so that a check runs wherever Python does.
 """
 
-import json
 import statistics
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).parent
-
-#: The command that stores the results of each JSON file.
-COMMANDS = {
-    "speed": "python -m benchmarks.compare --all --json",
-    "accuracy": "python -m benchmarks.accuracy",
-    "matmul": "python -m benchmarks.matmul_share --json",
-    "prediction": "python -m benchmarks.prediction --json",
-    "cold_start": "python -m benchmarks.cold_start --json",
-    "scaling": "python -m benchmarks.scaling --json",
-    "grid_search": "python -m benchmarks.grid_search --json",
-    "memory": "python -m benchmarks.memory --json",
-    "ablation": "python -m benchmarks.ablation --json",
-}
+from benchmarks.figures import (
+    COMMANDS,
+    MissingResults,
+    described,
+    digits,
+    duration,
+    stored,
+    table,
+    times,
+    times_with_spread,
+)
 
 #: The comparisons that `benchmarks.compare --all` stores, the main one first.
 VARIANTS = [
@@ -36,18 +31,6 @@ VARIANTS = [
 ]
 
 
-class MissingResults(Exception):
-    """Results that a table or picture shows are not stored."""
-
-
-def stored(name: str) -> Any:
-    """Return the results in ``benchmarks/<name>.json``."""
-    try:
-        return json.loads((FOLDER / f"{name}.json").read_text())
-    except FileNotFoundError:
-        raise MissingResults(f"benchmarks/{name}.json is missing: {COMMANDS[name]}") from None
-
-
 def variant(name: str) -> Any:
     """Return one comparison of ``benchmarks/speed.json``."""
     variants = stored("speed")
@@ -58,50 +41,6 @@ def variant(name: str) -> Any:
     return variants[name]
 
 
-# -- figures in words -----------------------------------------------------------------------
-
-
-def digits(value: float) -> str:
-    """Return a number with about three digits: 0.85, 3.20, 20.2, 312."""
-    size = abs(value)
-    return f"{value:.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}"
-
-
-def times(value: float) -> str:
-    """Return a ratio, with a second decimal where it tells a win from a loss."""
-    return f"{value:.2f}x" if value < 2 else f"{value:.1f}x"
-
-
-def times_with_spread(figures: dict[str, float]) -> str:
-    """Return a median ratio with the lowest and the highest in brackets."""
-    lowest, highest = (times(figures[end])[:-1] for end in ("lowest", "highest"))
-    return f"{times(figures['ratio'])} ({lowest} to {highest})"
-
-
-def duration(seconds: float) -> str:
-    """Return seconds in the unit that suits them."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if seconds >= size:
-            return f"{digits(seconds / size)} {unit}"
-    return f"{digits(1e6 * seconds)} µs"
-
-
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """Return a Markdown table."""
-    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
-
-
-def described(environment: dict[str, Any]) -> str:
-    """Return processor, versions and BLAS threads in a line."""
-    versions = ", ".join(f"{name} {v}" for name, v in environment["versions"].items())
-    cpus = environment["cpus"]
-    return (
-        f"{environment['processor']}, {cpus} CPU{'s' if cpus > 1 else ''}, Python "
-        f"{environment['python']}, {versions}. BLAS: {'; '.join(environment['blas'])}."
-    )
-
-
 def machine(results: dict[str, Any]) -> str:
     """Describe where results were made, in short if that is where the first table was."""
     here, first = results["environment"], variant(VARIANTS[0])["environment"]
@@ -109,9 +48,6 @@ def machine(results: dict[str, Any]) -> str:
     if versions and all(here[key] == first[key] for key in ("processor", "cpus", "blas")):
         return "Machine, versions and BLAS threads as in the first table."
     return described(here)
-
-
-# -- tables ---------------------------------------------------------------------------------
 
 
 def speed_table() -> str:
@@ -341,6 +277,47 @@ def ablation_table() -> str:
     )
 
 
+def _percent(figures: dict[str, float] | None) -> str:
+    return "" if figures is None else f"{100.0 * (figures['ratio'] - 1.0):+.0f} %"
+
+
+def features_table() -> str:
+    """Return what each feature adds to a step, here and in PyTorch."""
+    results = stored("features")
+    cases = list(next(iter(results["results"].values()))["cases"])
+    who_else = [who for who in results["turns"] if who != "fastdnn"]
+    rows = []
+    for name, row in results["results"].items():
+        cells = []
+        for figures in row["cases"].values():
+            theirs = figures.get("pytorch")
+            cells.append(_percent(figures["fastdnn"]))
+            if who_else:
+                cells.append(_percent(theirs) or "none")
+                ratio = theirs and theirs["us_per_step"] / figures["fastdnn"]["us_per_step"]
+                cells.append(times(ratio) if ratio else "")
+        rows.append([f"{row['group']}: {name}", *cells])
+    header = ["feature"]
+    for case in cases:
+        header += [case, *(("PyTorch", "over it") if who_else else ())]
+    checkpoints = "; ".join(
+        f"{case} " + ", ".join(f"{who} {duration(f['seconds'])}" for who, f in of_case.items())
+        for case, of_case in results["checkpoints"].items()
+    )
+    return "\n".join(
+        [
+            table(header, rows),
+            "",
+            "What a step takes more with the feature than with ReLU and Adam (for losses of",
+            "regression: than with the squared error), on one thread, in float32; median of",
+            f"{results['turns']['fastdnn']} turns. Beside it the same of PyTorch, and how",
+            "many times as fast a step with the feature is here.",
+            *([f"A checkpoint takes: {checkpoints}."] if checkpoints else []),
+            machine(results),
+        ]
+    )
+
+
 #: The tables by the name of their markers in the documents.
 TABLES: dict[str, Callable[[], str]] = {
     "speed": speed_table,
@@ -353,4 +330,5 @@ TABLES: dict[str, Callable[[], str]] = {
     "memory": memory_table,
     "accuracy": accuracy_table,
     "ablation": ablation_table,
+    "features": features_table,
 }

@@ -76,7 +76,7 @@ def transpose(W, W_transposed):
 @numba.njit(nogil=True)
 def run_loss(address, Z, Y, w, D, db, losses):
     for _ in range(CALLS):
-        take_loss(address, (Z, Y, w, np.inf, 0.0, D, db, losses))
+        take_loss(address, (Z, Y, w, np.inf, np.zeros(1), D, db, losses))
 
 
 @numba.njit(nogil=True)

@@ -6,6 +6,7 @@ from fastdnn._version import VERSION
 from fastdnn._warmup import warmup
 from fastdnn.estimators.classifier import DNNClassifier
 from fastdnn.estimators.regressor import DNNRegressor
+from fastdnn.ops.own_functions import Activation, Loss
 from fastdnn.storage.model_file import ModelFileError
 from fastdnn.storage.pickles import SKOPS_TRUSTED
 from fastdnn.textbook.network import DeepNeuralNetwork
@@ -15,9 +16,11 @@ _old_names.register()
 
 __all__ = [
     "SKOPS_TRUSTED",
+    "Activation",
     "DNNClassifier",
     "DNNRegressor",
     "DeepNeuralNetwork",
+    "Loss",
     "ModelFileError",
     "__version__",
     "load",

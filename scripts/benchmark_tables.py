@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 
 sys.path.insert(0, str(ROOT))  # the benchmarks are not installed
 
-from benchmarks import pictures, tables  # noqa: E402 - found only after the line above
+from benchmarks import figures, pictures, tables  # noqa: E402 - found only after the line above
 
 #: What has tables: one that is marked nowhere in them is an error.
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "scripts" / "docs").rglob("*.md"))]
@@ -49,7 +49,7 @@ def filled(text: str, name: str, problems: list[str]) -> tuple[str, set[str]]:
             return match[0]
         try:
             rows = tables.TABLES[marker]()
-        except tables.MissingResults as missing:
+        except figures.MissingResults as missing:
             problems.append(str(missing))
             return match[0]
         return f"<!-- {marker}:begin -->\n{rows}\n<!-- {marker}:end -->"
@@ -87,8 +87,8 @@ def update_pictures(problems: list[str], *, check: bool) -> None:
     for name in pictures.PICTURES:
         path = pictures.FOLDER / name
         try:
-            results = tables.stored(path.stem)
-        except tables.MissingResults as missing:
+            results = figures.stored(path.stem)
+        except figures.MissingResults as missing:
             problems.append(str(missing))
             continue
         if not check:

@@ -60,14 +60,15 @@ _KINKS = {"relu": [0.0], "leaky_relu": [0.0], "selu": [0.0], "hardswish": [-3.0,
 
 
 def targets_of(rng, loss, output, shape):
-    """Draw targets that fit a loss and an output activation."""
+    """Draw targets that fit a loss and an output activation, of so many rows and outputs."""
+    shape = shape[0], LOSSES[loss].n_targets(shape[1])
     if LOSSES[loss].positions_with == output:
         return rng.integers(0, shape[1], (shape[0], 1))
     if loss in ("poisson", "tweedie"):
         return rng.poisson(2.0, shape)
     if loss == "gamma":
         return rng.gamma(2.0, size=shape)
-    if LOSSES[loss].of_outputs is None:
+    if LOSSES[loss].of_outputs is None and LOSSES[loss].of_classes:
         return rng.integers(0, 2, shape)
     return rng.standard_normal(shape)
 
@@ -75,7 +76,8 @@ def targets_of(rng, loss, output, shape):
 def problem(depth, hidden, output, loss, loss_parameter=None):
     """Make up a problem of so many layers."""
     rng = np.random.default_rng(0)
-    n_samples, sizes = 7, (4, *(5, 3, 4)[: depth - 1], 3)
+    n_outputs = 2 if LOSSES[loss].outputs_per_target == 2 else 3
+    n_samples, sizes = 7, (4, *(5, 3, 4)[: depth - 1], n_outputs)
     activations = [hidden] * (depth - 1) + [output]
     while True:
         parameters = random_parameters(rng, sizes)

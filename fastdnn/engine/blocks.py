@@ -25,6 +25,7 @@ from fastdnn.engine.memory import (
     BLOCK_START,
     block_table,
     csr_arrays,
+    draw_of,
     ordered_rows,
     partial_sums,
     product_scratch,
@@ -46,6 +47,7 @@ from fastdnn.engine.operations import (
     HAS_ZEROS,
     KIND,
     WANTS_DELTA,
+    amount_of,
     operations,
     product_of,
 )
@@ -74,16 +76,19 @@ _ROWS_AT_ONCE = 4096
 
 
 @kernel
-def _sparse_gradient(s, real, kernel, position, D, first, dW):
+def _sparse_gradient(s, real, o, position, D, first, dW, worker):
     values, indices, indptr = csr_arrays(s, real)
     n_rows = D.shape[0]
     rows = ordered_rows(s, position, n_rows)
+    draw, rate = draw_of(s, o, 0, worker), amount_of(s, o)
     for start in range(0, n_rows, _ROWS_AT_ONCE):
         if is_told(s.stop_in_step):
             return
         stop = min(start + _ROWS_AT_ONCE, n_rows)
-        operands = values, indices, indptr, rows, position, D, first, dW, start, stop
-        _csr_weight_gradient(kernel, operands)
+        _csr_weight_gradient(
+            operations(s)[o, BACKWARD],
+            (values, indices, indptr, rows, position, D, first, dW, start, stop, draw, rate),
+        )
 
 
 @loop_kernel
@@ -165,7 +170,7 @@ def _gradient(s, real, position, task, n_rows, n_shards, are_masked, worker):
     dW = work_matrix(s, real, scratch, n_in, size // n_in)
     D = rows_of(s, real, o, D_OUT, 0, n_rows)
     if row[KIND] == CSR_LINEAR:
-        _sparse_gradient(s, real, row[BACKWARD], position, D, first, dW)
+        _sparse_gradient(s, real, o, position, D, first, dW, worker)
     else:
         X = read_by(s, real, position, o, 0, n_rows)
         product_memory, claimed = product_scratch(s, real, worker), 0

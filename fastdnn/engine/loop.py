@@ -32,6 +32,7 @@ from fastdnn.engine.memory import (
     BLOCK_START,
     SHARD_LOSS,
     SHARD_WEIGHT,
+    WORKER_STEP,
     block_table,
     epoch_losses,
     input_rows,
@@ -141,6 +142,8 @@ def _run(s, real, worker):
         if s.transposed_size > 0:
             for o in range(s.n_operations):
                 _transpose_weights(s, real, o, worker)
+        if s.draws:
+            partial[worker, WORKER_STEP] = t
         n_tasks = (n_shards + s.shards_together - 1) // s.shards_together
         task = next_task(team, worker, n_workers, n_tasks)
         while task < n_tasks:

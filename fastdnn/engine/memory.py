@@ -10,8 +10,12 @@ from fastdnn.engine.operations import (
     BATCH,
     D_IN,
     IN,
+    MEMORY,
     N_IN,
     N_OUT,
+    OWN_SIZE,
+    OWN_START,
+    STREAM,
     TAIL_START,
     W_START,
     WT_START,
@@ -29,6 +33,8 @@ BLOCK_OPERATION, BLOCK_FIRST, BLOCK_ROWS, BLOCK_START, BLOCK_SIZE, BLOCK_SLOT = 
     SHARD_LOSS, SHARD_WEIGHT, SHARD_MAKER, BLOCK_SQUARES, BLOCK_STEPPER, BLOCK_SIZES,
     BLOCK_GRADIENT_SQUARES,
 ) = range(7)  # fmt: skip
+# Another one, of the line with a worker's number: the step that he works on, where it matters.
+WORKER_STEP = 7
 
 # Rows that are left free between shards are so much longer: those of one column are short.
 COLUMNS_OF_GAP = 8
@@ -50,6 +56,11 @@ def optimizer_numbers(s, step):
     start = step * s.numbers_apart
     require_within(start, MOST_NUMBERS, s.numbers_size)
     return vector_at(np.float64(0), s.numbers, start, MOST_NUMBERS)
+
+
+@kernel
+def loss_parameters(s):
+    return vector_at(np.float64(0), s.loss_parameters, 0, s.loss_parameters_size)
 
 
 @kernel
@@ -144,6 +155,27 @@ def bias_of(s, real, o, worker):
 
 
 @kernel
+def own_parameters(s, real, o, worker):
+    """View the parameters of operation `o` that are no weights, or the worker's own copy."""
+    row = operations(s)[o]
+    return vector(worker_parameters(s, real, worker), row[OWN_START], row[OWN_SIZE])
+
+
+@kernel
+def own_gradient(s, real, o, shard):
+    """View one shard's gradient of them."""
+    row = operations(s)[o]
+    return shard_gradient(s, real, shard, row[OWN_START], row[OWN_SIZE])
+
+
+@kernel
+def draw_of(s, o, first, worker):
+    """Return what is drawn for rows `first`... of the batch, see `fastdnn.ops.draws`."""
+    step = np.int64(partial_sums(s)[worker, WORKER_STEP])
+    return s.seed, step, operations(s)[o, STREAM], np.int64(first)
+
+
+@kernel
 def _start_of_row(s, first, n_columns):
     """Return how far row `first` of a batch is from row 0."""
     gaps = first // s.shard_rows * s.shard_gap
@@ -152,9 +184,11 @@ def _start_of_row(s, first, n_columns):
 
 @kernel
 def rows_of(s, real, o, column, first, n_rows):
-    """View rows of what operation `o` reads or writes: IN, OUT, D_IN or D_OUT."""
+    """View rows of what operation `o` reads or writes: IN, OUT, D_IN, D_OUT or MEMORY."""
     row = operations(s)[o]
     width = row[N_IN] if column == IN or column == D_IN else row[N_OUT]
+    if column == MEMORY:
+        width = np.int64(1)
     start = row[column] + _start_of_row(s, first, width)
     return work_matrix(s, real, start, n_rows, width)
 

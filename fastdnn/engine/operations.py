@@ -12,7 +12,7 @@ More: ``scripts/docs/engine/step.md``. To add a kind: ``.github/CONTRIBUTING.md`
 import numpy as np
 
 from fastdnn.compiler.jit import kernel
-from fastdnn.machine.views import matrix_at
+from fastdnn.machine.views import matrix_at, vector_at
 from fastdnn.products.operands import How
 from fastdnn.products.switches import (
     NO_ZERO_SKIPPING,
@@ -21,12 +21,15 @@ from fastdnn.products.switches import (
 )
 
 #: Kinds. LINEAR: ``X @ W + b``. CSR_LINEAR: the same of a sparse batch. ACTIVATE: a function
-#: of each row. LOSS: the last one, in training only: from outputs to their delta.
-LINEAR, CSR_LINEAR, ACTIVATE, LOSS = range(4)
+#: of each row. LOSS: the last one, in training only: from outputs to their delta. TRANSFORM:
+#: what else becomes of rows, see `fastdnn.ops.transforms`.
+LINEAR, CSR_LINEAR, ACTIVATE, LOSS, TRANSFORM = range(5)
 
 #: Columns: what is done, sizes of a row, positions in theta (of weights; of the vector in the
 #: tail that the delta's column sums belong to), positions in the workspace (the batch's own
-#: rows are at `BATCH`), addresses of kernels.
+#: rows are at `BATCH`), addresses of kernels. Of what is random, or has parameters of its own:
+#: where these lie in theta, and how many; the position of a number a row to remember; what
+#: random numbers are drawn for; and, as the bits of a float64, how much of it there is.
 (
     KIND,
     FLAGS,
@@ -41,8 +44,13 @@ LINEAR, CSR_LINEAR, ACTIVATE, LOSS = range(4)
     WT_START,
     FORWARD,
     BACKWARD,
-) = range(13)
-N_COLUMNS = 13
+    OWN_START,
+    OWN_SIZE,
+    MEMORY,
+    STREAM,
+    AMOUNT,
+) = range(18)
+N_COLUMNS = 18
 
 #: The position of an input that is the batch itself.
 BATCH = -1
@@ -60,6 +68,12 @@ DONE_BEFORE, DONE_AFTER, MASKS = 16, 32, 64
 def operations(s):
     """View the table."""
     return matrix_at(np.int64(0), s.operations, 0, s.n_operations, N_COLUMNS)
+
+
+@kernel
+def amount_of(s, o):
+    """Return how much of operation `o` there is: a rate, a deviation, a floor."""
+    return vector_at(np.float64(0), s.operations, o * N_COLUMNS + AMOUNT, 1)[0]
 
 
 @kernel

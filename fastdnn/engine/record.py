@@ -20,6 +20,7 @@ ARRAYS = (
     "theta",
     "state",
     "numbers",
+    "loss_parameters",
     "average",
     "columns",
     "step_factors",
@@ -47,7 +48,6 @@ _OBJECTIVE = [
     ("l1", _FLOAT),  # l1 * sum(abs(W)) / sum of weights
     ("loss_scale", _FLOAT),  # factor of the reported loss only
     ("loss_cap", _FLOAT),  # highest log-loss of one output to report
-    ("loss_parameter", _FLOAT),
     ("total_weight", _FLOAT),  # divides all gradients; 0: the batch's own
 ]
 
@@ -69,6 +69,7 @@ _STEP_OPTIONS = [
 # How far training is: read and written by every run.
 _CURSOR = [
     ("t", _INT),  # steps taken so far; counted on by the engine
+    ("seed", _INT),  # of what a step draws at random
     ("first", _INT),  # the samples of this run, as positions in the order
     ("last", _INT),
     ("epoch_rows", _INT),  # so many positions are one epoch
@@ -97,11 +98,14 @@ _CUTS = [
     ("shard_rows", _INT),  # at most
     ("shard_gap", _INT),  # rows left free between those of two shards
     ("unit_rows", _INT),  # shards of a batch are whole multiples of it
+    ("draws", _INT),  # whether steps draw random numbers
     ("shards_together", _INT),  # neighbours that are one task
     ("gradient_by_shard", _INT),  # whether shards make weight gradients
     ("switched_off", _INT),  # optimisations: fastdnn.products.switches
     ("n_features", _INT),
-    ("n_targets", _INT),
+    ("n_targets", _INT),  # columns of Y
+    ("n_targets_of_loss", _INT),  # those that the loss takes, in training
+    ("takes_positions", _INT),  # or one of class positions in their place
     ("n_operations", _INT),
     ("n_blocks", _INT),
     ("n_partial", _INT),
@@ -169,6 +173,7 @@ class Memory(NamedTuple):
     state: np.ndarray  # (n_slots * n_parameters,)
     numbers: np.ndarray  # float64: the optimiser's, the learning rate first; of all steps of
     # a run, or of each of them
+    loss_parameters: np.ndarray  # float64, one at least
     average: np.ndarray  # (n_parameters,): moving average of theta; empty: there is none
     columns: np.ndarray  # float64: sums of squares of the columns of blocks; may be empty
     work: np.ndarray  # scratch

@@ -13,7 +13,9 @@ from fastdnn.engine.memory import (
     SHARD_WEIGHT,
     bias_of,
     csr_arrays,
+    draw_of,
     input_rows,
+    loss_parameters,
     ordered_rows,
     partial_sums,
     product_scratch,
@@ -31,7 +33,6 @@ from fastdnn.engine.memory import (
 from fastdnn.engine.operations import (
     ACTIVATE,
     BACKWARD,
-    BATCH,
     CSR_LINEAR,
     D_IN,
     D_OUT,
@@ -47,11 +48,14 @@ from fastdnn.engine.operations import (
     LOSS,
     MASKS,
     OUT,
+    TRANSFORM,
     WANTS_DELTA,
+    amount_of,
     is_linear,
     operations,
     product_of,
 )
+from fastdnn.engine.transforms import transform_deltas, transform_rows
 from fastdnn.machine.stops import is_told
 from fastdnn.machine.views import matrix_at, vector, vector_at
 from fastdnn.ops import activations, losses
@@ -111,9 +115,10 @@ def _csr_linear(s, real, position, o, first, Z, worker):
     values, indices, indptr = csr_arrays(s, real)
     rows = ordered_rows(s, position + first, Z.shape[0])
     W, b = weights_of(s, real, o, worker), bias_of(s, real, o, worker)
+    draw, rate = draw_of(s, o, first, worker), amount_of(s, o)
     _csr_forward(
         operations(s)[o, FORWARD],
-        (values, indices, indptr, rows, position + first, W, b, Z),
+        (values, indices, indptr, rows, position + first, W, b, Z, draw, rate),
     )
 
 
@@ -122,8 +127,6 @@ def _linear(s, real, position, o, first, Z, is_last, worker):
     """Run rows through a product; as the last operation, it is not made an activation's."""
     row = operations(s)[o]
     n_rows = Z.shape[0]
-    if row[IN] == BATCH and s.gather:
-        _gather(s, real, position, first, n_rows)
     X = read_by(s, real, position, o, first, n_rows)
     W, b = weights_of(s, real, o, worker), bias_of(s, real, o, worker)
     floor = type(real)(-np.inf)
@@ -139,9 +142,13 @@ def forward(s, real, position, first, n_rows, n_operations, worker):
 
     Once it is told to stop, the rows that it leaves mean nothing.
     """
+    if s.gather and operations(s)[0, KIND] != CSR_LINEAR:
+        _gather(s, real, position, first, n_rows)
     for o in range(n_operations):
         row = operations(s)[o]
-        if row[KIND] == ACTIVATE:
+        if row[KIND] == TRANSFORM:
+            transform_rows(s, real, position, o, first, n_rows, worker)
+        elif row[KIND] == ACTIVATE:
             if row[FLAGS] & (DONE_BEFORE | DONE_AFTER) == 0:
                 Z = rows_of(s, real, o, IN, first, n_rows)
                 _activate(row[FORWARD], (Z, rows_of(s, real, o, OUT, first, n_rows)))
@@ -171,7 +178,7 @@ def _loss(s, real, position, shard, o, first, n_rows, worker):
     sums = tail_gradient(s, real, o, shard)
     _take_loss(
         operations(s)[o, FORWARD],
-        (Z, Y, weight, s.loss_cap, s.loss_parameter, D, sums, losses),
+        (Z, Y, weight, s.loss_cap, loss_parameters(s), D, sums, losses),
     )
     weight_sum = float(n_rows)
     if s.weighted:
@@ -208,6 +215,8 @@ def _backward(s, real, position, shard, last, first, n_rows, worker):
         row = operations(s)[o]
         if row[KIND] == LOSS:
             _loss(s, real, position, shard, o, first, n_rows, worker)
+        elif row[KIND] == TRANSFORM:
+            transform_deltas(s, real, position, shard, o, first, n_rows, worker)
         elif row[FLAGS] & DONE_AFTER == 0:
             if row[FLAGS] & MASKS and _masked_by_output(
                 s, real, position, shard, o, first, n_rows, worker
@@ -259,9 +268,10 @@ def train_shards(s, real, position, shards, shard_rows, n_rows, worker):
             start = shard * shard_rows
             rows = min(shard_rows, n_rows - start)
             o = _backward(s, real, position, shard, last, start, rows, worker)
+        last = -1
         if operations(s)[o, FLAGS] & WANTS_DELTA:
             _delta_before(s, real, o, first, n_together, worker)
-        last = o - 1
+            last = o - 1
     if has_mailboxes(s):
         for shard in range(first_shard, last_shard):
             send_gradient(s, real, shard, worker)

@@ -10,6 +10,8 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 
+from fastdnn.estimators.soft_targets import labels_of
+
 
 def are_plain_labels(y: Any, predicted: Any) -> bool:
     """Return whether `y` has one label a sample, of the kind of those predicted."""
@@ -27,6 +29,8 @@ def are_plain_labels(y: Any, predicted: Any) -> bool:
 class AccuracyMixin(ClassifierMixin):
     """A scikit-learn classifier whose `score` does not look for kinds of labels in vain."""
 
+    classes_: np.ndarray
+
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy on the given samples.
 
@@ -35,7 +39,7 @@ class AccuracyMixin(ClassifierMixin):
         X : array-like of shape (n_samples, n_features)
             Samples.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Their classes.
+            Their classes, or rows of class probabilities, whose largest is the class.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each sample.
 
@@ -45,6 +49,8 @@ class AccuracyMixin(ClassifierMixin):
             Share of the samples that are predicted right; of several labels a sample, all.
         """
         predicted = self.predict(X)
+        if predicted.ndim == 1:
+            y = labels_of(y, self.classes_)
         if sample_weight is None and are_plain_labels(y, predicted):
             return float(np.average(predicted == y))
         return float(accuracy_score(y, predicted, sample_weight=sample_weight))

@@ -22,6 +22,8 @@ from fastdnn.models.transaction import replace_by, twin_of
 from fastdnn.models.valid_values import hidden_units
 from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters, glorot_uniform_like_sklearn
+from fastdnn.ops.loss_parameters import Value
+from fastdnn.ops.own_functions import Loss
 from fastdnn.prediction.predictor import Predictor
 from fastdnn.storage.pickles import EstimatorStorage
 from fastdnn.training.divergence import finite_outputs
@@ -55,8 +57,11 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
         """Return the output activation that parameters and targets ask for, and the units."""
 
     @abstractmethod
-    def _loss(self) -> str:
-        """Return the loss of the engine, which goes with the fitted output activation."""
+    def _loss(self) -> tuple[str | Loss, Value, float]:
+        """Return the loss of the engine, which goes with the fitted output activation.
+
+        With it its parameter, and the factor of the losses that are reported.
+        """
 
     @abstractmethod
     def _score_outputs(
@@ -109,10 +114,12 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
             raise ValueError("partial_fit does not support early_stopping=True")
         given_X = X
         X, y = self._validated_to_fit(X, y, first_pass=start is None)
-        Y, largest_target = targets_in(self._encode_targets(y, incremental), X.dtype)
-        scale = 1.0
+        encoded, scale = self._encode_targets(y, incremental), 1.0
+        Y, largest_target = targets_in(self._targets(encoded), X.dtype)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        sample_weight = self._weights(y, encoded, sample_weight)
+        if sample_weight is not None:
             sample_weight, scale = weights_in(sample_weight, X.dtype)
         samples = Samples(
             X, Y, sample_weight, weight_scale=scale, largest_target=largest_target
@@ -122,8 +129,10 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
             self._begin([X.shape[1], *hidden_sizes], X.dtype, random_state)
         self._state.random_state = random_state
         network = self._network(self._state.parameters)
-        objective = Objective(samples, network, self._score_outputs, self._stratified())
+        is_stratified = self._stratified(encoded)
+        objective = Objective(samples, network, self._score_outputs, is_stratified)
         options = training_options(self)
+        y = self._labels(y)
         objective = with_validation(self, objective, options, given_X, y, given, incremental)
         fit = Fit(objective, options, self._state, incremental, start)
         fit.run()
@@ -157,11 +166,16 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
         Returns what it goes on from.
         """
         parameters = checked_parameters(self)
-        wanted, _ = self._output_layer()
+        wanted, n_outputs = self._output_layer()
         if wanted != self.out_activation_:
             raise ValueError(
                 f"The network was fitted with out_activation_={self.out_activation_!r}, but "
                 f"parameters and targets ask for {wanted!r}. Call fit with warm_start=False."
+            )
+        if n_outputs != self.n_outputs_:
+            raise ValueError(
+                f"The network was fitted with {self.n_outputs_} outputs, but parameters ask "
+                f"for {n_outputs}. Call fit with warm_start=False."
             )
         history, optimizer, average = self._state.history.copy(), None, None
         history.n_iter = 0
@@ -178,15 +192,27 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
 
     def _network(self, parameters: Parameters) -> Network:
         """Describe the network, with the activation that the parameter has now."""
-        sizes, loss = parameters.layer_sizes, self._loss()
+        sizes = parameters.layer_sizes
         names: list[Any] = [self.activation] * (len(sizes) - 2) + [self.out_activation_]
         activations = [_KERNEL_NAMES.get(name, name) for name in names]
-        # scikit-learn reports the mean over the outputs and descends on their sum.
-        scale = 1.0 / sizes[-1] if loss == "half_squared_error" else 1.0
-        return Network.dense(sizes, activations, loss, scale)
+        loss, parameter, scale = self._loss()
+        return Network.dense(sizes, activations, loss, scale, parameter)
 
-    def _stratified(self) -> bool:
+    def _targets(self, Y: np.ndarray) -> np.ndarray:
+        """Return encoded targets in the form that the loss takes."""
+        return Y
+
+    def _stratified(self, Y: np.ndarray) -> bool:
+        """Whether samples that are held out have the classes of encoded targets."""
         return False
+
+    def _weights(self, y: Any, Y: np.ndarray, sample_weight: Any) -> Any:
+        """Return the weights of samples, by all that the estimator knows of them."""
+        return sample_weight
+
+    def _labels(self, y: Any) -> Any:
+        """Return targets as scorers take them."""
+        return y
 
     def _publish(self) -> None:
         """Set the fitted attributes that scikit-learn's estimators have."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from fastdnn.estimators.accuracy import AccuracyMixin
@@ -16,6 +17,17 @@ _LOGARITHMS = {
     "sigmoid": "log sigmoid",
     "two sigmoids": "two log sigmoids",
 }
+
+
+def _has_probabilities(model: Any) -> bool:
+    """Say whether outputs are probabilities: as fitted, or else as they will be."""
+    output = getattr(model, "out_activation_", None)
+    if output == "identity" or (output is None and model.loss == "hinge"):
+        raise AttributeError(
+            f"A {type(model).__name__} with loss='hinge' has no probabilities. Use "
+            "decision_function, or CalibratedClassifierCV, or fit with another loss."
+        )
+    return True
 
 
 class ClassPredictions(AccuracyMixin, BaseDNN):
@@ -47,7 +59,8 @@ class ClassPredictions(AccuracyMixin, BaseDNN):
         """Return the logits: what the output layer has before its activation.
 
         They order samples as their probabilities do, also where those are equal to 0 or 1 for
-        floating-point numbers.
+        floating-point numbers. Of ``loss='hinge'`` they are scores: of two classes above 0
+        for the second, of more the largest for the class that is predicted.
 
         Parameters
         ----------
@@ -67,6 +80,7 @@ class ClassPredictions(AccuracyMixin, BaseDNN):
         logits = self._results(X, "logits")
         return logits.ravel() if self.n_outputs_ == 1 else logits
 
+    @available_if(_has_probabilities)
     @of_one_moment
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class, or of each label being 1.
@@ -87,6 +101,7 @@ class ClassPredictions(AccuracyMixin, BaseDNN):
         check_is_fitted(self)
         return self._results(X, self._kind_of_probabilities())
 
+    @available_if(_has_probabilities)
     @of_one_moment
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Return the logarithm of `predict_proba`.
@@ -109,8 +124,8 @@ class ClassPredictions(AccuracyMixin, BaseDNN):
 
     def _kind_of_outputs(self) -> str:
         # An estimator that was never fitted is told so later on.
-        is_softmax = getattr(self, "out_activation_", None) == "softmax"
-        return "softmax" if is_softmax else "sigmoid"
+        kinds = {"softmax": "softmax", "identity": "logits"}
+        return kinds.get(getattr(self, "out_activation_", ""), "sigmoid")
 
     def _kind_of_probabilities(self) -> str:
         kind = self._kind_of_outputs()
@@ -119,9 +134,10 @@ class ClassPredictions(AccuracyMixin, BaseDNN):
 
     def _positions(self, outputs: np.ndarray) -> np.ndarray:
         """Return the predicted positions in `classes_`, or the 0/1 matrix of labels."""
-        if self.out_activation_ == "softmax":
+        if self.n_outputs_ > 1 and not self._multilabel:
             return outputs.argmax(axis=1)
-        positions = (outputs > 0.5).astype(np.int64)
+        between = 0.0 if self.out_activation_ == "identity" else 0.5
+        positions = (outputs > between).astype(np.int64)
         if self._multilabel:
             return positions
         # With a single class there is still one output; it cannot choose.
@@ -130,8 +146,15 @@ class ClassPredictions(AccuracyMixin, BaseDNN):
     def _score_outputs(
         self, outputs: np.ndarray, Y: np.ndarray, weight: np.ndarray | None
     ) -> float:
-        correct = self._positions(outputs) == (Y if self._multilabel else Y.ravel())
+        correct = self._positions(outputs) == self._positions_of_targets(Y)
         return mean_accuracy(correct.all(axis=1) if self._multilabel else correct, weight)
+
+    def _positions_of_targets(self, Y: np.ndarray) -> np.ndarray:
+        if self._multilabel:
+            return Y
+        if Y.shape[1] > 1:  # probabilities, or 1 for the class of each sample
+            return Y.argmax(axis=1)
+        return Y.ravel() if self.n_outputs_ > 1 else (Y.ravel() > 0.5).astype(np.int64)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

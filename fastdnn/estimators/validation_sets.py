@@ -103,7 +103,7 @@ def validation_samples(estimator: Any, given: Given, dtype: np.dtype) -> tuple[S
         y = _check_y(given.y, multi_output=True, y_numeric=estimator._y_is_numeric)
         y = y if isinstance(y, np.ndarray) else y.toarray()
         y = column_or_1d(y) if y.ndim == 2 and y.shape[1] == 1 else y
-        Y, largest_target = targets_in(_encoded(estimator, y), dtype)
+        Y, largest_target = targets_in(estimator._targets(_encoded(estimator, y)), dtype)
     _require_as_many("y_val", len(Y), X.shape[0])
     weight, scale = given.sample_weight, 1.0
     if weight is not None:
@@ -116,7 +116,7 @@ def validation_samples(estimator: Any, given: Given, dtype: np.dtype) -> tuple[S
             )
         weight, scale = weights_in(weight, dtype)
     samples = Samples(X, Y, weight, weight_scale=scale, largest_target=largest_target)
-    return samples, y
+    return samples, estimator._labels(y)
 
 
 def _encoded(estimator: Any, y: np.ndarray) -> np.ndarray:

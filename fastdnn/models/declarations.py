@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._param_validation import Options as OneOf
 
+from fastdnn.ops.own_functions import Activation, Loss
 from fastdnn.training.schedules import SCHEDULES
 
 _CLASSIFIER, _REGRESSOR = ("DNNClassifier",), ("DNNRegressor",)
@@ -116,24 +117,27 @@ _Row = Hyperparameter
 # fmt: off
 ROWS: tuple[Hyperparameter, ...] = (
     _Row("loss", "network", "squared_error",
-        _one_of("squared_error", "absolute_error", "huber", "log_cosh", "quantile", "poisson",
-                "gamma", "tweedie", "gaussian_nll"),
+        _or(_one_of("squared_error", "absolute_error", "huber", "log_cosh", "quantile",
+                    "poisson", "gamma", "tweedie", "gaussian_nll"), "Loss", Loss),
         "What is minimised: half the squared error; the absolute error; Huber's, which is "
         "linear beyond `huber_delta`; log(cosh(error)); the pinball loss of `quantile`; half "
         "the Poisson, gamma or Tweedie deviance with a logarithmic link, for targets that are "
         "not negative, or positive for 'gamma'; 'gaussian_nll', the negative log-likelihood "
-        "of a normal distribution whose mean and variance are both learnt. Meaned over "
-        "samples and outputs.", _REGRESSOR),
+        "of a normal distribution whose mean and variance are both learnt; or a "
+        "`fastdnn.Loss` of your own. Meaned over samples and, but for deviances, over "
+        "outputs.", _REGRESSOR),
     _Row("hidden_layer_sizes", "network", (100,),
         Values("int or array-like of int", ["array-like", _AT_LEAST_ONE]),
         "Units of each hidden layer."),
     _Row("activation", "network", "relu",
-        _or(_one_of(*_ACTIVATIONS), "list of these", *_LISTS),
-        "Activation of the hidden layers, or a list with one for each of them."),
-    _Row("loss", "network", "log_loss", _one_of("log_loss", "focal", "hinge"),
+        _or(_or(_one_of(*_ACTIVATIONS), "Activation", Activation), "list of these", *_LISTS),
+        "Activation of the hidden layers, by name or as a `fastdnn.Activation` of your own, "
+        "or a list with one for each of them."),
+    _Row("loss", "network", "log_loss",
+        _or(_one_of("log_loss", "focal", "hinge"), "Loss", Loss),
         "What is minimised: the log-loss; the focal loss, which counts samples that are "
         "predicted well for less (`focal_gamma`); the hinge loss, which has no "
-        "probabilities.", _CLASSIFIER),
+        "probabilities; or a `fastdnn.Loss` of your own.", _CLASSIFIER),
     _Row("label_smoothing", "network", 0.0, _BELOW_ONE,
         "Share of each target that is spread evenly over all classes, for "
         "``loss='log_loss'``.", _CLASSIFIER),

@@ -1,15 +1,18 @@
 """Layer sizes and initial values of a network, in one flat vector with views into it."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+
+from fastdnn.ops.prelu import INITIAL_SLOPE
 
 # Numbers that are drawn at a time: they stay in cache.
 _DRAWS_AT_ONCE = 2**15
 
 
 class Parameters:
-    """Weights and biases of a network as views into one flat vector.
+    """All that a network learns, as views into one flat vector.
 
     Parameters
     ----------
@@ -18,16 +21,28 @@ class Parameters:
     dtype : dtype
         float32 or float64.
     theta : ndarray of shape (n_parameters,), optional
-        Of that dtype, taken as it is; zeros if None.
+        Of that dtype, taken as it is; zeros, and gains of 1 and slopes of 0.25, if None.
+    normalized : sequence of int, default=()
+        Positions of the layers with a gain and a shift of normalisation for each unit.
+    sloped : sequence of int, default=()
+        Positions of the layers whose activation learns a slope.
 
     Attributes
     ----------
     theta : ndarray of shape (n_parameters,)
-        All weights, layer by layer, then all biases.
+        All weights, layer by layer, then the tail: all biases; then, layer by layer, the
+        gains, the shifts and the slope of those that have them.
     coefs : list of ndarray of shape (n_in, n_out)
         Views into `theta`.
     intercepts : list of ndarray of shape (n_out,)
         Views into `theta`.
+    norm_gains, norm_shifts : list of ndarray of shape (n_out,)
+        Views into `theta`, of the layers that have them.
+    prelu_slopes : list of ndarray of shape (1,)
+        Views into `theta`, of the layers that have one.
+    own_starts : dict of (str, int) to int
+        Where in `theta` the gains ("norm"), which the shifts follow, and the slope ("slope")
+        of a layer are.
     """
 
     def __init__(
@@ -35,12 +50,17 @@ class Parameters:
         layer_sizes: Sequence[int],
         dtype: np.typing.DTypeLike,
         theta: np.ndarray | None = None,
+        *,
+        normalized: Sequence[int] = (),
+        sloped: Sequence[int] = (),
     ) -> None:
         self.layer_sizes = tuple(int(size) for size in layer_sizes)
         shapes = list(zip(self.layer_sizes[:-1], self.layer_sizes[1:], strict=True))
         self.n_weights = sum(n_in * n_out for n_in, n_out in shapes)
         self.n_biases = sum(self.layer_sizes[1:])
-        n_parameters = self.n_weights + self.n_biases
+        self.normalized, self.sloped = tuple(normalized), tuple(sloped)
+        n_of_norms = sum(2 * self.layer_sizes[l + 1] for l in self.normalized)
+        n_parameters = self.n_weights + self.n_biases + n_of_norms + len(self.sloped)
         self.theta = np.zeros(n_parameters, dtype=dtype) if theta is None else theta
         if self.theta.shape != (n_parameters,):
             raise ValueError(
@@ -61,6 +81,36 @@ class Parameters:
             self.intercepts.append(self.theta[start : start + n_out])
             self.intercept_starts.append(start)
             start += n_out
+        self.norm_gains: list[np.ndarray] = []
+        self.norm_shifts: list[np.ndarray] = []
+        self.prelu_slopes: list[np.ndarray] = []
+        self.own_starts: dict[tuple[str, int], int] = {}
+        for l, n_out in enumerate(self.layer_sizes[1:]):
+            if l in self.normalized:
+                self.own_starts["norm", l] = start
+                self.norm_gains.append(self.theta[start : start + n_out])
+                self.norm_shifts.append(self.theta[start + n_out : start + 2 * n_out])
+                start += 2 * n_out
+            if l in self.sloped:
+                self.own_starts["slope", l] = start
+                self.prelu_slopes.append(self.theta[start : start + 1])
+                start += 1
+        if theta is None:
+            for gain in self.norm_gains:
+                gain[:] = 1.0
+            for slope in self.prelu_slopes:
+                slope[:] = INITIAL_SLOPE
+
+    @property
+    def structure(self) -> tuple:
+        """What says how `theta` is cut: two networks with the same are cut alike."""
+        return self.layer_sizes, self.normalized, self.sloped
+
+    @property
+    def views(self) -> list[np.ndarray]:
+        """Views of everything, in the order of coefs, intercepts, gains, shifts, slopes."""
+        of_layers = [*self.coefs, *self.intercepts]
+        return [*of_layers, *self.norm_gains, *self.norm_shifts, *self.prelu_slopes]
 
     def take_over(self, coefs: list[np.ndarray], intercepts: list[np.ndarray]) -> None:
         """Copy in the matrices and vectors that were put in the place of the views."""
@@ -74,28 +124,49 @@ class Parameters:
         return self.with_theta(self.theta.astype(dtype))
 
     def with_theta(self, theta: np.ndarray) -> "Parameters":
-        """Return a network of the same sizes with another vector, taken as it is."""
-        return Parameters(self.layer_sizes, theta.dtype, theta)
+        """Return a network that is cut alike with another vector, taken as it is."""
+        sizes, normalized, sloped = self.structure
+        return Parameters(sizes, theta.dtype, theta, normalized=normalized, sloped=sloped)
 
     def __reduce__(self) -> tuple:
         # Views do not survive pickling: store the vector and cut it again.
-        return _from_theta, (self.layer_sizes, self.theta)
+        return _from_theta, (self.layer_sizes, self.theta, self.normalized, self.sloped)
 
 
-def _from_theta(layer_sizes: tuple[int, ...], theta: np.ndarray) -> Parameters:
-    return Parameters(layer_sizes, theta.dtype, np.array(theta))
+def _from_theta(
+    layer_sizes: tuple[int, ...],
+    theta: np.ndarray,
+    normalized: tuple[int, ...] = (),
+    sloped: tuple[int, ...] = (),
+) -> Parameters:
+    theta = np.array(theta)
+    return Parameters(layer_sizes, theta.dtype, theta, normalized=normalized, sloped=sloped)
 
 
 def glorot_uniform_like_sklearn(
-    parameters: Parameters, random_state: np.random.RandomState, activation: str
+    parameters: Parameters, random_state: np.random.RandomState, activation: Any
 ) -> None:
     """Draw weights and biases in scikit-learn's order and from its distribution.
 
     Both are uniform within ``sqrt(6 / (n_in + n_out))``, or ``sqrt(2 / ...)`` for the
     logistic activation (Glorot and Bengio, 2010, as `MLPClassifier` applies it).
+
+    Parameters
+    ----------
+    parameters : Parameters
+        To be drawn, but for what normalisations and activations learn.
+    random_state : RandomState
+        To draw from.
+    activation : str, object or list of these
+        Of all hidden layers, or of each; as in scikit-learn, the output counts as the layer
+        before it.
     """
-    factor = 2.0 if activation in ("logistic", "sigmoid") else 6.0
-    for W, b in zip(parameters.coefs, parameters.intercepts, strict=True):
+    of_layers = [activation] * len(parameters.coefs)
+    if isinstance(activation, list) and activation:
+        of_layers = [*activation, activation[-1]]
+    for W, b, name in zip(parameters.coefs, parameters.intercepts, of_layers, strict=True):
+        is_logistic = isinstance(name, str) and name in ("logistic", "sigmoid")
+        factor = 2.0 if is_logistic else 6.0
         bound = np.sqrt(factor / sum(W.shape))
         # A few rows at a time: all that is drawn together is fresh memory, which the system
         # has to clear.

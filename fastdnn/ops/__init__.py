@@ -1,8 +1,10 @@
 """The mathematics, a table each: activations, losses, optimisers, and their functions.
 
 A row of `activations`, `losses` or `optimizers` is a formula and its derivative. Formulas of
-losses are in `class_losses` and `target_losses`, what they ask of targets in `targets`, what
-their kernels share in `loss_rows`; those of optimisers in `steps`. `elementary` has exp, log
+losses are in `class_losses` and `target_losses`, what they ask of targets in `targets`, their
+numbers in `loss_parameters`, what their kernels share in `loss_rows`; outputs that mean
+something together, with their losses, in `several_outputs`; formulas of optimisers in `steps`.
+`own_functions` has activations and losses of users' own. `elementary` has exp, log
 and their kin with stated errors; `results` makes what predictions return; `softmax_rows`,
 `sparse` and `shuffle` are loops.
 

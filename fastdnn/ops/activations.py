@@ -4,13 +4,14 @@ To add one: write the scalar function and its prime, and add a row to `ACTIVATIO
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fastdnn.compiler.addressed import Addressed, Form, matrix, vector_of
 from fastdnn.compiler.jit import kernel, loop_kernel
 from fastdnn.machine.arithmetic import multiply_add
 from fastdnn.machine.views import vector
-from fastdnn.ops import elementary
+from fastdnn.ops import elementary, several_outputs
+from fastdnn.ops.prelu import PRELU
 from fastdnn.ops.softmax_rows import multiply_by, subtract_largest
 from fastdnn.products.sums import sum_of
 
@@ -280,6 +281,9 @@ class Activation(NamedTuple):
     """Whether so many outputs are zero that products may look for them and leave them out."""
     stops_gradient: bool = False
     """Whether the gradient is zero wherever the output is, and D itself elsewhere."""
+    learns: bool = False
+    """Whether it has a parameter of its own: then its kernels have the forms of
+    `fastdnn.ops.transforms`, and it is for hidden layers only."""
 
 
 def from_output(
@@ -317,6 +321,12 @@ def _row(
     )
 
 
+def _of_rows(name: str) -> Activation:
+    """Make a row of two kernels of `fastdnn.ops.several_outputs`."""
+    kernels = (getattr(several_outputs, f"{name}_{way}") for way in ("forward", "backward"))
+    return _row(name, *kernels, keeps_input=True)
+
+
 #: The activations by name.
 ACTIVATIONS: dict[str, Activation] = {
     "identity": from_output("identity", identity, identity_prime),
@@ -335,4 +345,37 @@ ACTIVATIONS: dict[str, Activation] = {
     "mish": from_input("mish", mish, mish_prime),
     "softplus": from_input("softplus", softplus, softplus_prime),
     "hardswish": from_input("hardswish", hardswish, hardswish_prime),
+    "ascending": _of_rows("ascending"),
+    "mean_and_variance": _of_rows("mean_and_variance"),
 }
+
+
+#: Those that learn, for hidden layers.
+LEARNING_ACTIVATIONS: dict[str, Activation] = {
+    "prelu": Activation(PRELU.forward, PRELU.backward, keeps_input=True, learns=True),
+}
+
+
+def row_of(activation: Any) -> Activation:
+    """Return the row of an activation: of a name, or a user's own.
+
+    Parameters
+    ----------
+    activation : str or fastdnn.Activation
+        A name in `ACTIVATIONS` or `LEARNING_ACTIVATIONS`, or the object.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    if isinstance(activation, str):
+        row = ACTIVATIONS.get(activation) or LEARNING_ACTIVATIONS.get(activation)
+    else:
+        row = getattr(activation, "row", None)
+    if not isinstance(row, Activation):
+        raise ValueError(
+            f"activation={activation!r} is unknown; choose one of "
+            f"{[*ACTIVATIONS, *LEARNING_ACTIVATIONS]}, or make a fastdnn.Activation."
+        )
+    return row

@@ -1,6 +1,6 @@
 """Losses of classes, canonical with their output activation: from Z to the delta in one step.
 
-Kernels take ``(Z, Y, w, cap, parameter, D, sums, losses)``, see `fastdnn.ops.losses`. Z is
+Kernels take ``(Z, Y, w, cap, parameters, D, sums, losses)``, see `fastdnn.ops.losses`. Z is
 scratch afterwards.
 """
 
@@ -24,7 +24,7 @@ def _target(Y, i, j, n_classes):
     return Y[i, j]
 
 
-def sigmoid_log_loss(Z, Y, w, cap, parameter, D, sums, losses):
+def sigmoid_log_loss(Z, Y, w, cap, parameters, D, sums, losses):
     """Binary cross-entropy of each output, ``softplus(z) - y z``; writes D, adds to sums."""
     zero, one, highest = Z.dtype.type(0), Z.dtype.type(1), Z.dtype.type(cap)
     z, y, d = vector(Z, 0, Z.size), vector(Y, 0, Y.size), vector(D, 0, D.size)
@@ -45,7 +45,7 @@ def sigmoid_log_loss(Z, Y, w, cap, parameter, D, sums, losses):
     add_column_sums(D, sums)
 
 
-def softmax_log_loss(Z, Y, w, cap, parameter, D, sums, losses):
+def softmax_log_loss(Z, Y, w, cap, parameters, D, sums, losses):
     """Categorical cross-entropy; writes D, adds to sums.
 
     `Y` holds one class position a row, or a matrix of target probabilities like `Z`.
@@ -87,13 +87,14 @@ def softmax_log_loss(Z, Y, w, cap, parameter, D, sums, losses):
     add_column_sums(D, sums)
 
 
-def sigmoid_smoothed_log_loss(Z, Y, w, cap, smoothing, D, sums, losses):
+def sigmoid_smoothed_log_loss(Z, Y, w, cap, parameters, D, sums, losses):
     """Binary cross-entropy of softened targets, ``y (1 - smoothing) + smoothing / 2``.
 
     Szegedy et al. (2016), as Keras has it for labels.
     """
     real = Z.dtype.type
     zero, one = real(0), real(1)
+    smoothing = parameters[0]
     half, keep = real(0.5 * smoothing), one - real(smoothing)
     for i in range(Z.shape[0]):
         weight, row_loss = row_weight(w, i), zero
@@ -108,13 +109,14 @@ def sigmoid_smoothed_log_loss(Z, Y, w, cap, smoothing, D, sums, losses):
     add_column_sums(D, sums)
 
 
-def softmax_smoothed_log_loss(Z, Y, w, cap, smoothing, D, sums, losses):
+def softmax_smoothed_log_loss(Z, Y, w, cap, parameters, D, sums, losses):
     """Cross-entropy of softened targets: each class gets an equal share of `smoothing`.
 
     Szegedy et al. (2016), as PyTorch and Keras have it.
     """
     n_rows, n_classes = Z.shape
     real = Z.dtype.type
+    smoothing = parameters[0]
     share, keep = real(smoothing / n_classes), real(1) - real(smoothing)
     for i in range(n_rows):
         z, d = vector(Z, i * n_classes, n_classes), vector(D, i * n_classes, n_classes)
@@ -146,13 +148,13 @@ def _focal(log_p, rest, gamma):
     return -power * log_p, slope
 
 
-def sigmoid_focal(Z, Y, w, cap, gamma, D, sums, losses):
+def sigmoid_focal(Z, Y, w, cap, parameters, D, sums, losses):
     """Focal loss of each output (Lin et al., 2017): cross-entropy times ``(1 - p)^gamma``.
 
     p is the probability of what the target says; one between 0 and 1 is a mixture of both.
     """
     real = Z.dtype.type
-    zero, one, power = real(0), real(1), real(gamma)
+    zero, one, gamma = real(0), real(1), real(parameters[0])
     for i in range(Z.shape[0]):
         weight, row_loss = row_weight(w, i), zero
         for j in range(Z.shape[1]):
@@ -161,8 +163,8 @@ def sigmoid_focal(Z, Y, w, cap, gamma, D, sums, losses):
             tail = elementary.log1p(e)
             larger, smaller = one / (one + e), e / (one + e)
             p, q = (larger, smaller) if z >= zero else (smaller, larger)
-            of_one, slope_of_one = _focal(min(z, zero) - tail, q, power)
-            of_zero, slope_of_zero = _focal(min(-z, zero) - tail, p, power)
+            of_one, slope_of_one = _focal(min(z, zero) - tail, q, gamma)
+            of_zero, slope_of_zero = _focal(min(-z, zero) - tail, p, gamma)
             row_loss += capped(y * of_one + (one - y) * of_zero, real(cap))
             # d log(p) / dz = q, d log(q) / dz = -p.
             D[i, j] = weight * (y * slope_of_one * q - (one - y) * slope_of_zero * p)
@@ -170,10 +172,11 @@ def sigmoid_focal(Z, Y, w, cap, gamma, D, sums, losses):
     add_column_sums(D, sums)
 
 
-def softmax_focal(Z, Y, w, cap, gamma, D, sums, losses):
+def softmax_focal(Z, Y, w, cap, parameters, D, sums, losses):
     """Focal loss of classes (Lin et al., 2017): ``-sum y_k (1 - p_k)^gamma log(p_k)``."""
     n_rows, n_classes = Z.shape
     real = Z.dtype.type
+    gamma = real(parameters[0])
     for i in range(n_rows):
         z, d = vector(Z, i * n_classes, n_classes), vector(D, i * n_classes, n_classes)
         weight, row_loss, total_slope = row_weight(w, i), real(0), real(0)
@@ -184,7 +187,7 @@ def softmax_focal(Z, Y, w, cap, gamma, D, sums, losses):
         log_total, factor = elementary.log(total), real(1) / total
         for j in range(n_classes):
             p, target = d[j] * factor, _target(Y, i, j, n_classes)
-            loss, slope = _focal(z[j] - log_total, real(1) - p, real(gamma))
+            loss, slope = _focal(z[j] - log_total, real(1) - p, gamma)
             row_loss = multiply_add(target, loss, row_loss)
             total_slope = multiply_add(target, slope, total_slope)
             z[j] = target * slope
@@ -194,7 +197,7 @@ def softmax_focal(Z, Y, w, cap, gamma, D, sums, losses):
     add_column_sums(D, sums)
 
 
-def hinge(Z, Y, w, cap, parameter, D, sums, losses):
+def hinge(Z, Y, w, cap, parameters, D, sums, losses):
     """Hinge loss of each output, ``max(0, 1 - s z)`` with s = 2 y - 1.
 
     Cortes and Vapnik (1995), as scikit-learn's linear classifiers have it.
@@ -211,7 +214,7 @@ def hinge(Z, Y, w, cap, parameter, D, sums, losses):
     add_column_sums(D, sums)
 
 
-def hinge_of_classes(Z, Y, w, cap, parameter, D, sums, losses):
+def hinge_of_classes(Z, Y, w, cap, parameters, D, sums, losses):
     """Hinge loss of classes, ``sum y_k max(0, 1 + max_j z_j - z_k)`` with j other than k.
 
     Crammer and Singer (2001).

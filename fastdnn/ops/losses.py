@@ -14,15 +14,15 @@ To add one: write its kernel, or the scalar function and its prime, and add a ro
 """
 
 from collections.abc import Callable
-from numbers import Real
 from typing import Any, NamedTuple
 
-import numpy as np
 from numba.core import types
 
 from fastdnn.compiler.addressed import Addressed, Form, matrix, vector_of
 from fastdnn.ops import class_losses as of_classes
+from fastdnn.ops import several_outputs
 from fastdnn.ops import target_losses as of_targets
+from fastdnn.ops.loss_parameters import Levels, LossParameter, Value
 from fastdnn.ops.loss_rows import row_weight
 from fastdnn.ops.targets import (
     TargetCheck,
@@ -34,9 +34,9 @@ from fastdnn.ops.targets import (
 
 
 def _of_outputs(loss: Callable, loss_prime: Callable) -> Callable:
-    def loss_gradient(A, Y, w, cap, parameter, D, sums, losses):
+    def loss_gradient(A, Y, w, cap, parameters, D, sums, losses):
         """Write dL/dA into `D`; what is not named in here is for other losses."""
-        c = A.dtype.type(parameter)
+        c = A.dtype.type(parameters[0])
         for i in range(A.shape[0]):
             weight = row_weight(w, i)
             row_loss = A.dtype.type(0)
@@ -48,45 +48,15 @@ def _of_outputs(loss: Callable, loss_prime: Callable) -> Callable:
     return loss_gradient
 
 
-#: What takes the loss of some rows: ``(Z, Y, w, cap, parameter, D, sums, losses)``, where Z
-#: are outputs for a loss of outputs.
+#: What takes the loss of some rows: ``(Z, Y, w, cap, parameters, D, sums, losses)``, where Z
+#: are outputs for a loss of outputs. Parameters are numbers of float64, one at least.
 LOSS = Form(
     "a loss",
     lambda real: (
-        *(matrix(real), matrix(real), vector_of(real), types.float64, types.float64),
-        *(matrix(real), vector_of(real), vector_of(real)),
+        *(matrix(real), matrix(real), vector_of(real), types.float64),
+        *(vector_of(types.float64), matrix(real), vector_of(real), vector_of(real)),
     ),
 )
-
-
-class LossParameter(NamedTuple):
-    """A number that a loss has besides outputs and targets: above `low` and below `high`."""
-
-    name: str
-    default: float
-    low: float = 0.0
-    high: float = np.inf
-    may_be_low: bool = False
-    """Whether it may be `low` itself."""
-
-    def require(self, loss: str, value: Any) -> float:
-        """Return a value as a float.
-
-        Raises
-        ------
-        ValueError
-            If the parameter of that loss cannot have it.
-        """
-        is_number = isinstance(value, Real) and not isinstance(value, bool)
-        is_low_enough = is_number and value < self.high
-        if is_low_enough and (value > self.low or (self.may_be_low and value == self.low)):
-            return float(value)
-        least = f"{'of at least' if self.may_be_low else 'above'} {self.low:g}"
-        below = "finite" if np.isinf(self.high) else f"below {self.high:g}"
-        raise ValueError(
-            f"loss_parameter={value!r} must be a number {least} and {below}: it is the "
-            f"{self.name} of {loss=}, by default {self.default:g}."
-        )
 
 
 class Loss(NamedTuple):
@@ -99,14 +69,18 @@ class Loss(NamedTuple):
     check_targets: TargetCheck = take_all
     """Raises ValueError where one-column-an-output targets do not fit, given those and the
     output activation."""
-    parameter: LossParameter | None = None
-    """What its kernels are given as `parameter`; None: they take none."""
+    parameter: LossParameter | Levels | None = None
+    """What its kernels are given as `parameters`; None: they take none."""
     positions_with: str | None = None
     """The output activation with which targets may be one column of class positions."""
     is_difference: bool = False
     """Whether the delta of its canonical pairs is ``A - Y``."""
     decides_by_logits: bool = False
     """Whether outputs are no probabilities but scores of classes, the largest one right."""
+    of_classes: bool = False
+    """Whether targets are classes, or their probabilities, and not numbers of any size."""
+    outputs_per_target: int | None = 1
+    """How many outputs a target has; None: there is one target, whatever the outputs."""
 
     def kernel(self, output_activation: str) -> tuple[Addressed, bool]:
         """Return the kernel for an output activation, and whether it is canonical.
@@ -119,6 +93,11 @@ class Loss(NamedTuple):
         if self.of_outputs is not None and output_activation not in self.canonical:
             return self.of_outputs, False
         return self.canonical[output_activation], True
+
+    def n_targets(self, n_outputs: int) -> int:
+        """Return how many columns targets have that are no class positions."""
+        per_target = self.outputs_per_target
+        return 1 if per_target is None else n_outputs // per_target
 
 
 def _canonical(kernel: Callable) -> Addressed:
@@ -153,6 +132,7 @@ def _of_probabilities(
         parameter,
         positions_with="softmax",
         is_difference=is_difference,
+        of_classes=True,
     )
 
 
@@ -180,6 +160,7 @@ LOSSES: dict[str, Loss] = {
         None,
         take_probabilities("hinge"),
         decides_by_logits=True,
+        of_classes=True,
     ),
     "hinge_of_classes": Loss(
         {"identity": _canonical(of_classes.hinge_of_classes)},
@@ -187,6 +168,7 @@ LOSSES: dict[str, Loss] = {
         take_probabilities("hinge_of_classes", sums_to_one="identity"),
         positions_with="identity",
         decides_by_logits=True,
+        of_classes=True,
     ),
     "poisson": _deviance("poisson", take_not_negative("poisson"), is_difference=True),
     "gamma": _deviance("gamma", take_positive("gamma")),
@@ -201,47 +183,87 @@ LOSSES: dict[str, Loss] = {
     "huber": _of_numbers("huber", LossParameter("delta", 1.0)),
     "log_cosh": _of_numbers("log_cosh"),
     "quantile": _of_numbers("quantile", LossParameter("quantile", 0.5, 0.0, 1.0)),
+    "quantiles": Loss(
+        {"ascending": _canonical(several_outputs.ascending_quantiles)},
+        None,
+        parameter=Levels(),
+        outputs_per_target=None,
+    ),
+    "gaussian_nll": Loss(
+        {"mean_and_variance": _canonical(several_outputs.mean_and_variance_gaussian_nll)},
+        None,
+        outputs_per_target=2,
+    ),
 }
 
 
-def require_pair(loss: str, output_activation: str) -> None:
-    """Raise unless a loss is defined for an output activation.
+def row_of(loss: Any) -> Loss:
+    """Return the row of a loss: of a name, or a user's own.
+
+    Parameters
+    ----------
+    loss : str or fastdnn.Loss
+        A name in `LOSSES`, or the object.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    if isinstance(loss, str) and loss in LOSSES:
+        return LOSSES[loss]
+    row = getattr(loss, "row", None)
+    if not isinstance(row, Loss):
+        raise ValueError(
+            f"loss={loss!r} is unknown; choose one of {sorted(LOSSES)}, or make a "
+            "fastdnn.Loss."
+        )
+    return row
+
+
+def require_pair(loss: Any, output_activation: Any, n_outputs: int = 1) -> None:
+    """Raise unless a loss is defined for an output activation and so many outputs.
 
     Raises
     ------
     ValueError
         If it is not, or if there is no such loss.
     """
-    if loss not in LOSSES:
-        raise ValueError(f"loss={loss!r} is unknown; choose one of {sorted(LOSSES)}.")
-    row = LOSSES[loss]
+    row = row_of(loss)
     if row.of_outputs is None and output_activation not in row.canonical:
         raise ValueError(
             f"loss={loss!r} needs output_activation to be one of "
             f"{list(row.canonical)}, got {output_activation!r}."
         )
+    if n_outputs % (row.outputs_per_target or 1):
+        raise ValueError(
+            f"loss={loss!r} needs {row.outputs_per_target} outputs for each target, but the "
+            f"network has {n_outputs}."
+        )
 
 
-def parameter_of(loss: str, value: float | None) -> float:
-    """Return what the kernels of a loss are given as `parameter`.
+def parameters_of(loss: Any, value: Value, n_outputs: int = 1) -> tuple[float, ...]:
+    """Return what the kernels of a loss are given as `parameters`.
 
     Parameters
     ----------
-    loss : str
-        Its name.
-    value : float or None
+    loss : str or fastdnn.Loss
+        Which one.
+    value : float, sequence of float, or None
         That of the network; None for the loss's own.
+    n_outputs : int, default=1
+        Of the network.
 
     Raises
     ------
     ValueError
         If the loss cannot have that value, or takes none.
     """
-    parameter = LOSSES[loss].parameter
+    parameter = row_of(loss).parameter
     if parameter is not None:
-        return parameter.default if value is None else parameter.require(loss, value)
+        return parameter.numbers(str(loss), value, n_outputs)
     if value is not None:
         raise ValueError(
             f"loss_parameter={value!r} must be None for {loss=}, which has no parameter."
         )
-    return 0.0
+    return (0.0,)

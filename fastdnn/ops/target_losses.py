@@ -1,7 +1,7 @@
 """Losses of numbers: scalar functions beside their derivatives, and deviances by their logit.
 
 A scalar loss takes an output, its target and the loss's parameter. The deviances are canonical
-with the output e^z: kernels ``(Z, Y, w, cap, parameter, D, sums, losses)``, which go from Z to
+with the output e^z: kernels ``(Z, Y, w, cap, parameters, D, sums, losses)``, which go from Z to
 the delta in one step.
 """
 
@@ -90,7 +90,7 @@ def quantile_prime(a, y, level):
     return -level if a < y else a - y
 
 
-def exp_poisson(Z, Y, w, cap, parameter, D, sums, losses):
+def exp_poisson(Z, Y, w, cap, parameters, D, sums, losses):
     """Half the Poisson deviance with a log link, ``y log(y / a) - y + a`` at a = e^z."""
     zero = Z.dtype.type(0)
     for i in range(Z.shape[0]):
@@ -107,7 +107,7 @@ def exp_poisson(Z, Y, w, cap, parameter, D, sums, losses):
     add_column_sums(D, sums)
 
 
-def exp_gamma(Z, Y, w, cap, parameter, D, sums, losses):
+def exp_gamma(Z, Y, w, cap, parameters, D, sums, losses):
     """Half the gamma deviance with a log link, ``log(a / y) + y / a - 1`` at a = e^z."""
     real = Z.dtype.type
     for i in range(Z.shape[0]):
@@ -120,7 +120,7 @@ def exp_gamma(Z, Y, w, cap, parameter, D, sums, losses):
     add_column_sums(D, sums)
 
 
-def exp_tweedie(Z, Y, w, cap, power, D, sums, losses):
+def exp_tweedie(Z, Y, w, cap, parameters, D, sums, losses):
     """Half the Tweedie deviance of a power p between 1 and 2 with a log link.
 
     ``y (y^f - a^f) / f - (y^s - a^s) / s`` at a = e^z, with f = 1 - p and s = 2 - p. The
@@ -128,6 +128,7 @@ def exp_tweedie(Z, Y, w, cap, power, D, sums, losses):
     """
     real = Z.dtype.type
     zero = real(0)
+    power = parameters[0]
     first, second = real(1.0 - power), real(2.0 - power)
     for i in range(Z.shape[0]):
         weight, row_loss = row_weight(w, i), zero

@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 
 from fastdnn.engine.operations import (
+    BACKWARD,
     CSR_LINEAR,
     KIND,
     LINEAR,
     N_IN,
     N_OUT,
+    OWN_SIZE,
+    OWN_START,
     TAIL_START,
     W_START,
 )
@@ -56,6 +59,15 @@ def point_to_memory(table: np.ndarray, memory: Memory, n_slots: int) -> None:
             fit = row[TAIL_START] == n_weights + n_tail
             _require(fit, "operations", operations, "biases at the end")
             n_tail += row[N_OUT]
+    for row in rows:
+        if row[OWN_SIZE] != 0:  # gains and shifts, or a slope
+            fit = row[OWN_START] == n_weights + n_tail and row[OWN_SIZE] in (1, 2 * row[N_OUT])
+            _require(fit, "operations", operations, "own parameters behind the biases")
+            n_tail += row[OWN_SIZE]
+    for row in rows:
+        if row[BACKWARD] != 0:
+            fit = n_weights <= row[TAIL_START] <= n_weights + n_tail - row[N_OUT]
+            _require(fit, "operations", operations, "sums in the tail")
     _require(table["n_weights"][0] == n_weights, "operations", operations, "all weights")
     _require_numbers("theta", theta, (n_weights + n_tail,), theta.dtype)
     _require(theta.dtype in (np.float32, np.float64), "theta", theta, "float32 or float64")
@@ -104,11 +116,12 @@ def point_to_data(table: np.ndarray, memory: Memory, data: Data) -> None:
     n_targets = data.Y.shape[1]
     if len(data.Y) > 0:  # none in a prediction
         _require_numbers("Y", data.Y, (n_rows, n_targets), dtype)
-        if n_targets == 1 < n_outputs:
+        needed = int(table["n_targets_of_loss"][0])
+        if n_targets == 1 < needed and table["takes_positions"][0]:
             are_classes = data.Y.min() >= 0 and data.Y.max() < n_outputs  # False for NaN
             _require(bool(are_classes), "Y", data.Y, f"positions of {n_outputs} classes")
         else:
-            _require(n_targets == n_outputs, "Y", data.Y, f"{n_outputs} columns")
+            _require(n_targets == needed, "Y", data.Y, f"{needed} columns")
     if data.weight.size > 0 or table["weighted"][0]:
         _require_numbers("weight", data.weight, (n_rows,), dtype)
     _write(table, data)

@@ -10,7 +10,7 @@ import numpy as np
 
 from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters
-from fastdnn.ops.activations import ACTIVATIONS
+from fastdnn.ops import activations
 from fastdnn.products.nonzeros import MOST_VECTORS, ROWS_TOGETHER
 
 # Tasks below this many floating-point operations cost more to hand out than they gain.
@@ -87,13 +87,13 @@ def _block_rows(W: np.ndarray, batch_size: int) -> int:
 def _rows_to_skip_zeros(height: int, W: np.ndarray, l: int, network: Network) -> int:
     """Return for how many rows of a block the product that skips zeros is faster."""
     layers = network.layers
-    if l > 0 and ACTIVATIONS[layers[l - 1].activation].makes_zeros:
+    if l > 0 and activations.row_of(layers[l - 1].activation).makes_zeros:
         # All of them have masks before panels are copied, which are then used more often.
         is_small = ROWS_TOGETHER * W.shape[1] * W.itemsize <= _MAX_BLOCK_BYTES
         many = W.shape[0] >= _BLOCKS_TO_SHARE * ROWS_TOGETHER
         return max(height, ROWS_TOGETHER) if is_small and many else height
-    own = ACTIVATIONS[layers[l].activation]
-    if own.makes_zeros and own.stops_gradient:
+    own = activations.row_of(layers[l].activation)
+    if own.makes_zeros and own.stops_gradient and layers[l].normalization is None:
         # Rows of the block are columns of that product.
         whole_panel = _PANEL_ROW_BYTES // W.itemsize
         return -(-height // whole_panel) * whole_panel

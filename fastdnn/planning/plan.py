@@ -10,6 +10,7 @@ from fastdnn.engine.operations import DELTA_HAS_ZEROS, HAS_ZEROS, LINEAR
 from fastdnn.engine.record import RECORD, Data, Memory
 from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters
+from fastdnn.ops import losses
 from fastdnn.ops.optimizers import MOST_NUMBERS, OPTIMIZERS
 from fastdnn.planning.addresses import point_to_data, point_to_memory, point_to_rows
 from fastdnn.planning.cuts import (
@@ -98,10 +99,9 @@ class Plan:
                 self.memory.numbers[position::MOST_NUMBERS] = numbers[name]
 
     @property
-    def steps_at_once(self) -> int | None:
-        """How many steps of a run can have learning rates of their own; None: no step has."""
-        apart = int(self.table["numbers_apart"][0])
-        return self.memory.numbers.size // apart if apart else None
+    def steps_at_once(self) -> int:
+        """How many steps a run may have whose learning rates are their own."""
+        return self.memory.numbers.size // MOST_NUMBERS
 
     def set_rates(self, rates: np.ndarray) -> None:
         """Set the learning rates of the first steps of the next run, one for each."""
@@ -177,7 +177,10 @@ def plan_training(
         row.update.address(dtype),
     )
     table["loss_scale"], table["loss_cap"] = network.loss_scale, np.inf
-    table["loss_parameter"] = network.parameter_of_loss
+    table["draws"] = network.draws
+    loss = losses.row_of(network.loss)
+    table["n_targets_of_loss"] = loss.n_targets(network.sizes[-1])
+    table["takes_positions"] = loss.positions_with == network.output_activation
     table["shard_rows"] = shard_rows = shard_rows_of(parameters, batch_size)
     table["unit_rows"] = UNIT_ROWS
     n_shards = -(-batch_size // shard_rows)
@@ -206,6 +209,7 @@ def plan_training(
         is_sparse=samples.is_sparse,
         trains=True,
         may_mask=by_shard and not off & (NO_ZERO_SKIPPING | NO_MASKS_BY_OUTPUTS),
+        gathered_start=int(table["x_start"][0]) if gather else None,
     )
     _find_products(table, rows, dtype)
     first = 0 if by_shard else parameters.n_weights  # shards make the rest of the gradient
@@ -258,6 +262,7 @@ def plan_training(
         numbers=aligned_zeros(
             MOST_NUMBERS * (_MOST_RATES if has_rates else 1), np.dtype(np.float64)
         ),
+        loss_parameters=np.array(network.parameters_of_loss),
         average=np.zeros(0, dtype=dtype) if average is None else average,
         columns=columns,
         work=aligned_scratch(workspace.size, dtype),
@@ -305,6 +310,7 @@ def plan_prediction(
         theta=parameters.theta,
         state=np.zeros(0, dtype=dtype),
         numbers=np.zeros(MOST_NUMBERS),
+        loss_parameters=np.zeros(1),
         average=np.zeros(0, dtype=dtype),
         columns=np.zeros(0),
         work=aligned_scratch(workspace.size, dtype),

@@ -18,13 +18,24 @@ from fastdnn.engine.operations import (
     LINEAR,
     LOSS,
     MASKS,
+    TRANSFORM,
     WANTS_DELTA,
 )
 from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters
-from fastdnn.ops.activations import ACTIVATIONS
-from fastdnn.ops.losses import LOSSES
-from fastdnn.ops.sparse import csr_forward, csr_weight_gradient
+from fastdnn.ops import activations, losses
+from fastdnn.ops.activations import Activation
+from fastdnn.ops.draws import HIDDEN_DROPOUT, INPUT_DROPOUT, INPUT_NOISE
+from fastdnn.ops.dropout import DROPOUT, DROPOUT_IN_PLACE, DROPOUT_OF_FLOORED
+from fastdnn.ops.noise import NOISE, NOISE_IN_PLACE
+from fastdnn.ops.normalization import LAYER_NORM
+from fastdnn.ops.sparse import (
+    csr_forward,
+    csr_forward_of_some,
+    csr_weight_gradient,
+    csr_weight_gradient_of_some,
+)
+from fastdnn.ops.transforms import Transform
 from fastdnn.planning.layout import Workspace
 
 
@@ -44,6 +55,11 @@ class Operation(NamedTuple):
     transposed_start: int = 0
     forward: int = 0
     backward: int = 0
+    own_start: int = 0
+    own_size: int = 0
+    memory: int = 0
+    stream: int = 0
+    amount: int = 0
 
     @property
     def is_linear(self) -> bool:
@@ -60,6 +76,7 @@ def operations(
     is_sparse: bool,
     trains: bool,
     may_mask: bool = False,
+    gathered_start: int | None = None,
 ) -> list[Operation]:
     """Return the operations of a network, with room in the workspace for so many rows.
 
@@ -82,22 +99,31 @@ def operations(
     may_mask : bool, default=False
         Whether the first layer's gradient may be made from the zeros of its output, since
         nothing else reads its delta.
+    gathered_start : int, optional
+        Where rows of a dense batch are gathered; None where they are read as they lie.
     """
     dtype = parameters.theta.dtype
-    loss, is_canonical = LOSSES[network.loss].kernel(network.output_activation)
+    loss, is_canonical = losses.row_of(network.loss).kernel(network.output_activation)
     rows: list[Operation] = []
-    source = delta_of_source = BATCH
-    has_zeros = False
+    if trains and not is_sparse:
+        rows = _of_input(network, workspace, n_rows, gathered_start, dtype)
+    source, delta_of_source = rows[-1].output if rows else BATCH, BATCH
+    has_zeros = bool(rows) and network.input_dropout > 0.0
     for l, layer in enumerate(network.layers):
-        activation, n_out = ACTIVATIONS[layer.activation], layer.n_out
+        activation, n_out = activations.row_of(layer.activation), layer.n_out
         is_output = l == len(network.layers) - 1
+        normalizes = layer.normalization is not None
         output = workspace.take_rows(n_rows, n_out)
         before = workspace.take_rows(n_rows, n_out) if activation.keeps_input else output
+        product = workspace.take_rows(n_rows, n_out) if normalizes else before
         delta = workspace.take_rows(n_rows, n_out) if trains else output
         is_csr = is_sparse and l == 0
-        floors = activation.is_floor and not is_csr
+        floors = activation.is_floor and not is_csr and not normalizes
         # What makes a delta of the output are losses; zeros are those of hidden activations.
-        delta_has_zeros = activation.makes_zeros and activation.stops_gradient
+        passes_zeros = activation.makes_zeros and activation.stops_gradient and not normalizes
+        drops = trains and layer.dropout > 0.0
+        delta_has_zeros = passes_zeros or (drops and not normalizes)
+        bias_start = sums_start = parameters.intercept_starts[l]
         rows.append(
             Operation(
                 CSR_LINEAR if is_csr else LINEAR,
@@ -108,39 +134,77 @@ def operations(
                 len(parameters.coefs[l]),
                 n_out,
                 w_start=parameters.coef_starts[l],
-                tail_start=parameters.intercept_starts[l],
+                tail_start=bias_start,
                 input=source,
-                output=before,
+                output=product,
                 delta_of_input=delta_of_source,
                 delta_of_output=delta,
-                forward=csr_forward.address(dtype) if is_csr else 0,
-                backward=csr_weight_gradient.address(dtype) if is_csr and trains else 0,
             )
         )
+        if is_csr:
+            rows[-1] = _with_sparse_kernels(rows[-1], network, trains, dtype)
+        if normalizes:
+            # The floor of the activation is applied by the way, as a product would.
+            rows.append(
+                _transform(
+                    LAYER_NORM,
+                    *(n_out, product, before, delta, bias_start, dtype, trains),
+                    own_start=parameters.own_starts["norm", l],
+                    own_size=2 * n_out,
+                    memory=workspace.take_rows(n_rows, 1),
+                    amount=_bits(0.0 if activation.is_floor else -np.inf),
+                )
+            )
+            sums_start = parameters.own_starts["norm", l] + n_out  # of the shifts
+        is_done = floors or (normalizes and activation.is_floor)
         is_in_loss = trains and is_output and is_canonical
-        rows.append(
-            Operation(
-                ACTIVATE,
-                floors * DONE_BEFORE
-                + is_in_loss * DONE_AFTER
-                + (may_mask and l == 0 and delta_has_zeros) * MASKS,
-                n_out,
-                n_out,
-                tail_start=parameters.intercept_starts[l],
-                input=before,
-                output=output,
-                delta_of_input=delta,
-                delta_of_output=delta,
-                forward=0
-                if floors or is_in_loss or (is_output and not trains)
-                else activation.forward.address(dtype),
-                backward=activation.backward.address(dtype)
-                if trains and not is_in_loss
-                else 0,
+        if activation.learns:
+            rows.append(
+                _transform(
+                    activation,
+                    *(n_out, before, output, delta, sums_start, dtype, trains),
+                    own_start=parameters.own_starts["slope", l],
+                    own_size=1,
+                )
             )
-        )
+        else:
+            rows.append(
+                Operation(
+                    ACTIVATE,
+                    is_done * DONE_BEFORE
+                    + is_in_loss * DONE_AFTER
+                    + (may_mask and l == 0 and passes_zeros) * MASKS,
+                    n_out,
+                    n_out,
+                    tail_start=sums_start,
+                    input=before,
+                    output=output,
+                    delta_of_input=delta,
+                    delta_of_output=delta,
+                    forward=0
+                    if is_done or is_in_loss or (is_output and not trains)
+                    else activation.forward.address(dtype),
+                    backward=activation.backward.address(dtype)
+                    if trains and not is_in_loss
+                    else 0,
+                )
+            )
+        if drops:
+            kind, given = DROPOUT_IN_PLACE, output
+            if activation.stops_gradient:
+                kind = DROPOUT_OF_FLOORED
+            elif not activation.keeps_input:  # the backward pass needs the output as it was
+                kind, output = DROPOUT, workspace.take_rows(n_rows, n_out)
+            rows.append(
+                _transform(
+                    kind,
+                    *(n_out, given, output, delta, bias_start, dtype, trains),
+                    stream=HIDDEN_DROPOUT + l,
+                    amount=_bits(layer.dropout),
+                )
+            )
         source, delta_of_source = output, delta
-        has_zeros = activation.makes_zeros
+        has_zeros = activation.makes_zeros or drops
     if trains:
         last = rows[-1]
         rows.append(
@@ -156,6 +220,90 @@ def operations(
             )
         )
     return rows
+
+
+def _transform(
+    kernels: Transform | Activation,
+    n_units: int,
+    before: int,
+    after: int,
+    delta: int,
+    sums_start: int,
+    dtype: np.dtype,
+    trains: bool,
+    **others: int,
+) -> Operation:
+    """Return what transforms the rows at one position into those at another."""
+    backward = kernels.backward if trains else None
+    return Operation(
+        TRANSFORM,
+        0,
+        n_units,
+        n_units,
+        tail_start=sums_start,
+        input=before,
+        output=after,
+        delta_of_input=delta,
+        delta_of_output=delta,
+        forward=kernels.forward.address(dtype),
+        backward=0 if backward is None else backward.address(dtype),
+        **others,
+    )
+
+
+def _of_input(
+    network: Network,
+    workspace: Workspace,
+    n_rows: int,
+    gathered_start: int | None,
+    dtype: np.dtype,
+) -> list[Operation]:
+    """Return what becomes of the rows of a batch before the first layer."""
+    wanted = []
+    if network.input_noise > 0.0:
+        wanted.append((NOISE, NOISE_IN_PLACE, INPUT_NOISE, network.input_noise))
+    if network.input_dropout > 0.0:
+        wanted.append((DROPOUT, DROPOUT_IN_PLACE, INPUT_DROPOUT, network.input_dropout))
+    rows: list[Operation] = []
+    source, n_in = BATCH, network.n_in
+    # X itself is not to be changed, gathered copies of its rows are.
+    output = gathered_start
+    for apart, in_place, stream, amount in wanted:
+        kind = apart if output is None else in_place
+        if output is None:
+            output = workspace.take_rows(n_rows, n_in)
+        # Nothing before wants a delta.
+        kind = kind._replace(backward=None)
+        rows.append(
+            _transform(
+                kind,
+                *(n_in, source, output, BATCH, 0, dtype, True),
+                stream=stream,
+                amount=_bits(amount),
+            )
+        )
+        source = output
+    return rows
+
+
+def _with_sparse_kernels(
+    row: Operation, network: Network, trains: bool, dtype: np.dtype
+) -> Operation:
+    """Return the product of sparse rows with its kernels, which may leave out numbers."""
+    drops = trains and network.input_dropout > 0.0
+    forward = csr_forward_of_some if drops else csr_forward
+    backward = csr_weight_gradient_of_some if drops else csr_weight_gradient
+    return row._replace(
+        forward=forward.address(dtype),
+        backward=backward.address(dtype) if trains else 0,
+        stream=INPUT_DROPOUT if drops else 0,
+        amount=_bits(network.input_dropout) if drops else 0,
+    )
+
+
+def _bits(amount: float) -> int:
+    """Return a number as a table of integers holds it."""
+    return int(np.float64(amount).view(np.int64))
 
 
 def lay_out_transposed(rows: list[Operation], workspace: Workspace, n_copies: int) -> int:
@@ -177,7 +325,7 @@ def lay_out_transposed(rows: list[Operation], workspace: Workspace, n_copies: in
 def activate(table: np.ndarray, network: Network, dtype: np.dtype) -> None:
     """Let a table of a prediction run the output's activation, too."""
     if table[-1, FORWARD] == 0 and table[-1, FLAGS] & DONE_BEFORE == 0:
-        kernel = ACTIVATIONS[network.output_activation].forward
+        kernel = activations.row_of(network.output_activation).forward
         table[-1, FORWARD] = kernel.address(dtype)
 
 

@@ -15,6 +15,7 @@ from fastdnn.models.transaction import twin_of
 from fastdnn.models.valid_values import require_valid
 from fastdnn.network.parameters import Parameters
 from fastdnn.ops.optimizers import OPTIMIZERS
+from fastdnn.ops.several_outputs import n_targets_of
 from fastdnn.storage.histories import (
     CURVES,
     history_from,
@@ -285,7 +286,7 @@ def _decode_fitted(
         state["classes_"] = decode_labels(fitted["classes"], tensors["classes"], "classes")
         state["_multilabel"] = fitted["multilabel"]
     else:
-        state["_n_targets"] = sizes[-1]
+        state["_n_targets"] = n_targets_of(fitted["out_activation"], sizes[-1])
     return state | history.shown(with_curves=fitted["shows_history"])
 
 

@@ -61,12 +61,12 @@ class Architecture(SavingMixin):
         return self._parameters.layer_sizes
 
     @property
-    def activations(self) -> tuple[str, ...]:
+    def activations(self) -> tuple[Any, ...]:
         """Activation of every layer but the input."""
         return self._network.activations
 
     @property
-    def loss(self) -> str:
+    def loss(self) -> Any:
         """Name of the cost."""
         return self._network.loss
 

@@ -4,20 +4,20 @@ import numpy as np
 
 from fastdnn.compiler.jit import entry_point
 from fastdnn.network.description import Network
-from fastdnn.ops.losses import LOSS, LOSSES
+from fastdnn.ops.losses import LOSS, LOSSES, row_of
 from fastdnn.textbook import compute_cost
 
 _call = LOSS.call
 
 
 @entry_point
-def _take_loss(address, Z, Y, w, parameter, D, sums, losses):
-    _call(address, (Z, Y, w, np.inf, parameter, D, sums, losses))
+def _take_loss(address, Z, Y, w, parameters, D, sums, losses):
+    _call(address, (Z, Y, w, np.inf, parameters, D, sums, losses))
 
 
 def is_canonical(network: Network) -> bool:
     """Return whether the loss goes from Z to its delta in one step."""
-    return LOSSES[network.loss].kernel(network.output_activation)[1]
+    return row_of(network.loss).kernel(network.output_activation)[1]
 
 
 def _losses_and_deltas(
@@ -27,11 +27,12 @@ def _losses_and_deltas(
 
     `Z` are pre-activations for a canonical pair, outputs for others.
     """
-    kernel, _ = LOSSES[network.loss].kernel(network.output_activation)
+    kernel, _ = row_of(network.loss).kernel(network.output_activation)
     Z, Y = (np.array(matrix, np.float64, order="C") for matrix in (Z, Y))
     D, sums, losses = np.empty_like(Z), np.zeros(Z.shape[1]), np.empty(len(Z))
     address, unweighted = kernel.address(np.float64), np.empty(0)
-    _take_loss(address, Z, Y, unweighted, network.parameter_of_loss, D, sums, losses)
+    parameters = np.array(network.parameters_of_loss)
+    _take_loss(address, Z, Y, unweighted, parameters, D, sums, losses)
     return losses, D
 
 
@@ -50,7 +51,7 @@ def check_targets(Y: np.ndarray, network: Network) -> None:
     ValueError
         If the number of columns or the values are wrong.
     """
-    n_outputs, loss = network.sizes[-1], LOSSES[network.loss]
+    n_outputs, loss = network.sizes[-1], row_of(network.loss)
     output_activation = network.output_activation
     takes_positions = loss.positions_with == output_activation
     is_one_column = Y.shape[1] == 1 < n_outputs
@@ -135,7 +136,7 @@ def output_delta(network: Network, AL: np.ndarray, Y: np.ndarray, Z: np.ndarray)
     ndarray of shape (n_samples, n_outputs)
         ``AL - Y`` where that is it, as for log-loss.
     """
-    if LOSSES[network.loss].is_difference:
+    if row_of(network.loss).is_difference:
         return AL - Y
     return _losses_and_deltas(network, Z, Y)[1].astype(AL.dtype)
 
@@ -160,7 +161,7 @@ def output_gradient(
         sample: for log-loss ``-Y / AL``, else such that it is 0 on average.
     """
     output_activation = network.output_activation
-    row = LOSSES[network.loss]
+    row = row_of(network.loss)
     if not is_canonical(network):
         return _losses_and_deltas(network, AL, Y)[1].astype(AL.dtype)
     tiny = np.finfo(AL.dtype).tiny

@@ -7,7 +7,7 @@ from sklearn.metrics import accuracy_score, r2_score
 
 from fastdnn.data.plain_arrays import has_engine_form
 from fastdnn.data.samples import AS_THEY_LIE, Samples
-from fastdnn.ops.losses import LOSSES
+from fastdnn.ops import losses
 from fastdnn.planning.plan import plan_training
 from fastdnn.prediction.predictor import FEW_NUMBERS
 from fastdnn.textbook import step_inputs as inputs
@@ -276,7 +276,7 @@ class DeepNeuralNetwork(Steps):
     @property
     def _takes_one_class(self) -> bool:
         """Whether the class of a sample is that of the largest output."""
-        row, output = LOSSES[self.loss], self.activations[-1]
+        row, output = losses.row_of(self.loss), self.activations[-1]
         is_score = row.decides_by_logits and row.positions_with == output
         return output == "softmax" or is_score
 
@@ -284,4 +284,4 @@ class DeepNeuralNetwork(Steps):
     def _takes_classes(self) -> bool:
         """Whether predictions are classes: of a sample, or of each output 0 or 1."""
         is_probability = self.activations[-1] in ("sigmoid", "softmax")
-        return is_probability or LOSSES[self.loss].decides_by_logits
+        return is_probability or losses.row_of(self.loss).decides_by_logits

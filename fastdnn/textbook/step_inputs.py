@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from fastdnn.data.plain_arrays import has_engine_form
 from fastdnn.network.description import Network
-from fastdnn.ops.losses import LOSSES
+from fastdnn.ops import losses
 from fastdnn.textbook.costs import check_targets
 from fastdnn.textbook.kernel_inputs import finite_number
 
@@ -121,7 +121,7 @@ def as_outputs(AL: Any, network: Network, dtype: np.dtype) -> np.ndarray:
             f"{AL.shape}."
         )
     AL = as_floats("AL", AL, AL.shape, dtype)
-    pairs, required = LOSSES[network.loss].canonical, None
+    pairs, required = losses.row_of(network.loss).canonical, None
     if "sigmoid" in pairs and not 0.0 <= AL.min() <= AL.max() <= _LARGEST_PROBABILITY:
         required = "must be probabilities between 0 and 1"
     elif "exp" in pairs and AL.min() < 0.0:

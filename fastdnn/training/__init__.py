@@ -3,7 +3,8 @@
 `fit` has one, from an `objective` and `options`, which are the hyperparameters, to the next
 `state`: what training carries from one call to the next. `stochastic` is the loop of one
 solver, `lbfgs` the other. Of the loop `stopping` says when it ends, `schedules` how the
-learning rate changes, `order` and `random_states` how rows are shuffled. `validation`
+learning rate changes and `step_sizes` what it is, `averages` which mean of the parameters is
+kept, `order` and `random_states` how rows are shuffled. `validation`
 evaluates the network on rows that are `held_out`, by `scores` and the `validation_loss`;
 `history` is what is recorded, in `curves`. `epochs` runs the engine,
 `long_batches` those that an interrupt must not wait for. `divergence` finds what is not

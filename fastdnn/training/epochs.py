@@ -3,6 +3,7 @@
 import math
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -41,21 +42,26 @@ class EpochRunner:
     order : ndarray of int64
         The rows in the order to visit, of one epoch or of several, one after the other;
         read anew in every run. Empty for all rows as they lie.
-
-    Attributes
-    ----------
-    batches_per_epoch : int
-        Steps of an epoch.
+    rates : callable, optional
+        ``rates(t, n_steps)`` returns the learning rates of steps after the first `t`, where
+        the plan has room for them.
     """
 
-    def __init__(self, plan: Plan, samples: Samples, order: np.ndarray) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        samples: Samples,
+        order: np.ndarray,
+        rates: Callable[[int, int], np.ndarray] | None = None,
+    ) -> None:
         self._plan, memory = plan, plan.memory  # kept alive: the table holds addresses
         self._first, self._last = plan.columns["first"], plan.columns["last"]
         self._batch_size = int(plan.table["batch_size"][0])
         self._is_total = bool(plan.table["total_weight"][0] > 0.0)
         self._n_rows = samples.n_rows
-        self.batches_per_epoch = -(-self._n_rows // self._batch_size)
-        self._most_batches = plan.steps_at_once or sys.maxsize
+        self._batches_per_epoch = -(-self._n_rows // self._batch_size)
+        self._rates, self._t = rates, plan.columns["t"]
+        self._most_batches = sys.maxsize if rates is None else plan.steps_at_once
         self._most_epochs = order.size // self._n_rows or _MOST_EPOCHS
         self._losses = np.zeros(self._most_epochs)
         # Kept alive as well.
@@ -88,17 +94,15 @@ class EpochRunner:
     @property
     def epochs_at_once(self) -> int:
         """How many epochs one run may take: as there is an order for, and time."""
-        return max(1, min(self._most_epochs, self._batches() // self.batches_per_epoch))
+        return max(1, min(self._most_epochs, self._batches() // self._batches_per_epoch))
 
-    def run(self, n_epochs: int = 1, rates: np.ndarray | None = None) -> list[float]:
+    def run(self, n_epochs: int = 1) -> list[float]:
         """Train on every row once an epoch.
 
         Parameters
         ----------
         n_epochs : int
             At most `epochs_at_once`.
-        rates : ndarray of shape (n_epochs * batches_per_epoch,), optional
-            The learning rate of each step, where the plan has room for them.
 
         Returns
         -------
@@ -108,9 +112,9 @@ class EpochRunner:
         """
         self._losses[:n_epochs] = 0.0
         if n_epochs > 1:
-            self._run(0, n_epochs * self._n_rows, n_epochs * self.batches_per_epoch, rates)
+            self._run(0, n_epochs * self._n_rows, n_epochs * self._batches_per_epoch)
         else:
-            self.run_rows(0, self._n_rows, rates=rates)
+            self.run_rows(0, self._n_rows)
         losses = self._losses[:n_epochs]
         return (losses if self._is_total else losses / self._n_rows).tolist()
 
@@ -120,7 +124,6 @@ class EpochRunner:
         last: int,
         loss_sum: float = 0.0,
         deadline: float = math.inf,
-        rates: np.ndarray | None = None,
     ) -> tuple[int, float]:
         """Train on a part of an epoch.
 
@@ -132,8 +135,6 @@ class EpochRunner:
             What was returned for the rows before.
         deadline : float
             When to leave it, on the monotonic clock.
-        rates : ndarray of shape (n_batches,), optional
-            The learning rate of each step.
 
         Returns
         -------
@@ -142,17 +143,11 @@ class EpochRunner:
         float
             The losses of the batches up to there, each times its rows.
         """
-        self._losses[0], done = loss_sum, 0
+        self._losses[0] = loss_sum
         while first < last:
             end = min(last, first + self._batches() * self._batch_size)
-            n_batches = -(-(end - first) // self._batch_size)
-            self._run(
-                first,
-                end,
-                n_batches,
-                None if rates is None else rates[done : done + n_batches],
-            )
-            first, done = end, done + n_batches
+            self._run(first, end, -(-(end - first) // self._batch_size))
+            first = end
             if time.monotonic() >= deadline:
                 break
         return first, float(self._losses[0])
@@ -164,12 +159,13 @@ class EpochRunner:
             share = _SECONDS_TO_LOOK / _SECONDS_PER_RUN
         elif self._team.is_to_compare:
             share = 0.25
-        self._batches_asked_for = max(1, int(share * self._batches_per_run))
-        return min(self._batches_asked_for, self._most_batches)
+        wanted = max(1, int(share * self._batches_per_run))
+        self._batches_asked_for = min(wanted, self._most_batches)
+        return self._batches_asked_for
 
-    def _run(self, first: int, last: int, n_batches: int, rates: np.ndarray | None) -> None:
-        if rates is not None:
-            self._plan.set_rates(rates)
+    def _run(self, first: int, last: int, n_batches: int) -> None:
+        if self._rates is not None:
+            self._plan.set_rates(self._rates(int(self._t[0]), n_batches))
         self._first[0], self._last[0] = first, last
         if self._long_batches.are_expected:
             seconds = self._long_batches.run(self._team, n_batches)

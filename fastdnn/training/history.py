@@ -156,7 +156,7 @@ class History:
         n_samples : int
             Samples seen in it.
         learning_rate : float
-            At its first step.
+            At its last step.
         seconds : float
             What it took.
         validation : mapping of str to float

@@ -10,6 +10,8 @@ import numpy as np
 
 from fastdnn.data.samples import Samples
 from fastdnn.network.parameters import Parameters
+from fastdnn.ops.losses import row_of
+from fastdnn.ops.own_functions import Loss
 from fastdnn.training.divergence import largest
 from fastdnn.training.options import Options
 
@@ -30,7 +32,7 @@ _LARGE_TARGET, _MUCH = 1e6, 0.9
 
 
 def likely_causes(
-    samples: Samples, loss: str, options: Options, start: Parameters | None = None
+    samples: Samples, loss: str | Loss, options: Options, start: Parameters | None = None
 ) -> str:
     """Return what may have made training diverge, and what to do about it.
 
@@ -38,8 +40,8 @@ def likely_causes(
     ----------
     samples : Samples
         What it was trained on, in the computing dtype.
-    loss : str
-        Name of the loss.
+    loss : str or fastdnn.Loss
+        Of the network.
     options : Options
         Hyperparameters.
     start : Parameters, optional
@@ -54,7 +56,7 @@ def likely_causes(
 
 
 def _suspects(
-    samples: Samples, loss: str, options: Options, start: Parameters | None
+    samples: Samples, loss: str | Loss, options: Options, start: Parameters | None
 ) -> Iterator[tuple[float, str]]:
     """Yield how many times the usual a number is, and what to say of it; X first."""
     wider = " or use dtype='float64'" if samples.X.dtype == np.float32 else ""
@@ -70,7 +72,7 @@ def _suspects(
             size = math.inf
             what = "that have NaN or infinity; put finite numbers there or fit anew"
         yield size / _USUAL_WEIGHT, f"the fit goes on from coefs_ or intercepts_ {what}"
-    if loss != "log_loss":
+    if not row_of(loss).of_classes:
         target = samples.largest_target
         yield (
             target / _USUAL_TARGET if target > 1.0 else _TINY_TARGET / (target or 1.0),
@@ -117,7 +119,7 @@ def notice_of_weights(samples: Samples, alpha: float) -> str | None:
     return f"The penalty outweighs the losses: {_small_weights(mean, alpha)}."
 
 
-def notice_of_targets(samples: Samples, loss: str, final_loss: float) -> str | None:
+def notice_of_targets(samples: Samples, loss: str | Loss, final_loss: float) -> str | None:
     """Return what is to be said of targets so large that steps do not reach them, or None."""
     if loss != "half_squared_error" or samples.largest_target < _LARGE_TARGET:
         return None

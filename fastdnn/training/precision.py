@@ -11,7 +11,9 @@ import math
 import numpy as np
 
 from fastdnn.data.samples import Samples
+from fastdnn.ops.losses import row_of
 from fastdnn.ops.optimizers import OPTIMIZERS
+from fastdnn.ops.own_functions import Loss
 from fastdnn.training.divergence import largest
 from fastdnn.training.options import Options
 
@@ -102,15 +104,15 @@ def gains_by_float64(samples: Samples, options: Options, incremental: bool) -> b
     return whole and samples.n_rows <= _SMALL_BATCH
 
 
-def exceeds_float32(samples: Samples, loss: str, options: Options) -> bool:
+def exceeds_float32(samples: Samples, loss: str | Loss, options: Options) -> bool:
     """Return whether training in float32 would leave its range where float64 does not.
 
     Parameters
     ----------
     samples : Samples
         In float32.
-    loss : str
-        Name of the loss.
+    loss : str or fastdnn.Loss
+        Of the network.
     options : Options
         Hyperparameters.
     """
@@ -118,6 +120,6 @@ def exceeds_float32(samples: Samples, loss: str, options: Options) -> bool:
     divides_by_root = optimizer is not None and optimizer.squares
     if divides_by_root and options.epsilon < _SMALLEST_EPSILON:
         return True
-    if loss != "log_loss" and samples.largest_target > _LARGEST_TARGET:
+    if not row_of(loss).of_classes and samples.largest_target > _LARGEST_TARGET:
         return True
     return samples.weight is not None and samples.weight.dtype != np.float32

@@ -104,6 +104,8 @@ class TrainingState:
         None before the first step, and of solvers that begin anew.
     best_theta : ndarray or None
         The parameters of the best validation score, with early stopping.
+    seed : int or None
+        Of what steps draw at random, dropout and noise; None for a network without.
     average : Average or None
         Of the parameters, where a fit leaves one in their place.
     random_state : RandomState or None
@@ -124,6 +126,7 @@ class TrainingState:
     history: History = field(default_factory=History)
     optimizer: OptimizerState | None = None
     best_theta: np.ndarray | None = None
+    seed: int | None = None
     average: Average | None = None
     random_state: np.random.RandomState | None = None
     order: np.ndarray | None = None
@@ -215,7 +218,7 @@ def _are_equal(one: Any, other: Any) -> bool:
             _are_equal(getattr(one, f.name), getattr(other, f.name)) for f in fields(one)
         )
     if isinstance(one, Parameters):
-        return one.layer_sizes == other.layer_sizes and _are_equal(one.theta, other.theta)
+        return one.structure == other.structure and _are_equal(one.theta, other.theta)
     if isinstance(one, np.random.RandomState):
         mine: Any = one.get_state()
         theirs: Any = other.get_state()

@@ -21,15 +21,9 @@ from fastdnn.training.notices import Notices
 from fastdnn.training.objective import Objective, log_loss_cap
 from fastdnn.training.options import Options, rows_of_batch, weight_decay_of
 from fastdnn.training.order import VisitOrder
-from fastdnn.training.schedules import (
-    Progress,
-    Steps,
-    factors_of,
-    first_rate,
-    has_factors,
-    schedule_of,
-)
+from fastdnn.training.schedules import Progress, first_rate, has_factors, schedule_of
 from fastdnn.training.state import OptimizerState, TrainingState, optimizer_name
+from fastdnn.training.step_sizes import StepSizes
 from fastdnn.training.stopping import (
     count_loss,
     count_score,
@@ -118,35 +112,30 @@ def fit_stochastic(
     is_done = 0 < history.n_iter and has_stopped(history, options) and not incremental
     # What belongs together after a whole epoch; one assignment, which no interrupt divides.
     consistent = state.mark()
-    with EpochRunner(plan, samples, order.positions) as runner:
-        total = options.max_iter * runner.batches_per_epoch
+    step_sizes = StepSizes(schedule, options, optimizer, -(-n_rows // batch_size))
+    rates = step_sizes.rates if step_sizes.differ else None
+    with EpochRunner(plan, samples, order.positions, rates) as runner:
         try:
             while history.n_iter < most_epochs and not is_done:
                 n_epochs, begun = 1, state.rows_done
                 if may_run_on and not begun:
                     until_stop = epochs_until_stop(history, options, schedule)
-                    until_mean = averaging.epochs_at_once(optimizer.t / total)
+                    until_mean = averaging.epochs_at_once(step_sizes.fraction(optimizer.t))
                     n_epochs = int(min(runner.epochs_at_once, until_stop, until_mean))
                     if checkpoints is not None:
                         n_epochs = checkpoints.at_most(n_epochs, history.n_iter)
                 if not begun:
                     order.prepare(n_epochs)
-                learning_rate[0] = rate = optimizer.learning_rate
+                learning_rate[0] = optimizer.learning_rate
                 last = int(min(n_rows, steps_left * batch_size))
-                start, rates = time.perf_counter(), None
-                if plan.steps_at_once is not None:
-                    n_now = -(-(last - begun) // batch_size) * n_epochs
-                    steps = Steps(np.arange(optimizer.t, optimizer.t + n_now), total)
-                    factors = factors_of(schedule, options, steps)
-                    rates = optimizer.learning_rate * factors
-                    rate = float(rates[0])
+                start = time.perf_counter()
                 if n_epochs > 1 or (last == n_rows and deadline == math.inf and not begun):
-                    losses, done = runner.run(n_epochs, rates), last
+                    losses, done = runner.run(n_epochs), last
                 else:
-                    losses, done = _run_part(runner, state, last, deadline, rates)
+                    losses, done = _run_part(runner, state, last, deadline)
                 evaluation, is_late = None, done < last
                 if not is_late:
-                    averaging.update(int(t[0]) / total)
+                    averaging.update(step_sizes.fraction(int(t[0])))
                 if not all(map(math.isfinite, losses)):
                     visited = order.positions[:n_rows]
                     _require_positive_batches(samples, visited, plan)
@@ -166,7 +155,8 @@ def fit_stochastic(
                     break
                 state.rows_done, state.loss_sum = 0, 0.0
                 seconds = (time.perf_counter() - start) / n_epochs
-                run = Run(losses, done, rate, seconds, evaluation)
+                of_epochs = step_sizes.at_ends_of_epochs(optimizer.t, n_epochs)
+                run = Run(losses, done, of_epochs, seconds, evaluation)
                 _record(state, options, run, averaging.scored)
                 if schedule.rate is not None:
                     progress = Progress(history.t, history.n_iter / options.max_iter)
@@ -221,10 +211,9 @@ def _run_part(
     state: TrainingState,
     last: int,
     deadline: float,
-    rates: np.ndarray | None,
 ) -> tuple[list[float], int]:
     """Go on with an epoch, up to a row of it; return its loss so far, and to which row."""
-    done, loss_sum = runner.run_rows(state.rows_done, last, state.loss_sum, deadline, rates)
+    done, loss_sum = runner.run_rows(state.rows_done, last, state.loss_sum, deadline)
     state.rows_done, state.loss_sum = done, loss_sum
     return [loss_sum / done], done
 
@@ -236,8 +225,8 @@ class Run(NamedTuple):
     """Mean loss of each epoch."""
     n_rows: int
     """Rows of an epoch."""
-    learning_rate: float
-    """At the first step."""
+    learning_rates: list[float]
+    """Of the last step of each epoch."""
     seconds: float
     """What each epoch took, with its validation."""
     evaluation: Evaluation | None
@@ -252,8 +241,8 @@ def _record(state: TrainingState, options: Options, run: Run, scored: Parameters
     history, evaluation = state.history, run.evaluation
     decides = evaluation is not None and options.early_stopping
     columns = {} if evaluation is None else evaluation.columns()
-    for loss in run.losses:
-        history.add_epoch(loss, run.n_rows, run.learning_rate, run.seconds, columns)
+    for loss, rate in zip(run.losses, run.learning_rates, strict=True):
+        history.add_epoch(loss, run.n_rows, rate, run.seconds, columns)
         if options.verbose:
             print(f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
         if not decides:

@@ -6,10 +6,9 @@ import numpy as np
 
 from fastdnn.compiler.jit import entry_point
 from fastdnn.network.description import Network
-from fastdnn.ops.activations import ACTIVATIONS, FORWARD
-from fastdnn.ops.losses import LOSS, LOSSES
+from fastdnn.ops import activations, losses
 
-_activate, _take_loss = FORWARD.call, LOSS.call
+_activate, _take_loss = activations.FORWARD.call, losses.LOSS.call
 # Kernels of losses write deltas, which nobody asks for here: of so many rows at a time.
 _ROWS_AT_ONCE = 1024
 
@@ -21,12 +20,12 @@ def _activate_rows(activation, Z, A):
 
 
 @entry_point
-def _sum_of_losses(loss, Z, Y, w, no_weights, cap, parameter, D, sums, losses):
+def _sum_of_losses(loss, Z, Y, w, no_weights, cap, parameters, D, sums, losses):
     """Return the sum of the losses of rows, times `w` where it has one for each.
 
     That and the sum are float64. All but `Y` and `w` is scratch afterwards.
     """
-    _take_loss(loss, (Z, Y, no_weights, cap, parameter, D, sums, losses))
+    _take_loss(loss, (Z, Y, no_weights, cap, parameters, D, sums, losses))
     total = 0.0
     for i in range(losses.size):
         total += float(losses[i]) * (w[i] if w.size > 0 else 1.0)
@@ -58,13 +57,14 @@ def outputs_and_loss(
     loss : float
         The mean over the samples, as a training's loss is.
     """
-    kernel, is_canonical = LOSSES[network.loss].kernel(network.output_activation)
+    kernel, is_canonical = losses.row_of(network.loss).kernel(network.output_activation)
     loss, no_weights = kernel.address(Z.dtype), np.zeros(0, Z.dtype)
-    activation, A = ACTIVATIONS[network.output_activation], Z.copy()
+    activation, A = activations.row_of(network.output_activation), Z.copy()
     _activate_rows(activation.forward.address(Z.dtype), Z if activation.keeps_input else A, A)
     n_rows, n_outputs = Z.shape
     n_at_once = min(_ROWS_AT_ONCE, n_rows)
-    D, losses = np.empty((n_at_once, n_outputs), Z.dtype), np.empty(n_at_once, Z.dtype)
+    D, of_rows = np.empty((n_at_once, n_outputs), Z.dtype), np.empty(n_at_once, Z.dtype)
+    parameters = np.array(network.parameters_of_loss)
     sums, total = np.zeros(n_outputs, Z.dtype), 0.0
     taken = Z if is_canonical else A.copy()
     for first in range(0, n_rows, n_at_once):
@@ -78,10 +78,10 @@ def outputs_and_loss(
             w,
             no_weights,
             cap,
-            network.parameter_of_loss,
+            parameters,
             D[:n],
             sums,
-            losses[:n],
+            of_rows[:n],
         )
     n_seen = float(n_rows) if weight is None else math.fsum(weight.tolist())
     return A, network.loss_scale * total / n_seen

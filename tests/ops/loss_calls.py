@@ -30,14 +30,16 @@ LOG_LOSSES = [pair for pair in CANONICAL_LOSSES if pair[1] in ("sigmoid", "softm
 BY_POSITION = [pair for pair in CANONICAL_LOSSES if LOSSES[pair[0]].positions_with == pair[1]]
 
 N_ROWS, N_OUTPUTS = 5, 3
+#: Outputs and targets of the losses that have several outputs for a target.
+SEVERAL = {"quantiles": (3, 1), "gaussian_nll": (2, 1)}
 
 
 take_loss = LOSS.call
 
 
 @numba.njit
-def compiled_loss(address, Z, Y, w, cap, parameter, D, db, losses):
-    take_loss(address, (Z, Y, w, cap, parameter, D, db, losses))
+def compiled_loss(address, Z, Y, w, cap, parameters, D, db, losses):
+    take_loss(address, (Z, Y, w, cap, parameters, D, db, losses))
 
 
 def canonical(pair, Z, b, Y, w, cap=np.inf, c=None):
@@ -50,6 +52,7 @@ def canonical(pair, Z, b, Y, w, cap=np.inf, c=None):
         np.full_like(Z, np.nan, shape=len(Z)),
     )
     c = default_of(pair[0]) if c is None else c
+    c = np.atleast_1d(np.array(c, np.float64))
     compiled_loss(kernel.address(Z.dtype), Z + b, Y, w, cap, c, D, db, losses)
     return losses.sum(dtype=np.float64), D, db
 
@@ -61,6 +64,7 @@ def of_output(loss, A, Y, w, c=None):
     D, losses = np.full_like(A, np.nan), np.full_like(A, np.nan, shape=len(A))
     sums = np.zeros(A.shape[1], A.dtype)
     c = default_of(loss) if c is None else c
+    c = np.array([c], np.float64)
     compiled_loss(kernel.address(A.dtype), A.copy(), Y, w, np.inf, c, D, sums, losses)
     assert not sums.any()  # those are of the activation's backward pass
     return losses.sum(dtype=np.float64), D
@@ -80,6 +84,9 @@ def outputs_and_targets(dtype, loss=None):
     b = rng.uniform(-1.0, 1.0, N_OUTPUTS)
     Y = rng.multinomial(8, np.full(N_OUTPUTS, 1 / N_OUTPUTS), N_ROWS) / 8
     Y += 0.25 * (loss == "gamma")
+    if loss in SEVERAL:
+        Z, b = Z[:, : SEVERAL[loss][0]], b[: SEVERAL[loss][0]]
+        Y = 3.0 * Y[:, : SEVERAL[loss][1]] - 1.0
     # The same float32 numbers in both precisions.
     return tuple(array.astype(np.float32).astype(dtype) for array in (Z, b, Y))
 

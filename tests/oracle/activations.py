@@ -6,6 +6,12 @@ from scipy import special
 # Klambauer et al. (2017), Self-Normalizing Neural Networks, appendix A4.
 SELU_SCALE, SELU_ALPHA = 1.0507009873554804934, 1.6732632423543772848
 
+
+def n_means(Z):
+    """Return how many columns of outputs are means, before their variances."""
+    return Z.shape[1] - Z.shape[1] // 2
+
+
 ACTIVATIONS = {
     "identity": lambda Z: Z,
     "sigmoid": special.expit,
@@ -21,7 +27,16 @@ ACTIVATIONS = {
     "mish": lambda Z: Z * np.tanh(np.logaddexp(0, Z)),
     "softplus": lambda Z: np.logaddexp(0, Z),
     "hardswish": lambda Z: Z * np.clip(Z + 3, 0, 6) / 6,
+    "ascending": lambda Z: np.cumsum(
+        np.concatenate([Z[:, :1], np.logaddexp(0, Z[:, 1:])], axis=1), axis=1
+    ),
+    "mean_and_variance": lambda Z: np.concatenate(
+        [Z[:, : n_means(Z)], np.logaddexp(0, Z[:, n_means(Z) :]) + 1e-6], axis=1
+    ),
 }
+
+#: Those of which every output has an input of its own.
+OF_ELEMENTS = [n for n in ACTIVATIONS if n not in ("softmax", "ascending")]
 
 #: All but exp, which is for outputs: it grows beyond the reach of differences and layers.
 BOUNDED_SLOPES = [name for name in ACTIVATIONS if name != "exp"]
@@ -44,6 +59,9 @@ SLOPES = {
     ),
     "softplus": special.expit,
     "hardswish": lambda Z: np.where(np.abs(Z) < 3, (2 * Z + 3) / 6, (Z > 0) * 1.0),
+    "mean_and_variance": lambda Z: np.concatenate(
+        [np.ones_like(Z[:, : n_means(Z)]), special.expit(Z[:, n_means(Z) :])], axis=1
+    ),
 }
 
 
@@ -52,4 +70,9 @@ def backward(name, Z, dA):
     if name == "softmax":
         A = ACTIVATIONS["softmax"](Z)
         return A * (dA - (dA * A).sum(axis=1, keepdims=True))
+    if name == "ascending":
+        later = np.cumsum(dA[:, ::-1], axis=1)[:, ::-1]
+        return later * np.concatenate(
+            [np.ones_like(Z[:, :1]), special.expit(Z[:, 1:])], axis=1
+        )
     return dA * SLOPES[name](Z)

@@ -6,7 +6,7 @@ Every function takes the loss's parameter last; those without one ignore it.
 import numpy as np
 from scipy import special
 
-from tests.oracle.activations import ACTIVATIONS
+from tests.oracle.activations import ACTIVATIONS, backward
 
 
 def _sides(Y):
@@ -91,6 +91,31 @@ def _tweedie(Z, Y, p):
     return constant - Y * np.exp((1 - p) * Z) / (1 - p) + np.exp((2 - p) * Z) / (2 - p)
 
 
+def _quantiles(Z, Y, levels):
+    return OF_OUTPUTS["quantile"](ACTIVATIONS["ascending"](Z), Y, np.asarray(levels))
+
+
+def _quantiles_slope(Z, Y, levels):
+    slopes = SLOPES["quantile"](ACTIVATIONS["ascending"](Z), Y, np.asarray(levels))
+    return backward("ascending", Z, slopes)
+
+
+def _means_and_variances(Z):
+    return np.split(ACTIVATIONS["mean_and_variance"](Z), 2, axis=1)
+
+
+def _gaussian_nll(Z, Y, c):
+    mean, variance = _means_and_variances(Z)
+    return (np.log(variance) + (Y - mean) ** 2 / variance) / 2
+
+
+def _gaussian_nll_slope(Z, Y, c):
+    mean, variance = _means_and_variances(Z)
+    z = (mean - Y) / np.sqrt(variance)
+    slopes = np.concatenate([z / np.sqrt(variance), (1 - z**2) / (2 * variance)], axis=1)
+    return backward("mean_and_variance", Z, slopes)
+
+
 def _difference(output):
     return lambda Z, Y, c: ACTIVATIONS[output](Z) - Y
 
@@ -112,6 +137,8 @@ CANONICAL = {
     ("poisson", "exp"): lambda Z, Y, c: special.xlogy(Y, Y) - Y * Z - Y + np.exp(Z),
     ("gamma", "exp"): lambda Z, Y, c: Z - np.log(Y) + Y * np.exp(-Z) - 1,
     ("tweedie", "exp"): _tweedie,
+    ("quantiles", "ascending"): _quantiles,
+    ("gaussian_nll", "mean_and_variance"): _gaussian_nll,
 }
 
 #: Their derivatives by Z.
@@ -129,6 +156,8 @@ CANONICAL_SLOPES = {
     ("poisson", "exp"): _difference("exp"),
     ("gamma", "exp"): lambda Z, Y, c: 1 - Y * np.exp(-Z),
     ("tweedie", "exp"): lambda Z, Y, c: np.exp((2 - c) * Z) - Y * np.exp((1 - c) * Z),
+    ("quantiles", "ascending"): _quantiles_slope,
+    ("gaussian_nll", "mean_and_variance"): _gaussian_nll_slope,
 }
 
 
@@ -166,6 +195,7 @@ PARAMETERS = {
     "tweedie": (1.5, [1.05, 1.9]),
     "huber": (1.0, [0.25, 2.5]),
     "quantile": (0.5, [0.1, 0.9]),
+    "quantiles": ((0.25, 0.5, 0.75), [(0.05, 0.5, 0.6)]),  # of three outputs
 }
 
 

@@ -38,9 +38,9 @@ def fit(options, n_fits=1):
 def epochs_of_runs(monkeypatch):
     taken, run = [], EpochRunner.run
 
-    def counting(self, n_epochs=1, rates=None):
+    def counting(self, n_epochs=1):
         taken.append(n_epochs)
-        return run(self, n_epochs, rates)
+        return run(self, n_epochs)
 
     monkeypatch.setattr(EpochRunner, "run", counting)
     return taken

@@ -1,0 +1,52 @@
+"""What transforms the rows of a batch beside products and activations: the forms of kernels.
+
+Such an operation may have parameters of its own, a number that says how much of it there is,
+random numbers (`fastdnn.ops.draws`), and a number a row to remember until the backward pass.
+Rows are overwritten where input and output are the same memory. The delta that comes in is
+overwritten by the one that goes on.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from numba.core import types
+
+from fastdnn.compiler.addressed import Addressed, Form, matrix, vector_of
+
+#: The type of what is drawn.
+DRAW = types.containers.UniTuple(types.int64, 4)
+
+#: ``(X, Y, memory, own, draw, amount)``, and
+#: ``(X, Y, D, memory, own, own_gradient, sums, draw, amount)``: `own` are the parameters, to
+#: whose gradient the backward pass adds; `sums` takes the column sums of the delta that goes
+#: on; `draw` is that of `fastdnn.ops.draws`; `memory` has one column.
+TRANSFORM = Form(
+    "a transformation of rows",
+    lambda real: (
+        *(matrix(real), matrix(real), matrix(real), vector_of(real)),
+        *(DRAW, types.float64),
+    ),
+)
+TRANSFORM_BACKWARD = Form(
+    "the backward pass of a transformation of rows",
+    lambda real: (
+        *(matrix(real), matrix(real), matrix(real), matrix(real)),
+        *(vector_of(real), vector_of(real), vector_of(real), DRAW, types.float64),
+    ),
+)
+
+
+class Transform(NamedTuple):
+    """A pair of kernels."""
+
+    forward: Addressed
+    backward: Addressed | None
+    """None: nothing before it wants a delta."""
+
+
+def transform(name: str, forward: Callable, backward: Callable | None) -> Transform:
+    """Make a pair of kernels, whose code is kept by a name."""
+    return Transform(
+        Addressed(TRANSFORM, forward, f"transforms.{name}.forward"),
+        backward and Addressed(TRANSFORM_BACKWARD, backward, f"transforms.{name}.backward"),
+    )
