@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from fastdnn.compiler import cache
 from fastdnn.compiler.addressed import Addressed
 from fastdnn.compiler.jit import JIT_ENABLED
+from fastdnn.engine import step_options
 from fastdnn.estimators.classifier import DNNClassifier
 from fastdnn.estimators.regressor import DNNRegressor
 from fastdnn.ops.activations import ACTIVATIONS
@@ -44,8 +45,9 @@ def warmup(dtype: str = "float32", everything: bool = False) -> Path | None:
     dtype : {'float32', 'float64'}, default='float32'
         The precision that will be computed in.
     everything : bool, default=False
-        Whether to compile every activation, loss and optimiser that there is. Otherwise a fit
-        that is the first to use another one compiles that, in less than a second.
+        Whether to compile every activation, loss and optimiser that there is, and what steps
+        may do besides. Otherwise a fit that is the first to use one of those compiles it, in
+        less than a second.
 
     Returns
     -------
@@ -93,6 +95,8 @@ def _kernels(everything: bool) -> Iterator[Addressed]:  # needs jit
             yield of_outputs
     for optimizer in OPTIMIZERS if everything else _OPTIMIZERS:
         yield from (OPTIMIZERS[optimizer].constants, OPTIMIZERS[optimizer].update)
+    if everything:
+        yield from (step_options.complete, step_options.finish)
     yield from (csr_forward, csr_weight_gradient)
     yield from _PRODUCTS
     for results in RESULTS.values():
@@ -114,6 +118,8 @@ def _compile_all(dtype: str, everything: bool) -> Path:  # needs jit
                 hidden_layer_sizes=(2,), solver=solver, max_iter=1, dtype=dtype
             )
             model.fit(X, y).predict_log_proba(X)
+        options = {"hidden_layer_sizes": (2,), "early_stopping": True, "max_iter": 1}
+        DNNRegressor(**options, dtype=dtype).fit(X, X[:, 0])
     for kind in {dtype, "float64"}:
         for kernel in _kernels(everything):
             kernel.address(kind)

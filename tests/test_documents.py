@@ -13,7 +13,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
-PAGES = sorted((ROOT / "scripts" / "docs").rglob("*.md"))
+PAGE_FOLDER = ROOT / "scripts" / "docs"
+PAGES = sorted(PAGE_FOLDER.rglob("*.md"))
 DOCUMENTS = [README, CONTRIBUTING, *PAGES]
 # Here every name in code type is one of the sources.
 OF_NAMES = [CONTRIBUTING, *(ROOT / "scripts" / "docs" / "engine").glob("*.md")]
@@ -144,10 +145,12 @@ def test_the_readme_is_short():
     assert len(README.read_text(encoding="utf-8").splitlines()) <= 150
 
 
+WITH_EXAMPLES = [README, *(PAGE_FOLDER / name for name in ("textbook.md", "coming_from.md"))]
+
+
 @pytest.mark.slow_without_jit
-@pytest.mark.parametrize(
-    "document", [README, ROOT / "scripts" / "docs" / "textbook.md"], ids=lambda path: path.name
-)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("document", WITH_EXAMPLES, ids=lambda path: path.name)
 def test_examples_run(document):
     blocks = FENCED.findall(document.read_text(encoding="utf-8"))
     examples = [code for language, code in blocks if language == "python"]

@@ -47,6 +47,54 @@ def test_after_a_warmup_nothing_is_compiled(warmed_up, tmp_path):
     assert sorted(path.name for path in copied.iterdir()) == sorted(names)
 
 
+FIRST_FIT = """
+from fastdnn import DNNClassifier
+DNNClassifier(max_iter=2).fit(X, Y)
+"""
+FIRST_STEPS = """
+from fastdnn import DeepNeuralNetwork
+network = DeepNeuralNetwork([4, 3, 1], dtype="float32")
+AL, caches = network.forward(X)
+network.backward(AL, Y, caches)
+"""
+NAMES_IN_USE = """
+from fastdnn.compiler.cache import _in_use
+print(*sorted(name.rsplit(".", 2)[0] for name in _in_use), sep="\\n")
+"""
+#: All that a user's first lines compile; what is added here is waited for by everybody.
+NEEDED = {
+    FIRST_FIT: [
+        "activations.relu.backward",
+        "loop.train",
+        "losses.sigmoid_log_loss",
+        "optimizers.adam.constants",
+        "optimizers.adam.update",
+        "products.dense",
+        "products.nonzeros",
+        "shuffle.shuffle_epochs",
+    ],
+    FIRST_STEPS: [
+        "activations.relu.backward",
+        "activations.relu.forward",
+        "activations.sigmoid.forward",
+        "layer_kernels._backward_from",
+        "layer_kernels._forward_from",
+        "layer_kernels.backward_of_linear",
+        "layer_kernels.forward_of_linear",
+    ],
+}
+
+
+@pytest.mark.needs_jit
+@pytest.mark.usefixtures("warmed_up")
+@pytest.mark.parametrize("code", NEEDED, ids=["fit", "steps"])
+def test_first_lines_compile_what_they_need_and_nothing_else(code):
+    samples = "import numpy as np\nX = np.eye(4)[np.arange(512) % 4]\nY = X[:, 0]\n"
+    done = run_python(samples + code + NAMES_IN_USE, None, "-W", "ignore")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == NEEDED[code]
+
+
 @pytest.mark.needs_jit
 def test_a_warmup_of_everything_is_one_of_every_row_of_the_tables(monkeypatch):
     of_rows = {

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 
-from fastdnn.estimators.soft_targets import labels_of
+from fastdnn.estimators.soft_targets import are_soft, labels_of
 
 
 def are_plain_labels(y: Any, predicted: Any) -> bool:
@@ -49,8 +49,8 @@ class AccuracyMixin(ClassifierMixin):
             Share of the samples that are predicted right; of several labels a sample, all.
         """
         predicted = self.predict(X)
-        if predicted.ndim == 1:
-            y = labels_of(y, self.classes_)
         if sample_weight is None and are_plain_labels(y, predicted):
             return float(np.average(predicted == y))
+        if are_soft(y) and np.ndim(predicted) == 1:
+            y = labels_of(y, self.classes_)
         return float(accuracy_score(y, predicted, sample_weight=sample_weight))

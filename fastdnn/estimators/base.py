@@ -1,6 +1,9 @@
 """What the classifier and the regressor share: from what a user gives to a fit, and back."""
 
+import copy
+import functools
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,20 +11,37 @@ from sklearn.utils.validation import _check_sample_weight
 
 from fastdnn.data.conversion import NotFiniteError
 from fastdnn.data.samples import Samples
+from fastdnn.estimators.hidden_layers import (
+    described_layers,
+    drawn_parameters,
+    require_room_for_noise,
+    seed_of_draws,
+)
 from fastdnn.estimators.recorded import RecordedAttributes
+from fastdnn.estimators.resuming import (
+    kept_to_resume,
+    random_state_to_go_on_with,
+    require_checkpoint,
+    require_resumable,
+    resumed,
+    save_checkpoint,
+    without_copies,
+    write_checkpoint,
+)
+from fastdnn.estimators.training_control import TrainingControl
 from fastdnn.estimators.validation import ValidatingEstimator
 from fastdnn.estimators.validation_sets import (
     NOTHING_GIVEN,
     Given,
-    require_valid_validation,
-    with_validation,
+    stops_early,
+    validation_for,
 )
-from fastdnn.models.consistency import checked_optimizer, checked_parameters
+from fastdnn.models.consistency import LEARNT_BESIDES, checked_optimizer, checked_parameters
 from fastdnn.models.hyperparameters import training_options
 from fastdnn.models.transaction import replace_by, twin_of
-from fastdnn.models.valid_values import hidden_units
+from fastdnn.models.valid_values import hidden_units, require_steps
 from fastdnn.network.description import Network
-from fastdnn.network.parameters import Parameters, glorot_uniform_like_sklearn
+from fastdnn.network.parameters import Parameters
 from fastdnn.ops.loss_parameters import Value
 from fastdnn.ops.own_functions import Loss
 from fastdnn.prediction.predictor import Predictor
@@ -35,14 +55,12 @@ from fastdnn.training.precision import targets_in, weights_in
 from fastdnn.training.random_states import random_state_of
 from fastdnn.training.state import TrainingState
 
-# Names that scikit-learn gives to activations, in the words of the kernels.
-_KERNEL_NAMES = {"logistic": "sigmoid"}
 
-
-class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
+class BaseDNN(RecordedAttributes, TrainingControl, EstimatorStorage, ValidatingEstimator, ABC):
     """A multi-layer perceptron as a scikit-learn estimator; see the subclasses."""
 
     _state: TrainingState
+    _resumable: TrainingState
 
     @abstractmethod
     def _encode_targets(self, y: Any, incremental: bool) -> np.ndarray:
@@ -80,16 +98,18 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
         incremental: bool,
         classes: Any = None,
         given: Given = NOTHING_GIVEN,
+        n_steps: int | None = None,
     ) -> "BaseDNN":
         """Train a twin and become it; whatever is raised before leaves `self` as it was."""
         given.require_whole()
+        require_steps(n_steps)
         twin = twin_of(self)
         before = twin.__dict__.copy()
         goes_on = hasattr(twin, "coefs_") and (twin.warm_start or incremental)
         start = twin._go_on(incremental) if goes_on else None
         if incremental:
             twin._note_classes(y, classes)
-        notices = twin._learn(X, y, sample_weight, incremental, start, given)
+        notices = twin._learn(X, y, sample_weight, incremental, start, given, n_steps)
         replace_by(self, twin, before)
         for give_notice in notices:  # a warning may be raised as an error
             give_notice()
@@ -106,14 +126,17 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
         incremental: bool,
         start: Parameters | None,
         given: Given,
+        n_steps: int | None,
     ) -> Notices:
         """Validate and train; return the warnings to give when all is done."""
         hidden_sizes = hidden_units(self.hidden_layer_sizes)
-        require_valid_validation(self)
         if incremental and self.early_stopping not in (False, "auto"):
             raise ValueError("partial_fit does not support early_stopping=True")
+        if self.checkpoint is not None and not incremental:
+            require_checkpoint(self)
         given_X = X
         X, y = self._validated_to_fit(X, y, first_pass=start is None)
+        require_room_for_noise(self.input_noise, X)
         encoded, scale = self._encode_targets(y, incremental), 1.0
         Y, largest_target = targets_in(self._targets(encoded), X.dtype)
         if sample_weight is not None:
@@ -124,23 +147,53 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
         samples = Samples(
             X, Y, sample_weight, weight_scale=scale, largest_target=largest_target
         )
-        random_state = random_state_of(self.random_state)
+        stops = not incremental and stops_early(self.early_stopping, samples.n_rows, given)
+        validating = validation_for(self, samples, given_X, y, given, stops)
         if start is None:
-            self._begin([X.shape[1], *hidden_sizes], X.dtype, random_state)
-        self._state.random_state = random_state
-        network = self._network(self._state.parameters)
+            self._begin([X.shape[1], *hidden_sizes], X.dtype)
+        elif self._state.random_state is None:
+            self._state.random_state = random_state_of(self.random_state)
+        state = self._state
+        if start is not None and self.warm_start == "exact" and not incremental:
+            state = resumed(self, samples.n_rows, stops)
+        network = self._network(state.parameters)
+        random_state: Any = state.random_state
+        state.seed = seed_of_draws(network, random_state, state.seed)
         is_stratified = self._stratified(encoded)
-        objective = Objective(samples, network, self._score_outputs, is_stratified)
+        objective = Objective(
+            samples, network, self._score_outputs, is_stratified, **validating
+        )
         options = training_options(self)
-        y = self._labels(y)
-        objective = with_validation(self, objective, options, given_X, y, given, incremental)
-        fit = Fit(objective, options, self._state, incremental, start)
+        if self.solver != "lbfgs":
+            options.early_stopping = stops
+        if not incremental:
+            state.history.early_stopping = stops
+        write = None
+        if self.checkpoint is not None and not incremental:
+            write = functools.partial(write_checkpoint, self)
+        fit = Fit(objective, options, state, incremental, start, n_steps, write)
         fit.run()
-        self._state = fit.result()
-        # As scikit-learn's, each fit draws anew.
-        self._state.random_state = self._state.order = self._state.held_out = None
+        kept = kept_to_resume(self, fit, incremental)
+        self._state = fit.result().without_order()  # as scikit-learn's, each fit draws anew
+        self.__dict__.pop("_resumable", None)
+        if kept is not None:
+            self._resumable = without_copies(kept, self._state)
         self._publish()
+        if write is not None:
+            save_checkpoint(self, fit.notices)
         return fit.notices
+
+    def _initialize(self, X: Any, y: Any) -> None:
+        """Draw the parameters of a new network for samples."""
+        for name in ("coefs_", "classes_"):  # of an earlier fit, after which it would go on
+            self.__dict__.pop(name, None)
+        hidden_sizes = hidden_units(self.hidden_layer_sizes)
+        X, y = self._validated_to_fit(X, y, first_pass=True)
+        targets_in(self._targets(self._encode_targets(y, incremental=False)), X.dtype)
+        self._begin([X.shape[1], *hidden_sizes], X.dtype)
+        kept = replace(self._state, random_state=copy.deepcopy(self._state.random_state))
+        self._state, self._resumable = self._state.without_order(), kept
+        self._publish()
 
     def _check_solver(self) -> bool:
         if self.solver == "lbfgs":
@@ -150,14 +203,14 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
             )
         return True
 
-    def _begin(
-        self, sizes: list[int], dtype: np.dtype, random_state: np.random.RandomState
-    ) -> None:
+    def _begin(self, sizes: list[int], dtype: np.dtype) -> None:
         """Draw the parameters of a new network."""
+        random_state = random_state_of(self.random_state)
         self.out_activation_, self.n_outputs_ = self._output_layer()
-        parameters = Parameters([*sizes, self.n_outputs_], dtype)
-        glorot_uniform_like_sklearn(parameters, random_state, self.activation)
-        self._state = TrainingState(parameters, History(bool(self.early_stopping)))
+        sizes = [*sizes, self.n_outputs_]
+        parameters = drawn_parameters(self, sizes, dtype, random_state)
+        history = History(bool(self.early_stopping))
+        self._state = TrainingState(parameters, history, random_state=random_state)
         self.n_layers_ = len(parameters.layer_sizes)
 
     def _go_on(self, incremental: bool) -> Parameters:
@@ -177,8 +230,10 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
                 f"The network was fitted with {self.n_outputs_} outputs, but parameters ask "
                 f"for {n_outputs}. Call fit with warm_start=False."
             )
+        if self.warm_start == "exact" and not incremental:
+            require_resumable(self, parameters)
         history, optimizer, average = self._state.history.copy(), None, None
-        history.n_iter = 0
+        history.n_iter = history.n_iter if self.warm_start == "exact" else 0
         theta = parameters.theta.copy()
         if incremental:
             optimizer = checked_optimizer(self._state.optimizer, parameters)
@@ -186,17 +241,22 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
                 theta, average = self._state.parameters_to_go_on_from()
         else:
             history.early_stopping = bool(self.early_stopping)
-        copied = parameters.with_theta(theta)
-        self._state = TrainingState(copied, history, optimizer, average=average)
+        self._state = TrainingState(
+            parameters=parameters.with_theta(theta),
+            history=history,
+            optimizer=optimizer,
+            average=average,
+            seed=self._state.seed if incremental else None,
+            random_state=random_state_to_go_on_with(self),
+        )
         return parameters
 
     def _network(self, parameters: Parameters) -> Network:
         """Describe the network, with the activation that the parameter has now."""
-        sizes = parameters.layer_sizes
-        names: list[Any] = [self.activation] * (len(sizes) - 2) + [self.out_activation_]
-        activations = [_KERNEL_NAMES.get(name, name) for name in names]
+        layers, of_input = described_layers(self, parameters)
         loss, parameter, scale = self._loss()
-        return Network.dense(sizes, activations, loss, scale, parameter)
+        n_in = parameters.layer_sizes[0]
+        return Network(n_in, layers, loss, scale, parameter, **of_input)
 
     def _targets(self, Y: np.ndarray) -> np.ndarray:
         """Return encoded targets in the form that the loss takes."""
@@ -227,6 +287,10 @@ class BaseDNN(RecordedAttributes, EstimatorStorage, ValidatingEstimator, ABC):
         """Set what reads the parameters: lists of views, and the way to predict."""
         parameters = self._state.parameters
         self.coefs_, self.intercepts_ = list(parameters.coefs), list(parameters.intercepts)
+        for name, own in LEARNT_BESIDES.items():
+            self.__dict__.pop(name, None)
+            if getattr(parameters, own):
+                setattr(self, name, list(getattr(parameters, own)))
         self._predictor = Predictor(parameters, self._network(parameters))
 
     # -- prediction ---------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Weights of classes, which multiply those of samples."""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ def weighted_by_class(
     """
     if class_weight is None:
         return sample_weight
+    _require_weights(class_weight)
     if Y.dtype.kind == "f":
         raise ValueError(
             f"class_weight={class_weight!r} needs a class for each sample, but y has rows of "
@@ -59,6 +61,18 @@ def weighted_by_class(
             of_classes = compute_class_weight(class_weight, classes=classes, y=y)
         weights = of_classes[positions]
     return weights if sample_weight is None else sample_weight * weights
+
+
+def _require_weights(class_weight: Any) -> None:
+    """Raise where a dict has a weight that is no finite number of at least 0."""
+    for weights in class_weight if isinstance(class_weight, list) else [class_weight]:
+        for label, weight in weights.items() if isinstance(weights, dict) else ():
+            is_number = isinstance(weight, Real) and not isinstance(weight, bool)
+            if not is_number or not 0.0 <= weight < np.inf:
+                raise ValueError(
+                    f"class_weight has the weight {weight!r} for class {label!r}. Give "
+                    "finite numbers of at least 0."
+                )
 
 
 def require_fixed_weights(class_weight: Any) -> None:

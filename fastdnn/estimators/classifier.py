@@ -190,9 +190,15 @@ class DNNClassifier(ClassPredictions):
     @available_if(BaseDNN._check_solver)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
-        self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        classes: Any = None,
+        *,
+        n_steps: int | None = None,
     ) -> "DNNClassifier":
-        """Train for one epoch on the given samples.
+        """Train for one epoch on the given samples, or for some batches.
 
         Whatever is raised leaves the estimator as it was before. That includes Ctrl-C, which
         scikit-learn's perceptrons swallow here: it ends a loop of calls.
@@ -210,6 +216,9 @@ class DNNClassifier(ClassPredictions):
             Weight of each sample.
         classes : array-like of shape (n_classes,), default=None
             All classes that any call will see; needed at the first call.
+        n_steps : int, default=None
+            Train for so many batches instead of an epoch: the first ones of the order in which
+            the samples are visited. More than the samples have go round again, in a new order.
 
         Returns
         -------
@@ -223,7 +232,9 @@ class DNNClassifier(ClassPredictions):
         KeyboardInterrupt
             At Ctrl-C.
         """
-        return self._fit(X, y, sample_weight, incremental=True, classes=classes)
+        return self._fit(
+            X, y, sample_weight, incremental=True, classes=classes, n_steps=n_steps
+        )
 
     def to_sklearn(self) -> MLPClassifier:
         """Return a fitted `MLPClassifier` with the same parameters.

@@ -193,8 +193,10 @@ class DNNRegressor(RegressorMixin, BaseDNN):
 
     @available_if(BaseDNN._check_solver)
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "DNNRegressor":
-        """Train for one epoch on the given samples.
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, n_steps: int | None = None
+    ) -> "DNNRegressor":
+        """Train for one epoch on the given samples, or for some batches.
 
         Whatever is raised leaves the estimator as it was before. That includes Ctrl-C, which
         scikit-learn's perceptrons swallow here: it ends a loop of calls.
@@ -210,6 +212,9 @@ class DNNRegressor(RegressorMixin, BaseDNN):
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each sample.
+        n_steps : int, default=None
+            Train for so many batches instead of an epoch: the first ones of the order in which
+            the samples are visited. More than the samples have go round again, in a new order.
 
         Returns
         -------
@@ -223,7 +228,7 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         KeyboardInterrupt
             At Ctrl-C.
         """
-        return self._fit(X, y, sample_weight, incremental=True)
+        return self._fit(X, y, sample_weight, incremental=True, n_steps=n_steps)
 
     @of_one_moment
     def predict(self, X: Any, return_std: bool = False) -> Any:

@@ -122,6 +122,8 @@ class Scorers:
         The validation rows, as the engine takes them.
     X, y
         The same, as the user gave them.
+    weight : ndarray or None
+        Their weights, for scorers that take some.
     """
 
     def __init__(
@@ -132,6 +134,7 @@ class Scorers:
         samples: Samples,
         X: Any,
         y: Any,
+        weight: np.ndarray | None,
     ) -> None:
         self._view, self._X, self._y = twin_of(estimator), X, y
         self._view._state = TrainingState(parameters, estimator._state.history)
@@ -141,9 +144,6 @@ class Scorers:
             rows if given is X else validate(given)
         )
         self._metrics, self._decides = metrics, metrics[0].name
-        weight = samples.weight
-        if weight is not None and samples.rows is not None:
-            weight = weight[samples.rows]
         self._calls = {
             metric.name: self._call_of(metric, weight)
             for metric in metrics

@@ -15,6 +15,7 @@ from sklearn.utils.validation import validate_data
 from fastdnn.data.conversion import is_to_convert
 from fastdnn.data.plain_arrays import is_plain_target, plain_matrix
 from fastdnn.data.samples import Samples
+from fastdnn.estimators.validation_sets import require_valid_validation
 from fastdnn.models.valid_combinations import require_fitting
 from fastdnn.models.valid_values import require_valid
 
@@ -43,6 +44,7 @@ class ValidatingEstimator(BaseEstimator):
     def _validate_params(self) -> None:
         require_valid(self)
         require_fitting(self)
+        require_valid_validation(self)
 
     def _acceptable_dtypes(self, first_pass: bool) -> tuple[np.dtype, ...]:
         """Return the dtype, or the acceptable dtypes, to convert X to in a fit."""

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -14,8 +13,6 @@ from fastdnn.data.samples import Samples
 from fastdnn.estimators.scorers import Scorers, metrics_of, require_scorable
 from fastdnn.models.transaction import twin_of
 from fastdnn.network.parameters import Parameters
-from fastdnn.training.objective import Objective
-from fastdnn.training.options import Options
 from fastdnn.training.precision import targets_in, weights_in
 
 # Above so many samples ``early_stopping='auto'`` holds some out.
@@ -71,7 +68,9 @@ def stops_early(early_stopping: Any, n_samples: int, given: Given) -> bool:
     return bool(early_stopping)
 
 
-def validation_samples(estimator: Any, given: Given, dtype: np.dtype) -> tuple[Samples, Any]:
+def _given_samples(
+    estimator: Any, given: Given, dtype: np.dtype
+) -> tuple[Samples, np.ndarray, np.ndarray | None]:
     """Check what was given to validate on, after X and y of the fit.
 
     Parameters
@@ -89,13 +88,13 @@ def validation_samples(estimator: Any, given: Given, dtype: np.dtype) -> tuple[S
         As the engine takes them; X itself where it can be.
     y : ndarray
         Targets as scorers take them.
+    weight : ndarray or None
+        Weights as they were given.
 
     Raises
     ------
     ValueError
-        If they do not agree with the fit's.
-    ZeroDivisionError
-        If all weights are zero.
+        If they do not agree with the fit's, or all weights are zero.
     """
     with _named("X_val"):
         X = estimator._validated_features(given.X, dtype)
@@ -105,18 +104,18 @@ def validation_samples(estimator: Any, given: Given, dtype: np.dtype) -> tuple[S
         y = column_or_1d(y) if y.ndim == 2 and y.shape[1] == 1 else y
         Y, largest_target = targets_in(estimator._targets(_encoded(estimator, y)), dtype)
     _require_as_many("y_val", len(Y), X.shape[0])
-    weight, scale = given.sample_weight, 1.0
+    weight, scaled, scale = given.sample_weight, None, 1.0
     if weight is not None:
         with _named("sample_weight_val"):
             weight = _check_sample_weight(weight, X, dtype=np.float64)
         if not weight.any():
-            raise ZeroDivisionError(
-                "Weights sum to zero, can't be normalized: sample_weight_val is zero for all "
-                f"{len(weight)} samples. Leave it out, or give other weights."
+            raise ValueError(
+                f"sample_weight_val is zero for all {len(weight)} samples. Leave it out, or "
+                "give other weights."
             )
-        weight, scale = weights_in(weight, dtype)
-    samples = Samples(X, Y, weight, weight_scale=scale, largest_target=largest_target)
-    return samples, estimator._labels(y)
+        scaled, scale = weights_in(weight, dtype)
+    samples = Samples(X, Y, scaled, weight_scale=scale, largest_target=largest_target)
+    return samples, estimator._labels(y), weight
 
 
 def _encoded(estimator: Any, y: np.ndarray) -> np.ndarray:
@@ -170,72 +169,61 @@ def require_valid_validation(estimator: Any) -> None:
     )
 
 
-def with_validation(
-    estimator: Any,
-    objective: Objective,
-    options: Options,
-    X: Any,
-    y: np.ndarray,
-    given: Given,
-    incremental: bool,
-) -> Objective:
-    """Return an objective that knows what to validate on, and how to score that.
+def validation_for(
+    estimator: Any, samples: Samples, X: Any, y: np.ndarray, given: Given, stops: bool
+) -> dict[str, Any]:
+    """Return what an objective is to know of validation: what to use, how to score that.
 
     Parameters
     ----------
     estimator : BaseDNN
-        Knows features and targets, and has parameters to begin with.
-    objective : Objective
+        Knows features and targets.
+    samples : Samples
         Of the fit.
-    options : Options
-        Told whether to stop early; `estimator` as well.
     X : array-like or sparse matrix
-        Samples as the user gave them.
+        The same as the user gave them.
     y : ndarray
         Their targets, checked.
     given : Given
         What else `fit` got.
-    incremental : bool
-        Whether it is `partial_fit`, which stops after an epoch anyway.
+    stops : bool
+        Whether validation decides when training stops.
+
+    Returns
+    -------
+    dict
+        Of fields of an `Objective`.
 
     Raises
     ------
     ValueError
         If what was given does not agree with X and y, or the parameters with all that.
-    ZeroDivisionError
-        If all validation samples have a weight of zero.
     """
-    samples = objective.samples
-    stops = not incremental and stops_early(estimator.early_stopping, samples.n_rows, given)
-    if not incremental:
-        estimator._state.history.early_stopping = stops
-    holds_out = stops and estimator.solver != "lbfgs"  # as scikit-learn's
-    if estimator.solver != "lbfgs":
-        options.early_stopping = stops
+    known: dict[str, Any] = {}
+    weight = samples.weight
     if given.is_there:
-        validation, y = validation_samples(estimator, given, samples.X.dtype)
-        objective = replace(objective, validation=validation)
+        known["validation"], y, weight = _given_samples(estimator, given, samples.X.dtype)
         X = given.X
-    elif holds_out:
+    elif stops and estimator.solver != "lbfgs":  # which ignores it, as scikit-learn's does
         y = column_or_1d(y) if y.ndim == 2 and y.shape[1] == 1 else y
-        split = split_rows(estimator.validation_fraction, X, y, samples.n_rows)
-        objective = replace(objective, split=split)
+        y = estimator._labels(y)
+        known["split"] = split_rows(estimator.validation_fraction, X, y, samples.n_rows)
     else:
-        return objective
-    if estimator.scoring is None:
-        return objective
-    metrics = metrics_of(estimator.scoring)
-    require_scorable(estimator, metrics)
+        return known
+    if estimator.scoring is not None:
+        metrics = metrics_of(estimator.scoring)
+        require_scorable(estimator, metrics)
 
-    def score_by(parameters: Parameters, rows: Samples) -> Scorers:
-        selected = (X, y) if rows.rows is None else _at(rows.rows, X, y)
-        return Scorers(estimator, metrics, parameters, rows, *selected)
+        def score_by(parameters: Parameters, rows: Samples) -> Scorers:
+            selected = (X, y, weight) if rows.rows is None else _at(rows.rows, X, y, weight)
+            return Scorers(estimator, metrics, parameters, rows, *selected)
 
-    return replace(objective, score_by=score_by)
+        known["score_by"] = score_by
+    return known
 
 
 def _at(rows: np.ndarray, *tables: Any) -> list[Any]:
-    return [_safe_indexing(table, rows) for table in tables]
+    return [None if table is None else _safe_indexing(table, rows) for table in tables]
 
 
 def split_rows(
@@ -260,9 +248,16 @@ def split_rows(
     if _is_share(validation_fraction):
         return None
     splits = validation_fraction
-    if hasattr(splits, "split"):
-        splits = splits.split(X, y)
-    first = next(iter(splits), None)
+    try:
+        if hasattr(splits, "split"):
+            splits = splits.split(X, y)
+        first = next(iter(splits), None)
+    except ValueError as error:
+        raise _wrong(
+            validation_fraction,
+            f"cannot split X and y: {error} If it needs more than these, give its splits: "
+            "list(cross_validator.split(...))",
+        ) from error
     try:
         train, held_out = first  # type: ignore[misc]
     except (TypeError, ValueError):

@@ -13,6 +13,13 @@ import numpy as np
 from fastdnn.network.parameters import Parameters
 from fastdnn.training.state import OptimizerState, TrainingState
 
+#: What a network may learn besides weights and biases: attributes, and lists of views.
+LEARNT_BESIDES = {
+    "norm_gains_": "norm_gains",
+    "norm_shifts_": "norm_shifts",
+    "prelu_slopes_": "prelu_slopes",
+}
+
 _REFIT = "Put it right, or fit the estimator again."
 
 
@@ -37,8 +44,11 @@ def checked_parameters(model: Any) -> Parameters:
         classes.
     """
     parameters, coefs, intercepts = _held_by(model), model.coefs_, model.intercepts_
-    if not _are_views_of(parameters, coefs, intercepts):
-        parameters = from_arrays(coefs, intercepts, parameters.theta.dtype)
+    learnt = {name: getattr(model, name, []) for name in LEARNT_BESIDES}
+    if not _are_views_of(parameters, coefs, intercepts, learnt):
+        dtype, others = parameters.theta.dtype, (parameters.normalized, parameters.sloped)
+        parameters = from_arrays(coefs, intercepts, dtype, *others)
+        _take_over(parameters, learnt)
     sizes = parameters.layer_sizes
     for name, value, needed in (
         ("n_features_in_", model.n_features_in_, sizes[0]),
@@ -64,8 +74,17 @@ def _held_by(model: Any) -> Parameters:
     return state.parameters
 
 
-def _are_views_of(parameters: Parameters, coefs: Any, intercepts: Any) -> bool:
+def _are_views_of(
+    parameters: Parameters, coefs: Any, intercepts: Any, learnt: dict[str, Any]
+) -> bool:
     """Whether the arrays are the very ones of the parameters, as they were made."""
+    for name, own in LEARNT_BESIDES.items():
+        given, views = learnt[name], getattr(parameters, own)
+        if type(given) is not list or len(given) != len(views):
+            return False
+        for array, view, size in zip(given, views, _sizes(parameters, own), strict=True):
+            if array is not view or not _is_vector(array, size, parameters.theta.dtype):
+                return False
     if type(coefs) is not list or type(intercepts) is not list:
         return False
     sizes, n_layers = parameters.layer_sizes, len(parameters.coefs)
@@ -85,8 +104,52 @@ def _are_views_of(parameters: Parameters, coefs: Any, intercepts: Any) -> bool:
     return True
 
 
-def from_arrays(coefs: Any, intercepts: Any, dtype: np.typing.DTypeLike) -> Parameters:
+def _sizes(parameters: Parameters, own: str) -> list[int]:
+    """Return how long each of the vectors has to be that are learnt besides."""
+    if own == "prelu_slopes":
+        return [1] * len(parameters.sloped)
+    return [parameters.layer_sizes[l + 1] for l in parameters.normalized]
+
+
+def _is_vector(array: np.ndarray, size: int, dtype: np.dtype) -> bool:
+    return array.shape == (size,) and array.dtype == dtype and array.flags.c_contiguous
+
+
+def _take_over(parameters: Parameters, learnt: dict[str, Any]) -> None:
+    """Copy in gains, shifts and slopes, if they fit the layers.
+
+    Raises
+    ------
+    ValueError
+        If they do not.
+    """
+    for name, own in LEARNT_BESIDES.items():
+        given, sizes = learnt[name], _sizes(parameters, own)
+        if not isinstance(given, list | tuple) or len(given) != len(sizes):
+            raise ValueError(
+                f"{name} must be a list of {len(sizes)} vectors, one for each layer that "
+                f"learns them, got {given!r}. {_REFIT}"
+            )
+        for i, size in enumerate(sizes):
+            values = _numbers(f"{name}[{i}]", given[i], 1, parameters.theta.dtype)
+            if values.size != size:
+                raise ValueError(
+                    f"{name}[{i}] has {values.size} numbers, but its layer needs {size}. "
+                    f"{_REFIT}"
+                )
+            getattr(parameters, own)[i][:] = values
+
+
+def from_arrays(
+    coefs: Any,
+    intercepts: Any,
+    dtype: np.typing.DTypeLike,
+    normalized: tuple[int, ...] = (),
+    sloped: tuple[int, ...] = (),
+) -> Parameters:
     """Make a network with the values of matrices and vectors, if they make a network.
+
+    Gains, shifts and slopes of layers that have them are as before training.
 
     Parameters
     ----------
@@ -96,6 +159,8 @@ def from_arrays(coefs: Any, intercepts: Any, dtype: np.typing.DTypeLike) -> Para
         The biases of each layer.
     dtype : dtype
         To compute in.
+    normalized, sloped : tuple of int, default=()
+        Positions of hidden layers with gains and shifts, and of those with a slope.
 
     Raises
     ------
@@ -127,7 +192,13 @@ def from_arrays(coefs: Any, intercepts: Any, dtype: np.typing.DTypeLike) -> Para
                 f"coefs_[{l}] of shape {W.shape} must have {matrices[l - 1].shape[1]} rows "
                 f"to follow coefs_[{l - 1}] of shape {matrices[l - 1].shape}. {_REFIT}"
             )
-    parameters = Parameters([len(matrices[0]), *(b.size for b in vectors)], dtype)
+    if max((*normalized, *sloped), default=-1) >= len(matrices) - 1:
+        raise ValueError(
+            f"coefs_ has {len(matrices)} matrices, but gains, shifts or slopes were learnt of "
+            f"the hidden layers {sorted({*normalized, *sloped})}. {_REFIT}"
+        )
+    sizes = [len(matrices[0]), *(b.size for b in vectors)]
+    parameters = Parameters(sizes, dtype, normalized=normalized, sloped=sloped)
     parameters.take_over(matrices, vectors)
     return parameters
 

@@ -102,7 +102,8 @@ _AT_LEAST_ONE = Interval(Integral, 1, None, closed="left")
 _SKLEARN_COUNT = Values("int", [_AT_LEAST_ONE])
 _LISTS = list, tuple, np.ndarray
 
-_ACTIVATIONS = (
+#: The activations by name.
+ACTIVATION_NAMES = (
     *("identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu"),
     *("mish", "softplus", "hardswish", "prelu"),
 )
@@ -130,7 +131,7 @@ ROWS: tuple[Hyperparameter, ...] = (
         Values("int or array-like of int", ["array-like", _AT_LEAST_ONE]),
         "Units of each hidden layer."),
     _Row("activation", "network", "relu",
-        _or(_or(_one_of(*_ACTIVATIONS), "Activation", Activation), "list of these", *_LISTS),
+        _or(_one_of(*ACTIVATION_NAMES), "Activation or list of these", Activation, *_LISTS),
         "Activation of the hidden layers, by name or as a `fastdnn.Activation` of your own, "
         "or a list with one for each of them."),
     _Row("loss", "network", "log_loss",

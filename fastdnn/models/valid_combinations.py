@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from fastdnn.models.declarations import ACTIVATION_NAMES
 from fastdnn.models.valid_values import hidden_units
+from fastdnn.ops.own_functions import Activation
 
 
 def require_fitting(estimator: Any) -> None:
@@ -74,10 +76,17 @@ def activations_of(activation: Any, n_hidden: int) -> list[Any]:
     Raises
     ------
     ValueError
-        If there are not as many.
+        If there are not as many, or one is unknown.
     """
     if not isinstance(activation, list | tuple | np.ndarray):
         return [activation] * n_hidden
+    for one in activation:
+        is_known = isinstance(one, str) and one in ACTIVATION_NAMES
+        if not is_known and not isinstance(one, Activation):
+            raise ValueError(
+                f"activation={activation!r} has {one!r}, which is neither one of "
+                f"{list(ACTIVATION_NAMES)} nor a fastdnn.Activation."
+            )
     if len(activation) != n_hidden:
         raise ValueError(
             f"activation={activation!r} has {len(activation)} of them, but "

@@ -62,3 +62,12 @@ def hidden_units(sizes: Any) -> list[int]:
             "integer for each hidden layer."
         )
     return [int(size) for size in sizes]
+
+
+def require_steps(n_steps: Any) -> None:
+    """Raise ValueError unless the argument `n_steps` of `partial_fit` is None or a count."""
+    is_count = isinstance(n_steps, Integral) and not isinstance(n_steps, bool | np.bool_)
+    if n_steps is not None and not (is_count and int(n_steps) > 0):
+        raise ValueError(
+            f"n_steps={n_steps!r} must be an integer of at least 1, or None for one epoch."
+        )

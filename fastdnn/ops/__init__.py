@@ -4,9 +4,12 @@ A row of `activations`, `losses` or `optimizers` is a formula and its derivative
 losses are in `class_losses` and `target_losses`, what they ask of targets in `targets`, their
 numbers in `loss_parameters`, what their kernels share in `loss_rows`; outputs that mean
 something together, with their losses, in `several_outputs`; formulas of optimisers in `steps`.
-`own_functions` has activations and losses of users' own. `elementary` has exp, log
-and their kin with stated errors; `results` makes what predictions return; `softmax_rows`,
-`sparse` and `shuffle` are loops.
+`own_functions` has activations and losses of users' own.
+
+`normalization`, `dropout`, `noise` and `prelu` are `transforms` of rows, with what is learnt
+besides weights and biases; `draws` are the random bits of steps. `elementary` has exp, log and
+their kin with stated errors; `results` makes what predictions return; `softmax_rows`, `sparse`
+and `shuffle` are loops.
 
 Called by `engine`. A formula is added or changed here alone, with its row and its test.
 """

@@ -11,7 +11,7 @@ from fastdnn.compiler.jit import kernel, loop_kernel
 from fastdnn.machine.arithmetic import multiply_add
 from fastdnn.machine.views import vector
 from fastdnn.ops import elementary, several_outputs
-from fastdnn.ops.prelu import PRELU
+from fastdnn.ops.prelu import prelu, prelu_backward
 from fastdnn.ops.softmax_rows import multiply_by, subtract_largest
 from fastdnn.products.sums import sum_of
 
@@ -352,7 +352,7 @@ ACTIVATIONS: dict[str, Activation] = {
 
 #: Those that learn, for hidden layers.
 LEARNING_ACTIVATIONS: dict[str, Activation] = {
-    "prelu": Activation(PRELU.forward, PRELU.backward, keeps_input=True, learns=True),
+    "prelu": Activation(prelu, prelu_backward, keeps_input=True, learns=True),
 }
 
 

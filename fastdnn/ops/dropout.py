@@ -9,7 +9,7 @@ import numpy as np
 from fastdnn.compiler.jit import kernel
 from fastdnn.machine.views import vector
 from fastdnn.ops.draws import bits, keys_of, keys_of_row
-from fastdnn.ops.transforms import transform
+from fastdnn.ops.transforms import backward, forward
 
 _WORDS = 4294967296.0
 
@@ -64,12 +64,14 @@ def _scale_deltas(X, Y, D, memory, own, own_gradient, sums, draw, rate):
         d[k] *= factor
 
 
-#: For outputs that are needed as they were; for others; and, of these, for an activation that
-#: passes deltas on as they are, but for zero where its output is zero.
-DROPOUT = transform("dropout", _leave_out, _leave_out_deltas)
-DROPOUT_IN_PLACE = DROPOUT._replace(
-    forward=transform("dropout_in_place", _leave_out_in_place, None).forward
+#: For rows that are needed as they were, and for others.
+drop, drop_in_place = (
+    forward("dropout", _leave_out),
+    forward("dropout_in_place", _leave_out_in_place),
 )
-DROPOUT_OF_FLOORED = DROPOUT_IN_PLACE._replace(
-    backward=transform("dropout_of_floored", _leave_out_in_place, _scale_deltas).backward
+#: For any activation; and for one that passes deltas on as they are, but for zero where its
+#: output is zero, if that was dropped in place.
+drop_deltas, scale_deltas = (
+    backward("dropout", _leave_out_deltas),
+    backward("dropout_of_floored", _scale_deltas),
 )

@@ -11,7 +11,7 @@ from fastdnn.compiler.jit import kernel
 from fastdnn.machine.arithmetic import multiply_add
 from fastdnn.ops.draws import bits, keys_of, keys_of_row
 from fastdnn.ops.elementary import log
-from fastdnn.ops.transforms import transform
+from fastdnn.ops.transforms import forward
 
 _STEPS = 8388608.0  # 2**23
 _ROOT_OF_2 = 1.4142135623730951
@@ -79,5 +79,7 @@ def _add_noise_in_place(X, Y, memory, own, draw, deviation):
 
 
 #: For rows that are not to be changed, and for others.
-NOISE = transform("noise", _add_noise, None)
-NOISE_IN_PLACE = transform("noise_in_place", _add_noise_in_place, None)
+add_noise, add_noise_in_place = (
+    forward("noise", _add_noise),
+    forward("noise_in_place", _add_noise_in_place),
+)

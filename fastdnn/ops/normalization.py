@@ -9,7 +9,7 @@ import numpy as np
 from fastdnn.compiler.jit import loop_kernel
 from fastdnn.machine.arithmetic import multiply_add
 from fastdnn.machine.views import vector
-from fastdnn.ops.transforms import transform
+from fastdnn.ops.transforms import backward, forward
 from fastdnn.products.sums import sum_of, sum_of_products, sum_of_squares
 
 EPSILON = 1e-5
@@ -76,4 +76,7 @@ def _normalize_backward(X, Y, D, memory, own, own_gradient, sums, draw, floor):
 
 #: What it learns are gains and shifts. The gradient of the shifts is the sum of what comes in,
 #: which the activation that follows has added up.
-LAYER_NORM = transform("layer_norm", _normalize, _normalize_backward)
+normalize, normalize_backward = (
+    forward("layer_norm", _normalize),
+    backward("layer_norm", _normalize_backward),
+)

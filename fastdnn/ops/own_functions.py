@@ -1,4 +1,4 @@
-"""Activations and losses of a user's own: two compiled scalar functions, checked when given."""
+"""Activations and losses of users' own: two compiled scalar functions, checked when made."""
 
 import functools
 import sys
@@ -60,7 +60,7 @@ class OwnFunctions:
         )
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self._parts() == other._parts()  # type: ignore[attr-defined]
+        return type(self) is type(other) and self._parts() == other._parts()
 
     def __hash__(self) -> int:
         return hash(self._parts())
@@ -127,6 +127,8 @@ class OwnFunctions:
         try:
             with np.errstate(all="ignore"):
                 return float(function(*map(np.float64, arguments)))
+        except ArithmeticError:  # a division by zero, which kernels make infinite
+            return np.nan
         except Exception as error:
             # numba's messages are long; their first line says what it is about.
             said = (str(error).strip() or type(error).__name__).splitlines()[0]

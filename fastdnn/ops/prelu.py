@@ -4,7 +4,7 @@ He et al., Delving Deep into Rectifiers (2015); one slope, 0.25 at first, as in 
 """
 
 from fastdnn.machine.views import vector
-from fastdnn.ops.transforms import transform
+from fastdnn.ops.transforms import backward, forward
 from fastdnn.products.sums import sum_of
 
 #: What the slope is at first.
@@ -32,4 +32,4 @@ def _backward(X, Y, D, memory, own, own_gradient, sums, draw, amount):
     own_gradient[0] += sum_of(vector(X, 0, X.size))
 
 
-PRELU = transform("prelu", _forward, _backward)
+prelu, prelu_backward = forward("prelu", _forward), backward("prelu", _backward)

@@ -1,8 +1,8 @@
 """Losses of numbers: scalar functions beside their derivatives, and deviances by their logit.
 
 A scalar loss takes an output, its target and the loss's parameter. The deviances are canonical
-with the output e^z: kernels ``(Z, Y, w, cap, parameters, D, sums, losses)``, which go from Z to
-the delta in one step.
+with the output e^z: kernels ``(Z, Y, w, cap, parameters, D, sums, losses)``, which go from Z
+to the delta in one step.
 """
 
 from fastdnn.compiler.jit import kernel

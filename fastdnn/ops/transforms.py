@@ -7,7 +7,6 @@ overwritten by the one that goes on.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from numba.core import types
 
@@ -36,17 +35,11 @@ TRANSFORM_BACKWARD = Form(
 )
 
 
-class Transform(NamedTuple):
-    """A pair of kernels."""
-
-    forward: Addressed
-    backward: Addressed | None
-    """None: nothing before it wants a delta."""
+def forward(name: str, kernel: Callable) -> Addressed:
+    """Make a kernel of the forward pass, whose code is kept by a name."""
+    return Addressed(TRANSFORM, kernel, f"transforms.{name}.forward")
 
 
-def transform(name: str, forward: Callable, backward: Callable | None) -> Transform:
-    """Make a pair of kernels, whose code is kept by a name."""
-    return Transform(
-        Addressed(TRANSFORM, forward, f"transforms.{name}.forward"),
-        backward and Addressed(TRANSFORM_BACKWARD, backward, f"transforms.{name}.backward"),
-    )
+def backward(name: str, kernel: Callable) -> Addressed:
+    """Make a kernel of the backward pass, whose code is kept by a name."""
+    return Addressed(TRANSFORM_BACKWARD, kernel, f"transforms.{name}.backward")

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastdnn.compiler.addressed import Addressed
 from fastdnn.engine.operations import (
     ACTIVATE,
     BATCH,
@@ -26,16 +27,15 @@ from fastdnn.network.parameters import Parameters
 from fastdnn.ops import activations, losses
 from fastdnn.ops.activations import Activation
 from fastdnn.ops.draws import HIDDEN_DROPOUT, INPUT_DROPOUT, INPUT_NOISE
-from fastdnn.ops.dropout import DROPOUT, DROPOUT_IN_PLACE, DROPOUT_OF_FLOORED
-from fastdnn.ops.noise import NOISE, NOISE_IN_PLACE
-from fastdnn.ops.normalization import LAYER_NORM
+from fastdnn.ops.dropout import drop, drop_deltas, drop_in_place, scale_deltas
+from fastdnn.ops.noise import add_noise, add_noise_in_place
+from fastdnn.ops.normalization import normalize, normalize_backward
 from fastdnn.ops.sparse import (
     csr_forward,
     csr_forward_of_some,
     csr_weight_gradient,
     csr_weight_gradient_of_some,
 )
-from fastdnn.ops.transforms import Transform
 from fastdnn.planning.layout import Workspace
 
 
@@ -85,7 +85,7 @@ def operations(
     network : Network
         What it is.
     parameters : Parameters
-        Where its weights and biases lie.
+        Where all that it learns lies.
     workspace : Workspace
         To take from.
     n_rows : int
@@ -102,203 +102,223 @@ def operations(
     gathered_start : int, optional
         Where rows of a dense batch are gathered; None where they are read as they lie.
     """
-    dtype = parameters.theta.dtype
-    loss, is_canonical = losses.row_of(network.loss).kernel(network.output_activation)
-    rows: list[Operation] = []
+    program = _Program(network, parameters, workspace, n_rows, is_sparse, trains)
     if trains and not is_sparse:
-        rows = _of_input(network, workspace, n_rows, gathered_start, dtype)
-    source, delta_of_source = rows[-1].output if rows else BATCH, BATCH
-    has_zeros = bool(rows) and network.input_dropout > 0.0
-    for l, layer in enumerate(network.layers):
+        program.add_input(gathered_start)
+    for l in range(len(network.layers)):
+        program.add_layer(l, may_mask and l == 0)
+    if trains:
+        program.add_loss()
+    return program.rows
+
+
+class _Program:
+    """Writes the operations of a network one after the other."""
+
+    def __init__(
+        self,
+        network: Network,
+        parameters: Parameters,
+        workspace: Workspace,
+        n_rows: int,
+        is_sparse: bool,
+        trains: bool,
+    ) -> None:
+        self._network, self._parameters = network, parameters
+        self._take = lambda n_columns: workspace.take_rows(n_rows, n_columns)
+        self._is_sparse, self._trains = is_sparse, trains
+        self._dtype = parameters.theta.dtype
+        self._loss, self._is_canonical = losses.row_of(network.loss).kernel(
+            network.output_activation
+        )
+        self.rows: list[Operation] = []
+        # Of what has been written so far: output, its delta, whether it has zeros.
+        self._output = self._delta = BATCH
+        self._has_zeros = False
+
+    def add_input(self, gathered_start: int | None) -> None:
+        """Write what becomes of the rows of a batch in training before the first layer."""
+        network, n_in = self._network, self._network.n_in
+        wanted = (
+            (add_noise, add_noise_in_place, INPUT_NOISE, network.input_noise),
+            (drop, drop_in_place, INPUT_DROPOUT, network.input_dropout),
+        )
+        # X itself is not to be changed, copies of its rows are.
+        copied = gathered_start
+        for apart, in_place, stream, amount in wanted:
+            if amount > 0.0:
+                kernel = apart if copied is None else in_place
+                copied = self._take(n_in) if copied is None else copied
+                place = _Place(n_in, self._output, copied, BATCH, 0)
+                # Nothing before wants a delta.
+                self._add(place, TRANSFORM, kernel, None, stream=stream, amount=_bits(amount))
+        self._has_zeros = network.input_dropout > 0.0
+
+    def add_layer(self, l: int, may_mask: bool) -> None:
+        """Write a product and what belongs to it."""
+        layer, take = self._network.layers[l], self._take
         activation, n_out = activations.row_of(layer.activation), layer.n_out
-        is_output = l == len(network.layers) - 1
         normalizes = layer.normalization is not None
-        output = workspace.take_rows(n_rows, n_out)
-        before = workspace.take_rows(n_rows, n_out) if activation.keeps_input else output
-        product = workspace.take_rows(n_rows, n_out) if normalizes else before
-        delta = workspace.take_rows(n_rows, n_out) if trains else output
-        is_csr = is_sparse and l == 0
+        output = take(n_out)
+        before = take(n_out) if activation.keeps_input else output
+        product = take(n_out) if normalizes else before
+        delta = take(n_out) if self._trains else output
+        is_csr = self._is_sparse and l == 0
         floors = activation.is_floor and not is_csr and not normalizes
         # What makes a delta of the output are losses; zeros are those of hidden activations.
         passes_zeros = activation.makes_zeros and activation.stops_gradient and not normalizes
-        drops = trains and layer.dropout > 0.0
-        delta_has_zeros = passes_zeros or (drops and not normalizes)
-        bias_start = sums_start = parameters.intercept_starts[l]
-        rows.append(
+        drops = self._trains and layer.dropout > 0.0
+        self._add_product(
+            l,
+            product,
+            delta,
+            floors * FLOORS
+            + self._has_zeros * HAS_ZEROS
+            + (passes_zeros or (drops and not normalizes)) * DELTA_HAS_ZEROS
+            + (self._trains and l > 0) * WANTS_DELTA,
+        )
+        sums_start = self._parameters.intercept_starts[l]
+        if normalizes:
+            own_start = self._parameters.own_starts["norm", l]
+            place = _Place(n_out, product, before, delta, sums_start)
+            self._add(
+                place,
+                TRANSFORM,
+                *(normalize, normalize_backward),
+                own_start=own_start,
+                own_size=2 * n_out,
+                memory=take(1),
+                # The floor of the activation is applied by the way, as by a product.
+                amount=_bits(0.0 if activation.is_floor else -np.inf),
+            )
+            sums_start = own_start + n_out  # of the shifts
+        place = _Place(n_out, before, output, delta, sums_start)
+        is_done = floors or (normalizes and activation.is_floor)
+        flags = is_done * DONE_BEFORE + (may_mask and passes_zeros) * MASKS
+        self._add_activation(l, activation, place, flags)
+        if drops:
+            self._add_dropout(l, activation, place)
+        self._has_zeros = activation.makes_zeros or drops
+
+    def _add_product(self, l: int, output: int, delta: int, flags: int) -> None:
+        parameters, kernels, others = self._parameters, (0, 0), {}
+        n_in, n_out = parameters.coefs[l].shape
+        is_csr = self._is_sparse and l == 0
+        if is_csr:
+            rate = self._network.input_dropout if self._trains else 0.0
+            forward = csr_forward_of_some if rate > 0.0 else csr_forward
+            backward = csr_weight_gradient_of_some if rate > 0.0 else csr_weight_gradient
+            kernels = self._address(forward), self._address(backward) if self._trains else 0
+            others = {"stream": INPUT_DROPOUT, "amount": _bits(rate)}
+        self.rows.append(
             Operation(
                 CSR_LINEAR if is_csr else LINEAR,
-                floors * FLOORS
-                + has_zeros * HAS_ZEROS
-                + delta_has_zeros * DELTA_HAS_ZEROS
-                + (trains and l > 0) * WANTS_DELTA,
-                len(parameters.coefs[l]),
+                flags,
+                n_in,
                 n_out,
                 w_start=parameters.coef_starts[l],
-                tail_start=bias_start,
-                input=source,
-                output=product,
-                delta_of_input=delta_of_source,
+                tail_start=parameters.intercept_starts[l],
+                input=self._output,
+                output=output,
+                delta_of_input=self._delta,
                 delta_of_output=delta,
+                forward=kernels[0],
+                backward=kernels[1],
+                **others,
             )
         )
-        if is_csr:
-            rows[-1] = _with_sparse_kernels(rows[-1], network, trains, dtype)
-        if normalizes:
-            # The floor of the activation is applied by the way, as a product would.
-            rows.append(
-                _transform(
-                    LAYER_NORM,
-                    *(n_out, product, before, delta, bias_start, dtype, trains),
-                    own_start=parameters.own_starts["norm", l],
-                    own_size=2 * n_out,
-                    memory=workspace.take_rows(n_rows, 1),
-                    amount=_bits(0.0 if activation.is_floor else -np.inf),
-                )
-            )
-            sums_start = parameters.own_starts["norm", l] + n_out  # of the shifts
-        is_done = floors or (normalizes and activation.is_floor)
-        is_in_loss = trains and is_output and is_canonical
+        self._output, self._delta = output, delta
+
+    def _add_activation(
+        self, l: int, activation: Activation, place: "_Place", flags: int
+    ) -> None:
+        kernels: list[Addressed | None] = [activation.forward, activation.backward]
         if activation.learns:
-            rows.append(
-                _transform(
-                    activation,
-                    *(n_out, before, output, delta, sums_start, dtype, trains),
-                    own_start=parameters.own_starts["slope", l],
-                    own_size=1,
-                )
+            own_start = self._parameters.own_starts["slope", l]
+            self._add(place, TRANSFORM, *kernels, own_start=own_start, own_size=1)
+            return
+        if l == len(self._network.layers) - 1:
+            if self._trains and self._is_canonical:
+                flags, kernels = flags | DONE_AFTER, [None, None]
+            elif not self._trains:
+                kernels[0] = None
+        if flags & DONE_BEFORE:
+            kernels[0] = None
+        self._add(place, ACTIVATE, *kernels, flags=flags)
+
+    def _add_dropout(self, l: int, activation: Activation, place: "_Place") -> None:
+        kernel, backward, output = drop_in_place, drop_deltas, place.output
+        if activation.stops_gradient:
+            backward = scale_deltas
+        elif not activation.keeps_input:  # the backward pass needs the output as it was
+            kernel, output = drop, self._take(place.n_units)
+        self._add(
+            place._replace(input=place.output, output=output),
+            TRANSFORM,
+            *(kernel, backward),
+            stream=HIDDEN_DROPOUT + l,
+            amount=_bits(self._network.layers[l].dropout),
+        )
+
+    def _add(
+        self,
+        place: "_Place",
+        kind: int,
+        forward: Addressed | None,
+        backward: Addressed | None,
+        **others: int,
+    ) -> None:
+        """Write an operation that gives as many numbers a row as it takes."""
+        self.rows.append(
+            Operation(
+                kind,
+                others.pop("flags", 0),
+                place.n_units,
+                place.n_units,
+                tail_start=place.sums_start,
+                input=place.input,
+                output=place.output,
+                delta_of_input=place.delta,
+                delta_of_output=place.delta,
+                forward=self._address(forward),
+                backward=self._address(backward) if self._trains else 0,
+                **others,
             )
-        else:
-            rows.append(
-                Operation(
-                    ACTIVATE,
-                    is_done * DONE_BEFORE
-                    + is_in_loss * DONE_AFTER
-                    + (may_mask and l == 0 and passes_zeros) * MASKS,
-                    n_out,
-                    n_out,
-                    tail_start=sums_start,
-                    input=before,
-                    output=output,
-                    delta_of_input=delta,
-                    delta_of_output=delta,
-                    forward=0
-                    if is_done or is_in_loss or (is_output and not trains)
-                    else activation.forward.address(dtype),
-                    backward=activation.backward.address(dtype)
-                    if trains and not is_in_loss
-                    else 0,
-                )
-            )
-        if drops:
-            kind, given = DROPOUT_IN_PLACE, output
-            if activation.stops_gradient:
-                kind = DROPOUT_OF_FLOORED
-            elif not activation.keeps_input:  # the backward pass needs the output as it was
-                kind, output = DROPOUT, workspace.take_rows(n_rows, n_out)
-            rows.append(
-                _transform(
-                    kind,
-                    *(n_out, given, output, delta, bias_start, dtype, trains),
-                    stream=HIDDEN_DROPOUT + l,
-                    amount=_bits(layer.dropout),
-                )
-            )
-        source, delta_of_source = output, delta
-        has_zeros = activation.makes_zeros or drops
-    if trains:
-        last = rows[-1]
-        rows.append(
+        )
+        self._output = place.output
+
+    def _address(self, kernel: Addressed | None) -> int:
+        return 0 if kernel is None else kernel.address(self._dtype)
+
+    def add_loss(self) -> None:
+        """Write the end of the table of training."""
+        last = self.rows[-1]
+        self.rows.append(
             Operation(
                 LOSS,
                 0,
                 last.n_out,
                 last.n_out,
                 tail_start=last.tail_start,
-                input=last.input if is_canonical else last.output,
+                input=last.input if self._is_canonical else last.output,
                 delta_of_input=last.delta_of_input,
-                forward=loss.address(dtype),
+                forward=self._address(self._loss),
             )
         )
-    return rows
 
 
-def _transform(
-    kernels: Transform | Activation,
-    n_units: int,
-    before: int,
-    after: int,
-    delta: int,
-    sums_start: int,
-    dtype: np.dtype,
-    trains: bool,
-    **others: int,
-) -> Operation:
-    """Return what transforms the rows at one position into those at another."""
-    backward = kernels.backward if trains else None
-    return Operation(
-        TRANSFORM,
-        0,
-        n_units,
-        n_units,
-        tail_start=sums_start,
-        input=before,
-        output=after,
-        delta_of_input=delta,
-        delta_of_output=delta,
-        forward=kernels.forward.address(dtype),
-        backward=0 if backward is None else backward.address(dtype),
-        **others,
-    )
+class _Place(NamedTuple):
+    """Where an operation on single units reads, writes and adds up.
 
+    Its delta is overwritten; the column sums of what it becomes are added to the gradient at
+    `sums_start`.
+    """
 
-def _of_input(
-    network: Network,
-    workspace: Workspace,
-    n_rows: int,
-    gathered_start: int | None,
-    dtype: np.dtype,
-) -> list[Operation]:
-    """Return what becomes of the rows of a batch before the first layer."""
-    wanted = []
-    if network.input_noise > 0.0:
-        wanted.append((NOISE, NOISE_IN_PLACE, INPUT_NOISE, network.input_noise))
-    if network.input_dropout > 0.0:
-        wanted.append((DROPOUT, DROPOUT_IN_PLACE, INPUT_DROPOUT, network.input_dropout))
-    rows: list[Operation] = []
-    source, n_in = BATCH, network.n_in
-    # X itself is not to be changed, gathered copies of its rows are.
-    output = gathered_start
-    for apart, in_place, stream, amount in wanted:
-        kind = apart if output is None else in_place
-        if output is None:
-            output = workspace.take_rows(n_rows, n_in)
-        # Nothing before wants a delta.
-        kind = kind._replace(backward=None)
-        rows.append(
-            _transform(
-                kind,
-                *(n_in, source, output, BATCH, 0, dtype, True),
-                stream=stream,
-                amount=_bits(amount),
-            )
-        )
-        source = output
-    return rows
-
-
-def _with_sparse_kernels(
-    row: Operation, network: Network, trains: bool, dtype: np.dtype
-) -> Operation:
-    """Return the product of sparse rows with its kernels, which may leave out numbers."""
-    drops = trains and network.input_dropout > 0.0
-    forward = csr_forward_of_some if drops else csr_forward
-    backward = csr_weight_gradient_of_some if drops else csr_weight_gradient
-    return row._replace(
-        forward=forward.address(dtype),
-        backward=backward.address(dtype) if trains else 0,
-        stream=INPUT_DROPOUT if drops else 0,
-        amount=_bits(network.input_dropout) if drops else 0,
-    )
+    n_units: int
+    input: int
+    output: int
+    delta: int
+    sums_start: int
 
 
 def _bits(amount: float) -> int:

@@ -3,9 +3,7 @@
 Both are made of the plain data that pickles hold too (`fastdnn/storage/pickles.py`).
 """
 
-import math
 from collections.abc import Mapping
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -14,7 +12,6 @@ from fastdnn.models.consistency import checked_parameters
 from fastdnn.models.transaction import twin_of
 from fastdnn.models.valid_values import require_valid
 from fastdnn.network.parameters import Parameters
-from fastdnn.ops.optimizers import OPTIMIZERS
 from fastdnn.ops.several_outputs import n_targets_of
 from fastdnn.storage.histories import (
     CURVES,
@@ -23,29 +20,33 @@ from fastdnn.storage.histories import (
     stored_columns,
     with_all_columns,
 )
-from fastdnn.storage.labels import (
-    decode_labels,
-    decode_random_state,
-    encode_labels,
-    encode_random_state,
-)
+from fastdnn.storage.labels import decode_labels, encode_labels
 from fastdnn.storage.plain_state import ADVICE
 from fastdnn.storage.schema import schemas
+from fastdnn.storage.settings import decode_settings, encode_settings, plain
 from fastdnn.storage.tensors import (
     BEST_THETA,
     EPOCHS,
-    MEMORY,
-    RANDOM_KEY,
+    LAYERS_THAT_LEARN,
     Layout,
     count_parameters,
+    layers_that_learn,
     views_by_name,
+)
+from fastdnn.storage.training_part import (
+    decode_average,
+    decode_optimizer,
+    decode_training,
+    encode_average,
+    encode_optimizer,
+    encode_training,
 )
 from fastdnn.training.history import History
 
 # Attributes that a file has, and those that say again what others say.
 _STORED = {
     "_parameters", "_history", "_optimizer_state", "out_activation_", "feature_names_in_",
-    "classes_", "_multilabel",
+    "classes_", "_multilabel", "_average", "_resumable",
 }  # fmt: skip
 _DERIVED = {
     *("n_features_in_", "n_layers_", "n_outputs_", "_n_targets", "coefs_", "intercepts_"),
@@ -56,7 +57,19 @@ _STORED_OF_NETWORK = {
 }  # fmt: skip
 
 
-def encode(model: Any, compact: bool) -> tuple[dict, dict[str, np.ndarray]]:
+def require_known(model: Any) -> None:
+    """Raise ValueError where a file has no word for the class of a model."""
+    kind = type(model)
+    if kind.__name__ not in schemas() or kind.__module__.partition(".")[0] != "fastdnn":
+        raise ValueError(
+            f"{kind.__qualname__} is a class of your own, and a file says one of "
+            f"{list(schemas())}. Pickle it, or save one of those"
+        )
+
+
+def encode(
+    model: Any, compact: bool, path: str | None = None
+) -> tuple[dict, dict[str, np.ndarray]]:
     """Return the document and the tensors of a model.
 
     Parameters
@@ -64,34 +77,27 @@ def encode(model: Any, compact: bool) -> tuple[dict, dict[str, np.ndarray]]:
     model : DNNClassifier, DNNRegressor or DeepNeuralNetwork
         Fitted or not.
     compact : bool
-        Whether to leave out the state of the optimiser.
+        Whether to leave out the state of the optimiser, and what else only training needs.
+    path : str, optional
+        The file that it is saved to.
 
     Raises
     ------
     ValueError
         If the model has what they cannot hold.
     """
+    require_known(model)
     kind = type(model).__name__
-    if kind not in schemas() or type(model).__module__.partition(".")[0] != "fastdnn":
-        raise ValueError(
-            f"{type(model).__qualname__} is a class of your own, and a file says one of "
-            f"{list(schemas())}. Pickle it, or save one of those"
-        )
     if kind == "DeepNeuralNetwork":
         return _encode_network(model)
     model = twin_of(model)  # as it is now, whatever is fitted meanwhile
     require_valid(model)
     state = model.__getstate__()
-    tensors: dict[str, np.ndarray] = {}
-    parameters = {}
-    for name in model.get_params(deep=False):
-        value = state.pop(name)
-        if isinstance(value, np.random.RandomState):
-            parameters[name], tensors[RANDOM_KEY] = encode_random_state(value)
-        else:
-            parameters[name] = _plain(value)
+    settings, tensors = encode_settings(model, path)
+    for name in settings:
+        del state[name]
     _refuse_unknown(set(state) - _STORED - _DERIVED)
-    document: dict[str, Any] = {"class": kind, "parameters": parameters, "fitted": None}
+    document: dict[str, Any] = {"class": kind, "parameters": settings, "fitted": None}
     if "_parameters" in state:
         document["fitted"] = _encode_fitted(model, state, tensors, compact)
     return document, tensors
@@ -122,7 +128,14 @@ def _encode_fitted(
         "history": _encode_history(dict(state["_history"]), tensors),
         "shows_history": _shows_history(model),
         "optimizer": None,
+        "average": None,
+        "training": None,
     }
+    for name, layers in zip(LAYERS_THAT_LEARN, network.structure[1:], strict=True):
+        if layers:
+            fitted[name] = list(layers)
+    if state["_parameters"].get("seed") is not None:
+        fitted["seed"] = int(state["_parameters"]["seed"])
     if "feature_names_in_" in state:
         about, names = encode_labels(state["feature_names_in_"], "feature_names_in_")
         if about["kind"] != "object":
@@ -131,23 +144,23 @@ def _encode_fitted(
     if "classes_" in state:
         fitted["classes"], tensors["classes"] = encode_labels(state["classes_"], "classes_")
         fitted["multilabel"] = bool(state["_multilabel"])
-    kept = state["_optimizer_state"]
-    if kept is not None and not compact:
-        n_slots = OPTIMIZERS[kept["optimizer"]].n_slots
-        if kept["memory"].size == n_slots * network.theta.size:  # else it starts anew
-            tensors[MEMORY] = kept["memory"].reshape(n_slots, network.theta.size)
-            fitted["optimizer"] = {
-                "name": kept["optimizer"],
-                "dtype": str(kept["memory"].dtype),
-                "learning_rate": float(kept["learning_rate"]),
-                "t": int(kept["t"]),
-            }
+    if compact:
+        return fitted
+    optimizer, n_parameters = state["_optimizer_state"], network.theta.size
+    if optimizer is not None:
+        fitted["optimizer"] = encode_optimizer(optimizer, n_parameters, tensors)
+    if network is model._state.parameters:  # others were not trained like that
+        fitted["average"] = encode_average(state.get("_average"), tensors)
+        kept = state.get("_resumable")
+        if kept is not None:
+            dtype = network.theta.dtype
+            fitted["training"] = encode_training(kept, dtype, n_parameters, tensors)
     return fitted
 
 
 def _encode_history(history: dict, tensors: dict[str, np.ndarray]) -> dict:
     table = history.pop("epochs")
-    document = {name: _plain(value) for name, value in history.items() if name not in CURVES}
+    document = {name: plain(value) for name, value in history.items() if name not in CURVES}
     best_theta = document.pop("best_theta")
     document["has_best_theta"] = best_theta is not None
     if best_theta is not None:
@@ -162,22 +175,6 @@ def _encode_history(history: dict, tensors: dict[str, np.ndarray]) -> dict:
 def _shows_history(model: Any) -> bool:
     """Whether ``loss_curve_`` and others are there: a fit by L-BFGS has none."""
     return hasattr(model, "loss_curve_")
-
-
-def _plain(value: Any) -> Any:
-    """Return a value in Python's own types, as JSON knows them."""
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    if isinstance(value, Integral):
-        return int(value)
-    if isinstance(value, Real):
-        number = float(value)
-        return number if math.isfinite(number) else str(number)
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, tuple | list) or (isinstance(value, np.ndarray) and value.ndim == 1):
-        return [_plain(item) for item in value]
-    return value
 
 
 def _refuse_unknown(names: set[str]) -> None:
@@ -202,7 +199,9 @@ def empty_arrays(
     parameters, tensors = None, {}
     if network is not None:
         sizes, dtype = network["layer_sizes"], network["dtype"]
-        parameters = Parameters(sizes, dtype, np.empty(count_parameters(sizes), dtype))
+        normalized, sloped = layers_that_learn(network, sizes)
+        theta = np.empty(count_parameters(sizes, normalized, sloped), dtype)
+        parameters = Parameters(sizes, dtype, theta, normalized=normalized, sloped=sloped)
         tensors = views_by_name(parameters)
     for name, (dtype, shape) in needed.items():
         if name not in tensors:
@@ -215,6 +214,7 @@ def decode(
     parameters: Parameters | None,
     tensors: dict[str, np.ndarray],
     classes: Mapping[str, type],
+    path: str | None = None,
 ) -> Any:
     """Return the model.
 
@@ -228,6 +228,8 @@ def decode(
         From `encode`.
     classes : dict of str to type
         The class of each name that a document can say.
+    path : str, optional
+        The file that it comes from.
 
     Raises
     ------
@@ -240,13 +242,7 @@ def decode(
         network: Any = classes["DeepNeuralNetwork"](sizes, hidden, output, loss, dtype)
         network._parameters.theta[:] = parameters.theta
         return network
-    given = dict(document["parameters"])
-    if isinstance(given["hidden_layer_sizes"], list):
-        given["hidden_layer_sizes"] = tuple(given["hidden_layer_sizes"])
-    if given["n_iter_no_change"] == "inf":
-        given["n_iter_no_change"] = np.inf
-    if isinstance(given["random_state"], dict):
-        given["random_state"] = decode_random_state(given["random_state"], tensors[RANDOM_KEY])
+    given = decode_settings(document["parameters"], tensors, path)
     model: Any = classes[document["class"]](**given)
     require_valid(model)
     if parameters is not None:
@@ -267,17 +263,16 @@ def _decode_fitted(
         "n_outputs_": sizes[-1],
         "out_activation_": fitted["out_activation"],
         "_parameters": parameters,
+        "_seed": fitted.get("seed"),
         "_history": plain_history(history) | {"best_theta": tensors.get(BEST_THETA)},
         "_optimizer_state": None,
     }
-    optimizer = fitted["optimizer"]
-    if optimizer is not None:
-        state["_optimizer_state"] = {
-            "optimizer": optimizer["name"],
-            "memory": tensors[MEMORY].ravel(),
-            "learning_rate": float(optimizer["learning_rate"]),
-            "t": optimizer["t"],
-        }
+    if fitted["optimizer"] is not None:
+        state["_optimizer_state"] = decode_optimizer(fitted["optimizer"], tensors)
+    if fitted.get("average") is not None:  # which an earlier version does not have
+        state["_average"] = decode_average(fitted["average"], tensors)
+    if fitted.get("training") is not None:
+        state["_resumable"] = decode_training(fitted["training"], tensors)
     if fitted["feature_name_width"] is not None:
         about = {"kind": "object", "width": fitted["feature_name_width"]}
         names = decode_labels(about, tensors["feature_names"], "feature_names")

@@ -7,9 +7,10 @@ from typing import Any
 
 from fastdnn._version import VERSION
 from fastdnn.storage import checked_json
-from fastdnn.storage.document import decode, empty_arrays, encode
+from fastdnn.storage.document import decode, empty_arrays, encode, require_known
 from fastdnn.storage.schema import FORMAT, FORMAT_VERSION, metadata_schema, schemas
-from fastdnn.storage.tensor_file import TensorFile, write
+from fastdnn.storage.settings import encode_settings
+from fastdnn.storage.tensor_file import TensorFile, require_place, write
 from fastdnn.storage.tensors import check_values, needed_tensors, require_tensors
 
 _OTHER_PLACE = "Choose another file or folder, or change who may write to it."
@@ -43,7 +44,7 @@ def save(model: Any, path: str | os.PathLike, compact: bool) -> None:
         If the model has what a file cannot hold, or the file cannot be written.
     """
     with _errors("save to", path, _OTHER_PLACE) as name:
-        document, tensors = encode(model, compact)
+        document, tensors = encode(model, compact, name)
         checked_json.check(document, schemas()[document["class"]], "model")
         found = {key: (tensor.dtype, tensor.shape) for key, tensor in tensors.items()}
         require_tensors(found, needed_tensors(document))
@@ -57,6 +58,14 @@ def save(model: Any, path: str | os.PathLike, compact: bool) -> None:
         write(name, metadata, tensors)
 
 
+def require_writable(model: Any, path: str | os.PathLike) -> None:
+    """Raise ModelFileError where a model, once it is fitted, could not be saved to a file."""
+    with _errors("save to", path, _OTHER_PLACE) as name:
+        require_known(model)
+        encode_settings(model, name)
+        require_place(name)
+
+
 def load(path: str | os.PathLike, classes: Mapping[str, type]) -> Any:
     """Load a model of one of the `classes`, see `fastdnn.load`."""
     with _errors("load", path, _OTHER_PATH, _DAMAGED) as name:
@@ -67,7 +76,7 @@ def load(path: str | os.PathLike, classes: Mapping[str, type]) -> Any:
             parameters, tensors = empty_arrays(document, needed)
             file.read_into(tensors)
         check_values(document, tensors)
-        return decode(document, parameters, tensors, classes)
+        return decode(document, parameters, tensors, classes, name)
 
 
 @contextmanager
@@ -106,7 +115,8 @@ def _document_of(metadata: dict[str, str]) -> dict:
     except ValueError as problem:
         raise ValueError(f"what it says of its model is not valid: {problem}") from None
     named = document.get("class") if isinstance(document, dict) else None
-    if not isinstance(named, str) or named not in schemas():
-        raise ValueError(f"class={checked_json.shown(named)} must be one of {list(schemas())}")
-    checked_json.check(document, schemas()[named], "model")
+    known = schemas(int(version))
+    if not isinstance(named, str) or named not in known:
+        raise ValueError(f"class={checked_json.shown(named)} must be one of {list(known)}")
+    checked_json.check(document, known[named], "model")
     return document

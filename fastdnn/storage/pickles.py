@@ -13,11 +13,13 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from fastdnn._version import VERSION
-from fastdnn.models.consistency import checked_parameters
+from fastdnn.models.consistency import LEARNT_BESIDES, checked_parameters
 from fastdnn.models.declarations import Hyperparameter
 from fastdnn.prediction.predictor import Predictor
 from fastdnn.storage.model_file import save
 from fastdnn.storage.plain_state import ADVICE, plain_state, state_from
+from fastdnn.storage.resumable import plain_resumable, resumable_from
+from fastdnn.training.state import TrainingState
 
 #: The types of this package in files of skops: ``skops.io.load(path, trusted=SKOPS_TRUSTED)``.
 SKOPS_TRUSTED = [
@@ -26,7 +28,7 @@ SKOPS_TRUSTED = [
     "fastdnn.estimators.regressor.DNNRegressor",
 ]
 
-_VIEWS = {"coefs_": "coefs", "intercepts_": "intercepts"}
+_VIEWS = {"coefs_": "coefs", "intercepts_": "intercepts", **LEARNT_BESIDES}
 # What is made anew, and what earlier versions stored.
 _NOT_STORED = ("_predictor", "_incremental")
 # What is read from the history, or only holds during a fit.
@@ -85,9 +87,11 @@ class EstimatorStorage(SavingMixin, BaseEstimator):
         state = super().__getstate__() | {"_fastdnn_version": VERSION}
         for name in (*_NOT_STORED, *_MADE_ANEW):
             state.pop(name, None)
-        training = state.pop("_state", None)
+        training, kept = state.pop("_state", None), state.pop("_resumable", None)
         if training is None:
             return state
+        if kept is not None:
+            state["_resumable"] = plain_resumable(kept, training)
         for attribute, own in _VIEWS.items():
             given, views = state.pop(attribute, None), getattr(training.parameters, own)
             replaced = _without_views(given, views)
@@ -106,14 +110,25 @@ class EstimatorStorage(SavingMixin, BaseEstimator):
             super().__setstate__(state)
             return
         state["_state"] = training = state_from(state)
+        if state.get("_resumable") is not None:
+            state["_resumable"] = _resumable_from(state["_resumable"], training)
         for name, own in _VIEWS.items():
-            state[name] = _with_views(state.get(name), getattr(training.parameters, own))
+            views = getattr(training.parameters, own)
+            if views or name in state or name not in LEARNT_BESIDES:
+                state[name] = _with_views(state.get(name), views)
         super().__setstate__(state)
         try:
             checked_parameters(self)
         except AttributeError as error:
             raise ValueError(f"The state has no {error.name!r}. {ADVICE}") from None
         self._predictor = Predictor(training.parameters, self._network(training.parameters))
+
+
+def _resumable_from(plain: Any, training: TrainingState) -> TrainingState:
+    try:
+        return resumable_from(plain, training)
+    except ValueError as error:
+        raise ValueError(f"{error} {ADVICE}") from None
 
 
 def _without_views(given: Any, views: list[np.ndarray]) -> Any:

@@ -10,7 +10,8 @@ import numpy as np
 from fastdnn.network.parameters import Parameters
 from fastdnn.ops.optimizers import OPTIMIZERS
 from fastdnn.storage.histories import LATER, history_from, plain_history
-from fastdnn.storage.tensors import count_parameters
+from fastdnn.storage.resumable import average_from, plain_average
+from fastdnn.storage.tensors import LAYERS_THAT_LEARN, count_parameters, layers_that_learn
 from fastdnn.training.history import History
 from fastdnn.training.state import OptimizerState, TrainingState
 
@@ -19,15 +20,26 @@ ADVICE = "The stored state is damaged; use an intact copy, or fit the estimator 
 
 
 def plain_state(training: TrainingState) -> dict[str, Any]:
-    """Return a state as plain data, in the three parts that earlier versions had."""
+    """Return a state as plain data: three parts that earlier versions had, and its average."""
     parameters, optimizer = training.parameters, training.optimizer
     if optimizer is not None and not optimizer.fits(parameters):
         optimizer = None  # one of another network's is not gone on from
-    return {
-        "_parameters": {"layer_sizes": parameters.layer_sizes, "theta": parameters.theta},
+    others = {
+        name: layers
+        for name, layers in zip(LAYERS_THAT_LEARN, parameters.structure[1:], strict=True)
+        if layers
+    }
+    if training.seed is not None:
+        others["seed"] = training.seed
+    network = {"layer_sizes": parameters.layer_sizes, "theta": parameters.theta}
+    plain = {
+        "_parameters": network | others,
         "_history": plain_history(training.history) | {"best_theta": training.best_theta},
         "_optimizer_state": None if optimizer is None else vars(optimizer).copy(),
     }
+    if training.average is not None:
+        plain["_average"] = plain_average(training.average)
+    return plain
 
 
 def state_from(plain: dict[str, Any]) -> TrainingState:
@@ -38,7 +50,11 @@ def state_from(plain: dict[str, Any]) -> TrainingState:
     ValueError
         If they are not those of a `TrainingState`, or do not fit each other.
     """
-    parameters = _parameters_from(plain.pop("_parameters"))
+    given = plain.pop("_parameters")
+    seed = given.get("seed") if isinstance(given, Mapping) else plain.pop("_seed", None)
+    if seed is not None and not _is_count(seed):
+        raise ValueError(f"seed={seed!r} must be an integer >= 0. {ADVICE}")
+    parameters = _parameters_from(given)
     n_parameters = parameters.theta.size
     stored = plain.pop("_history", None)
     stored = _dict_of("_history", stored, History, "best_theta", may_lack=LATER)
@@ -56,14 +72,21 @@ def state_from(plain: dict[str, Any]) -> TrainingState:
         _require_vector("memory", optimizer.memory, n_slots * n_parameters)
         if optimizer.memory.dtype not in (np.float64, parameters.theta.dtype):
             optimizer = optimizer.astype(parameters.theta.dtype)
-    return TrainingState(parameters, history, optimizer, best_theta)
+    try:
+        average = average_from(
+            plain.pop("_average", None), n_parameters, parameters.theta.dtype
+        )
+    except ValueError as error:
+        raise ValueError(f"{error} {ADVICE}") from None
+    return TrainingState(parameters, history, optimizer, best_theta, average, seed)
 
 
 def _parameters_from(stored: Any) -> Parameters:
     if isinstance(stored, Parameters):  # as fastdnn 0.2 stored them, and as files are read
         _require_vector("theta", stored.theta, stored.theta.size)
         return stored
-    stored = _dict_of("_parameters", stored, None, "layer_sizes", "theta")
+    may_lack = *LAYERS_THAT_LEARN, "seed"
+    stored = _dict_of("_parameters", stored, None, "layer_sizes", "theta", may_lack=may_lack)
     sizes, theta = stored["layer_sizes"], stored["theta"]
     is_sequence = isinstance(sizes, tuple | list) and len(sizes) > 1
     if not is_sequence or not all(_is_count(size) and size > 0 for size in sizes):
@@ -71,8 +94,13 @@ def _parameters_from(stored: Any) -> Parameters:
             f"layer_sizes={sizes!r} must be two or more positive integers. {ADVICE}"
         )
     sizes = [int(size) for size in sizes]
-    _require_vector("theta", theta, count_parameters(sizes))
-    return Parameters(sizes, theta.dtype, np.array(theta))
+    try:
+        normalized, sloped = layers_that_learn(stored, sizes)
+    except ValueError as error:
+        raise ValueError(f"{error}. {ADVICE}") from None
+    _require_vector("theta", theta, count_parameters(sizes, normalized, sloped))
+    theta = np.array(theta)
+    return Parameters(sizes, theta.dtype, theta, normalized=normalized, sloped=sloped)
 
 
 def _dict_of(

@@ -1,8 +1,8 @@
-"""The schema of what a model file says about its model: format version 2.
+"""The schemas of what a model file says about its model, one for each format version.
 
-Files of released versions are everywhere and stay readable: they agree with this schema, too.
-So whatever is added, be it a value of a parameter, is a new format version: another file
-beside this one's.
+Files of released versions are everywhere and stay readable: each agrees with the schema of its
+version, and has all that this asks for. So whatever is added, be it a value of a parameter, is
+a new format version: another file beside this one's.
 """
 
 import functools
@@ -16,19 +16,19 @@ FORMAT_VERSION = 2
 
 
 @functools.cache
-def _document() -> dict[str, Any]:
-    """Read the file beside this one when it is first needed, also from an archive."""
-    file = resources.files(__package__) / f"model_file_{FORMAT_VERSION}.schema.json"
+def _document(version: int) -> dict[str, Any]:
+    """Read a file beside this one when it is first needed, also from an archive."""
+    file = resources.files(__package__) / f"model_file_{version}.schema.json"
     return json.loads(file.read_text(encoding="utf-8"))
 
 
-def metadata_schema() -> dict[str, Any]:
+def metadata_schema(version: int = FORMAT_VERSION) -> dict[str, Any]:
     """Return the schema of the texts beside the tensors."""
-    return _document()["$defs"]["__metadata__"]
+    return _document(version)["$defs"]["__metadata__"]
 
 
 @functools.cache
-def schemas() -> dict[str, dict[str, Any]]:
+def schemas(version: int = FORMAT_VERSION) -> dict[str, dict[str, Any]]:
     """Return the schema of each class of model, by its name."""
-    found = _document()["anyOf"]
+    found = _document(version)["anyOf"]
     return {schema["properties"]["class"]["enum"][0]: schema for schema in found}

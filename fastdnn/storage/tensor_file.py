@@ -6,6 +6,7 @@ orders what it writes by chance; it reads and writes these files too, as the tes
 """
 
 import contextlib
+import errno
 import hashlib
 import math
 import os
@@ -116,12 +117,27 @@ def _bytes_of(tensor: np.ndarray) -> memoryview:
     return little_endian.reshape(-1).view(np.uint8).data
 
 
+def require_place(path: str) -> None:
+    """Raise OSError or ValueError where a file could not be written for want of its folder."""
+    folder = os.path.dirname(_target_of(path))
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(errno.ENOENT, f"there is no folder {folder!r}", path)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+
+def _target_of(path: str) -> str:
+    """Return what a link points to, not the link."""
+    target = os.path.realpath(path)
+    if os.path.lexists(target) and not os.path.isfile(target):
+        raise ValueError("there is something of that name that is not a regular file")
+    return target
+
+
 @contextlib.contextmanager
 def _replacing(path: str) -> Iterator[Any]:
     """Open a file for writing that takes the place of `path` when all is on the disk."""
-    target = os.path.realpath(path)  # what a link points to, not the link
-    if os.path.lexists(target) and not os.path.isfile(target):
-        raise ValueError("there is something of that name that is not a regular file")
+    target = _target_of(path)
     folder, name = os.path.split(target)
     temporary = os.path.join(folder, f".{name[:100]}.{secrets.token_hex(8)}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)

@@ -1,21 +1,27 @@
 """Which tensors a model file must have: their types and shapes, and what they may hold."""
 
+import itertools
 import math
 from typing import Any
 
 import numpy as np
 
 from fastdnn.network.parameters import Parameters
-from fastdnn.ops.optimizers import OPTIMIZERS
 from fastdnn.storage import checked_json
 from fastdnn.storage.histories import CURVES, STORED_COLUMNS
 from fastdnn.storage.labels import N_KEYS, decode_labels, layout_of_labels
-
-#: Type and shape of each tensor.
-Layout = dict[str, tuple[np.dtype, tuple[int, ...]]]
+from fastdnn.storage.training_part import (
+    Layout,
+    check_optimizer,
+    check_training,
+    layout_of_average,
+    layout_of_optimizer,
+    layout_of_training,
+)
 
 RANDOM_KEY = "random_state.key"
-MEMORY = "optimizer.memory"
+#: Where a document says which layers learn gains and shifts, and which a slope, if any do.
+LAYERS_THAT_LEARN = "normalized", "sloped"
 BEST_THETA = "history.best_theta"
 EPOCHS = "history.epochs"
 
@@ -42,7 +48,8 @@ def needed_tensors(document: dict) -> Layout:
     if fitted is None:
         return expected
     expected |= _layout_of_network(fitted)
-    dtype, n_parameters = np.dtype(fitted["dtype"]), count_parameters(fitted["layer_sizes"])
+    dtype, sizes = np.dtype(fitted["dtype"]), fitted["layer_sizes"]
+    n_parameters = count_parameters(sizes, *layers_that_learn(fitted, sizes))
     for name, count in CURVES.items():
         n_items = fitted["history"].get(count)  # an earlier version has fewer curves
         if n_items is not None:
@@ -53,8 +60,10 @@ def needed_tensors(document: dict) -> Layout:
     if fitted["history"]["has_best_theta"]:
         expected[BEST_THETA] = dtype, (n_parameters,)
     if fitted["optimizer"] is not None:
-        n_slots = OPTIMIZERS[fitted["optimizer"]["name"]].n_slots
-        expected[MEMORY] = np.dtype(fitted["optimizer"]["dtype"]), (n_slots, n_parameters)
+        expected |= layout_of_optimizer(fitted["optimizer"], n_parameters)
+    expected |= layout_of_average(fitted.get("average"), n_parameters, dtype)
+    if fitted.get("training") is not None:
+        expected |= layout_of_training(fitted["training"], fitted, n_parameters)
     if fitted["feature_name_width"] is not None:
         width = fitted["feature_name_width"]
         expected["feature_names"] = np.dtype(np.uint32), (fitted["layer_sizes"][0], width)
@@ -66,27 +75,59 @@ def needed_tensors(document: dict) -> Layout:
 
 def _layout_of_network(network: dict) -> Layout:
     dtype = np.dtype(network["dtype"])
-    shapes = shapes_of_layers(network["layer_sizes"])
+    sizes = network["layer_sizes"]
+    shapes = shapes_of_layers(sizes, *layers_that_learn(network, sizes))
     return {name: (dtype, shape) for name, shape in shapes.items()}
 
 
-def shapes_of_layers(layer_sizes: Any) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of weights and biases in the order of theta."""
-    n_layers = len(layer_sizes) - 1
-    shapes = {f"coefs.{l}": (layer_sizes[l], layer_sizes[l + 1]) for l in range(n_layers)}
-    return shapes | {f"intercepts.{l}": (layer_sizes[l + 1],) for l in range(n_layers)}
+def layers_that_learn(document: Any, layer_sizes: Any) -> tuple[tuple[int, ...], ...]:
+    """Return the positions of layers with gains and shifts, and of those with a slope.
+
+    Raises
+    ------
+    ValueError
+        If they are not those of hidden layers, in ascending order.
+    """
+    found = []
+    for name in LAYERS_THAT_LEARN:
+        layers = tuple(document.get(name, ()))
+        n_hidden = len(layer_sizes) - 2
+        are_integers = all(type(l) is int and 0 <= l < n_hidden for l in layers)
+        if not are_integers or list(layers) != sorted(set(layers)):
+            raise ValueError(
+                f"{name}={checked_json.shown(layers)} must be positions of {n_hidden} hidden "
+                "layers, in ascending order"
+            )
+        found.append(layers)
+    return tuple(found)
 
 
-def count_parameters(layer_sizes: Any) -> int:
-    """Return how many parameters layers of such sizes have."""
-    return sum(math.prod(shape) for shape in shapes_of_layers(layer_sizes).values())
+def shapes_of_layers(
+    layer_sizes: Any, normalized: Any = (), sloped: Any = ()
+) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of all that layers learn, in the order of `Parameters.views`."""
+    pairs = list(itertools.pairwise(layer_sizes))
+    shapes: dict[str, tuple[int, ...]] = {f"coefs.{l}": pair for l, pair in enumerate(pairs)}
+    for name, layers in (
+        ("intercepts", range(len(pairs))),
+        ("norm_gains", normalized),
+        ("norm_shifts", normalized),
+    ):
+        shapes |= {f"{name}.{l}": (layer_sizes[l + 1],) for l in layers}
+    return shapes | {f"prelu_slopes.{l}": (1,) for l in sloped}
+
+
+def count_parameters(layer_sizes: Any, normalized: Any = (), sloped: Any = ()) -> int:
+    """Return how many parameters such layers have."""
+    shapes = shapes_of_layers(layer_sizes, normalized, sloped)
+    return sum(math.prod(shape) for shape in shapes.values())
 
 
 def _check_classes(fitted: dict) -> None:
     count, n_outputs = fitted["classes"]["count"], fitted["layer_sizes"][-1]
     needed = count if fitted["multilabel"] or count > 2 else 1
     activation = "softmax" if count > 2 and not fitted["multilabel"] else "logistic"
-    if n_outputs != needed or fitted["out_activation"] != activation:
+    if n_outputs != needed or fitted["out_activation"] not in (activation, "identity"):
         raise ValueError(
             f"{count} classes do not go with {n_outputs} outputs of "
             f"{fitted['out_activation']!r}"
@@ -118,9 +159,9 @@ def check_values(document: dict, tensors: dict[str, np.ndarray]) -> None:
             raise ValueError(f"{name} has NaN or infinity")
     fitted = document.get("fitted")
     if fitted and fitted["optimizer"]:
-        for slot in OPTIMIZERS[fitted["optimizer"]["name"]].squares:
-            if (tensors[MEMORY][slot] < 0).any():
-                raise ValueError(f"{MEMORY} has a second moment below zero")
+        check_optimizer(fitted["optimizer"], tensors)
+    if fitted and fitted.get("training"):
+        check_training(fitted["training"], tensors)
     if fitted and "classes" in fitted:
         classes = decode_labels(fitted["classes"], tensors["classes"], "classes")
         if not (classes[:-1] < classes[1:]).all():
@@ -128,6 +169,5 @@ def check_values(document: dict, tensors: dict[str, np.ndarray]) -> None:
 
 
 def views_by_name(parameters: Parameters) -> dict[str, np.ndarray]:
-    """Return the weights and biases of each layer, views into the vector of a network."""
-    views = [*parameters.coefs, *parameters.intercepts]
-    return dict(zip(shapes_of_layers(parameters.layer_sizes), views, strict=True))
+    """Return all that each layer learns, views into the vector of a network."""
+    return dict(zip(shapes_of_layers(*parameters.structure), parameters.views, strict=True))

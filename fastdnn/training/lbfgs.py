@@ -61,7 +61,7 @@ def fit_lbfgs(
     deadline = deadline_of(options)
     history, validation = state.history, None
     if objective.validation is not None:
-        _, validation = validation_of(objective, options, state, state.parameters)
+        _, validation = validation_of(objective, options, state, parameters)
     history.is_validated = validation is not None
     total = float(samples.n_rows if samples.weight is None else samples.weight.sum())
     alpha = options.alpha * samples.weight_scale

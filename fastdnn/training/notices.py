@@ -10,6 +10,18 @@ _FRAMES_TO_USER = 5
 class Notices(list[Callable[[], object]]):
     """What to call to give the warnings of a fit, in order."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: set[str] = set()
+
+    def clear(self) -> None:
+        """Give none of them."""
+        super().clear()
+        self._said.clear()
+
     def warn(self, message: str, category: type[Warning] = UserWarning) -> None:
-        """Warn later, at the line that called `fit`."""
+        """Warn later, at the line that called `fit`; once, if it is the same."""
+        if message in self._said:
+            return
+        self._said.add(message)
         self.append(lambda: warnings.warn(message, category, stacklevel=_FRAMES_TO_USER))

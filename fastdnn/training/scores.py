@@ -87,6 +87,7 @@ def d2_pinball(
     scores = []
     for k in range(n_outputs):
         level, target = levels[k % len(levels)], targets[:, k]
+        predicted = outputs[:, k].astype(np.float64)
         if weight is None:
             constant = float(np.quantile(target, level))
         else:
@@ -94,10 +95,7 @@ def d2_pinball(
         with np.errstate(over="ignore", invalid="ignore"):  # the score is not finite then
             loss, most = (
                 _sum(w * np.maximum(level * differences, (level - 1.0) * differences))
-                for differences in (
-                    target - outputs[:, k].astype(np.float64),
-                    target - constant,
-                )
+                for differences in (target - predicted, target - constant)
             )
         scores.append(1.0 - loss / most if most != 0.0 else float(loss == 0.0))
     return math.fsum(scores) / len(scores)

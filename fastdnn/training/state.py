@@ -104,10 +104,10 @@ class TrainingState:
         None before the first step, and of solvers that begin anew.
     best_theta : ndarray or None
         The parameters of the best validation score, with early stopping.
-    seed : int or None
-        Of what steps draw at random, dropout and noise; None for a network without.
     average : Average or None
         Of the parameters, where a fit leaves one in their place.
+    seed : int or None
+        Of what steps draw at random, dropout and noise; None for a network without.
     random_state : RandomState or None
         Shuffles the rows; the caller's own, which draws for others, too.
     order : ndarray of int64 or None
@@ -116,6 +116,8 @@ class TrainingState:
     held_out : ndarray of int64 or None
         The rows of X that are held out for early stopping; None for those that are not in
         the order.
+    n_rows : int
+        Of the X whose rows the order has; 0 without one.
     rows_done : int
         Of an epoch that was left, in that order; 0 between two epochs.
     loss_sum : float
@@ -126,11 +128,12 @@ class TrainingState:
     history: History = field(default_factory=History)
     optimizer: OptimizerState | None = None
     best_theta: np.ndarray | None = None
-    seed: int | None = None
     average: Average | None = None
+    seed: int | None = None
     random_state: np.random.RandomState | None = None
     order: np.ndarray | None = None
     held_out: np.ndarray | None = None
+    n_rows: int = 0
     rows_done: int = 0
     loss_sum: float = 0.0
 
@@ -179,9 +182,16 @@ class TrainingState:
 
     def without_order(self) -> "TrainingState":
         """Return it without what only the fit that it comes from goes on with."""
-        return replace(
-            self, random_state=None, order=None, held_out=None, rows_done=0, loss_sum=0.0
-        )
+        return replace(self.between_epochs(), random_state=None)
+
+    def between_epochs(self) -> "TrainingState":
+        """Return it without the order of rows: to go on with others."""
+        return replace(self, order=None, held_out=None, n_rows=0, rows_done=0, loss_sum=0.0)
+
+    @property
+    def is_untrained(self) -> bool:
+        """Whether no step was taken yet."""
+        return self.optimizer is None and self.history.n_iter == 0
 
     def take_best(self) -> None:
         """Let the parameters be those of the best validation score, where there was one."""

@@ -3,14 +3,12 @@
 import math
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 
 from fastdnn.data.samples import Samples
-from fastdnn.network.parameters import Parameters
 from fastdnn.planning.plan import Plan, plan_training
 from fastdnn.planning.step_options import StepOptions
 from fastdnn.training.averages import Averaging
@@ -21,17 +19,12 @@ from fastdnn.training.notices import Notices
 from fastdnn.training.objective import Objective, log_loss_cap
 from fastdnn.training.options import Options, rows_of_batch, weight_decay_of
 from fastdnn.training.order import VisitOrder
+from fastdnn.training.recording import Run, record
 from fastdnn.training.schedules import Progress, first_rate, has_factors, schedule_of
 from fastdnn.training.state import OptimizerState, TrainingState, optimizer_name
 from fastdnn.training.step_sizes import StepSizes
-from fastdnn.training.stopping import (
-    count_loss,
-    count_score,
-    epochs_until_stop,
-    has_stopped,
-    is_to_stop,
-)
-from fastdnn.training.validation import Evaluation, validation_of
+from fastdnn.training.stopping import epochs_until_stop, has_stopped, is_to_stop
+from fastdnn.training.validation import validation_of
 
 # The engine takes smaller numbers for 0, by which Adam would divide where a gradient is 0.
 _SMALLEST_EPSILON = {
@@ -86,10 +79,16 @@ def fit_stochastic(
         In the first epoch, or in the only one of `partial_fit`: nothing is to be kept.
     """
     parameters, history = state.parameters, state.history
-    averaging = Averaging(options, state)
+    averaging, n_all_rows = Averaging(options, state), objective.samples.n_rows
     objective, validation = validation_of(objective, options, state, averaging.scored)
     history.is_validated = validation is not None
     samples = objective.samples
+    if state.order is not None and state.order.size != samples.n_rows:
+        raise ValueError(
+            f"There are {samples.n_rows} samples to train on, but the fit that is gone on "
+            f"with had {state.order.size}. Hold out, and give as X_val and y_val, the same "
+            "ones as then, or use warm_start=True."
+        )
     plan, optimizer = _plan(objective, options, state, averaging.moving)
     schedule = schedule_of(options, optimizer.optimizer)
     learning_rate, t = plan.columns["learning_rate"], plan.columns["t"]
@@ -157,7 +156,7 @@ def fit_stochastic(
                 seconds = (time.perf_counter() - start) / n_epochs
                 of_epochs = step_sizes.at_ends_of_epochs(optimizer.t, n_epochs)
                 run = Run(losses, done, of_epochs, seconds, evaluation)
-                _record(state, options, run, averaging.scored)
+                record(run, state, options, averaging.scored)
                 if schedule.rate is not None:
                     progress = Progress(history.t, history.n_iter / options.max_iter)
                     optimizer.learning_rate = schedule.rate(options, progress)
@@ -167,7 +166,7 @@ def fit_stochastic(
                     is_done = n_steps is None or steps_left == 0
                 consistent = state.mark()
                 if checkpoints is not None and checkpoints.is_due(history.n_iter):
-                    state.order = order.latest()
+                    state.order, state.n_rows = order.latest(), n_all_rows
                     checkpoints.write(history.n_iter)
                 is_late = time.monotonic() >= deadline and history.n_iter < most_epochs
                 if is_late:
@@ -187,7 +186,7 @@ def fit_stochastic(
             if incremental or history.n_iter == 0:
                 raise
             notices.warn("Training interrupted by user.")
-    state.order = order.latest()
+    state.order, state.n_rows = order.latest(), n_all_rows
     where = "" if problem is None else f" It stopped in epoch {history.n_iter}."
     problem = problem or problem_of_memory(
         parameters, samples, optimizer.optimizer, optimizer.memory
@@ -216,43 +215,6 @@ def _run_part(
     done, loss_sum = runner.run_rows(state.rows_done, last, state.loss_sum, deadline)
     state.rows_done, state.loss_sum = done, loss_sum
     return [loss_sum / done], done
-
-
-class Run(NamedTuple):
-    """What is recorded of epochs that the engine has run."""
-
-    losses: list[float]
-    """Mean loss of each epoch."""
-    n_rows: int
-    """Rows of an epoch."""
-    learning_rates: list[float]
-    """Of the last step of each epoch."""
-    seconds: float
-    """What each epoch took, with its validation."""
-    evaluation: Evaluation | None
-    """What validation tells after the last epoch."""
-
-
-def _record(state: TrainingState, options: Options, run: Run, scored: Parameters) -> None:
-    """Record a run, and count its epochs as better ones or not.
-
-    What is validated, and kept as the best, are the parameters `scored`.
-    """
-    history, evaluation = state.history, run.evaluation
-    decides = evaluation is not None and options.early_stopping
-    columns = {} if evaluation is None else evaluation.columns()
-    for loss, rate in zip(run.losses, run.learning_rates, strict=True):
-        history.add_epoch(loss, run.n_rows, rate, run.seconds, columns)
-        if options.verbose:
-            print(f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
-        if not decides:
-            count_loss(history, options.tol)
-    if evaluation is None:
-        return
-    if options.verbose:
-        print(f"Validation score: {evaluation.score:f}")
-    if decides and count_score(history, evaluation.score, options.tol):
-        state.best_theta = scored.theta.copy()
 
 
 def _plan(
@@ -286,6 +248,7 @@ def _plan(
         beta_2=options.beta_2,
         epsilon=max(options.epsilon, _SMALLEST_EPSILON[state.dtype]),
     )
+    plan.table["seed"] = 0 if state.seed is None else state.seed
     plan.table["alpha"] = options.alpha * samples.weight_scale
     plan.table["loss_cap"] = log_loss_cap(state.dtype)
     if kept is None:

@@ -82,11 +82,11 @@ class Validation:
 
 
 def validation_of(
-    objective: Objective, options: Options, state: TrainingState, scored: Parameters
+    objective: Objective, options: Options, state: TrainingState, parameters: Parameters
 ) -> tuple[Objective, Validation | None]:
     """Return the objective on the rows to train on, and the validation of a fit, if any.
 
-    It is of the parameters `scored`: those of the state, or their average.
+    What is validated are `parameters`: those of the state, or their average.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def validation_of(
         objective = objective.on(samples.at(rows))
     else:
         return objective, None
-    return objective, Validation(validating, scored, options.n_threads)
+    return objective, Validation(validating, parameters, options.n_threads)
 
 
 def _selected(array: np.ndarray, samples: Samples) -> np.ndarray:

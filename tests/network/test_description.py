@@ -64,10 +64,28 @@ def test_what_a_loss_cannot_have_as_its_parameter_is_refused(loss, value, messag
 def test_a_loss_has_the_parameter_that_a_network_gives_it(loss):
     output = next(iter(LOSSES[loss].canonical), "identity")
     default, others = PARAMETERS.get(loss, (0.0, []))
-    assert Network.dense((2, 1), [output], loss).parameter_of_loss == default
+    sizes = (2, 4 if LOSSES[loss].outputs_per_target == 2 else 3)
+
+    def numbers(value):
+        return value if isinstance(value, tuple) else (value,)
+
+    assert Network.dense(sizes, [output], loss).parameters_of_loss == numbers(default)
     for value in others:
-        network = Network.dense((2, 1), [output], loss, loss_parameter=value)
-        assert network.parameter_of_loss == value
+        network = Network.dense(sizes, [output], loss, loss_parameter=value)
+        assert network.parameters_of_loss == numbers(value)
+
+
+@pytest.mark.parametrize(
+    "levels", [0.5, (0.5,), (0.2, 0.1), (0.1, 0.1), (0.0, 0.5), (0.5, np.nan), ("a", "b")]
+)
+def test_levels_of_quantiles_are_ascending_and_one_for_each_output(levels):
+    with pytest.raises(ValueError, match="must be 2 ascending numbers between 0 and 1"):
+        Network.dense((3, 2), ["ascending"], "quantiles", loss_parameter=levels)
+
+
+def test_a_mean_and_a_variance_need_two_outputs_for_each_target():
+    with pytest.raises(ValueError, match=r"needs 2 outputs for each target, but .* has 3"):
+        Network.dense((2, 3), ["mean_and_variance"], "gaussian_nll")
 
 
 def test_a_network_needs_an_output():

@@ -3,7 +3,7 @@
 import numba
 import numpy as np
 
-from fastdnn.ops.activations import ACTIVATIONS, BACKWARD, FORWARD
+from fastdnn.ops.activations import BACKWARD, FORWARD, row_of
 
 run_forward, run_backward = FORWARD.call, BACKWARD.call
 
@@ -21,14 +21,14 @@ def compiled_backward(address, Z, A, D, db):
 def forward(name, Z, b):
     """Return what the layer keeps: Z, which may be the memory of A, and A."""
     Z = Z + b
-    A = np.full_like(Z, np.nan) if ACTIVATIONS[name].keeps_input else Z
-    compiled_forward(ACTIVATIONS[name].forward.address(Z.dtype), Z, A)
+    A = np.full_like(Z, np.nan) if row_of(name).keeps_input else Z
+    compiled_forward(row_of(name).forward.address(Z.dtype), Z, A)
     return Z, A
 
 
 def backward(name, Z, b, dA, db):
     """Return dL/dZ, and `db` with its column sums added."""
     D, db = dA.copy(), db.copy()
-    address = ACTIVATIONS[name].backward.address(Z.dtype)
+    address = row_of(name).backward.address(Z.dtype)
     compiled_backward(address, *forward(name, Z, b), D, db)
     return D, db

@@ -68,7 +68,8 @@ MODELS = [
     _parameter("max_iter", True),
     _parameter("n_threads", 0),
     _parameter("dtype", "float16"),
-    _parameter("loss", "poisson", "'loss', which is unknown"),
+    _parameter("loss", "poisson", "loss='poisson' must be one of"),
+    _parameter("huber_delta", 1.0, "'huber_delta', which is unknown"),
     _parameter("__class__", "DNNClassifier", "which is unknown"),
     ("names", ("parameters", "loss", "log_loss"), "loss"),
     *(
@@ -95,7 +96,7 @@ MODELS = [
     _fitted("binary", "dtype", "float64", "needs float64"),
     _fitted("binary", "dtype", "object"),
     _fitted("binary", "out_activation", "softmax", "2 classes do not go"),
-    _fitted("binary", "out_activation", "identity"),
+    _fitted("binary", "out_activation", "exp"),
     _fitted("binary", "multilabel", True, "2 classes do not go with 1 outputs"),
     _fitted("binary", "multilabel", 0),
     _fitted("binary", "classes", None, "type"),
