@@ -9,9 +9,10 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, _num_samples
+from sklearn.utils.validation import _check_sample_weight
 
 from fastdnn.data.samples import Samples
+from fastdnn.tables.columns import as_table
 from fastdnn.tables.encoder import TableEncoder
 from fastdnn.tables.ensemble import (
     Decisions,
@@ -50,8 +51,12 @@ class BaseTabularDNN(BaseEstimator, ABC):
     """Networks that are trained on a raw table; see the subclasses."""
 
     @abstractmethod
-    def _learn_targets(self, y: Any) -> np.ndarray:
-        """Check targets, and learn what there is to know of them; return them as an array."""
+    def _known_targets(self, y: Any) -> np.ndarray:
+        """Check targets, be it of validation rows; return them as an array."""
+
+    @abstractmethod
+    def _learn_targets(self, y: np.ndarray, weight: np.ndarray | None) -> None:
+        """Learn what there is to know of targets."""
 
     @abstractmethod
     def _encode_targets(self, y: Any) -> np.ndarray:
@@ -81,13 +86,25 @@ class BaseTabularDNN(BaseEstimator, ABC):
             raise ValueError(
                 "sample_weight_val was given without X_val. Give X_val and y_val."
             )
-        y = self._learn_targets(y)
-        if _num_samples(X) != len(y):
+        X = as_table(X)
+        if len(X) < 2:
             raise ValueError(
-                f"Found input variables with inconsistent numbers of samples: X has "
-                f"{_num_samples(X)}, y has {len(y)}."
+                f"Found array with {len(X)} sample(s) (shape={X.shape}) while a minimum of 2 "
+                "is required."
             )
-        weight = self._weights(sample_weight, y, len(y))
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        y = self._known_targets(y)
+        if len(X) != len(y):
+            raise ValueError(
+                f"Found input variables with inconsistent numbers of samples: X has {len(X)}, "
+                f"y has {len(y)}."
+            )
+        weight = self._given_weights(sample_weight, len(y))
+        self._learn_targets(y, weight)
+        weight = self._weights(weight, y)
         task, control = self._task(), control_of(self.max_time)
         random_state = check_random_state(self.random_state)
         seeds = [int(s) for s in random_state.randint(2**31 - 1, size=self.n_members)]
@@ -120,15 +137,17 @@ class BaseTabularDNN(BaseEstimator, ABC):
             categorical_features=self.categorical_features,
         )
 
-    def _weights(self, sample_weight: Any, y: np.ndarray, n_rows: int) -> np.ndarray | None:
+    def _weights(self, weight: np.ndarray | None, y: np.ndarray) -> np.ndarray | None:
+        """Return the weights of samples, by all that the estimator knows of them."""
+        return weight
+
+    def _given_weights(self, sample_weight: Any, n_rows: int) -> np.ndarray | None:
         if sample_weight is None:
             return None
         rows = np.empty((n_rows, 1))
         weight = _check_sample_weight(
             sample_weight, rows, dtype=np.float64, ensure_non_negative=True
         )
-        if not weight.any():
-            raise ValueError("sample_weight is zero for all samples. Give some a weight.")
         return weight
 
     def _samples(self, X: Any, y: np.ndarray, weight: np.ndarray | None) -> Samples:
@@ -140,17 +159,15 @@ class BaseTabularDNN(BaseEstimator, ABC):
     def _validation(
         self, encoder: TableEncoder, X_val: Any, y_val: Any, sample_weight_val: Any
     ) -> Samples:
-        y_val = self._known_targets(y_val)
-        if _num_samples(X_val) != len(y_val):
-            raise ValueError(
-                f"X_val has {_num_samples(X_val)} samples, but y_val has {len(y_val)}."
-            )
-        weight = self._weights(sample_weight_val, y_val, len(y_val))
+        X_val, y_val = as_table(X_val), self._known_targets(y_val)
+        self._require_known(y_val)
+        if len(X_val) != len(y_val):
+            raise ValueError(f"X_val has {len(X_val)} samples, but y_val has {len(y_val)}.")
+        weight = self._weights(self._given_weights(sample_weight_val, len(y_val)), y_val)
         return self._samples(encoder.transform(X_val), y_val, weight)
 
-    @abstractmethod
-    def _known_targets(self, y: Any) -> np.ndarray:
-        """Check targets of validation rows; return them as an array."""
+    def _require_known(self, y: np.ndarray) -> None:
+        """Raise ValueError unless targets of validation rows fit those that were learnt."""
 
     def _pilot(
         self,

@@ -204,9 +204,15 @@ class TabularDNNClassifier(ClassifierMixin, BaseTabularDNN):
         P = self.predict_proba(X)
         return self.classes_[P.argmax(axis=1)]
 
-    def _learn_targets(self, y: Any) -> np.ndarray:
+    def _known_targets(self, y: Any) -> np.ndarray:
         y = column_or_1d(_check_y(y, estimator=self), warn=True)
         check_classification_targets(y)
+        return y
+
+    def _require_known(self, y: np.ndarray) -> None:
+        require_known_classes(y, self.classes_)
+
+    def _learn_targets(self, y: np.ndarray, weight: np.ndarray | None) -> None:
         self.classes_, positions = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(
@@ -218,15 +224,8 @@ class TabularDNNClassifier(ClassifierMixin, BaseTabularDNN):
             of_classes = compute_sample_weight(self.class_weight, y)
             first = np.unique(positions, return_index=True)[1]
             self._class_weight = of_classes[first]
-        return y
 
-    def _known_targets(self, y: Any) -> np.ndarray:
-        y = column_or_1d(_check_y(y, estimator=self))
-        require_known_classes(y, self.classes_)
-        return y
-
-    def _weights(self, sample_weight: Any, y: np.ndarray, n_rows: int) -> np.ndarray | None:
-        weight = super()._weights(sample_weight, y, n_rows)
+    def _weights(self, weight: np.ndarray | None, y: np.ndarray) -> np.ndarray | None:
         if self._class_weight is None:
             return weight
         of_class = self._class_weight[np.searchsorted(self.classes_, y)]

@@ -49,14 +49,9 @@ def read_columns(X: Any, categorical_features: Any = "from_dtype") -> list[Colum
     ValueError
         If X is not a table, a column cannot be read, or there is no such column.
     """
-    if sparse.issparse(X):
-        raise ValueError(
-            "X is a sparse matrix, but must be a table. Give X.toarray(), or train a "
-            "DNNClassifier or DNNRegressor on it, which take sparse matrices."
-        )
-    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    frame = nw.from_native(as_table(X), eager_only=True, pass_through=True)
     is_frame = isinstance(frame, nw.DataFrame)
-    array = np.zeros((0, 0)) if is_frame else _array_of(X)
+    array = np.zeros((0, 0)) if is_frame else frame
     names = list(map(str, frame.columns)) if is_frame else _numbered(array.shape[1])
     are_categories = category_mask(categorical_features, names)
     by_dtype = isinstance(categorical_features, str)
@@ -71,6 +66,23 @@ def read_columns(X: Any, categorical_features: Any = "from_dtype") -> list[Colum
     for column in columns:
         _require_no_text(column)
     return columns
+
+
+def as_table(X: Any) -> Any:
+    """Return a data frame as it is, and all else as an array of two dimensions.
+
+    Raises
+    ------
+    ValueError
+        If X is a sparse matrix, or has not two dimensions.
+    """
+    if sparse.issparse(X):
+        raise ValueError(
+            "X is a sparse matrix, but must be a table: sparse input is not supported here. "
+            "Give X.toarray(), or train a DNNClassifier or DNNRegressor on it."
+        )
+    is_frame = isinstance(nw.from_native(X, eager_only=True, pass_through=True), nw.DataFrame)
+    return X if is_frame else _array_of(X)
 
 
 def category_mask(categorical_features: Any, names: list[str]) -> np.ndarray:
@@ -117,7 +129,10 @@ def _numbered(n_columns: int) -> list[str]:
 
 
 def _array_of(X: Any) -> np.ndarray:
-    array = X if isinstance(X, np.ndarray) else np.asarray(X, dtype=object)
+    array = X
+    if not isinstance(X, np.ndarray):
+        is_array = hasattr(X, "__array__")
+        array = np.asarray(X) if is_array else np.asarray(X, dtype=object)
     if array.ndim != 2:
         raise ValueError(
             f"X has {array.ndim} dimension{'s' * (array.ndim != 1)}, but must be a table of "

@@ -17,7 +17,7 @@ from sklearn.utils.validation import (
 
 from fastdnn.tables.bins import bins_of, quantile_edges, tree_edges
 from fastdnn.tables.categories import CategoryEncoder
-from fastdnn.tables.columns import CATEGORY, DATE, NUMBER, Column, read_columns
+from fastdnn.tables.columns import CATEGORY, DATE, NUMBER, Column, as_table, read_columns
 from fastdnn.tables.dates import parts_of_dates
 from fastdnn.tables.numbers import NumberEncoder
 from fastdnn.tables.targets import TargetMeans
@@ -241,18 +241,19 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return tree_edges(x[present], target[present], n_bins)
 
     def _read(self, X: Any, reset: bool) -> list[Column]:
+        X = as_table(X)
         if reset:
             columns = read_columns(X, self.categorical_features)
         else:
             _check_feature_names(self, X, reset=False)
             categories = np.array([kind == CATEGORY for kind in self._kinds])
-            if np.shape(X)[1:] == categories.shape:
+            if X.shape[1:] == categories.shape:
                 columns = read_columns(X, categories)
             else:  # said below
                 columns = read_columns(X, None)
         if not columns:
             raise ValueError(
-                f"0 feature(s) (shape={np.shape(X)}) while a minimum of 1 is required."
+                f"0 feature(s) (shape={X.shape}) while a minimum of 1 is required."
             )
         n_rows = len(columns[0].values)
         if n_rows == 0 or (reset and n_rows < 2):
@@ -308,6 +309,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         tags.target_tags.required = False
+        tags.transformer_tags.preserves_dtype = []  # networks take float32, whatever comes
         return tags
 
 

@@ -185,11 +185,14 @@ class TabularDNNRegressor(RegressorMixin, BaseTabularDNN):
         mean = members.mean(axis=0)
         return (mean, members.std(axis=0)) if return_std else mean
 
-    def _learn_targets(self, y: Any) -> np.ndarray:
-        y = self._known_targets(y)
+    def _learn_targets(self, y: np.ndarray, weight: np.ndarray | None) -> None:
         self._is_single = y.ndim == 1
         Y = y.reshape(len(y), -1)
-        self._mean, spread = Y.mean(axis=0), Y.std(axis=0)
+        if weight is not None:
+            Y, weight = Y[weight > 0.0], weight[weight > 0.0]
+        with np.errstate(over="ignore", invalid="ignore"):  # said below
+            self._mean = np.average(Y, axis=0, weights=weight)
+            spread = np.sqrt(np.average(np.square(Y - self._mean), axis=0, weights=weight))
         self._spread = np.where(spread > 0.0, spread, 1.0)
         if not (np.isfinite(self._mean).all() and np.isfinite(self._spread).all()):
             raise ValueError(
@@ -198,7 +201,6 @@ class TabularDNNRegressor(RegressorMixin, BaseTabularDNN):
             )
         Z = (Y - self._mean) / self._spread
         self._low, self._high = Z.min(axis=0), Z.max(axis=0)
-        return y
 
     def _known_targets(self, y: Any) -> np.ndarray:
         y = _check_y(y, multi_output=True, y_numeric=True, estimator=self)
