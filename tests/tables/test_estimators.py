@@ -26,9 +26,7 @@ _NOT_EQUAL = {
 
 @parametrize_with_checks(
     [TabularDNNClassifier(**SMALL), TabularDNNRegressor(**SMALL)],
-    expected_failed_checks=lambda _: {
-        "check_sample_weight_equivalence_on_dense_data": _REASON
-    },
+    expected_failed_checks=lambda _: _NOT_EQUAL,
 )
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
