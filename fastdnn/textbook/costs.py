@@ -59,9 +59,9 @@ def check_targets(Y: np.ndarray, network: Network) -> None:
     if not (is_one_column and (takes_positions or output_activation == "softmax")):
         n_targets = loss.n_targets(n_outputs)
         if Y.shape[1] != n_targets:
-            of = "" if n_targets == n_outputs else f" for {n_targets} targets"
+            needed = "" if n_targets == n_outputs else f" for {n_targets} targets"
             raise ValueError(
-                f"Y has {Y.shape[1]} columns, but the network has {n_outputs} outputs{of}."
+                f"Y has {Y.shape[1]} columns, but the network has {n_outputs} outputs{needed}."
             )
         loss.check_targets(Y, output_activation)
         return
@@ -115,25 +115,32 @@ def _pre_activations(output_activation: str, AL: np.ndarray) -> np.ndarray:
 
     What has been rounded to 0, or a probability to 1, counts as the nearest number in between.
     """
-    if output_activation == "ascending":
-        first, steps = AL[:, :1].astype(np.float64), np.diff(AL.astype(np.float64))
-        return np.hstack([first, _before_softplus(steps)])
-    if output_activation == "mean_and_variance":
-        mean, variance = np.hsplit(AL.astype(np.float64), 2)
-        return np.hstack([mean, _before_softplus(variance - SMALLEST_VARIANCE)])
     A = np.maximum(AL.astype(np.float64), np.finfo(AL.dtype).tiny)
     if output_activation == "identity":
         return AL
     if output_activation == "sigmoid":
         A = np.minimum(A, 1.0 - np.finfo(AL.dtype).epsneg)
         return np.log(A) - np.log1p(-A)
+    if output_activation in ("ascending", "mean_and_variance"):
+        return _of_outputs_together(output_activation, AL)
     return np.log(A)  # softmax takes away what is common to a row
 
 
-def _before_softplus(x: np.ndarray) -> np.ndarray:
-    """Return what softplus makes numbers above zero of, exact near zero and far from it."""
-    x = np.maximum(x, np.finfo(np.float64).tiny)
-    return x + np.log(-np.expm1(-x))
+def _of_outputs_together(output_activation: str, AL: np.ndarray) -> np.ndarray:
+    """Return what outputs are made of that mean something together."""
+    Z = AL.astype(np.float64)
+    first = _first_of_softplus(output_activation, Z)
+    parts = np.diff(Z, axis=1) if output_activation == "ascending" else Z[:, first:]
+    if output_activation == "mean_and_variance":
+        parts = parts - SMALLEST_VARIANCE
+    parts = np.maximum(parts, np.finfo(AL.dtype).tiny)
+    Z[:, first:] = parts + np.log(-np.expm1(-parts))
+    return Z
+
+
+def _first_of_softplus(output_activation: str, Z: np.ndarray) -> int:
+    """Return the first column that is made by softplus."""
+    return 1 if output_activation == "ascending" else Z.shape[1] - Z.shape[1] // 2
 
 
 def output_delta(network: Network, AL: np.ndarray, Y: np.ndarray, Z: np.ndarray) -> np.ndarray:
@@ -182,15 +189,17 @@ def output_gradient(
     tiny = np.finfo(AL.dtype).tiny
     if output_activation == "softmax" and row.is_difference:
         return -Y / np.maximum(AL, tiny)
-    if output_activation == "ascending":
-        levels = np.array(network.parameters_of_loss, AL.dtype)
-        return np.where(AL > Y, 1 - levels, np.where(AL < Y, -levels, 0)).astype(AL.dtype)
-    if output_activation == "mean_and_variance":
-        mean, variance = np.hsplit(AL, 2)
-        scaled = (mean - Y) / variance
-        return np.hstack([scaled, (1 / variance - scaled * scaled) / 2])
     # dL/dA is the delta over the activation's derivative, which for softmax is A beside that
     # number.
+    if output_activation in ("ascending", "mean_and_variance"):
+        slope = np.ones_like(AL)
+        first = _first_of_softplus(output_activation, Z)
+        with np.errstate(over="ignore"):
+            slope[:, first:] = 1.0 / (1.0 + np.exp(-Z[:, first:]))
+        gradient = output_delta(network, AL, Y, Z) / np.maximum(slope, tiny)
+        if output_activation == "ascending":  # a column is a part of all later ones
+            gradient[:, :-1] -= gradient[:, 1:].copy()
+        return gradient
     slopes = {"sigmoid": AL * (1 - AL), "identity": np.ones_like(AL)}
     slope = slopes.get(output_activation, AL)
     return output_delta(network, AL, Y, Z) / np.maximum(slope, tiny)

@@ -150,7 +150,7 @@ def as_caches(caches: Any, n_samples: int, parameters: Parameters) -> Caches:
     checked: Caches = []
     learns = shapes_of(parameters)
     for l, (n_in, n_out) in enumerate(pairwise(layer_sizes)):
-        form = "((A_prev, W, b), Z" + ", (gain, shift, slope))" * bool(learns[l])
+        learnt = ", (gain, shift, slope)" if learns[l] else ""
         try:
             (A_prev, W, b), Z, *own = caches[l]
             values = Learnt(*own[0]) if learns[l] else Learnt()
@@ -158,7 +158,7 @@ def as_caches(caches: Any, n_samples: int, parameters: Parameters) -> Caches:
             values, own = Learnt(), [None, None]
         if len(own) != bool(learns[l]):
             raise ValueError(
-                f"caches[{l}] must be {form}{')' * (not learns[l])}, as `forward` returns it."
+                f"caches[{l}] must be ((A_prev, W, b), Z{learnt}), as `forward` returns it."
             )
         *linear, Z = (
             as_floats(f"{name} of caches[{l}]", value, shape, dtype)
@@ -172,11 +172,11 @@ def as_caches(caches: Any, n_samples: int, parameters: Parameters) -> Caches:
         if not learns[l]:
             checked.append((tuple(linear), Z))
             continue
-        learnt = {
+        own = {
             kind: as_floats(f"{kind} of caches[{l}]", getattr(values, kind), shape, dtype)
             for kind, shape in learns[l].items()
         }
-        checked.append((tuple(linear), Z, Learnt(**learnt)))
+        checked.append((tuple(linear), Z, Learnt(**own)))
     return checked
 
 
