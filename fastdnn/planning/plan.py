@@ -240,7 +240,9 @@ def plan_training(
     table["shards_together"] = (
         1 if one_by_one else shards_together(shard_rows, n_shards, n_workers)
     )
-    columns = lay_out_step_options(table, workspace, parameters, step, len(blocks) - 1)
+    columns = lay_out_step_options(
+        table, workspace, parameters, step, len(blocks) - 1 + len(rows)
+    )
     if state is None:
         state = aligned_zeros(state_size, dtype)
     table["numbers_apart"] = MOST_NUMBERS if has_rates else 0
