@@ -3,7 +3,7 @@
 Both are made of the plain data that pickles hold too (`fastdnn/storage/pickles.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from fastdnn.models.consistency import checked_parameters
 from fastdnn.models.transaction import twin_of
 from fastdnn.models.valid_values import require_valid
 from fastdnn.network.parameters import Parameters
+from fastdnn.ops.own_functions import OwnFunctions
 from fastdnn.ops.several_outputs import n_targets_of
 from fastdnn.storage.histories import (
     CURVES,
@@ -215,6 +216,7 @@ def decode(
     tensors: dict[str, np.ndarray],
     classes: Mapping[str, type],
     path: str | None = None,
+    own: Sequence[OwnFunctions] = (),
 ) -> Any:
     """Return the model.
 
@@ -230,11 +232,13 @@ def decode(
         The class of each name that a document can say.
     path : str, optional
         The file that it comes from.
+    own : sequence of Activation and Loss
+        The user's own that it may have.
 
     Raises
     ------
     ValueError
-        If a parameter has a value that it cannot have.
+        If a parameter has a value that it cannot have, or is not given.
     """
     if document["class"] == "DeepNeuralNetwork" and parameters is not None:
         *hidden, output = document["activations"]
@@ -242,7 +246,7 @@ def decode(
         network: Any = classes["DeepNeuralNetwork"](sizes, hidden, output, loss, dtype)
         network._parameters.theta[:] = parameters.theta
         return network
-    given = decode_settings(document["parameters"], tensors, path)
+    given = decode_settings(document["parameters"], tensors, path, list(own))
     model: Any = classes[document["class"]](**given)
     require_valid(model)
     if parameters is not None:

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from fastdnn.ops.own_functions import OwnFunctions
 from fastdnn.storage import checked_json
 from fastdnn.storage.labels import decode_random_state, encode_random_state
+from fastdnn.storage.own import with_own
 from fastdnn.storage.tensors import RANDOM_KEY
 
 #: Stands for the path of the file itself: a file from anywhere does not say where to write to.
@@ -46,10 +48,19 @@ def encode_settings(model: Any, path: str | None) -> tuple[dict, dict[str, np.nd
 
 
 def decode_settings(
-    settings: dict, tensors: dict[str, np.ndarray], path: str | None
+    settings: dict,
+    tensors: dict[str, np.ndarray],
+    path: str | None,
+    own: list[OwnFunctions],
 ) -> dict[str, Any]:
-    """Return the parameters of an estimator that was loaded from a file."""
-    given = dict(settings)
+    """Return the parameters of an estimator that was loaded from a file.
+
+    Raises
+    ------
+    MissingOwnError
+        If an activation or a loss of the user's own is not among those given.
+    """
+    given = with_own(settings, own)
     for name in _TUPLES:
         if isinstance(given.get(name), list):
             given[name] = tuple(given[name])
@@ -77,6 +88,8 @@ def plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, tuple | list) or (isinstance(value, np.ndarray) and value.ndim == 1):
         return [plain(item) for item in value]
+    if isinstance(value, OwnFunctions):
+        return value.description()
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     return value
