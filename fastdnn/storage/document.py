@@ -3,15 +3,17 @@
 Both are made of the plain data that pickles hold too (`fastdnn/storage/pickles.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastdnn.models.consistency import checked_parameters
 from fastdnn.models.transaction import twin_of
+from fastdnn.models.valid_combinations import require_fitting
 from fastdnn.models.valid_values import require_valid
 from fastdnn.network.parameters import Parameters
+from fastdnn.ops.own_functions import OwnFunctions
 from fastdnn.ops.several_outputs import n_targets_of
 from fastdnn.storage.histories import (
     CURVES,
@@ -92,6 +94,7 @@ def encode(
         return _encode_network(model)
     model = twin_of(model)  # as it is now, whatever is fitted meanwhile
     require_valid(model)
+    require_fitting(model)
     state = model.__getstate__()
     settings, tensors = encode_settings(model, path)
     for name in settings:
@@ -128,14 +131,12 @@ def _encode_fitted(
         "history": _encode_history(dict(state["_history"]), tensors),
         "shows_history": _shows_history(model),
         "optimizer": None,
+        "seed": state["_parameters"].get("seed"),
         "average": None,
         "training": None,
     }
     for name, layers in zip(LAYERS_THAT_LEARN, network.structure[1:], strict=True):
-        if layers:
-            fitted[name] = list(layers)
-    if state["_parameters"].get("seed") is not None:
-        fitted["seed"] = int(state["_parameters"]["seed"])
+        fitted[name] = list(layers)
     if "feature_names_in_" in state:
         about, names = encode_labels(state["feature_names_in_"], "feature_names_in_")
         if about["kind"] != "object":
@@ -215,6 +216,7 @@ def decode(
     tensors: dict[str, np.ndarray],
     classes: Mapping[str, type],
     path: str | None = None,
+    own: Sequence[OwnFunctions] = (),
 ) -> Any:
     """Return the model.
 
@@ -230,6 +232,8 @@ def decode(
         The class of each name that a document can say.
     path : str, optional
         The file that it comes from.
+    own : sequence of Activation and Loss, default=()
+        The user's own, which files name.
 
     Raises
     ------
@@ -242,9 +246,10 @@ def decode(
         network: Any = classes["DeepNeuralNetwork"](sizes, hidden, output, loss, dtype)
         network._parameters.theta[:] = parameters.theta
         return network
-    given = decode_settings(document["parameters"], tensors, path)
+    given = decode_settings(document["parameters"], tensors, path, own)
     model: Any = classes[document["class"]](**given)
     require_valid(model)
+    require_fitting(model)
     if parameters is not None:
         fitted = _decode_fitted(document["fitted"], parameters, tensors)
         model.__setstate__(model.__getstate__() | fitted)
