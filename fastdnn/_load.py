@@ -1,19 +1,19 @@
 """`load`: a model from a file, with the classes that it may be of."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from fastdnn.estimators.classifier import DNNClassifier
 from fastdnn.estimators.regressor import DNNRegressor
-from fastdnn.ops.own_functions import OwnFunctions
+from fastdnn.ops.own_functions import Activation, Loss
 from fastdnn.storage import model_file
 from fastdnn.textbook.network import DeepNeuralNetwork
 
 _CLASSES = {kind.__name__: kind for kind in (DNNClassifier, DNNRegressor, DeepNeuralNetwork)}
 
 
-def load(path: str | os.PathLike, *, own: Sequence[OwnFunctions] = ()) -> Any:
+def load(path: str | os.PathLike, own: Sequence[Activation | Loss] = ()) -> Any:
     """Load a model that its `save` method has written.
 
     Nothing in the file is run, whatever it says, and everything is checked before it is
@@ -23,9 +23,10 @@ def load(path: str | os.PathLike, *, own: Sequence[OwnFunctions] = ()) -> Any:
     ----------
     path : str or PathLike
         The file.
-    own : list of Activation and Loss, default=()
-        Activations and losses of your own that a model may be of: a file has their names
-        and import paths, and the object of this list with the same ones is taken.
+    own : sequence of Activation and Loss, default=()
+        Those of your own that the model was saved with: a file says their names and the
+        import paths of their functions, but holds no code, and nothing is imported. Others
+        may be among them.
 
     Returns
     -------
@@ -37,7 +38,9 @@ def load(path: str | os.PathLike, *, own: Sequence[OwnFunctions] = ()) -> Any:
     ------
     ModelFileError
         If the file cannot be read, is damaged, is no model, is one of a newer format, or
-        names a function of your own that is not given.
+        names an activation or a loss of your own that was not given.
+    TypeError
+        If `path` is no path, or `own` has something else.
 
     Examples
     --------
@@ -54,10 +57,4 @@ def load(path: str | os.PathLike, *, own: Sequence[OwnFunctions] = ()) -> Any:
     >>> bool((same.predict_proba(X) == model.predict_proba(X)).all())
     True
     """
-    own = list(own) if isinstance(own, Iterable) else [own]
-    for item in own:
-        if not isinstance(item, OwnFunctions):
-            raise TypeError(
-                f"own has {item!r}, but must have objects Activation and Loss only."
-            )
     return model_file.load(path, _CLASSES, own)

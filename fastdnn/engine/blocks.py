@@ -8,6 +8,7 @@ columns are, blocks are scaled after all of them have been stepped. What is done
 
 from fastdnn.compiler.jit import kernel, loop_kernel
 from fastdnn.engine.delta_masks import masked_gradient
+from fastdnn.engine.layer_steps import STEP_OF_LAYER
 from fastdnn.engine.mailboxes import (
     has_mailboxes,
     is_sent,
@@ -67,6 +68,7 @@ from fastdnn.products.switches import NO_CLAIMS
 from fastdnn.products.transpose import transpose_rows
 
 _update, _csr_weight_gradient = UPDATE.call, CSR_GRADIENT.call
+_step_of_layer = STEP_OF_LAYER.call
 _complete, _finish = COMPLETE.call, FINISH.call
 
 # Rows of a sparse batch from one look at what may tell to stop to the next.
@@ -145,8 +147,12 @@ def _step(s, real, task, gradient, constants, factors, worker):
     theta, state = worker_parameters(s, real, worker), state_of_block(s, real, task)
     first, second = gradient
     scale, decay, keep = factors
-    arguments = constants, theta, state, start, first, second, scale, decay, keep
-    squares = _update(s.update, arguments)
+    if s.step_of_layer != 0:
+        of_layer = s.record, real, task, worker, first, second, constants, factors
+        squares = _step_of_layer(s.step_of_layer, of_layer)
+    else:
+        arguments = constants, theta, state, start, first, second, scale, decay, keep
+        squares = _update(s.update, arguments)
     if has_mailboxes(s):
         send_weights(s, real, task, worker)
     return squares

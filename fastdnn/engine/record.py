@@ -23,6 +23,9 @@ ARRAYS = (
     "loss_parameters",
     "average",
     "columns",
+    "step_factors",
+    "unscaled",
+    "scales",
     "work",
     "partial",
     "team",
@@ -58,6 +61,8 @@ _STEP_OPTIONS = [
     ("finish", _INT),
     ("first_stage", _INT),  # of phase 2, see fastdnn.engine.blocks
     ("last_stage", _INT),
+    ("step_of_layer", _INT),  # see fastdnn.engine.layer_steps
+    ("scaled_operation", _INT),
     ("completed_start", _INT),  # in the workspace: a whole gradient, for its norm
 ]
 
@@ -156,6 +161,9 @@ class Data(NamedTuple):
     # loss * batch rows, or with `total_weight` the sum of all losses divided by it
 
 
+_NOTHING = np.zeros(0)
+
+
 class Memory(NamedTuple):
     """A network's program and parameters, and the memory to train them in."""
 
@@ -171,6 +179,11 @@ class Memory(NamedTuple):
     work: np.ndarray  # scratch
     partial: np.ndarray  # float64 (max(n_shards, n_blocks + 1), 8)
     team: np.ndarray  # int64 counters of fastdnn.engine.barrier
+    # Of fastdnn.engine.layer_steps, or empty: factors of the step size, float64; weights, as
+    # theta, before they are scaled; of each input its scale, its gradient and their state.
+    step_factors: np.ndarray = _NOTHING
+    unscaled: np.ndarray = _NOTHING
+    scales: np.ndarray = _NOTHING
 
 
 def _emitted_record_at(typingctx, address):  # needs jit

@@ -135,7 +135,7 @@ def _our_history(mlp: Any) -> History:
     history.loss = float(getattr(mlp, "loss_", np.inf))
     for loss in getattr(mlp, "loss_curve_", None) or []:
         history.loss_curve.append(loss)
-        history.add_to_table(loss)
+        history.add_row(loss)
     history.no_improvement_count = getattr(mlp, "_no_improvement_count", 0)
     best_loss = getattr(mlp, "best_loss_", None)
     if scores is not None:

@@ -56,9 +56,17 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     loss_, best_loss_ : float
         Last and lowest loss; ``best_loss_`` is None with early stopping.
     validation_scores_ : list of float or None
-        R2 on the held-out samples after each epoch, with early stopping.
+        Score of the validation samples after each epoch, where there were some: R2, or
+        what `scoring` asks for first.
     best_validation_score_ : float or None
-        The highest of them.
+        The highest of them, with early stopping.
+    validation_loss_curve_ : list of float or None
+        Mean loss of the validation samples after each epoch, without penalties.
+    history_ : dict of str to list
+        A column for each number recorded of epochs, all equally long: epoch, loss,
+        learning_rate of the last step, seconds, n_samples seen; and of validation
+        validation_loss, validation_score, and each of several scores. NaN where there was
+        none. ``pandas.DataFrame(model.history_)`` is a table of it.
     n_iter_ : int
         Epochs run.
     t_ : int

@@ -11,9 +11,9 @@ from fastdnn.ops import elementary
 from fastdnn.ops.loss_rows import row_weight
 from fastdnn.ops.target_losses import quantile, quantile_prime
 
-# What is added to a variance: below it the logarithm would follow single samples, and 1 / v^2
-# leave float32. PyTorch's GaussianNLLLoss has the same bound.
-_SMALLEST_VARIANCE = 1e-6
+#: What is added to a variance: below it the logarithm would follow single samples, and 1 / v^2
+#: leave float32. PyTorch's GaussianNLLLoss has the same bound.
+SMALLEST_VARIANCE = 1e-6
 
 
 @loop_kernel
@@ -66,7 +66,7 @@ def mean_and_variance_forward(Z, A):
         for j in range(n_means):
             A[i, j] = Z[i, j]
         for j in range(n_means, Z.shape[1]):
-            A[i, j] = elementary.softplus(Z[i, j]) + real(_SMALLEST_VARIANCE)
+            A[i, j] = elementary.softplus(Z[i, j]) + real(SMALLEST_VARIANCE)
 
 
 @loop_kernel

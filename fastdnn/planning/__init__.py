@@ -1,9 +1,9 @@
 """Planning: how a step is cut into tasks, and where everything lies in memory.
 
 `plan` puts together what the others say: `cuts` divides the work, by the workload alone;
-`program` writes a network's operations; `step_options` says what steps do besides; `layout`
-hands out memory; `addresses` is the one place where arrays become addresses, in the record of
-the engine.
+`program` writes a network's operations; `step_options` says what steps do besides, and
+`layer_steps` how they differ between layers; `layout` hands out memory; `addresses` is the
+one place where arrays become addresses, in the record of the engine.
 
 Called by `prediction` and `training`. What a field means must be changed in `engine` as well.
 """

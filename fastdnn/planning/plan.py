@@ -21,6 +21,7 @@ from fastdnn.planning.cuts import (
     shard_rows_of,
     shards_together,
 )
+from fastdnn.planning.layer_steps import LayerSteps
 from fastdnn.planning.layout import (
     Workspace,
     aligned_scratch,
@@ -128,6 +129,7 @@ def plan_training(
     step: StepOptions | None = None,
     average: np.ndarray | None = None,
     has_rates: bool = False,
+    layer_steps: LayerSteps | None = None,
 ) -> Plan:
     """Cut one training step into tasks and lay out its workspace.
 
@@ -153,6 +155,8 @@ def plan_training(
         State of the optimiser to go on with; zeros if None.
     step : StepOptions, optional
         What a step does besides.
+    layer_steps : LayerSteps, optional
+        How the steps of layers differ.
     average : ndarray of shape (n_parameters,), optional
         The moving average of the parameters, where `step` has one; brought up to date in
         place.
@@ -240,6 +244,9 @@ def plan_training(
     table["shards_together"] = (
         1 if one_by_one else shards_together(shard_rows, n_shards, n_workers)
     )
+    layers: dict[str, np.ndarray] = {}
+    if layer_steps is not None:
+        layers = layer_steps.write(table, rows, dtype)
     columns = lay_out_step_options(table, workspace, parameters, step, len(blocks) - 1)
     if state is None:
         state = aligned_zeros(state_size, dtype)
@@ -261,6 +268,7 @@ def plan_training(
         work=aligned_scratch(workspace.size, dtype),
         partial=partial_table(max(n_shards, len(blocks))),
         team=team,
+        **layers,
     )
     return Plan(table, memory, n_workers, optimizer)
 

@@ -232,13 +232,13 @@ def decode(
         The class of each name that a document can say.
     path : str, optional
         The file that it comes from.
-    own : sequence of Activation and Loss, default=()
-        The user's own, which files name.
+    own : sequence of Activation and Loss
+        The user's own that it may have.
 
     Raises
     ------
     ValueError
-        If a parameter has a value that it cannot have.
+        If a parameter has a value that it cannot have, or is not given.
     """
     if document["class"] == "DeepNeuralNetwork" and parameters is not None:
         *hidden, output = document["activations"]
@@ -246,7 +246,7 @@ def decode(
         network: Any = classes["DeepNeuralNetwork"](sizes, hidden, output, loss, dtype)
         network._parameters.theta[:] = parameters.theta
         return network
-    given = decode_settings(document["parameters"], tensors, path, own)
+    given = decode_settings(document["parameters"], tensors, path, list(own))
     model: Any = classes[document["class"]](**given)
     require_valid(model)
     require_fitting(model)

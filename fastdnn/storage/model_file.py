@@ -1,16 +1,16 @@
 """Saving a model to a file, and loading one from a file that is not trusted in anything."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from fastdnn._version import VERSION
-from fastdnn.ops.own_functions import OwnFunctions
 from fastdnn.storage import checked_json
 from fastdnn.storage.document import decode, empty_arrays, encode, require_known
+from fastdnn.storage.own import MissingOwnError, checked_own
 from fastdnn.storage.schema import FORMAT, FORMAT_VERSION, metadata_schema, schemas
-from fastdnn.storage.settings import NotGivenError, encode_settings
+from fastdnn.storage.settings import encode_settings
 from fastdnn.storage.tensor_file import TensorFile, require_place, write
 from fastdnn.storage.tensors import check_values, needed_tensors, require_tensors
 
@@ -67,10 +67,9 @@ def require_writable(model: Any, path: str | os.PathLike) -> None:
         require_place(name)
 
 
-def load(
-    path: str | os.PathLike, classes: Mapping[str, type], own: Sequence[OwnFunctions] = ()
-) -> Any:
+def load(path: str | os.PathLike, classes: Mapping[str, type], own: Any = ()) -> Any:
     """Load a model of one of the `classes`, see `fastdnn.load`."""
+    given = checked_own(own)
     with _errors("load", path, _OTHER_PATH, _DAMAGED) as name:
         with TensorFile(name) as file:
             document = _document_of(file.metadata)
@@ -79,7 +78,7 @@ def load(
             parameters, tensors = empty_arrays(document, needed)
             file.read_into(tensors)
         check_values(document, tensors)
-        return decode(document, parameters, tensors, classes, name, own)
+        return decode(document, parameters, tensors, classes, name, given)
 
 
 @contextmanager
@@ -95,8 +94,8 @@ def _errors(action: str, path: Any, remedy: str, remedy_of_content: str = "") ->
         raise ModelFileError(f"{about} {error.strerror or error}. {remedy}") from error
     except ValueError as error:
         is_newer = isinstance(error, _NewerFormatError)
-        is_right = is_newer or isinstance(error, NotGivenError)
-        more = "" if is_right or not remedy_of_content else f" {remedy_of_content}"
+        is_whole = is_newer or isinstance(error, MissingOwnError)
+        more = "" if is_whole or not remedy_of_content else f" {remedy_of_content}"
         message = f"{about} {str(error).rstrip('.')}.{more}"
         raise ModelFileError(message) from None if is_newer else error
 

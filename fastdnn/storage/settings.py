@@ -2,27 +2,20 @@
 
 import math
 import os
-from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
-from fastdnn.ops.own_functions import Activation, Loss, OwnFunctions
+from fastdnn.ops.own_functions import OwnFunctions
 from fastdnn.storage import checked_json
 from fastdnn.storage.labels import decode_random_state, encode_random_state
+from fastdnn.storage.own import with_own
 from fastdnn.storage.tensors import RANDOM_KEY
 
 #: Stands for the path of the file itself: a file from anywhere does not say where to write to.
 THIS_FILE = "this file"
-# Which parameters may be users' own functions, which a file only names.
-_OWN: dict[str, type[OwnFunctions]] = {"activation": Activation, "loss": Loss}
-_ROLES = "value", "derivative"
 _TUPLES = "hidden_layer_sizes", "learning_rate_steps"
-
-
-class NotGivenError(ValueError):
-    """The file is right, but who loads it has to give what it names."""
 
 
 def encode_settings(model: Any, path: str | None) -> tuple[dict, dict[str, np.ndarray]]:
@@ -49,8 +42,6 @@ def encode_settings(model: Any, path: str | None) -> tuple[dict, dict[str, np.nd
             settings[name] = THIS_FILE if _are_one_file(value, path) else None
         elif name == "class_weight":
             settings[name] = _encode_weights(value)
-        elif name in _OWN:
-            settings[name] = _encode_own(value)
         else:
             settings[name] = _data(name, value)
     return settings, tensors
@@ -60,27 +51,16 @@ def decode_settings(
     settings: dict,
     tensors: dict[str, np.ndarray],
     path: str | None,
-    own: Sequence[OwnFunctions] = (),
+    own: list[OwnFunctions],
 ) -> dict[str, Any]:
     """Return the parameters of an estimator that was loaded from a file.
 
-    Parameters
-    ----------
-    settings : dict
-        From `encode_settings`, found to agree with the schema.
-    tensors : dict of ndarray
-        From there.
-    path : str or None
-        The file.
-    own : sequence of Activation and Loss, default=()
-        The user's own: a file says which they are, and nothing of it is imported.
-
     Raises
     ------
-    ValueError
-        If one is missing.
+    MissingOwnError
+        If an activation or a loss of the user's own is not among those given.
     """
-    given = dict(settings)
+    given = with_own(settings, own)
     for name in _TUPLES:
         if isinstance(given.get(name), list):
             given[name] = tuple(given[name])
@@ -90,9 +70,6 @@ def decode_settings(
         given["random_state"] = decode_random_state(given["random_state"], tensors[RANDOM_KEY])
     if given.get("checkpoint") is not None:
         given["checkpoint"] = path
-    for name, kind in _OWN.items():
-        if name in given:
-            given[name] = _decode_own(name, given[name], [o for o in own if type(o) is kind])
     if "class_weight" in given:
         given["class_weight"] = _decode_weights(given["class_weight"])
     return given
@@ -111,6 +88,8 @@ def plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, tuple | list) or (isinstance(value, np.ndarray) and value.ndim == 1):
         return [plain(item) for item in value]
+    if isinstance(value, OwnFunctions):
+        return value.description()
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     return value
@@ -134,31 +113,6 @@ def _is_data(value: Any) -> bool:
     if isinstance(value, dict):
         return all(isinstance(key, str) and _is_data(item) for key, item in value.items())
     return value is None or isinstance(value, bool | int | float | str)
-
-
-def _encode_own(value: Any) -> Any:
-    """Return names of activations or a loss, and of a user's own where they come from."""
-    if isinstance(value, OwnFunctions):
-        return value.description()
-    if isinstance(value, list | tuple | np.ndarray):
-        return [_encode_own(item) for item in value]
-    return plain(value)
-
-
-def _decode_own(name: str, said: Any, own: list[OwnFunctions]) -> Any:
-    if isinstance(said, list):
-        return [_decode_own(name, item, own) for item in said]
-    if not isinstance(said, dict):
-        return said
-    for candidate in own:
-        if candidate.description() == said:
-            return candidate
-    places = " and ".join(checked_json.shown(said[role]) for role in _ROLES)
-    raise NotGivenError(
-        f"its {name} is of your own: the {_OWN[name].__name__} named "
-        f"{checked_json.shown(said['name'])}, made of {places}. Nothing of it is in the file. "
-        "Load it with own=[...], a list with that object"
-    )
 
 
 def _are_one_file(checkpoint: Any, path: str | None) -> bool:

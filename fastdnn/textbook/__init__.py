@@ -16,12 +16,14 @@ from fastdnn.textbook.activations import (
     sigmoid_prime,
 )
 from fastdnn.textbook.layers import (
+    ASCENDING,
     ELU,
     EXP,
     GELU,
     HARDSWISH,
     IDENTITY,
     LEAKY_RELU,
+    MEAN_AND_VARIANCE,
     MISH,
     RELU,
     SELU,
@@ -39,12 +41,14 @@ from fastdnn.textbook.layers import (
 )
 
 __all__ = [
+    "ASCENDING",
     "ELU",
     "EXP",
     "GELU",
     "HARDSWISH",
     "IDENTITY",
     "LEAKY_RELU",
+    "MEAN_AND_VARIANCE",
     "MISH",
     "RELU",
     "SELU",

@@ -5,6 +5,7 @@ import numpy as np
 from fastdnn.compiler.jit import entry_point
 from fastdnn.network.description import Network
 from fastdnn.ops.losses import LOSS, LOSSES, row_of
+from fastdnn.ops.several_outputs import SMALLEST_VARIANCE
 from fastdnn.textbook import compute_cost
 
 _call = LOSS.call
@@ -56,9 +57,11 @@ def check_targets(Y: np.ndarray, network: Network) -> None:
     takes_positions = loss.positions_with == output_activation
     is_one_column = Y.shape[1] == 1 < n_outputs
     if not (is_one_column and (takes_positions or output_activation == "softmax")):
-        if Y.shape[1] != n_outputs:
+        n_targets = loss.n_targets(n_outputs)
+        if Y.shape[1] != n_targets:
+            needed = "" if n_targets == n_outputs else f" for {n_targets} targets"
             raise ValueError(
-                f"Y has {Y.shape[1]} columns, but the network has {n_outputs} outputs."
+                f"Y has {Y.shape[1]} columns, but the network has {n_outputs} outputs{needed}."
             )
         loss.check_targets(Y, output_activation)
         return
@@ -118,7 +121,26 @@ def _pre_activations(output_activation: str, AL: np.ndarray) -> np.ndarray:
     if output_activation == "sigmoid":
         A = np.minimum(A, 1.0 - np.finfo(AL.dtype).epsneg)
         return np.log(A) - np.log1p(-A)
+    if output_activation in ("ascending", "mean_and_variance"):
+        return _of_outputs_together(output_activation, AL)
     return np.log(A)  # softmax takes away what is common to a row
+
+
+def _of_outputs_together(output_activation: str, AL: np.ndarray) -> np.ndarray:
+    """Return what outputs are made of that mean something together."""
+    Z = AL.astype(np.float64)
+    first = _first_of_softplus(output_activation, Z)
+    parts = np.diff(Z, axis=1) if output_activation == "ascending" else Z[:, first:]
+    if output_activation == "mean_and_variance":
+        parts = parts - SMALLEST_VARIANCE
+    parts = np.maximum(parts, np.finfo(AL.dtype).tiny)
+    Z[:, first:] = parts + np.log(-np.expm1(-parts))
+    return Z
+
+
+def _first_of_softplus(output_activation: str, Z: np.ndarray) -> int:
+    """Return the first column that is made by softplus."""
+    return 1 if output_activation == "ascending" else Z.shape[1] - Z.shape[1] // 2
 
 
 def output_delta(network: Network, AL: np.ndarray, Y: np.ndarray, Z: np.ndarray) -> np.ndarray:
@@ -169,6 +191,15 @@ def output_gradient(
         return -Y / np.maximum(AL, tiny)
     # dL/dA is the delta over the activation's derivative, which for softmax is A beside that
     # number.
+    if output_activation in ("ascending", "mean_and_variance"):
+        slope = np.ones_like(AL)
+        first = _first_of_softplus(output_activation, Z)
+        with np.errstate(over="ignore"):
+            slope[:, first:] = 1.0 / (1.0 + np.exp(-Z[:, first:]))
+        gradient = output_delta(network, AL, Y, Z) / np.maximum(slope, tiny)
+        if output_activation == "ascending":  # a column is a part of all later ones
+            gradient[:, :-1] -= gradient[:, 1:].copy()
+        return gradient
     slopes = {"sigmoid": AL * (1 - AL), "identity": np.ones_like(AL)}
     slope = slopes.get(output_activation, AL)
     return output_delta(network, AL, Y, Z) / np.maximum(slope, tiny)

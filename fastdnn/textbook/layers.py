@@ -39,6 +39,8 @@ GELU = ACTIVATION_CODES["gelu"]
 MISH = ACTIVATION_CODES["mish"]
 SOFTPLUS = ACTIVATION_CODES["softplus"]
 HARDSWISH = ACTIVATION_CODES["hardswish"]
+ASCENDING = ACTIVATION_CODES["ascending"]
+MEAN_AND_VARIANCE = ACTIVATION_CODES["mean_and_variance"]
 
 
 @checked_entry_point(inputs.layer)

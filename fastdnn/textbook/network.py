@@ -235,6 +235,8 @@ class DeepNeuralNetwork(Steps):
     def score(self, X: Any, Y: Any) -> float:
         """Return the accuracy where `predict` returns classes, otherwise R2.
 
+        Of means and variances that of the means.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_inputs)
@@ -251,9 +253,17 @@ class DeepNeuralNetwork(Steps):
         ------
         ValueError
             As `predict_proba`, or if Y has another shape than the predictions or is not
-            finite; where they are classes also if it holds none.
+            finite; where they are classes also if it holds none. Or if the loss is
+            'quantiles', several predictions of one target.
         """
         predicted = self.predict(X)
+        if self.loss == "quantiles":
+            raise ValueError(
+                "Several quantiles of a target have no R2. Use d2_pinball_score of "
+                "scikit-learn for each column of `predict`."
+            )
+        if self.loss == "gaussian_nll":
+            predicted = predicted[:, : predicted.shape[1] // 2]
         n_outputs, is_one_class = self.layer_sizes[-1], self._takes_one_class
         Y = inputs.as_columns(Y, predicted, np.dtype(np.float64))
         if is_one_class and Y.shape[1] == n_outputs > 1:

@@ -102,9 +102,10 @@ def _validated(name: str, value: Any, dtype: np.dtype, **options: Any) -> Any:
         raise kind(f"{name} must be an array of real numbers. {said}") from error
 
 
-def one_column_for_each(Y: np.ndarray, n_outputs: int) -> np.ndarray:
+def one_column_for_each(Y: np.ndarray, network: Network) -> np.ndarray:
     """Return targets with class positions turned into columns of zeros and ones."""
-    if Y.shape[1] == n_outputs:
+    n_outputs = network.sizes[-1]
+    if Y.shape[1] == losses.row_of(network.loss).n_targets(n_outputs):
         return Y
     columns = np.zeros((len(Y), n_outputs), Y.dtype)
     columns[np.arange(len(Y)), Y.ravel().astype(np.int64)] = 1.0

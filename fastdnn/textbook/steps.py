@@ -198,10 +198,10 @@ class Steps(Architecture):
     # -- checks -------------------------------------------------------------------------
 
     def _outputs_and_targets(self, AL: Any, Y: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Return both with one column for each output."""
+        """Return both, the targets with one column for each, or for each class."""
         AL = inputs.as_outputs(AL, self._network, self.dtype)
         Y = inputs.as_targets(Y, AL, self._network)
-        return AL, inputs.one_column_for_each(Y, self.layer_sizes[-1])
+        return AL, inputs.one_column_for_each(Y, self._network)
 
     def _refuse_overflow(self, name: str) -> NoReturn:
         """Raise because of a result that is NaN or infinite though what was given is not."""

@@ -40,6 +40,16 @@ class Curve(Sequence):
             self._items = [*islice(items, length), item]
         self._length = length + 1
 
+    def extend(self, items: list[Any]) -> None:
+        """Add the items of a list at the end."""
+        if not items:
+            return
+        mine, length = self._items, self._length
+        mine.extend(items)  # in one step, as above
+        if mine[length] is not items[0]:
+            self._items = [*islice(mine, length), *items]
+        self._length = length + len(items)
+
     def cut(self, length: int) -> None:
         """Take away what was added beyond a length."""
         self._length = min(length, self._length)

@@ -139,70 +139,69 @@ class History:
         self.validation_losses.cut(mark.n_validation_losses)
         self.epochs.cut(mark.n_epochs)
 
-    def add_epoch(
+    def add_epochs(
         self,
-        loss: float,
+        losses: list[float],
         n_samples: int,
-        learning_rate: float = math.nan,
-        seconds: float = math.nan,
+        learning_rates: list[float],
+        seconds: float,
         validation: Mapping[str, float] = _NOTHING,
     ) -> None:
-        """Count an epoch over so many samples.
+        """Record epochs, each over so many samples.
 
         Parameters
         ----------
-        loss : float
-            Mean over the samples.
+        losses : list of float
+            Mean over the samples, of each.
         n_samples : int
-            Samples seen in it.
-        learning_rate : float
-            At its last step.
+            Samples seen in each.
+        learning_rates : list of float
+            At the last step of each.
         seconds : float
-            What it took.
+            What each took.
         validation : mapping of str to float
-            What validation told after it, by the names of the columns.
+            What validation told after an epoch, then the only one, by the names of the
+            columns.
         """
-        self.loss = loss
-        self._add(loss, n_samples, learning_rate, seconds, validation)
+        self.loss_curve.extend(losses)
+        of_validation = self._add_validation(validation) if validation else ()
+        t, rows = self.t, []
+        for loss, rate in zip(losses, learning_rates, strict=True):
+            t += n_samples
+            rows.append((loss, rate, seconds, t, *of_validation))
+        self.epochs.extend(rows)
+        self.loss, self.t = losses[-1], t
+        self.n_iter += len(losses)
 
     def add_divergence(self, loss: float, n_samples: int) -> None:
         """Record, as scikit-learn does, an epoch after which nothing has a score any more.
 
         `loss` stays that of the epoch before.
         """
+        self.loss_curve.append(loss)
         self.validation_scores.append(math.nan)
         if self.is_validated:
             self.validation_losses.append(math.nan)
-        self._add(loss, n_samples, math.nan, math.nan, _NOTHING)
-
-    def _add(
-        self,
-        loss: float,
-        n_samples: int,
-        learning_rate: float,
-        seconds: float,
-        validation: Mapping[str, float],
-    ) -> None:
-        self.loss_curve.append(loss)
         self.n_iter += 1
         self.t += n_samples
-        self.add_to_table(loss, self.t, learning_rate, seconds, validation)
+        self.add_row(loss, self.t)
 
-    def add_to_table(
+    def add_row(
         self,
         loss: float,
         n_samples: float = math.nan,
-        learning_rate: float = math.nan,
         seconds: float = math.nan,
         validation: Mapping[str, float] = _NOTHING,
     ) -> None:
-        """Record what `add_epoch` is given, where `n_samples` are those seen until then."""
-        row: tuple = (loss, learning_rate, seconds, n_samples)
-        if validation:
-            missing = tuple(name for name in validation if name not in self.validation_columns)
-            if missing:
-                self.validation_columns += missing
-            self.validation_losses.append(validation["validation_loss"])
-            self.validation_scores.append(validation["validation_score"])
-            row += tuple(validation.get(name, math.nan) for name in self.validation_columns)
-        self.epochs.append(row)
+        """Record in the table alone what has no step size, after `n_samples` in all."""
+        of_validation = self._add_validation(validation) if validation else ()
+        self.epochs.append((loss, math.nan, seconds, n_samples, *of_validation))
+
+    def _add_validation(self, validation: Mapping[str, float]) -> tuple[float, ...]:
+        """Record what validation told; return it in the order of the columns."""
+        missing = tuple(name for name in validation if name not in self.validation_columns)
+        if missing:
+            self.validation_columns += missing
+        self.validation_losses.append(validation["validation_loss"])
+        self.validation_scores.append(validation["validation_score"])
+        return tuple(validation.get(name, math.nan) for name in self.validation_columns)

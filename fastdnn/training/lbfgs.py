@@ -99,12 +99,8 @@ def fit_lbfgs(
                 theta[:] = intermediate_result.x
                 columns = validation().columns()
             before, start = start, time.perf_counter()
-            history.add_to_table(
-                float(intermediate_result.fun),
-                n_calls * samples.n_rows,
-                seconds=start - before,
-                validation=columns,
-            )
+            loss, n_seen = float(intermediate_result.fun), n_calls * samples.n_rows
+            history.add_row(loss, n_seen, start - before, columns)
 
         try:
             result = scipy.optimize.minimize(

@@ -13,7 +13,7 @@ from fastdnn.network.parameters import Parameters
 from fastdnn.ops.losses import row_of
 from fastdnn.ops.own_functions import Loss
 from fastdnn.training.divergence import largest
-from fastdnn.training.options import Options
+from fastdnn.training.options import Options, weight_decay_of
 
 # The largest numbers that are usual in a fit.
 _USUAL_FEATURE, _USUAL_TARGET, _USUAL_WEIGHT = 10.0, 10.0, 100.0
@@ -85,6 +85,14 @@ def _suspects(
         yield 2.0, f"momentum={options.momentum:g} is too high; lower it"
     alpha = options.alpha
     yield alpha / _USUAL_PENALTY, f"alpha={alpha:g} is too large; lower it"
+    if options.solver != "lbfgs":
+        yield options.l1 / _USUAL_PENALTY, f"l1={options.l1:g} is too large; lower it"
+        decay = weight_decay_of(options)
+        yield (
+            decay * options.learning_rate_init,
+            f"weight_decay={decay:g} takes more than all of a weight at a step of "
+            f"learning_rate_init={options.learning_rate_init:g}; lower one of them",
+        )
     if samples.weight is None or not samples.weight.any():
         return
     weights = np.abs(samples.weight[samples.weight != 0.0].astype(np.float64))

@@ -39,17 +39,14 @@ def record(run: Run, state: TrainingState, options: Options, scored: Parameters)
         What was validated.
     """
     history, evaluation = state.history, run.evaluation
-    decides = evaluation is not None and options.early_stopping
     columns = {} if evaluation is None else evaluation.columns()
-    for loss, rate in zip(run.losses, run.learning_rates, strict=True):
-        history.add_epoch(loss, run.n_rows, rate, run.seconds, columns)
-        if options.verbose:
-            print(f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
-        if not decides:
-            count_loss(history, options.tol)
-    if evaluation is None:
-        return
-    if options.verbose:
-        print(f"Validation score: {evaluation.score:f}")
-    if decides and count_score(history, evaluation.score, options.tol):
+    history.add_epochs(run.losses, run.n_rows, run.learning_rates, run.seconds, columns)
+    if options.verbose:  # then there is one only
+        print(f"Iteration {history.n_iter}, loss = {history.loss:.8f}")
+        if evaluation is not None:
+            print(f"Validation score: {evaluation.score:f}")
+    if evaluation is None or not options.early_stopping:
+        for loss in run.losses:
+            count_loss(history, loss, options.tol)
+    elif count_score(history, evaluation.score, options.tol):
         state.best_theta = scored.theta.copy()

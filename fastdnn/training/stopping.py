@@ -11,11 +11,11 @@ from fastdnn.training.schedules import Schedule
 from fastdnn.training.state import OptimizerState
 
 
-def count_loss(history: History, tol: float) -> None:
+def count_loss(history: History, loss: float, tol: float) -> None:
     """Count an epoch whose loss is not better than the best by `tol`."""
-    is_better = not history.loss > history.best_loss - tol
+    is_better = not loss > history.best_loss - tol
     history.no_improvement_count = 0 if is_better else history.no_improvement_count + 1
-    history.best_loss = min(history.loss, history.best_loss)
+    history.best_loss = min(loss, history.best_loss)
 
 
 def count_score(history: History, score: float, tol: float) -> bool:

@@ -34,6 +34,11 @@ SHAPES = {
     "by shard": ((50, 64, 40, 3), 256, 1),
     "by block": ((300, 128, 5), 64, 0),
 }
+#: Without JIT the larger ones take too long.
+EVERY_SHAPE = [
+    pytest.param(name, marks=() if name == "one shard" else pytest.mark.slow_without_jit)
+    for name in SHAPES
+]
 SOLVERS = [name for name in OPTIMIZERS if name != "gradient"]
 
 
@@ -66,7 +71,7 @@ def flat(arrays):
 @pytest.mark.pairwise
 @pytest.mark.parametrize("kind", ["dense", "sparse"])
 @pytest.mark.parametrize("weight_decay", [0.0, 2.0])
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", EVERY_SHAPE)
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_training_equals_numpy(solver, option, shape, weight_decay, kind):
@@ -112,6 +117,7 @@ def test_every_option_changes_the_steps(option):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("kind", ["dense", "sparse", "weighted"])
+@pytest.mark.slow_without_jit
 @pytest.mark.parametrize("shape", ["by shard", "by block"])
 @pytest.mark.parametrize("option", ["all", "clip_norm", "max_norm", "ema_decay"])
 def test_any_number_of_threads_gives_the_same_bits(option, shape, kind, dtype):
@@ -155,7 +161,7 @@ def test_a_row_of_some_weight_counts_as_so_many_rows(option):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", EVERY_SHAPE)
 def test_no_unit_has_weights_beyond_the_norm(shape, dtype):
     sizes, batch_size, _ = SHAPES[shape]
     samples = samples_of(sizes, batch_size, dtype)
@@ -185,7 +191,7 @@ def test_a_gradient_that_is_not_a_number_shows(option):
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", EVERY_SHAPE)
 def test_every_step_has_its_own_rate(shape, n_threads):
     sizes, batch_size, _ = SHAPES[shape]
     n_rows, n_epochs = 2 * batch_size + 1, 4

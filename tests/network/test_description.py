@@ -97,4 +97,4 @@ def test_a_network_needs_an_output():
 def test_every_loss_goes_with_an_output(loss):
     outputs = LOSSES[loss].canonical or ["identity"]
     for output in outputs:
-        assert Network.dense((2, 1), [output], loss).loss == loss
+        assert Network.dense((2, 2), [output], loss).loss == loss

@@ -58,13 +58,22 @@ class NumpyLayers(NumpyNetwork):
     @property
     def parameters(self):
         """Everything in the order of theta."""
+        return self.coefs + self._tail
+
+    @property
+    def _tail(self):
+        """What is neither decayed nor penalised: biases, gains, shifts and slopes."""
         own = [
             self.own[kind][l]
             for l in range(len(self.coefs))
             for kind in ("gain", "shift", "slope")
             if l in self.own[kind]
         ]
-        return self.coefs + self.intercepts + own
+        return self.intercepts + own
+
+    def step(self, gradients):
+        """Take one step against the gradients."""
+        self.stepper.step(self.coefs, self._tail, gradients)
 
     def layers(self, X, masks):
         """Return, of each layer, its input, the product, what is activated, and the output.
@@ -99,6 +108,7 @@ class NumpyLayers(NumpyNetwork):
             D = backward(self.activations[-1], Z, SLOPES[self.loss](A, Y, self.c))
         total = weight.sum()
         penalty = 0.5 * self.alpha * sum((W**2).sum() for W in self.coefs)
+        penalty += self.l1 * sum(np.abs(W).sum() for W in self.coefs)
         loss = (self.loss_scale * (losses * weight[:, None]).sum() + penalty) / total
         D = D * weight[:, None]
         of = {name: {} for name in ("weights", "biases", "gain", "shift", "slope")}
@@ -115,7 +125,8 @@ class NumpyLayers(NumpyNetwork):
                 of["gain"][l] = (D * normalized(P)).sum(axis=0) / total
                 of["shift"][l] = D.sum(axis=0) / total
                 D = normalized_backward(P, D * self.own["gain"][l])
-            of["weights"][l] = (before.T @ D + self.alpha * self.coefs[l]) / total
+            of_penalty = self.alpha * self.coefs[l] + self.l1 * np.sign(self.coefs[l])
+            of["weights"][l] = (before.T @ D + of_penalty) / total
             of["biases"][l] = D.sum(axis=0) / total
             D = D @ self.coefs[l].T
         n_layers = len(layers)

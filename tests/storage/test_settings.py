@@ -1,16 +1,12 @@
 """Hyperparameters in files: all values come back, but for code and places of other files."""
 
-import json
-
 import numpy as np
 import pytest
 from sklearn.model_selection import ShuffleSplit
 
 import fastdnn
-from fastdnn import Activation, DNNClassifier, DNNRegressor, Loss, ModelFileError
+from fastdnn import DNNClassifier, DNNRegressor, ModelFileError
 from fastdnn.storage.model_file import require_writable
-from scripts.corrupt_files import parts_of, with_document, write_anew
-from tests.own import leaky, leaky_prime, square, square_prime, swish, swish_prime
 from tests.storage.hostile import change, refuse
 
 VALUES = {
@@ -136,64 +132,3 @@ HOSTILE = [
 @pytest.mark.parametrize(("keys_and_value", "match"), HOSTILE)
 def test_what_no_parameter_can_be_is_refused(keys_and_value, match, path):
     refuse(path, change("binary", *keys_and_value), match)
-
-
-# -- functions of users' own ----------------------------------------------------------------
-
-SWISH, LEAKY = Activation(swish, swish_prime), Activation(leaky, leaky_prime, name="kinked")
-SQUARE = Loss(square, square_prime)
-X = np.random.default_rng(0).standard_normal((60, 3))
-
-
-def of_own(*activations):
-    options = {"hidden_layer_sizes": (4, 3), "max_iter": 2, "random_state": 0}
-    return DNNRegressor(activation=list(activations), loss=SQUARE, **options).fit(X, X[:, 0])
-
-
-def test_functions_of_users_own_are_those_that_are_given(path):
-    model = of_own(SWISH, LEAKY)
-    model.save(path)
-    twin = fastdnn.load(path, own=[SQUARE, LEAKY, SWISH])
-    assert twin.activation == [SWISH, LEAKY]
-    assert twin.loss is SQUARE
-    np.testing.assert_array_equal(twin.predict(X), model.predict(X))
-    assert twin.partial_fit(X, X[:, 0])._state == model.partial_fit(X, X[:, 0])._state
-
-
-@pytest.mark.parametrize(
-    ("own", "word"),
-    [
-        ([], "its activation is of your own: the Activation named 'swish'"),
-        ([LEAKY, SQUARE], "'swish', made of 'tests.own:swish' and 'tests.own:swish_prime'"),
-        ([SWISH], "its loss is of your own: the Loss named 'square'"),
-        ([SQUARE, Activation(swish, swish_prime, name="other")], "'swish'"),
-    ],
-)
-def test_what_is_missing_is_named(own, word, path):
-    model = of_own("relu", SWISH)
-    model.save(path)
-    with pytest.raises(ModelFileError, match=word) as caught:
-        fastdnn.load(path, own=own)
-    assert "intact" not in str(caught.value)
-    assert "own=[...]" in str(caught.value)
-
-
-def test_only_objects_of_their_classes_are_taken(path):
-    of_own("relu", SWISH).save(path)
-    with pytest.raises(TypeError, match="own has 'swish'"):
-        fastdnn.load(path, own=["swish"])
-
-
-def test_nothing_that_a_file_names_is_imported(path):
-    """A module that would write a file is named as the place of a function."""
-    of_own("relu", SWISH).save(path)
-
-    def edit(header, document):
-        document["parameters"]["activation"][1]["value"] = "antigravity:fly"
-
-    content = with_document(path.read_bytes(), edit)
-    write_anew(path, content)
-    with pytest.raises(ModelFileError, match="antigravity:fly"):
-        fastdnn.load(path, own=[SWISH, SQUARE])
-    header, _ = parts_of(content)
-    assert "antigravity" in json.loads(header)["__metadata__"]["model"]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics import r2_score
 
 from fastdnn import DeepNeuralNetwork
 from fastdnn.ops.losses import LOSSES
@@ -91,6 +92,8 @@ CASES = [
     ("softplus", "huber", 2),
     ("identity", "log_cosh", 2),
     ("hardswish", "quantile", 2),
+    ("ascending", "quantiles", 3),
+    ("mean_and_variance", "gaussian_nll", 2),
 ]
 BY_POSITION = [case for case in CASES if LOSSES[case[1]].positions_with == case[0]]
 
@@ -104,6 +107,9 @@ def targets_for(output_activation, loss, n_outputs, generator, n_samples=12):
         return np.eye(n_outputs)[generator.integers(0, n_outputs, n_samples)]
     if loss == "gamma":
         return generator.gamma(2.0, size=(n_samples, n_outputs))
+    if not LOSSES[loss].of_classes:
+        n_targets = LOSSES[loss].n_targets(n_outputs)
+        return generator.integers(0, 2, (n_samples, n_targets)) + 0.25
     return generator.integers(0, 2, (n_samples, n_outputs)).astype(float)
 
 
@@ -338,3 +344,23 @@ def test_bad_steps(samples):
         network.initialize_parameters("best")
     with pytest.raises(ValueError, match="n_iterations=0 must be a positive integer"):
         network.gradient_descent(*samples, learning_rate=0.1, n_iterations=0)
+
+
+@pytest.mark.parametrize(
+    ("output", "loss"), [("ascending", "quantiles"), ("mean_and_variance", "gaussian_nll")]
+)
+def test_outputs_that_mean_something_together(output, loss, samples):
+    X, _ = samples
+    Y = np.random.default_rng(0).standard_normal((len(X), 1))
+    network = DeepNeuralNetwork([X.shape[1], 4], (), output, loss)
+    network.initialize_parameters(random_state=0)
+    Y = np.repeat(Y, 2, axis=1) if loss == "gaussian_nll" else Y
+    AL, caches = network.forward(X)
+    assert network.cost(AL, Y) == pytest.approx(network.cost(AL, Y, caches=caches), rel=1e-9)
+    if loss == "gaussian_nll":
+        assert network.score(X, Y) == r2_score(Y, AL[:, :2])
+    else:
+        with pytest.raises(ValueError, match="have no R2"):
+            network.score(X, Y)
+    with pytest.raises(ValueError, match=f"for {Y.shape[1]} targets"):
+        network.cost(AL, np.zeros((len(X), 4)))

@@ -11,7 +11,8 @@ from fastdnn.training.curves import Curve
 
 def test_a_curve_is_read_like_a_list():
     curve = Curve([1.0, 2.0])
-    curve.append(3.0)
+    curve.extend([])
+    curve.extend([3.0])
     assert list(curve) == [1.0, 2.0, 3.0] and len(curve) == 3
     assert curve[0] == 1.0 and curve[-1] == 3.0 and curve[1:] == [2.0, 3.0]
     assert curve == [1.0, 2.0, 3.0] and curve == Curve([1.0, 2.0, 3.0])
@@ -24,12 +25,12 @@ def test_copies_go_on_by_themselves():
     first = Curve([1.0, 2.0])
     second, third = first.copy(), first.copy()
     second.append(3.0)
-    third.append(4.0)
+    third.extend([4.0, 4.5])
     first.append(5.0)
     third.append(6.0)
     assert first == [1.0, 2.0, 5.0]
     assert second == [1.0, 2.0, 3.0]
-    assert third == [1.0, 2.0, 4.0, 6.0]
+    assert third == [1.0, 2.0, 4.0, 4.5, 6.0]
 
 
 def test_a_copy_shares_memory_until_two_go_on():

@@ -177,14 +177,30 @@ def test_finite_weights_whose_outputs_overflow(Estimator, y, incremental):
         assert "outputs overflow float32" in str(error.value)
 
 
-def test_moments_that_overflow_while_weights_are_finite():
-    model = DNNClassifier(**SMALL)
+@pytest.mark.parametrize("solver", ["adam", "adamw", "amsgrad", "adagrad"])
+def test_moments_that_overflow_while_weights_are_finite(solver):
+    model = DNNClassifier(**SMALL, solver=solver)
     with pytest.raises(ValueError, match="moments of the gradient overflowed float32") as e:
         model.fit(X * 1e25, CLASSES)
     assert LIKELY + "X has" in str(e.value)
     with pytest.warns(ConvergenceWarning, match="Maximum iterations"):
         model.set_params(dtype="float64").fit(X * 1e25, CLASSES)
     assert np.isfinite(model.predict_proba(X * 1e25)).all()
+
+
+@pytest.mark.parametrize("solver", ["nadam", "radam", "adadelta", "rmsprop"])
+def test_moments_that_overflow_and_show_in_weights(solver):
+    """Their means move by differences, of which infinity has none."""
+    with pytest.raises(ValueError, match="non-finite parameter weights") as e:
+        DNNClassifier(**SMALL, solver=solver).fit(X * 1e25, CLASSES)
+    assert LIKELY + "X has" in str(e.value)
+
+
+@pytest.mark.parametrize("options", [{"l1": 1e30}, {"weight_decay": 1e9}], ids=str)
+def test_what_a_step_takes_from_weights_may_be_too_much(options):
+    (name, value), *_ = options.items()
+    with pytest.raises(ValueError, match=f"Likely cause: {name}={value:g}".replace("+", ".")):
+        DNNClassifier(**SMALL, **options, solver="sgd").fit(X, CLASSES)
 
 
 def test_a_problem_is_what_is_not_finite():

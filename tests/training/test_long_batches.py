@@ -9,6 +9,7 @@ import pytest
 
 from fastdnn.compiler.jit import JIT_ENABLED
 from fastdnn.data.samples import Samples
+from fastdnn.planning.step_options import StepOptions
 from fastdnn.teams.threads import Stopped, Team
 from fastdnn.training import long_batches as long_batches_module
 from fastdnn.training.epochs import EpochRunner
@@ -42,7 +43,8 @@ def problem(name, *, n_batches):
     return random_parameters(rng, sizes), Samples(X, Y), batch_size
 
 
-def runner(parameters, samples, batch_size, optimizer, n_threads):
+def runner(parameters, samples, batch_size, optimizer, n_threads, step=None):
+    has_average = step is not None and step.ema_decay is not None
     made = plan(
         parameters,
         ["relu"] * (len(parameters.coefs) - 1) + ["softmax"],
@@ -52,6 +54,8 @@ def runner(parameters, samples, batch_size, optimizer, n_threads):
         batch_size=batch_size,
         n_threads=n_threads,
         alpha=0.1,
+        step=step,
+        average=parameters.theta.copy() if has_average else None,
     )
     return made, EpochRunner(made, samples, IN_ORDER)
 
@@ -90,12 +94,30 @@ def test_runs_of_long_batches_change_no_bit(always_long, name, optimizer, n_thre
 def test_an_interrupt_leaves_the_network_of_a_whole_batch(
     always_long, name, batches_a_run, n_threads
 ):
-    """Wherever it comes. Epochs have a single batch, so each ends with a theta to compare."""
+    """Wherever it comes."""
+    are_undone = interrupted_in_batches(name, batches_a_run, n_threads)
+    assert any(are_undone) == (batches_a_run == 1 and name != "by shards")
+
+
+@pytest.mark.slow_without_jit
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_so_it_does_where_a_step_has_several_stages(always_long, name, n_threads):
+    step = StepOptions(l1=0.01, clip_norm=0.5, max_norm=0.9, ema_decay=0.9)
+    are_undone = interrupted_in_batches(name, 1, n_threads, step)
+    assert any(are_undone) == (name != "by shards")
+
+
+def interrupted_in_batches(name, batches_a_run, n_threads, step=None):
+    """Interrupt training several times; return whether the last step was one to undo.
+
+    Epochs have a single batch, so each ends with a theta to compare.
+    """
     n_tries, longest = (6, 0.01) if JIT_ENABLED else (3, 0.5)
     are_undone = []
     for attempt in range(n_tries):
         parameters, samples, batch_size = problem(name, n_batches=1)
-        made, epochs = runner(parameters, samples, batch_size, "adam", n_threads)
+        made, epochs = runner(parameters, samples, batch_size, "adam", n_threads, step)
         caller, begun = _thread.get_ident(), threading.Event()
 
         ended = threading.Event()
@@ -121,14 +143,15 @@ def test_an_interrupt_leaves_the_network_of_a_whole_batch(
         are_undone.append(bool(made.table["stop_in_step"][0]))
 
         expected, samples, batch_size = problem(name, n_batches=1)
-        again, epochs = runner(expected, samples, batch_size, "adam", 1)
+        again, epochs = runner(expected, samples, batch_size, "adam", 1, step)
         t = int(made.table["t"][0])
         with epochs:
             for first in range(0, t, 1000):
                 epochs.run(min(1000, t - first))
         np.testing.assert_array_equal(parameters.theta, expected.theta)
         np.testing.assert_array_equal(made.memory.state, again.memory.state)
-    assert any(are_undone) == (batches_a_run == 1 and name != "by shards")
+        np.testing.assert_array_equal(made.memory.average, again.memory.average)
+    return are_undone
 
 
 def test_a_step_is_undone_if_it_was_left():

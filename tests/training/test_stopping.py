@@ -16,8 +16,8 @@ OPTIONS = Options(tol=0.1, n_iter_no_change=2, max_iter=50, verbose=False)
 def test_a_loss_is_better_if_it_is_lower_by_tol():
     history, counts = History(), []
     for loss in (1.0, 0.95, 0.8, 0.9, 0.75, 0.5):
-        history.add_epoch(loss, 10)
-        count_loss(history, 0.1)
+        history.add_epochs([loss], 10, [0.1], 0.0)
+        count_loss(history, loss, 0.1)
         counts.append(history.no_improvement_count)
     assert counts == [0, 1, 0, 1, 2, 0]
     assert history.best_loss == 0.5

@@ -1,0 +1,214 @@
+"""Trains the members of an ensemble side by side, and keeps what they are after each cycle."""
+
+import functools
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fastdnn.data.samples import Samples
+from fastdnn.network.description import Layer, Network
+from fastdnn.network.parameters import Parameters
+from fastdnn.ops.optimizers import OPTIMIZERS
+from fastdnn.planning.plan import plan_training
+from fastdnn.prediction.predictor import Predictor
+from fastdnn.tables.recipe import (
+    CYCLE_ENDS,
+    Recipe,
+    draw_parameters,
+    rates_of,
+    steps_of_layers,
+)
+from fastdnn.teams.cpus import threads_offered
+from fastdnn.training.epochs import EpochRunner
+from fastdnn.training.order import VisitOrder
+
+# Adam's; squares are forgotten sooner than by default, since training is short.
+_BETA_1, _BETA_2, _EPSILON = 0.9, 0.95, 1e-8
+
+
+@dataclass
+class Control:
+    """When training ends before its time.
+
+    Attributes
+    ----------
+    deadline : float
+        On the monotonic clock.
+    is_stopped : threading.Event
+        Set where it is to end at once.
+    """
+
+    deadline: float
+    is_stopped: threading.Event
+
+    @property
+    def is_over(self) -> bool:
+        """Whether training has to end."""
+        return self.is_stopped.is_set() or time.monotonic() >= self.deadline
+
+
+class Member:
+    """One network, and what it was at the end of each cycle.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        How it is trained.
+    samples : Samples
+        What it is trained on, in float32; `Y` are positions of classes, or numbers.
+    n_outputs : int
+        Of the network.
+    seed : int
+        Of all that it draws.
+
+    Attributes
+    ----------
+    snapshots : list of Parameters
+        After each cycle.
+    """
+
+    def __init__(self, recipe: Recipe, samples: Samples, n_outputs: int, seed: int) -> None:
+        self._recipe, self._samples = recipe, samples
+        self._random_state = np.random.RandomState(seed)
+        n_features = samples.X.shape[1]
+        self._sizes = [n_features, *recipe.hidden_layer_sizes, n_outputs]
+        self.network = network_of(recipe, n_features, n_outputs, samples.n_targets == 1)
+        self.snapshots: list[Parameters] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        samples, recipe = self._samples, self._recipe
+        self._parameters = draw_parameters(self._sizes, self._random_state)
+        seed = int(self._random_state.randint(2**31 - 1))
+        self._order = VisitOrder(samples, self._random_state, 1)
+        steps = steps_of_layers(self._sizes)
+        steps.begin(self._parameters, OPTIMIZERS["adamw"])
+        self._plan = plan_training(
+            self._parameters,
+            self.network,
+            "adamw",
+            batch_size=recipe.batch_size,
+            samples=samples,
+            gather=True,
+            n_threads=1,
+            has_rates=True,
+            layer_steps=steps,
+        )
+        self._plan.set_numbers(
+            weight_decay=recipe.weight_decay, beta_1=_BETA_1, beta_2=_BETA_2, epsilon=_EPSILON
+        )
+        self._plan.table["seed"] = seed
+        # The last rows of an epoch make no step where they are fewer than a batch.
+        self._batches = max(1, samples.n_rows // recipe.batch_size)
+        self._n_steps, self._step = recipe.n_epochs * self._batches, 0
+        rates = functools.partial(rates_of, recipe.learning_rate)
+
+        def next_rates(first: int, n_next: int) -> np.ndarray:
+            return rates(first, n_next, self._n_steps)
+
+        self._runner = EpochRunner(self._plan, samples, self._order.positions, next_rates)
+
+    def train_cycle(self, control: Control) -> bool:
+        """Train up to the end of the next cycle, and keep what it then is.
+
+        Returns
+        -------
+        bool
+            False if training had to end before.
+        """
+        end = round(CYCLE_ENDS[len(self.snapshots)] * self._n_steps)
+        size = self._recipe.batch_size
+        with self._runner as runner:
+            while self._step < end:
+                first = self._step % self._batches
+                if first == 0:
+                    self._order.prepare(1)
+                last = min(self._batches, first + end - self._step)
+                rows = min(last * size, self._samples.n_rows)
+                while first < last:
+                    if control.is_over:
+                        return False
+                    row, _ = runner.run_rows(first * size, rows, deadline=0.0)
+                    done = -(-row // size) - first
+                    first, self._step = first + done, self._step + done
+        self.snapshots.append(self._parameters.astype(np.float32))
+        return True
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all that it has come to is finite."""
+        return bool(np.isfinite(self._parameters.theta).all())
+
+    def keep_what_there_is(self) -> None:
+        """Keep the network as it is now, of whatever cycle."""
+        self.snapshots.append(self._parameters.astype(np.float32))
+
+    def outputs(self, samples: Samples) -> np.ndarray:
+        """Return what the last snapshot's network gives before its output activation."""
+        return Predictor(self.snapshots[-1], self.network)(samples, 1, "logits")
+
+
+def network_of(recipe: Recipe, n_features: int, n_outputs: int, positions: bool) -> Network:
+    """Describe the network of a member: of classes, if there are several outputs."""
+    hidden = [
+        Layer(n_units, activation, dropout=recipe.dropout)
+        for n_units, activation in zip(
+            recipe.hidden_layer_sizes, recipe.layer_activations, strict=True
+        )
+    ]
+    is_classifier = positions and n_outputs > 1
+    output = Layer(n_outputs, "softmax" if is_classifier else "identity")
+    smooths = is_classifier and recipe.label_smoothing > 0.0
+    if is_classifier:
+        loss = "smoothed_log_loss" if smooths else "log_loss"
+    else:
+        loss = "half_squared_error"
+    return Network(
+        n_features,
+        (*hidden, output),
+        loss,
+        loss_parameter=recipe.label_smoothing if smooths else None,
+        input_dropout=recipe.input_dropout,
+    )
+
+
+def train_cycle(members: list[Member], control: Control, n_threads: int | None) -> bool:
+    """Train all members up to the end of their next cycle, in as many threads as are offered.
+
+    What they come to does not depend on the number of threads.
+
+    Returns
+    -------
+    bool
+        False if training had to end before.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After all of them have been told to stop, and have.
+    """
+    n_workers = min(len(members), threads_offered(n_threads, pays=True))
+    if n_workers <= 1:
+        return all([member.train_cycle(control) for member in members])
+    with ThreadPoolExecutor(n_workers) as pool:
+        futures: list[Future] = [pool.submit(m.train_cycle, control) for m in members]
+        try:
+            wait(futures)
+        except BaseException:
+            control.is_stopped.set()
+            raise
+    return all([future.result() for future in futures])
+
+
+def on_rows(samples: Samples, rows: np.ndarray) -> Samples:
+    """Return a copy of some rows, as samples of their own."""
+    return replace(
+        samples,
+        X=samples.X[rows],
+        Y=None if samples.Y is None else np.ascontiguousarray(samples.Y[rows]),
+        weight=None if samples.weight is None else samples.weight[rows],
+        structure=(np.zeros(0, np.int32), np.zeros(1, np.int64)),
+    )
