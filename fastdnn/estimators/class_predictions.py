@@ -125,7 +125,8 @@ class ClassPredictions(AccuracyMixin, BaseDNN):
     def _kind_of_outputs(self) -> str:
         # An estimator that was never fitted is told so later on.
         kinds = {"softmax": "softmax", "identity": "logits"}
-        return kinds.get(getattr(self, "out_activation_", ""), "sigmoid")
+        activation = getattr(self, "out_activation_", "")
+        return kinds.get(activation if isinstance(activation, str) else "", "sigmoid")
 
     def _kind_of_probabilities(self) -> str:
         kind = self._kind_of_outputs()
