@@ -7,7 +7,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from fastdnn.estimators.accuracy import AccuracyMixin
-from fastdnn.estimators.base import BaseDNN
+from fastdnn.estimators.class_targets import ClassTargets
 from fastdnn.models.transaction import of_one_moment
 from fastdnn.training.scores import mean_accuracy
 
@@ -30,11 +30,8 @@ def _has_probabilities(model: Any) -> bool:
     return True
 
 
-class ClassPredictions(AccuracyMixin, BaseDNN):
+class ClassPredictions(AccuracyMixin, ClassTargets):
     """The methods of `fastdnn.DNNClassifier` that predict."""
-
-    classes_: np.ndarray
-    _multilabel: bool
 
     @of_one_moment
     def predict(self, X: Any) -> np.ndarray:
