@@ -122,8 +122,8 @@ class ClassPredictions(AccuracyMixin, ClassTargets):
     def _kind_of_outputs(self) -> str:
         # An estimator that was never fitted is told so later on.
         kinds = {"softmax": "softmax", "identity": "logits"}
-        activation = getattr(self, "out_activation_", "")
-        return kinds.get(activation if isinstance(activation, str) else "", "sigmoid")
+        kind = getattr(self, "out_activation_", None)
+        return kinds.get(kind, "sigmoid") if isinstance(kind, str) else "sigmoid"
 
     def _kind_of_probabilities(self) -> str:
         kind = self._kind_of_outputs()
