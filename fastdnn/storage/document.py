@@ -10,6 +10,7 @@ import numpy as np
 
 from fastdnn.models.consistency import checked_parameters
 from fastdnn.models.transaction import twin_of
+from fastdnn.models.valid_combinations import require_fitting
 from fastdnn.models.valid_values import require_valid
 from fastdnn.network.parameters import Parameters
 from fastdnn.ops.own_functions import OwnFunctions
@@ -94,6 +95,7 @@ def encode(
         return _encode_network(model)
     model = twin_of(model)  # as it is now, whatever is fitted meanwhile
     require_valid(model)
+    require_fitting(model)
     state = model.__getstate__()
     settings, tensors = encode_settings(model, path)
     for name in settings:
@@ -143,14 +145,12 @@ def _encode_fitted(
         "history": _encode_history(dict(state["_history"]), tensors),
         "shows_history": _shows_history(model),
         "optimizer": None,
+        "seed": state["_parameters"].get("seed"),
         "average": None,
         "training": None,
     }
     for name, layers in zip(LAYERS_THAT_LEARN, network.structure[1:], strict=True):
-        if layers:
-            fitted[name] = list(layers)
-    if state["_parameters"].get("seed") is not None:
-        fitted["seed"] = int(state["_parameters"]["seed"])
+        fitted[name] = list(layers)
     if "feature_names_in_" in state:
         about, names = encode_labels(state["feature_names_in_"], "feature_names_in_")
         if about["kind"] != "object":
@@ -259,6 +259,7 @@ def decode(
     given = decode_settings(document["parameters"], tensors, path, list(own))
     model: Any = classes[document["class"]](**given)
     require_valid(model)
+    require_fitting(model)
     if parameters is not None:
         fitted = _decode_fitted(document["fitted"], parameters, tensors)
         model.__setstate__(model.__getstate__() | fitted)
