@@ -270,7 +270,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
                 f"return_std={return_std!r} needs a network that was fitted with "
                 "loss='gaussian_nll', which learns variances. Fit one, or leave it out."
             )
-        outputs = self._results(X, _RESULTS.get(output, "activations"))
+        known = output if isinstance(output, str) else ""  # what it is, is checked next
+        outputs = self._results(X, _RESULTS.get(known, "activations"))
         if output == "ascending":
             return outputs
         n_targets = n_targets_of(output, self.n_outputs_)
