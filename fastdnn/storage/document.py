@@ -55,7 +55,8 @@ _DERIVED = {
     *("_fastdnn_version", *History().shown(), "loss_curve_", "validation_scores_"),
 }
 _STORED_OF_NETWORK = {
-    "layer_sizes", "activations", "loss", "dtype", "theta", "_parameters", "_fastdnn_version",
+    "layer_sizes", "activations", "loss", "loss_parameter", "normalizations", "dtype",
+    "theta", "_parameters", "_fastdnn_version",
 }  # fmt: skip
 
 
@@ -108,13 +109,26 @@ def encode(
 
 def _encode_network(model: Any) -> tuple[dict, dict[str, np.ndarray]]:
     _refuse_unknown(set(model.__getstate__()) - _STORED_OF_NETWORK)
-    document = {
+    for used in (*model.activations, model.loss):
+        if not isinstance(used, str):
+            raise ValueError(
+                f"A model file holds no code, but the network has {used!r}. Use pickle, which "
+                "imports its functions, or save a network of named functions."
+            )
+    document: dict[str, Any] = {
         "class": "DeepNeuralNetwork",
         "layer_sizes": list(model.layer_sizes),
         "activations": list(model.activations),
         "loss": model.loss,
         "dtype": str(model.dtype),
     }
+    parameter = model.loss_parameter
+    if parameter is not None:
+        numbers = np.asarray(parameter, np.float64)
+        document["loss_parameter"] = numbers.tolist()
+    for name, layers in zip(LAYERS_THAT_LEARN, model._parameters.structure[1:], strict=True):
+        if layers:
+            document[name] = list(layers)
     return document, views_by_name(model._parameters)
 
 
@@ -241,11 +255,7 @@ def decode(
         If a parameter has a value that it cannot have, or is not given.
     """
     if document["class"] == "DeepNeuralNetwork" and parameters is not None:
-        *hidden, output = document["activations"]
-        sizes, loss, dtype = (document[name] for name in ("layer_sizes", "loss", "dtype"))
-        network: Any = classes["DeepNeuralNetwork"](sizes, hidden, output, loss, dtype)
-        network._parameters.theta[:] = parameters.theta
-        return network
+        return _decode_network(document, parameters, classes["DeepNeuralNetwork"])
     given = decode_settings(document["parameters"], tensors, path, list(own))
     model: Any = classes[document["class"]](**given)
     require_valid(model)
@@ -254,6 +264,29 @@ def decode(
         fitted = _decode_fitted(document["fitted"], parameters, tensors)
         model.__setstate__(model.__getstate__() | fitted)
     return model
+
+
+def _decode_network(document: dict, parameters: Parameters, kind: Any) -> Any:
+    *hidden, output = document["activations"]
+    sizes, loss, dtype = (document[name] for name in ("layer_sizes", "loss", "dtype"))
+    parameter = document.get("loss_parameter")
+    normalized = document.get("normalized", ())
+    network = kind(
+        sizes,
+        hidden,
+        output,
+        loss,
+        dtype,
+        loss_parameter=tuple(parameter) if isinstance(parameter, list) else parameter,
+        normalization=["layer" if l in normalized else None for l in range(len(hidden))],
+    )
+    if network._parameters.structure != parameters.structure:
+        raise ValueError(
+            f"sloped={list(parameters.sloped)} are not the layers of {hidden} whose "
+            "activation learns a slope"
+        )
+    network._parameters.theta[:] = parameters.theta
+    return network
 
 
 def _decode_fitted(
