@@ -81,7 +81,5 @@ def test_loading_imports_nothing(path, monkeypatch):
 @pytest.mark.parametrize("wrong", ["relu", ["relu"], 3, [None], own.swish, {"a": own.SWISH}])
 def test_only_such_objects_are_taken(wrong, path):
     DNNClassifier().save(path)
-    with pytest.raises(
-        TypeError, match=r"must be a list of fastdnn\.Activation and"
-    ):
+    with pytest.raises(TypeError, match=r"must be a list of fastdnn\.Activation and"):
         fastdnn.load(path, own=wrong)
