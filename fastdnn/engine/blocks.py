@@ -55,7 +55,7 @@ from fastdnn.engine.step_options import (
     COMPLETE,
     COMPLETING,
     FINISH,
-    LIMITING,
+    STEPPING,
     completed_gradient,
 )
 from fastdnn.machine.stops import is_told
@@ -199,7 +199,7 @@ def step_block(
     """
     if is_told(s.stop_in_step):
         return
-    if stage != LIMITING:
+    if stage <= STEPPING:
         if stage == s.first_stage:
             gradient = _gradient(s, real, position, task, n_rows, n_shards, are_masked, worker)
         else:

@@ -175,7 +175,7 @@ class Memory(NamedTuple):
     # a run, or of each of them
     loss_parameters: np.ndarray  # float64, one at least
     average: np.ndarray  # (n_parameters,): moving average of theta; empty: there is none
-    columns: np.ndarray  # float64: sums of squares of the columns of blocks; may be empty
+    columns: np.ndarray  # float64: numbers for columns, of each block and operation; or empty
     work: np.ndarray  # scratch
     partial: np.ndarray  # float64 (max(n_shards, n_blocks + 1), 8)
     team: np.ndarray  # int64 counters of fastdnn.engine.barrier

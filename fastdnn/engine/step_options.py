@@ -32,8 +32,9 @@ from fastdnn.machine.arithmetic import multiply_add
 from fastdnn.machine.views import vector, vector_at
 from fastdnn.products.sums import sum_of_sizes, sum_of_squares, sum_of_squares_in_double
 
-#: Stages of phase 2, each of all blocks. Most steps have but the middle one.
-COMPLETING, STEPPING, LIMITING = range(3)
+#: Stages of phase 2, each of all blocks: gradients are completed, blocks stepped, columns of
+#: layers measured, and scaled. Most fits have only the second.
+COMPLETING, STEPPING, MEASURING, LIMITING = range(4)
 #: No stage: sum up what the loss of the first batch needs.
 SUMMING = -1
 
@@ -112,10 +113,13 @@ def complete_gradient(record, real, task, worker, first, rest, scale):
 
 
 @kernel
-def _columns(s, task):
-    """View the sums of squares of a block's columns; after all blocks, a worker's factors."""
-    width = s.columns_size // (s.n_blocks + s.n_workers)
-    return vector_at(np.float64(0), s.columns, task * width, width)
+def _columns(s, row):
+    """View a number for each column: of a block its squares; of an operation its factor.
+
+    The rows of blocks come first, then those of operations.
+    """
+    width = s.columns_size // (s.n_blocks + s.n_operations)
+    return vector_at(np.float64(0), s.columns, row * width, width)
 
 
 @loop_kernel
@@ -136,22 +140,26 @@ def _scale_columns(W, first, last, factors):
 
 
 @kernel
-def _limit_norms(s, W, task, worker):
-    """Scale down the columns of a block, if those of the whole layer are too long."""
+def _measure_columns(s, task, n_units):
+    """Find by what a share of a layer's columns is to be scaled: each block takes one."""
     blocks = block_table(s)
-    operation, first = blocks[task, BLOCK_OPERATION], blocks[task, BLOCK_FIRST]
-    factors, n_units = _columns(s, s.n_blocks + worker), W.shape[1]
-    for j in range(n_units):
+    operation, share, n_shares = blocks[task, BLOCK_OPERATION], 0, 0
+    for other in range(s.n_blocks):
+        if blocks[other, BLOCK_OPERATION] == operation:
+            share += other < task
+            n_shares += 1
+    first, last = share * n_units // n_shares, (share + 1) * n_units // n_shares
+    factors = _columns(s, s.n_blocks + operation)
+    for j in range(first, last):
         factors[j] = 0.0
     for other in range(s.n_blocks):
         if blocks[other, BLOCK_OPERATION] == operation:
             squares = _columns(s, other)
-            for j in range(n_units):
+            for j in range(first, last):
                 factors[j] += squares[j]
-    for j in range(n_units):
+    for j in range(first, last):
         norm = math.sqrt(factors[j])
         factors[j] = s.max_norm / norm if norm > s.max_norm else 1.0
-    _scale_columns(W, first, first + blocks[task, BLOCK_ROWS], factors)
 
 
 @loop_kernel
@@ -161,20 +169,20 @@ def _move_average(average, w, rate):
 
 
 def finish_step(record, real, task, worker, stage):
-    """Do what follows the step of one block.
-
-    Before `LIMITING`, sum up columns only.
-    """
+    """Do what follows the step of one block, or its part of a later stage."""
     s = record_at(record)
     block, partial = block_table(s)[task], partial_sums(s)
     start, size, is_tail = block[BLOCK_START], block[BLOCK_SIZE], task == s.n_blocks
     w = vector(worker_parameters(s, real, worker), start, size)
     if s.max_norm > 0.0 and stage != SUMMING and not is_tail:
-        W, first = weights_of(s, real, block[BLOCK_OPERATION], worker), block[BLOCK_FIRST]
+        operation, first = block[BLOCK_OPERATION], block[BLOCK_FIRST]
+        W, last = weights_of(s, real, operation, worker), first + block[BLOCK_ROWS]
         if stage == STEPPING:
-            _sum_column_squares(W, first, first + block[BLOCK_ROWS], _columns(s, task))
+            _sum_column_squares(W, first, last, _columns(s, task))
+        elif stage == MEASURING:
+            _measure_columns(s, task, W.shape[1])
         else:
-            _limit_norms(s, W, task, worker)
+            _scale_columns(W, first, last, _columns(s, s.n_blocks + operation))
     if stage != SUMMING and stage != s.last_stage:
         return
     if not is_tail:

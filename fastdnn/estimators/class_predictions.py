@@ -7,7 +7,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from fastdnn.estimators.accuracy import AccuracyMixin
-from fastdnn.estimators.base import BaseDNN
+from fastdnn.estimators.class_targets import ClassTargets
 from fastdnn.models.transaction import of_one_moment
 from fastdnn.training.scores import mean_accuracy
 
@@ -30,11 +30,8 @@ def _has_probabilities(model: Any) -> bool:
     return True
 
 
-class ClassPredictions(AccuracyMixin, BaseDNN):
+class ClassPredictions(AccuracyMixin, ClassTargets):
     """The methods of `fastdnn.DNNClassifier` that predict."""
-
-    classes_: np.ndarray
-    _multilabel: bool
 
     @of_one_moment
     def predict(self, X: Any) -> np.ndarray:
@@ -125,7 +122,8 @@ class ClassPredictions(AccuracyMixin, BaseDNN):
     def _kind_of_outputs(self) -> str:
         # An estimator that was never fitted is told so later on.
         kinds = {"softmax": "softmax", "identity": "logits"}
-        return kinds.get(getattr(self, "out_activation_", ""), "sigmoid")
+        kind = getattr(self, "out_activation_", None)
+        return kinds.get(kind, "sigmoid") if isinstance(kind, str) else "sigmoid"
 
     def _kind_of_probabilities(self) -> str:
         kind = self._kind_of_outputs()

@@ -1,41 +1,20 @@
 """`DNNRegressor`: a neural network for regression as a scikit-learn estimator."""
 
-import math
 from typing import Any, ClassVar
 
-import numpy as np
-from sklearn.base import RegressorMixin, _fit_context
-from sklearn.metrics import d2_pinball_score, r2_score
+from sklearn.base import _fit_context
 from sklearn.neural_network import MLPRegressor
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from fastdnn.estimators import interchange
 from fastdnn.estimators.base import BaseDNN
-from fastdnn.estimators.regression_losses import (
-    OUTPUTS,
-    RegressionLoss,
-    fitted_loss,
-    loss_scale,
-    parameter_of,
-    regression_loss,
-    units_of,
-)
+from fastdnn.estimators.target_predictions import TargetPredictions
 from fastdnn.estimators.validation_sets import Given
 from fastdnn.models.hyperparameters import constraints_of, documented, hyperparameters_of
-from fastdnn.models.transaction import of_one_moment
-from fastdnn.models.valid_combinations import levels_of
-from fastdnn.ops.loss_parameters import Value
-from fastdnn.ops.own_functions import Loss
-from fastdnn.ops.several_outputs import n_targets_of
-from fastdnn.training.scores import d2_pinball, r2
-
-# Names in `fastdnn.ops.results.RESULTS`, by output activation.
-_RESULTS = {"identity": "logits", "exp": "exp"}
 
 
 @documented
-class DNNRegressor(RegressorMixin, BaseDNN):
+class DNNRegressor(TargetPredictions):
     """Multi-layer perceptron regressor with a compiled training engine.
 
     A drop-in for :class:`sklearn.neural_network.MLPRegressor`: parameters, defaults and
@@ -56,8 +35,8 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     loss_, best_loss_ : float
         Last and lowest loss; ``best_loss_`` is None with early stopping.
     validation_scores_ : list of float or None
-        Score of the validation samples after each epoch, where there were some: R2, or
-        what `scoring` asks for first.
+        Score of the validation samples after each epoch, where there were some: R2,
+        D2 of ``loss='quantile'``, or what `scoring` asks for first.
     best_validation_score_ : float or None
         The highest of them, with early stopping.
     validation_loss_curve_ : list of float or None
@@ -76,7 +55,9 @@ class DNNRegressor(RegressorMixin, BaseDNN):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the features, where X had string names.
     out_activation_ : str
-        Activation of the output layer.
+        Activation of the output layer: 'identity', 'exp' of deviances, 'ascending' of several
+        quantiles, 'mean_and_variance' of ``loss='gaussian_nll'``, which has two outputs for
+        each target.
 
     Examples
     --------
@@ -238,77 +219,6 @@ class DNNRegressor(RegressorMixin, BaseDNN):
         """
         return self._fit(X, y, sample_weight, incremental=True, n_steps=n_steps)
 
-    @of_one_moment
-    def predict(self, X: Any, return_std: bool = False) -> Any:
-        """Return the predicted targets of each sample.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
-        return_std : bool, default=False
-            Whether to return standard deviations, too, for ``loss='gaussian_nll'``.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,), (n_samples, n_outputs) or (n_samples, n_levels)
-            Predictions; of a list of quantiles a column each, none of which is below the one
-            before. float64, or float32 if X is a float32 array or sparse matrix and the
-            network is float32.
-        y_std : ndarray of the same shape
-            Standard deviations around the predictions; with ``return_std=True`` only.
-
-        Raises
-        ------
-        ValueError
-            If there are no standard deviations.
-        """
-        check_is_fitted(self)
-        output = self.out_activation_
-        if return_std and output != "mean_and_variance":
-            raise ValueError(
-                f"return_std={return_std!r} needs a network that was fitted with "
-                "loss='gaussian_nll', which learns variances. Fit one, or leave it out."
-            )
-        outputs = self._results(X, _RESULTS.get(output, "activations"))
-        if output == "ascending":
-            return outputs
-        n_targets = n_targets_of(output, self.n_outputs_)
-        means = _as_targets(outputs[:, :n_targets])
-        if not return_std:
-            return means
-        return means, np.sqrt(_as_targets(outputs[:, n_targets:]))
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the coefficient of determination, R2, on the given samples.
-
-        Of ``loss='quantile'`` it is D2, the same of pinball losses: 1 minus that of the
-        predictions over that of the best constant, `sklearn.metrics.d2_pinball_score`.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Their targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample.
-
-        Returns
-        -------
-        float
-            At most 1; computed in float64, meaned over the targets and over the levels.
-        """
-        predicted = self.predict(X).astype(np.float64, copy=False)
-        levels = self._levels()
-        if levels is None:
-            return float(r2_score(y, predicted, sample_weight=sample_weight))
-        columns = predicted.T if len(levels) > 1 else [predicted]
-        return math.fsum(
-            d2_pinball_score(y, column, alpha=level, sample_weight=sample_weight)
-            for column, level in zip(columns, levels, strict=True)
-        ) / len(levels)
-
     def to_sklearn(self) -> MLPRegressor:
         """Return a fitted `MLPRegressor` with the same parameters.
 
@@ -343,64 +253,3 @@ class DNNRegressor(RegressorMixin, BaseDNN):
             Predicts the same up to rounding; `partial_fit` goes on from the same state.
         """
         return interchange.from_sklearn(cls, mlp, dtype)
-
-    def _encode_targets(self, y: np.ndarray, incremental: bool) -> np.ndarray:
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        row = regression_loss(self.loss, self.quantile)
-        row.check(str(self.loss), y)
-        Y = y.reshape(len(y), -1)
-        goes_on = hasattr(self, "coefs_") and (self.warm_start or incremental)
-        n_targets = Y.shape[1]
-        if goes_on:
-            n_targets = n_targets_of(self.out_activation_, self.n_outputs_)
-        if Y.shape[1] != n_targets:
-            raise ValueError(
-                f"`y` has {Y.shape[1]} targets a sample, but the network was fitted with "
-                f"{n_targets}. Give as many, or call fit with warm_start=False."
-            )
-        self._n_targets = n_targets
-        return Y
-
-    def _check_outputs(self, n_outputs: int) -> None:
-        output = self.out_activation_
-        if output not in OUTPUTS:
-            raise ValueError(
-                f"out_activation_={output!r} must be one of {OUTPUTS}. Put it right, or fit "
-                "the estimator again."
-            )
-        if output == "mean_and_variance" and n_outputs % 2:
-            raise ValueError(
-                f"out_activation_={output!r} needs two outputs for each target, but the "
-                f"network has {n_outputs}. Put it right, or fit the estimator again."
-            )
-
-    def _output_layer(self) -> tuple[str, int]:
-        row = regression_loss(self.loss, self.quantile)
-        return row.output, units_of(row, self._n_targets, self.quantile)
-
-    def _fitted_loss(self) -> RegressionLoss:
-        output, n_outputs = self.out_activation_, self.n_outputs_
-        return fitted_loss(self.loss, self.quantile, output, n_outputs)
-
-    def _loss(self) -> tuple[str | Loss, Value, float]:
-        row = self._fitted_loss()
-        return row.loss, parameter_of(row, self), loss_scale(row, self.n_outputs_)
-
-    def _levels(self) -> list[float] | None:
-        """Return the levels that a network of quantiles was fitted for, or None."""
-        row = self._fitted_loss()
-        return levels_of(self.quantile) if row.parameter == "quantile" else None
-
-    def _score_outputs(
-        self, outputs: np.ndarray, Y: np.ndarray, weight: np.ndarray | None
-    ) -> float:
-        levels = self._levels()
-        if levels is not None:
-            return d2_pinball(Y, outputs, levels, weight)
-        return r2(Y, outputs[:, : Y.shape[1]], weight)
-
-
-def _as_targets(outputs: np.ndarray) -> np.ndarray:
-    """Return the outputs of one target as a vector."""
-    return outputs.ravel() if outputs.shape[1] == 1 else outputs

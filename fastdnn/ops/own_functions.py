@@ -1,15 +1,21 @@
 """Activations and losses of users' own: two compiled scalar functions, checked when made."""
 
 import functools
-import sys
-import types
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
-from numba.core.registry import CPUDispatcher
 
-from fastdnn.compiler.jit import JIT_ENABLED, kernel
+from fastdnn.compiler.jit import kernel
+from fastdnn.compiler.users_functions import (
+    ImportPath,
+    as_kernel,
+    imported,
+    path_of,
+    python_function,
+    require_compiled,
+    stored,
+)
 from fastdnn.ops import activations, losses
 
 # Differences are taken over such steps, about the cube root of eps, at so many points of a
@@ -40,10 +46,10 @@ class OwnFunctions:
 
     def __init__(self, value: Callable, derivative: Callable, name: str | None) -> None:
         for role, function in (("value", value), ("derivative", derivative)):
-            _require_compiled(type(self).__name__, role, function)
+            require_compiled(type(self).__name__, role, function)
         if name is not None and (not isinstance(name, str) or not name):
             raise ValueError(f"name={name!r} must be a string that is not empty, or None.")
-        python: Any = _python_function(value)
+        python: Any = python_function(value)
         self.__dict__.update(value=value, derivative=derivative, name=name or python.__name__)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -67,7 +73,7 @@ class OwnFunctions:
 
     def __repr__(self) -> str:
         also = "".join(f", {name}={getattr(self, name)!r}" for name in self._also)
-        value, derivative = (_python_function(f).__name__ for f in self._parts()[:2])
+        value, derivative = (python_function(f).__name__ for f in self._parts()[:2])
         return f"{type(self).__name__}({value}, {derivative}, name={self.name!r}{also})"
 
     def __copy__(self) -> "OwnFunctions":
@@ -77,7 +83,7 @@ class OwnFunctions:
         return self
 
     def __reduce__(self) -> tuple:
-        functions = tuple(_stored(function) for function in self._parts()[:2])
+        functions = tuple(stored(function) for function in self._parts()[:2])
         return _restored, (type(self), *functions, *self._parts()[2:])
 
     def description(self) -> dict[str, str]:
@@ -287,44 +293,13 @@ _LOOKED_AT: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
 }
 
 
-def _require_compiled(kind: str, role: str, function: Any) -> None:
-    if JIT_ENABLED and not isinstance(function, CPUDispatcher):  # needs jit
-        raise ValueError(
-            f"{kind}({role}={function!r}) must be a function that numba has compiled: write "
-            "@numba.njit before its definition."
-        )
-    if not isinstance(_python_function(function), types.FunctionType):
-        raise ValueError(f"{kind}({role}={function!r}) must be a function.")
-
-
-def _python_function(function: Any) -> Any:
-    return getattr(function, "py_func", function)
-
-
-def path_of(function: Any) -> str:
-    """Return the import path of a function."""
-    python = _python_function(function)
-    return f"{python.__module__}:{python.__qualname__}"
-
-
 # -- rows of the tables -------------------------------------------------------------------
-
-
-def _as_kernel(function: Any) -> Any:
-    """Compile a user's function as one of the package, to be a part of those that call it."""
-    python = _python_function(function)
-    copied = types.FunctionType(
-        *(python.__code__, python.__globals__, python.__name__),
-        *(python.__defaults__, python.__closure__),
-    )
-    copied.__qualname__, copied.__module__ = python.__qualname__, python.__module__
-    return kernel(copied)
 
 
 # Rows are kept as long as the process: the engine may be in the middle of their code.
 @functools.cache
 def _row_of_activation(value: Any, derivative: Any) -> activations.Activation:
-    g, g_prime = _as_kernel(value), _as_kernel(derivative)
+    g, g_prime = as_kernel(value), as_kernel(derivative)
 
     def activation(z):
         return type(z)(g(z))
@@ -337,7 +312,7 @@ def _row_of_activation(value: Any, derivative: Any) -> activations.Activation:
 
 @functools.cache
 def _row_of_loss(value: Any, derivative: Any, of_classes: bool) -> losses.Loss:
-    f, f_prime = _as_kernel(value), _as_kernel(derivative)
+    f, f_prime = as_kernel(value), as_kernel(derivative)
 
     def loss(a, y, c):
         return type(a)(f(a, y))
@@ -349,51 +324,12 @@ def _row_of_loss(value: Any, derivative: Any, of_classes: bool) -> losses.Loss:
     return losses.Loss({}, kernels, of_classes=of_classes)
 
 
-# -- pickles ------------------------------------------------------------------------------
-
-
-class _Path(str):
-    """The import path of a function."""
-
-    __slots__ = ()
-
-
-def _stored(function: Any) -> Any:
-    """Return what a pickle has of a function: its path, or itself if it has none.
-
-    numba pickles a function with its code.
-    """
-    python = _python_function(function)
-    module, name = python.__module__, python.__qualname__
-    # A script is __main__ in its own process only.
-    if module == "__main__" or _found(module, name) is not function:
-        return function
-    return _Path(f"{module}:{name}")
-
-
-def _found(module: str, name: str) -> Any:
-    found: Any = sys.modules.get(module)
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    return found
-
-
 def _restored(kind: type, *parts: Any) -> OwnFunctions:
     """Make an object anew, without looking at its functions again."""
     made: Any = object.__new__(kind)
-    functions = [_imported(part) if isinstance(part, _Path) else part for part in parts[:2]]
+    functions = [
+        imported(part) if isinstance(part, ImportPath) else part for part in parts[:2]
+    ]
     names = ("value", "derivative", "name", *kind._also)  # type: ignore[attr-defined]
     made.__dict__.update(zip(names, (*functions, *parts[2:]), strict=True))
     return made
-
-
-def _imported(path: str) -> Any:
-    module, _, name = path.partition(":")
-    __import__(module)
-    found = _found(module, name)
-    if found is None:
-        raise AttributeError(
-            f"{path!r} is not there: a pickle names it as a function of an activation or a "
-            "loss. Put it back under that name."
-        )
-    return found

@@ -247,7 +247,9 @@ def plan_training(
     layers: dict[str, np.ndarray] = {}
     if layer_steps is not None:
         layers = layer_steps.write(table, rows, dtype)
-    columns = lay_out_step_options(table, workspace, parameters, step, len(blocks) - 1)
+    columns = lay_out_step_options(
+        table, workspace, parameters, step, len(blocks) - 1 + len(rows)
+    )
     if state is None:
         state = aligned_zeros(state_size, dtype)
     table["numbers_apart"] = MOST_NUMBERS if has_rates else 0

@@ -48,11 +48,11 @@ def lay_out_step_options(
     workspace: Workspace,
     parameters: Parameters,
     options: StepOptions,
-    n_blocks: int,
+    n_rows: int,
 ) -> np.ndarray:
     """Write what a step does besides into the record, and find its kernels and memory.
 
-    Returns sums of squares of the columns of blocks, for `Memory.columns`.
+    Returns numbers for the columns of so many blocks and operations, for `Memory.columns`.
     """
     dtype = parameters.theta.dtype
     table["l1"] = options.l1
@@ -73,5 +73,4 @@ def lay_out_step_options(
     if options.max_norm is None:
         return np.zeros(0)
     widest = max(parameters.layer_sizes[1:])
-    n_workers = int(table["n_workers"][0])
-    return aligned_zeros((n_blocks + n_workers) * widest, np.dtype(np.float64))
+    return aligned_zeros(n_rows * widest, np.dtype(np.float64))

@@ -126,7 +126,7 @@ class Fit:
         said = [notice_of_weights(given.samples, options.alpha)]
         if not self._incremental:
             loss = state.history.loss
-            said.append(notice_of_targets(given.samples, given.network.loss, loss))
+            said.append(notice_of_targets(given.samples, given.network, loss))
         for message in filter(None, said):
             self.notices.warn(message, ConvergenceWarning)
         return state

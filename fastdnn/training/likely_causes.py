@@ -7,8 +7,10 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+from sklearn.utils.stats import _weighted_percentile
 
 from fastdnn.data.samples import Samples
+from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters
 from fastdnn.ops.losses import row_of
 from fastdnn.ops.own_functions import Loss
@@ -127,19 +129,51 @@ def notice_of_weights(samples: Samples, alpha: float) -> str | None:
     return f"The penalty outweighs the losses: {_small_weights(mean, alpha)}."
 
 
-def notice_of_targets(samples: Samples, loss: str | Loss, final_loss: float) -> str | None:
+def notice_of_targets(samples: Samples, network: Network, final_loss: float) -> str | None:
     """Return what is to be said of targets so large that steps do not reach them, or None."""
-    if loss != "half_squared_error" or samples.largest_target < _LARGE_TARGET:
+    if samples.largest_target < _LARGE_TARGET or network.loss not in _OF_DIFFERENCES:
         return None
     Y = samples.Y.astype(np.float64)
     weight = None if samples.weight is None else samples.weight.astype(np.float64)
-    mean = np.average(Y, axis=0, weights=weight)
-    of_mean = 0.5 * float(np.average(np.square(Y - mean), axis=0, weights=weight).mean())
-    if not final_loss > _MUCH * of_mean:
+    name, centre, loss = _OF_DIFFERENCES[str(network.loss)]
+    (c,) = network.parameters_of_loss
+    differences = Y - centre(Y, weight, c)
+    of_constant = float(np.average(loss(differences, c), axis=0, weights=weight).mean())
+    if not final_loss > _MUCH * of_constant:
         return None
     return (
-        f"The network is hardly better than the mean of y, with a loss of {final_loss:.3g} "
-        f"against {of_mean:.3g}: y has values of up to {samples.largest_target:.3g}, far from "
-        "outputs of usual weights; scale it with "
+        f"The network is hardly better than the {name} of y, with a loss of {final_loss:.3g} "
+        f"against {of_constant:.3g}: y has values of up to {samples.largest_target:.3g}, far "
+        "from outputs of usual weights; scale it with "
         "TransformedTargetRegressor(transformer=StandardScaler())."
     )
+
+
+def _mean(Y: np.ndarray, weight: np.ndarray | None, c: float) -> np.ndarray:
+    return np.average(Y, axis=0, weights=weight)
+
+
+def _median(Y: np.ndarray, weight: np.ndarray | None, c: float) -> np.ndarray:
+    return _quantile(Y, weight, 0.5)
+
+
+def _quantile(Y: np.ndarray, weight: np.ndarray | None, level: float) -> np.ndarray:
+    if weight is None:
+        return np.quantile(Y, level, axis=0)
+    return _weighted_percentile(Y, weight, percentile_rank=100.0 * level)
+
+
+def _huber(differences: np.ndarray, delta: float) -> np.ndarray:
+    near = np.minimum(np.abs(differences), delta)
+    return near * (np.abs(differences) - 0.5 * near)
+
+
+# Of losses of an output and a target: the constant that is best, or nearly, by its name, and
+# the loss of differences from it.
+_OF_DIFFERENCES: dict[str | Loss, tuple] = {
+    "half_squared_error": ("mean", _mean, lambda x, c: 0.5 * np.square(x)),
+    "absolute_error": ("median", _median, lambda x, c: np.abs(x)),
+    "huber": ("median", _median, _huber),
+    "log_cosh": ("median", _median, lambda x, c: np.logaddexp(x, -x) - math.log(2.0)),
+    "quantile": ("quantile", _quantile, lambda x, c: np.maximum(c * x, (c - 1.0) * x)),
+}

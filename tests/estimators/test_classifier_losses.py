@@ -134,6 +134,7 @@ def test_of_two_classes_a_loss_of_users_own_is_one_of_the_second():
 # -- training -----------------------------------------------------------------------------
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("parameters", LOSSES, ids=IDS)
@@ -157,6 +158,7 @@ def test_samples_in_any_form_are_learnt(parameters, kind, dtype):
     assert first.loss_ > 0.0
 
 
+@pytest.mark.slow_without_jit
 @pytest.mark.parametrize("parameters", LOSSES, ids=IDS)
 def test_no_bit_depends_on_threads(parameters):
     X, y = samples("three", 2000)

@@ -106,6 +106,7 @@ def test_the_loss_of_several_targets_is_their_mean(loss):
     assert_allclose(model.loss_ + swapped.loss_, sum(of_each), rtol=1e-12)
 
 
+@pytest.mark.pairwise
 @pytest.mark.parametrize("n_threads", [1, 2])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("loss", "parameters", "metric"), REPORTED, ids=IDS)
@@ -131,6 +132,7 @@ def test_training_lowers_the_loss_of_samples_in_any_form(
     assert_array_equal(same.predict(X), dense.predict(X))
 
 
+@pytest.mark.slow_without_jit
 def test_no_bit_depends_on_threads():
     X, y = positive(2000)
     for loss, parameters, _ in REPORTED:
@@ -269,6 +271,22 @@ def test_early_stopping_scores_means_by_r2():
     assert model.validation_loss_curve_[-1] == pytest.approx(
         gaussian_nll(model, X, y), rel=1e-9
     )
+
+
+@pytest.mark.parametrize(
+    ("loss", "centre"),
+    [
+        ("squared_error", "mean"),
+        ("absolute_error", "median"),
+        ("huber", "median"),
+        ("log_cosh", "median"),
+        ("quantile", "quantile"),
+    ],
+)
+def test_targets_that_steps_do_not_reach_are_named(loss, centre):
+    X, y = positive()
+    with pytest.warns(UserWarning, match=f"hardly better than the {centre} of y"):
+        DNNRegressor(loss, (4,), max_iter=2, random_state=0).fit(X, 1e7 * y)
 
 
 def test_a_grid_over_losses():

@@ -140,6 +140,24 @@ def test_a_function_is_given_what_fit_was_and_a_network_that_predicts_anything()
         view.predict(frame[["a", "b", "c"]])
 
 
+@pytest.mark.parametrize("given", [True, False], ids=["given", "held out"])
+def test_validation_rows_are_validated_once(monkeypatch, given):
+    seen, validate = [], DNNClassifier._validate_for_prediction
+
+    def counting(self, table):
+        seen.append(table)
+        return validate(self, table)
+
+    monkeypatch.setattr(DNNClassifier, "_validate_for_prediction", counting)
+    model = DNNClassifier(**SMALL, max_iter=3, scoring=["roc_auc", "accuracy"])
+    model.set_params(early_stopping=not given)
+    model.fit(X, Y, **dict(X_val=X_VAL.tolist(), y_val=Y_VAL) if given else {})
+    assert len(model.history_["validation_roc_auc"]) == 3
+    assert not seen
+    model.predict(X)
+    assert len(seen) == 1
+
+
 def test_held_out_rows_are_those_of_the_table_that_was_given():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(X, columns=list("abcde"), index=np.arange(1000, 1240))

@@ -283,6 +283,19 @@ def test_the_first_split_says_what_is_held_out(splits, as_given):
     assert model.t_ == 3 * train.size
 
 
+def test_a_fit_that_goes_on_exactly_keeps_the_split_of_the_first_one():
+    """A cross-validator without a seed draws another one at each call."""
+    splits = StratifiedShuffleSplit(1, test_size=0.3)
+    options = SMALL | dict(early_stopping=True, warm_start="exact", validation_fraction=splits)
+    model = DNNClassifier(**options, max_iter=3).fit(X, Y)
+    again = pickle.loads(pickle.dumps(model))
+    for one in (model, again):
+        one.set_params(max_iter=6).fit(X, Y)
+    assert again.validation_scores_ == model.validation_scores_
+    assert len(model.validation_loss_curve_) == 6
+    assert_array_equal(again.coefs_[0], model.coefs_[0])
+
+
 @pytest.mark.parametrize(
     ("fraction", "message"),
     [

@@ -10,7 +10,7 @@ import pytest
 
 import fastdnn
 from fastdnn.compiler.jit import JIT_ENABLED
-from fastdnn.ops.own_functions import path_of
+from fastdnn.compiler.users_functions import path_of
 from tests import own
 from tests.ops.activation_calls import backward, forward
 from tests.ops.loss_calls import no_weights, of_output

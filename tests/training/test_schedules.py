@@ -203,6 +203,20 @@ def test_rates_do_not_depend_on_how_epochs_are_run(options, monkeypatch):
         np.testing.assert_array_equal(got, expected)
 
 
+@pytest.mark.parametrize("at_once", [1, 1000])
+@pytest.mark.parametrize("name", [*FORESEEN, "constant", "plateau"])
+def test_the_rate_of_the_last_step_of_each_epoch_is_recorded(name, at_once, monkeypatch):
+    if at_once == 1:
+        monkeypatch.setattr(planning, "_MOST_RATES", 5)  # batches of an epoch
+    options = {"learning_rate": name, "learning_rate_patience": 1, "tol": 10.0}
+    _, model = fit(**options, n_iter_no_change=np.inf, max_iter=6)
+    ends = [5 * epoch - 1 for epoch in range(1, 7)]
+    expected = 0.002 * rates(30, ends, learning_rate=name)  # of 0.5 it is 0.001
+    if name == "plateau":  # after the first epoch every one loses patience
+        expected = [0.001 * 0.1 ** max(0, epoch - 1) for epoch in range(6)]
+    np.testing.assert_allclose(model.history_["learning_rate"], expected, rtol=1e-12)
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_partial_fit_goes_on_in_the_schedule():
     X, y = load_iris(return_X_y=True)
