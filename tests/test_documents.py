@@ -145,7 +145,10 @@ def test_the_readme_is_short():
     assert len(README.read_text(encoding="utf-8").splitlines()) <= 150
 
 
-WITH_EXAMPLES = [README, *(PAGE_FOLDER / name for name in ("textbook.md", "coming_from.md"))]
+WITH_EXAMPLES = [
+    README,
+    *(PAGE_FOLDER / name for name in ("textbook.md", "coming_from.md", "losses.md")),
+]
 
 
 @pytest.mark.slow_without_jit
