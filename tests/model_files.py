@@ -102,6 +102,48 @@ def models():
             pandas.DataFrame(X, columns=["länge", "b", "c d"]),
             X[:, 2],
         ),
+        "exact_early_stopping": lambda: (
+            DNNClassifier(
+                **small | dict(early_stopping=True, validation_fraction=0.2, dropout=0.2),
+                warm_start="exact",
+                scoring=["accuracy", "loss"],
+            ),
+            X,
+            _labels("a", "b"),
+        ),
+        "exact_in_float64": lambda: (
+            DNNRegressor(**small | dict(batch_size="auto", swa_start=0.3), warm_start="exact"),
+            X,
+            X[:, 1],
+        ),
+        "hinge_moving_average": lambda: (
+            DNNClassifier(
+                **small,
+                loss="hinge",
+                class_weight={"a": 1, "b": 2.0, "c": 0.5},
+                ema_decay=0.9,
+                solver="amsgrad",
+            ),
+            X,
+            _labels("a", "b", "c"),
+        ),
+        "quantiles_of_normalized_layers": lambda: (
+            DNNRegressor(
+                **small | dict(hidden_layer_sizes=(4, 3), activation=["prelu", "gelu"]),
+                loss="quantile",
+                quantile=[0.1, 0.5, 0.9],
+                normalization="layer",
+                learning_rate="steps",
+                learning_rate_steps=(0.4,),
+            ),
+            X,
+            X[:, 0],
+        ),
+        "gaussian_two_targets": lambda: (
+            DNNRegressor(**small, loss="gaussian_nll", solver="adagrad", max_norm=2.0),
+            X,
+            X[:, :2],
+        ),
         "unfitted": lambda: (DNNRegressor(alpha=0.5, hidden_layer_sizes=7), None, None),
         "network": lambda: (_network(), None, None),
         "network_of_all_activations": lambda: (_long_network(), None, None),

@@ -122,7 +122,8 @@ class ClassPredictions(AccuracyMixin, ClassTargets):
     def _kind_of_outputs(self) -> str:
         # An estimator that was never fitted is told so later on.
         kinds = {"softmax": "softmax", "identity": "logits"}
-        return kinds.get(getattr(self, "out_activation_", ""), "sigmoid")
+        kind = getattr(self, "out_activation_", None)
+        return kinds.get(kind, "sigmoid") if isinstance(kind, str) else "sigmoid"
 
     def _kind_of_probabilities(self) -> str:
         kind = self._kind_of_outputs()

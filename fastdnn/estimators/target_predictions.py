@@ -64,7 +64,9 @@ class TargetPredictions(RegressorMixin, BaseDNN):
                 f"return_std={return_std!r} needs a network that was fitted with "
                 "loss='gaussian_nll', which learns variances. Fit one, or leave it out."
             )
-        outputs = self._results(X, _RESULTS.get(output, "activations"))
+        # Of another kind it is refused like any attribute that does not fit the network.
+        known = isinstance(output, str) and output in _RESULTS
+        outputs = self._results(X, _RESULTS[output] if known else "activations")
         if output == "ascending":
             return outputs
         n_targets = n_targets_of(output, self.n_outputs_)

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastdnn.models.consistency import checked_parameters
 from fastdnn.models.transaction import twin_of
+from fastdnn.models.valid_combinations import require_fitting
 from fastdnn.models.valid_values import require_valid
 from fastdnn.network.parameters import Parameters
 from fastdnn.ops.own_functions import OwnFunctions
@@ -54,7 +55,8 @@ _DERIVED = {
     *("_fastdnn_version", *History().shown(), "loss_curve_", "validation_scores_"),
 }
 _STORED_OF_NETWORK = {
-    "layer_sizes", "activations", "loss", "dtype", "theta", "_parameters", "_fastdnn_version",
+    "layer_sizes", "activations", "loss", "loss_parameter", "normalizations", "dtype",
+    "theta", "_parameters", "_fastdnn_version",
 }  # fmt: skip
 
 
@@ -93,6 +95,7 @@ def encode(
         return _encode_network(model)
     model = twin_of(model)  # as it is now, whatever is fitted meanwhile
     require_valid(model)
+    require_fitting(model)
     state = model.__getstate__()
     settings, tensors = encode_settings(model, path)
     for name in settings:
@@ -106,13 +109,26 @@ def encode(
 
 def _encode_network(model: Any) -> tuple[dict, dict[str, np.ndarray]]:
     _refuse_unknown(set(model.__getstate__()) - _STORED_OF_NETWORK)
-    document = {
+    for used in (*model.activations, model.loss):
+        if not isinstance(used, str):
+            raise ValueError(
+                f"A model file holds no code, but the network has {used!r}. Use pickle, which "
+                "imports its functions, or save a network of named functions."
+            )
+    document: dict[str, Any] = {
         "class": "DeepNeuralNetwork",
         "layer_sizes": list(model.layer_sizes),
         "activations": list(model.activations),
         "loss": model.loss,
         "dtype": str(model.dtype),
     }
+    parameter = model.loss_parameter
+    if parameter is not None:
+        numbers = np.asarray(parameter, np.float64)
+        document["loss_parameter"] = numbers.tolist()
+    for name, layers in zip(LAYERS_THAT_LEARN, model._parameters.structure[1:], strict=True):
+        if layers:
+            document[name] = list(layers)
     return document, views_by_name(model._parameters)
 
 
@@ -129,14 +145,12 @@ def _encode_fitted(
         "history": _encode_history(dict(state["_history"]), tensors),
         "shows_history": _shows_history(model),
         "optimizer": None,
+        "seed": state["_parameters"].get("seed"),
         "average": None,
         "training": None,
     }
     for name, layers in zip(LAYERS_THAT_LEARN, network.structure[1:], strict=True):
-        if layers:
-            fitted[name] = list(layers)
-    if state["_parameters"].get("seed") is not None:
-        fitted["seed"] = int(state["_parameters"]["seed"])
+        fitted[name] = list(layers)
     if "feature_names_in_" in state:
         about, names = encode_labels(state["feature_names_in_"], "feature_names_in_")
         if about["kind"] != "object":
@@ -241,18 +255,38 @@ def decode(
         If a parameter has a value that it cannot have, or is not given.
     """
     if document["class"] == "DeepNeuralNetwork" and parameters is not None:
-        *hidden, output = document["activations"]
-        sizes, loss, dtype = (document[name] for name in ("layer_sizes", "loss", "dtype"))
-        network: Any = classes["DeepNeuralNetwork"](sizes, hidden, output, loss, dtype)
-        network._parameters.theta[:] = parameters.theta
-        return network
+        return _decode_network(document, parameters, classes["DeepNeuralNetwork"])
     given = decode_settings(document["parameters"], tensors, path, list(own))
     model: Any = classes[document["class"]](**given)
     require_valid(model)
+    require_fitting(model)
     if parameters is not None:
         fitted = _decode_fitted(document["fitted"], parameters, tensors)
         model.__setstate__(model.__getstate__() | fitted)
     return model
+
+
+def _decode_network(document: dict, parameters: Parameters, kind: Any) -> Any:
+    *hidden, output = document["activations"]
+    sizes, loss, dtype = (document[name] for name in ("layer_sizes", "loss", "dtype"))
+    parameter = document.get("loss_parameter")
+    normalized = document.get("normalized", ())
+    network = kind(
+        sizes,
+        hidden,
+        output,
+        loss,
+        dtype,
+        loss_parameter=tuple(parameter) if isinstance(parameter, list) else parameter,
+        normalization=["layer" if l in normalized else None for l in range(len(hidden))],
+    )
+    if network._parameters.structure != parameters.structure:
+        raise ValueError(
+            f"sloped={list(parameters.sloped)} are not the layers of {hidden} whose "
+            "activation learns a slope"
+        )
+    network._parameters.theta[:] = parameters.theta
+    return network
 
 
 def _decode_fitted(

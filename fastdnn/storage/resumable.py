@@ -150,7 +150,7 @@ def require_order(order: Any, held_out: Any, n_rows: Any, rows_done: Any) -> Non
     n_visited = 0 if order is None else order.size
     if rows_done > 0 and rows_done >= n_visited:
         raise ValueError(
-            f"rows_done={rows_done!r} must be below the {n_visited} of the order."
+            f"rows_done={rows_done!r} must be below {n_visited}, the rows of the order."
         )
 
 

@@ -1,7 +1,8 @@
 """The textbook: the network one explicit step at a time, and the steps as public functions.
 
 `network` has `DeepNeuralNetwork`, `architecture` its layers and parameters, `steps` its
-explicit steps, `costs` their costs, `step_inputs` what they accept. The functions that are
+explicit steps, `costs` their costs, `transforms` what layers learn besides weights and biases,
+`step_inputs` what the steps accept. The functions that are
 public here, for use in your own compiled code too, are in `activations` and `layers`;
 `layer_kernels` is what computes those of layers, `kernel_inputs` what they accept from Python,
 `long_calls` how Python has long ones done.

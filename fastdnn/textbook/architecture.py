@@ -9,18 +9,22 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import InvalidParameterError
 
-from fastdnn.network.description import Network
+from fastdnn.network.description import Layer, Network
 from fastdnn.network.parameters import SCHEMES, Parameters
-from fastdnn.ops.activations import ACTIVATIONS
+from fastdnn.ops.activations import ACTIVATIONS, LEARNING_ACTIVATIONS, row_of
+from fastdnn.ops.own_functions import Loss
 from fastdnn.prediction.predictor import Predictor
 from fastdnn.storage.pickles import SavingMixin
 from fastdnn.storage.tensors import count_parameters
 from fastdnn.textbook.step_inputs import as_floats
+from fastdnn.textbook.transforms import learnt_of
 
 # Also what looks like the name of a parameter by mistake: it is never another attribute.
-_PARAMETER_NAME = re.compile(r"[WwBb]_?\d+")
-_FIXED = ("layer_sizes", "activations", "loss", "dtype", "n_layers")
+_PARAMETER_NAME = re.compile(r"(?:[WwBb]_?|gain|shift|slope)\d+")
 _STORED = ("layer_sizes", "activations", "loss", "dtype")
+# Earlier versions did not have these.
+_STORED_LATER = {"loss_parameter": None, "normalizations": None}
+_FIXED = (*_STORED, *_STORED_LATER, "n_layers")
 _OWN = ("_parameters", "_network", "_predictor")
 # Of states that earlier versions have stored.
 _OLD = ("_activations", "_loss", "_canonical")
@@ -36,22 +40,23 @@ class Architecture(SavingMixin):
     def __init__(
         self,
         layer_sizes: Sequence[int],
-        activation: str | Sequence[str] = "relu",
-        output_activation: str = "sigmoid",
-        loss: str = "log_loss",
+        activation: Any = "relu",
+        output_activation: Any = "sigmoid",
+        loss: Any = "log_loss",
         dtype: str = "float64",
+        *,
+        loss_parameter: float | Sequence[float] | None = None,
+        normalization: str | Sequence[str | None] | None = None,
     ) -> None:
         sizes = _checked_sizes(layer_sizes)
-        n_hidden, is_one = len(sizes) - 2, isinstance(activation, str)
-        hidden = [activation] * n_hidden if is_one else _listed(activation)
-        if not isinstance(hidden, list) or len(hidden) != n_hidden:
-            raise InvalidParameterError(
-                f"activation={activation!r} must be one name, or one for each of the "
-                f"{n_hidden} hidden layers."
-            )
-        if is_one:  # also where no layer has it
-            _require_activation("activation", activation)
-        self.__dict__.update(_make_parts(sizes, [*hidden, output_activation], loss, dtype))
+        hidden = _one_for_each("activation", activation, len(sizes) - 2)
+        normalizations = _one_for_each("normalization", normalization, len(sizes) - 2)
+        if not hidden and not isinstance(_listed(activation), list):
+            _require_activation("activation", activation)  # also where no layer has it
+        activations = [*hidden, output_activation]
+        self.__dict__.update(
+            _make_parts(sizes, activations, loss, dtype, loss_parameter, normalizations)
+        )
 
     # -- what is fixed ------------------------------------------------------------------
 
@@ -69,6 +74,16 @@ class Architecture(SavingMixin):
     def loss(self) -> Any:
         """Name of the cost."""
         return self._network.loss
+
+    @property
+    def loss_parameter(self) -> Any:
+        """The number, or numbers, of the cost; None for those that it has by default."""
+        return self._network.loss_parameter
+
+    @property
+    def normalizations(self) -> tuple[str | None, ...]:
+        """What comes before the activation of each hidden layer: 'layer' or None."""
+        return tuple(layer.normalization for layer in self._network.layers[:-1])
 
     @property
     def dtype(self) -> np.dtype:
@@ -108,21 +123,31 @@ class Architecture(SavingMixin):
 
     def _view(self, name: str) -> np.ndarray:
         """Return a new view of the parameter of a name."""
-        digits = name.lstrip("WwBb_")
-        l = int(digits) if len(digits) < 10 else 0
-        if not 1 <= l <= self.n_layers or name not in (f"W{l}", f"b{l}"):
+        named = self._named_views()
+        if name not in named:
+            others = [own for own in named if own[0] not in "Wb"]
+            more = f", and {', '.join(others)}" if others else ""
             raise AttributeError(
                 f"{type(self).__name__!r} has no parameter {name!r}: the parameters of its "
                 f"{self.n_layers} layers are W1 to W{self.n_layers} and b1 to "
-                f"b{self.n_layers}."
+                f"b{self.n_layers}{more}."
             )
-        views = self._parameters.coefs if name[0] == "W" else self._parameters.intercepts
-        return views[l - 1][...]
+        return named[name]
+
+    def _named_views(self) -> dict[str, np.ndarray]:
+        """Return new views of all parameters by name, layer by layer."""
+        parameters = self._parameters
+        views = zip(self._views(parameters.theta), learnt_of(parameters), strict=True)
+        named: dict[str, np.ndarray] = {}
+        for l, ((W, b), learnt) in enumerate(views, start=1):
+            named |= {f"W{l}": W, f"b{l}": b}
+            named |= {f"{kind}{l}": value for kind, value in learnt.named().items()}
+        return named
 
     def initialize_parameters(
         self, scheme: str = "he", random_state: int | np.random.RandomState | None = None
     ) -> None:
-        """Draw the weights and set the biases to zero.
+        """Draw the weights, and set biases and shifts to 0, gains to 1 and slopes to 1/4.
 
         Parameters
         ----------
@@ -152,14 +177,14 @@ class Architecture(SavingMixin):
                 f"random_state={random_state!r} must be an integer from 0 to 2**32 - 1, a "
                 "numpy.random.RandomState, or None."
             ) from error
-        theta = np.zeros_like(self._parameters.theta)
-        for W, _ in self._views(theta):
+        drawn = _new_parameters(self._network, self.dtype)
+        for W in drawn.coefs:
             W[...] = SCHEMES[scheme](generator, *W.shape)
-        np.copyto(self._parameters.theta, theta)
+        np.copyto(self._parameters.theta, drawn.theta)
 
     def _views(self, theta: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return W and b of each layer as new views into a vector of all parameters."""
-        parameters = Parameters(self.layer_sizes, theta.dtype, theta)
+        parameters = self._parameters.with_theta(theta)
         return list(zip(parameters.coefs, parameters.intercepts, strict=True))
 
     # -- storage ------------------------------------------------------------------------
@@ -170,6 +195,8 @@ class Architecture(SavingMixin):
             "layer_sizes": self.layer_sizes,
             "activations": self.activations,
             "loss": self.loss,
+            "loss_parameter": self.loss_parameter,
+            "normalizations": self.normalizations,
             "dtype": self.dtype.name,
             "theta": self._parameters.theta,
         }
@@ -184,7 +211,8 @@ class Architecture(SavingMixin):
             sizes, activations, loss, dtype = (state[name] for name in _STORED)
         except (KeyError, AttributeError) as error:
             _refuse_state(f"is incomplete ({error})")
-        known = {*_OWN, *_OLD, *_STORED, "theta"}
+        later = {name: state.get(name, value) for name, value in _STORED_LATER.items()}
+        known = {*_OWN, *_OLD, *_STORED, *later, "theta"}
         others = {name: value for name, value in state.items() if name not in known}
         for name in others:
             if not isinstance(name, str) or _is_our_own(name):
@@ -193,7 +221,9 @@ class Architecture(SavingMixin):
             sizes = _checked_sizes(sizes)
             if not isinstance(activations, list | tuple) or len(activations) != len(sizes) - 1:
                 raise ValueError(f"activations={activations!r} must be one for each layer.")
-            parts = _make_parts(sizes, activations, loss, dtype)
+            parameter, normalizations = later.values()
+            normalizations = _one_for_each("normalization", normalizations, len(sizes) - 2)
+            parts = _make_parts(sizes, activations, loss, dtype, parameter, normalizations)
             _copy_vector(theta, parts["_parameters"].theta)
         except (TypeError, ValueError) as error:
             _refuse_state(f"does not fit together: {error}")
@@ -237,15 +267,42 @@ def _checked_sizes(given: Any) -> list[int]:
     return [int(size) for size in sizes]
 
 
-def _require_activation(parameter: str, name: Any) -> None:
-    if not isinstance(name, str) or name not in ACTIVATIONS:
+def _one_for_each(parameter: str, given: Any, n_hidden: int) -> list[Any]:
+    """Return a parameter that is one for all hidden layers, or one for each, as a list."""
+    values = _listed(given)
+    if not isinstance(values, list):
+        return [given] * n_hidden
+    if len(values) != n_hidden:
         raise InvalidParameterError(
-            f"{parameter} {name!r} is unknown; choose one of {list(ACTIVATIONS)}."
+            f"{parameter}={given!r} must be one name, or one for each of the {n_hidden} "
+            "hidden layers."
         )
+    return values
+
+
+def _require_activation(parameter: str, name: Any) -> None:
+    try:
+        row_of(name)
+    except (TypeError, ValueError) as error:
+        raise InvalidParameterError(
+            f"{parameter} {name!r} is unknown; choose one of "
+            f"{[*ACTIVATIONS, *LEARNING_ACTIVATIONS]}, or make a fastdnn.Activation."
+        ) from error
+
+
+def _new_parameters(network: Network, dtype: np.dtype) -> Parameters:
+    """Return parameters of a network before any is drawn."""
+    normalized, sloped = network.normalized, network.sloped
+    return Parameters(network.sizes, dtype, normalized=normalized, sloped=sloped)
 
 
 def _make_parts(
-    sizes: list[int], activations: Sequence[Any], loss: Any, dtype: Any
+    sizes: list[int],
+    activations: Sequence[Any],
+    loss: Any,
+    dtype: Any,
+    loss_parameter: Any,
+    normalizations: Sequence[Any],
 ) -> dict[str, Any]:
     """Return the attributes of a network with an activation for each of its layers."""
     *hidden, output = activations
@@ -254,11 +311,19 @@ def _make_parts(
     _require_activation("output_activation", output)
     if not isinstance(dtype, str | np.dtype) or str(dtype) not in ("float32", "float64"):
         raise InvalidParameterError(f"dtype={dtype!r} must be 'float64' or 'float32'.")
-    if not isinstance(loss, str):
-        raise InvalidParameterError(f"loss={loss!r} must be the name of a loss.")
-    network = Network.dense(sizes, activations, loss)
+    if not isinstance(loss, str | Loss):
+        raise InvalidParameterError(
+            f"loss={loss!r} must be the name of a loss, or a fastdnn.Loss."
+        )
+    layers = tuple(
+        Layer(n_out, activation, normalization)
+        for n_out, activation, normalization in zip(
+            sizes[1:], activations, [*normalizations, None], strict=True
+        )
+    )
+    network = Network(sizes[0], layers, loss, loss_parameter=loss_parameter)
     try:
-        parameters = Parameters(sizes, np.dtype(str(dtype)))
+        parameters = _new_parameters(network, np.dtype(str(dtype)))
     except (ValueError, OverflowError) as error:
         raise InvalidParameterError(
             f"layer_sizes={sizes!r} make a network of {count_parameters(sizes)} parameters, "

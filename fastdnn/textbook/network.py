@@ -25,27 +25,38 @@ class DeepNeuralNetwork(Steps):
     ----------
     layer_sizes : sequence of int
         Units of every layer: inputs, hidden layers, outputs.
-    activation : str or sequence of str, default='relu'
+    activation : str, fastdnn.Activation or sequence of these, default='relu'
         Activation of the hidden layers, one for all or one for each: 'relu', 'leaky_relu',
-        'elu', 'selu', 'gelu', 'silu', 'mish', 'softplus', 'hardswish', 'tanh', 'sigmoid',
-        'softmax', 'exp' or 'identity'.
-    output_activation : str, default='sigmoid'
+        'prelu', 'elu', 'selu', 'gelu', 'silu', 'mish', 'softplus', 'hardswish', 'tanh',
+        'sigmoid', 'softmax', 'exp', 'identity', or your own.
+    output_activation : str or fastdnn.Activation, default='sigmoid'
         Activation of the output layer.
-    loss : str, default='log_loss'
-        Cost of one sample, summed over its outputs.
+    loss : str or fastdnn.Loss, default='log_loss'
+        Cost of one sample, summed over its outputs, with `loss_parameter` in brackets.
 
         - With 'sigmoid', of each output, or with 'softmax', of the classes: 'log_loss', the
-          cross-entropy; 'smoothed_log_loss', that of targets of which 0.1 are spread over
-          all classes; 'focal', which makes less of what is nearly right, with gamma 2.
+          cross-entropy; 'smoothed_log_loss', that of targets of which a share (0.1) is
+          spread over all classes; 'focal', which makes less of what is nearly right (gamma,
+          2).
         - With 'identity': 'hinge' of each output, which is positive for class 1;
           'hinge_of_classes', of which the right one has the largest output.
         - With 'exp', half the deviance of targets that are not negative: 'poisson', 'gamma'
-          (of positive ones), 'tweedie' of power 1.5.
+          (of positive ones), 'tweedie' (power, 1.5).
+        - With 'ascending', whose outputs are quantiles of one target that do not cross:
+          'quantiles' (their levels, evenly spaced).
+        - With 'mean_and_variance', whose outputs are means and then their variances:
+          'gaussian_nll', the negative log-likelihood of a normal distribution.
         - With any: 'squared_error', which is ``sum((a - y)**2)``, 'half_squared_error', half
-          of it as in the estimators and scikit-learn, 'absolute_error', 'huber' with delta
-          1, 'log_cosh', 'quantile' of level 1/2.
+          of it as in the estimators and scikit-learn, 'absolute_error', 'huber' (delta, 1),
+          'log_cosh', 'quantile' (level, 1/2), or your own.
     dtype : {'float64', 'float32'}, default='float64'
         Precision of parameters and computation.
+    loss_parameter : float, sequence of float or None, default=None
+        The number in brackets; None for the one that is said there.
+    normalization : 'layer', None, or a sequence of these, default=None
+        Whether ``Z_l`` is normalised over the units of each sample, multiplied by the
+        parameter ``gain1``, ... and added to ``shift1``, ..., before the activation of all
+        hidden layers or of each. The slope of 'prelu' is the parameter ``slope1``, ...
 
     Raises
     ------
@@ -56,9 +67,9 @@ class DeepNeuralNetwork(Steps):
 
     Notes
     -----
-    `layer_sizes`, `activations`, `loss` and `dtype` can be read, not set: a parameter can
-    be set to numbers of its shape only. Copies, pickled ones too, have parameters of
-    their own.
+    `layer_sizes`, `activations`, `normalizations`, `loss`, `loss_parameter` and `dtype` can
+    be read, not set: a parameter can be set to numbers of its shape only. Copies, pickled
+    ones too, have parameters of their own.
 
     Examples
     --------

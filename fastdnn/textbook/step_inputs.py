@@ -4,7 +4,7 @@ What is given back to a step, such as caches and gradients, may come from anywhe
 code reads it by the sizes of the network, so it is compared with them here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import pairwise
 from numbers import Integral
 from typing import Any
@@ -15,9 +15,11 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from fastdnn.data.plain_arrays import has_engine_form
 from fastdnn.network.description import Network
+from fastdnn.network.parameters import Parameters
 from fastdnn.ops import losses
 from fastdnn.textbook.costs import check_targets
 from fastdnn.textbook.kernel_inputs import finite_number
+from fastdnn.textbook.transforms import Learnt, shapes_of
 
 Caches = list[tuple]
 
@@ -135,10 +137,9 @@ def as_outputs(AL: Any, network: Network, dtype: np.dtype) -> np.ndarray:
     return AL
 
 
-def as_caches(
-    caches: Any, n_samples: int, layer_sizes: Sequence[int], dtype: np.dtype
-) -> Caches:
-    """Return the caches of a forward pass over so many samples."""
+def as_caches(caches: Any, n_samples: int, parameters: Parameters) -> Caches:
+    """Return the caches of a forward pass of a network over so many samples."""
+    layer_sizes, dtype = parameters.layer_sizes, parameters.theta.dtype
     n_layers = len(layer_sizes) - 1
     if not isinstance(caches, list | tuple) or len(caches) != n_layers:
         size = f" of {len(caches)}" if isinstance(caches, list | tuple) else ""
@@ -147,13 +148,18 @@ def as_caches(
             f"one for each layer; got {type(caches).__name__}{size}."
         )
     checked: Caches = []
+    learns = shapes_of(parameters)
     for l, (n_in, n_out) in enumerate(pairwise(layer_sizes)):
+        learnt = ", (gain, shift, slope)" if learns[l] else ""
         try:
-            (A_prev, W, b), Z = caches[l]
-        except (TypeError, ValueError):
+            (A_prev, W, b), Z, *own = caches[l]
+            values = Learnt(*own[0]) if learns[l] else Learnt()
+        except (TypeError, ValueError, IndexError):
+            values, own = Learnt(), [None, None]
+        if len(own) != bool(learns[l]):
             raise ValueError(
-                f"caches[{l}] must be ((A_prev, W, b), Z), as `forward` returns it."
-            ) from None
+                f"caches[{l}] must be ((A_prev, W, b), Z{learnt}), as `forward` returns it."
+            )
         *linear, Z = (
             as_floats(f"{name} of caches[{l}]", value, shape, dtype)
             for name, value, shape in (
@@ -163,30 +169,41 @@ def as_caches(
                 ("Z", Z, (n_samples, n_out)),
             )
         )
-        checked.append((tuple(linear), Z))
+        if not learns[l]:
+            checked.append((tuple(linear), Z))
+            continue
+        own = {
+            kind: as_floats(f"{kind} of caches[{l}]", getattr(values, kind), shape, dtype)
+            for kind, shape in learns[l].items()
+        }
+        checked.append((tuple(linear), Z, Learnt(**own)))
     return checked
 
 
 def as_gradients(
-    grads: Any, layer_sizes: Sequence[int], dtype: np.dtype
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return the gradients of all layers, dW and db of each; they may be NaN or infinite."""
+    grads: Any, parameters: Parameters
+) -> list[tuple[np.ndarray, np.ndarray, Learnt]]:
+    """Return dW, db and the others of each layer; they may be NaN or infinite."""
+    layer_sizes, dtype = parameters.layer_sizes, parameters.theta.dtype
     if not isinstance(grads, Mapping):
         raise TypeError(
             "grads must be the dictionary that `backward` returns, got "
             f"{type(grads).__name__}."
         )
     n_layers = len(layer_sizes) - 1
-    checked = []
+    checked, learns = [], shapes_of(parameters)
     for l, shape in enumerate(pairwise(layer_sizes), start=1):
-        for name in (f"dW{l}", f"db{l}"):
+        shapes: dict[str, Any] = {f"dW{l}": shape, f"db{l}": shape[1:]}
+        shapes |= {f"d{kind}{l}": own for kind, own in learns[l - 1].items()}
+        for name in shapes:
             if name not in grads:
                 raise ValueError(
                     f"grads lacks {name!r}: it must hold dW1, db1, ... for the {n_layers} "
                     "layers of this network, as `backward` returns them."
                 )
-        dW = _as_floats(f"dW{l}", grads[f"dW{l}"], shape, dtype)
-        checked.append((dW, _as_floats(f"db{l}", grads[f"db{l}"], shape[1:], dtype)))
+        given = [_as_floats(name, grads[name], of, dtype) for name, of in shapes.items()]
+        own = dict(zip(learns[l - 1], given[2:], strict=True))
+        checked.append((given[0], given[1], Learnt(**own)))
     for name in (f"dW{n_layers + 1}", f"db{n_layers + 1}"):
         if name in grads:
             raise ValueError(
@@ -196,11 +213,15 @@ def as_gradients(
     return checked
 
 
-def require_finite_gradients(gradients: list[tuple[np.ndarray, np.ndarray]]) -> None:
+def require_finite_gradients(
+    gradients: list[tuple[np.ndarray, np.ndarray, Learnt]],
+) -> None:
     """Raise if one of the gradients is not finite."""
-    for l, (dW, db) in enumerate(gradients, start=1):
+    for l, (dW, db, learnt) in enumerate(gradients, start=1):
         _require_finite(f"dW{l}", dW)
         _require_finite(f"db{l}", db)
+        for kind, gradient in learnt.named().items():
+            _require_finite(f"d{kind}{l}", gradient)
 
 
 def samples_of_gradients(grads: Mapping, n_units: int) -> int:

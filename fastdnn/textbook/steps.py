@@ -4,13 +4,12 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from fastdnn.ops.activations import ACTIVATIONS
 from fastdnn.textbook import layers as textbook
 from fastdnn.textbook import step_inputs as inputs
 from fastdnn.textbook.architecture import Architecture
 from fastdnn.textbook.costs import is_canonical, output_delta, output_gradient, total_cost
-from fastdnn.textbook.layer_kernels import activate, activate_backward
 from fastdnn.textbook.step_inputs import Caches
+from fastdnn.textbook.transforms import Learnt, gradients_of, learnt_of, outputs_of
 
 # Overflow is reported when the result is there, and by name.
 _QUIET: Any = {"over": "ignore", "under": "ignore", "divide": "ignore", "invalid": "ignore"}
@@ -32,7 +31,9 @@ class Steps(Architecture):
         AL : ndarray of shape (n_samples, n_outputs)
             Output of the last layer.
         caches : list
-            For each layer ``((A_prev, W, b), Z)``, as `backward` needs it.
+            For each layer ``((A_prev, W, b), Z)``, as `backward` needs it; of a layer with a
+            gain and a shift or a slope ``((A_prev, W, b), Z, (gain, shift, slope))``, where
+            None stands for what it has not.
 
         Raises
         ------
@@ -44,14 +45,15 @@ class Steps(Architecture):
         if not A.flags.carray:  # for which no code is compiled ahead
             A = A.copy()
         caches: Caches = []
+        learnt = learnt_of(self._parameters.with_theta(self._parameters.theta))
         views = self._views(self._parameters.theta)
         with np.errstate(**_QUIET):
-            for (W, b), name in zip(views, self.activations, strict=True):
+            for (W, b), own, activation in zip(views, learnt, self.activations, strict=True):
                 Z, cache = textbook.linear_forward.unchecked(A, W, b)
-                if not np.isfinite(Z).all():  # else A is finite as well
+                A = outputs_of(activation, Z, own)
+                if not (np.isfinite(Z).all() and np.isfinite(A).all()):
                     self._refuse_overflow(f"Z{len(caches) + 1}")
-                A = activate(ACTIVATIONS[name], Z)
-                caches.append((cache, Z))
+                caches.append((cache, Z, own) if own.is_there else (cache, Z))
         return A, caches
 
     def cost(
@@ -90,7 +92,7 @@ class Steps(Architecture):
         l2 = inputs.as_not_negative("l2", l2, self.dtype)
         Z = None
         if caches is not None:
-            Z = inputs.as_caches(caches, len(AL), self.layer_sizes, self.dtype)[-1][1]
+            Z = inputs.as_caches(caches, len(AL), self._parameters)[-1][1]
         weights = self._parameters.theta[: self._parameters.n_weights]
         with np.errstate(**_QUIET):
             total = total_cost(self._network, AL, Y, Z)
@@ -115,8 +117,9 @@ class Steps(Architecture):
         Returns
         -------
         dict
-            ``dW1``, ``db1``, ... of the mean cost, and ``dA1``, ...: the gradient of each
-            sample's own cost with respect to the output of a layer.
+            ``dW1``, ``db1``, ... of the mean cost, also ``dgain1``, ``dshift1`` and
+            ``dslope1`` where there are such parameters, and ``dA1``, ...: the gradient of
+            each sample's own cost with respect to the output of a layer.
 
         Raises
         ------
@@ -127,7 +130,7 @@ class Steps(Architecture):
             If AL or the caches are no real numbers.
         """
         AL, Y = self._outputs_and_targets(AL, Y)
-        caches = inputs.as_caches(caches, len(AL), self.layer_sizes, self.dtype)
+        caches = inputs.as_caches(caches, len(AL), self._parameters)
         with np.errstate(**_QUIET):
             grads = self._gradients(AL, Y, caches)
         for name, gradient in grads.items():
@@ -142,13 +145,16 @@ class Steps(Architecture):
         Z = caches[-1][1]
         grads = {f"dA{last}": output_gradient(self._network, AL, Y, Z)}
         for l in range(last, 0, -1):
-            cache, Z = caches[l - 1]
+            cache, Z, *own = caches[l - 1]
             if l == last and is_canonical(self._network):
                 # As sigmoid and softmax with log-loss: dL/dZ = A - Y, without a quotient.
                 dZ = output_delta(self._network, AL, Y, Z)
             else:
-                row = ACTIVATIONS[self.activations[l - 1]]
-                dZ = activate_backward(row, Z, grads[f"dA{l}"])
+                learnt = own[0] if own else Learnt()
+                activation, dA = self.activations[l - 1], grads[f"dA{l}"]
+                dZ, of_learnt = gradients_of(activation, Z, learnt, dA)
+                for kind, gradient in of_learnt.named().items():
+                    grads[f"d{kind}{l}"] = gradient
             dA, dW, db = textbook.linear_backward.unchecked(dZ, cache)
             grads[f"dW{l}"], grads[f"db{l}"] = dW, db
             if l > 1:
@@ -167,8 +173,8 @@ class Steps(Architecture):
         learning_rate : float
             Step size, above 0.
         l2 : float, default=0
-            lambda: ``W -= learning_rate * (dW + lambda / n_samples * W)``. Biases are not
-            penalised.
+            lambda: ``W -= learning_rate * (dW + lambda / n_samples * W)``. All other
+            parameters are not penalised.
 
         Raises
         ------
@@ -181,14 +187,19 @@ class Steps(Architecture):
         """
         learning_rate = inputs.as_positive("learning_rate", learning_rate, self.dtype)
         l2 = inputs.as_not_negative("l2", l2, self.dtype)
-        gradients = inputs.as_gradients(grads, self.layer_sizes, self.dtype)
+        gradients = inputs.as_gradients(grads, self._parameters)
         decay = 0.0
         if l2:
             decay = l2 / inputs.samples_of_gradients(grads, self.layer_sizes[1])
         theta = self._parameters.theta.copy()
         with np.errstate(**_QUIET):
-            for (W, b), (dW, db) in zip(self._views(theta), gradients, strict=True):
+            learnt = learnt_of(self._parameters.with_theta(theta))
+            steps = zip(self._views(theta), learnt, gradients, strict=True)
+            for (W, b), own, (dW, db, of_own) in steps:
                 textbook.update_parameters.unchecked(W, b, dW, db, learning_rate, decay)
+                for kind, gradient in of_own.named().items():
+                    value = getattr(own, kind)
+                    value -= theta.dtype.type(learning_rate) * gradient
         if not np.isfinite(theta).all():
             inputs.require_finite_gradients(gradients)
             self._refuse_overflow(f"a parameter after a step of {learning_rate=}")
@@ -205,13 +216,12 @@ class Steps(Architecture):
 
     def _refuse_overflow(self, name: str) -> NoReturn:
         """Raise because of a result that is NaN or infinite though what was given is not."""
-        for l, views in enumerate(self._views(self._parameters.theta), start=1):
-            for kind, view in zip("Wb", views, strict=True):
-                if not np.isfinite(view).all():
-                    raise ValueError(
-                        f"The parameter {kind}{l} holds NaN or infinity. Set it to finite "
-                        "numbers or call initialize_parameters."
-                    )
+        for parameter, view in self._named_views().items():
+            if not np.isfinite(view).all():
+                raise ValueError(
+                    f"The parameter {parameter} holds NaN or infinity. Set it to finite "
+                    "numbers or call initialize_parameters."
+                )
         raise ValueError(
             f"{name[0].upper()}{name[1:]} is too large for {self.dtype}. Scale X and Y, make "
             "the parameters or the learning rate smaller, or use dtype='float64'."

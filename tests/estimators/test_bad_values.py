@@ -263,3 +263,15 @@ def test_classes_of_a_validation_set_are_known():
     given = {"X_val": X[:4], "y_val": np.array([0, 1, 2, 7])}
     said = refused(DNNClassifier(hidden_layer_sizes=(3,)), X, Y[DNNClassifier], **given)
     assert "y_val" in said and "7" in said
+
+
+# -- units smaller than an epoch -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_steps", [0, -1, 1.5, "two", True, np.nan])
+@pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])
+def test_steps_are_counted(Estimator, n_steps):
+    given = {"classes": [0, 1, 2]} if Estimator is DNNClassifier else {}
+    model = Estimator(hidden_layer_sizes=(3,))
+    said = refused(model, X, Y[Estimator], "partial_fit", n_steps=n_steps, **given)
+    assert f"n_steps={n_steps!r}" in said

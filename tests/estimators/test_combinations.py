@@ -2,8 +2,10 @@
 
 import pickle
 import re
+import tempfile
 import warnings
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +18,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import KFold
 
+import fastdnn
 from fastdnn import DNNClassifier, DNNRegressor
 from fastdnn.models.declarations import ROWS
 
@@ -205,7 +208,7 @@ def problems(draw, model):
 
 
 FORMS = ["float64", "float32", "integers", "fortran", "csr", "csc"]
-METHODS = ["fit", "fit with a validation set", "fit twice", "partial_fit"]
+METHODS = ["fit", "fit with a validation set", "fit twice", "partial_fit", "steps"]
 
 
 def train(model, X, y, weight, method):
@@ -236,6 +239,41 @@ def quiet():
 
 def parameters_of(model):
     return [*model.coefs_, *model.intercepts_]
+
+
+def check_file(model, X, predicted):
+    """A model file predicts the same, or a parameter is named that it cannot hold."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.fastdnn"
+        try:
+            model.save(path)
+        except ValueError as error:
+            names = [name for name, value in model.get_params().items() if not is_plain(value)]
+            assert any(name in str(error) for name in names), error
+            return
+        assert_array_equal(fastdnn.load(path).predict(X), predicted)
+
+
+def is_plain(value):
+    if isinstance(value, list | tuple):
+        return all(map(is_plain, value))
+    return value is None or isinstance(value, str | int | float)
+
+
+def check_parts(model, problem, expected):
+    """Training in two parts, stored in between, gives the same bits as in one go."""
+    X, y, weight = problem.samples()
+    n_epochs = model.max_iter
+    if n_epochs < 2:
+        return
+    parts = clone(model).set_params(max_iter=n_epochs // 2, warm_start="exact")
+    train(parts, X, y, weight, problem.method)
+    parts = pickle.loads(pickle.dumps(parts)).set_params(max_iter=n_epochs)
+    train(parts, X, y, weight, problem.method)
+    for one, other in zip(parameters_of(parts), parameters_of(expected), strict=True):
+        assert_array_equal(one, other)
+    assert parts.loss_curve_ == expected.loss_curve_
+    assert parts.n_iter_ == expected.n_iter_
 
 
 def check(model, problem):
@@ -271,6 +309,12 @@ def check(model, problem):
     for one, other in zip(parameters_of(model), parameters_of(shared), strict=True):
         assert_array_equal(one, other)
     assert_array_equal(shared.predict(X), predicted)
+    check_file(model, X, predicted)
+    # What follows from max_iter is not the same in a shorter training.
+    is_same = model.learning_rate in NO_HORIZON and not model.learning_rate_warmup
+    takes_steps = model.solver != "lbfgs" and model.max_time is None
+    if is_same and takes_steps and model.swa_start is None and problem.method in METHODS[:2]:
+        check_parts(as_given, problem, model)
 
 
 @st.composite
@@ -284,6 +328,8 @@ def combinations(draw):
     return model.set_params(n_threads=1), problem
 
 
+#: Schedules that do not depend on how long training will be.
+NO_HORIZON = ["constant", "invscaling", "adaptive", "plateau"]
 OPTIONS = {
     "deadline": None,
     "derandomize": True,

@@ -46,7 +46,7 @@ def test_defaults_are_valid():
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_each_is_told_to_whom_it_concerns(monkeypatch):
+def test_each_is_told_to_whom_it_concerns(monkeypatch, tmp_path):
     """Solvers ask for all that they are told, and for nothing else, which they have not."""
     asked = set()
 
@@ -60,7 +60,12 @@ def test_each_is_told_to_whom_it_concerns(monkeypatch):
     for solvers in (["lbfgs"], ["adam", "sgd"]):
         asked.clear()
         for solver in solvers:
-            for more in ({"learning_rate": "invscaling"}, {"early_stopping": True}):
+            ways = [{"learning_rate": "invscaling"}, {"early_stopping": True}]
+            if solver != "lbfgs":
+                schedules = "plateau", "steps"
+                ways += [{"learning_rate": schedule} for schedule in schedules]
+                ways.append({"checkpoint": tmp_path / "checkpoint"})
+            for more in ways:
                 options = {"solver": solver, "max_iter": 2, "alpha": 0.0} | more
                 DNNRegressor(hidden_layer_sizes=(2,), **options).fit(X, X[:, 0])
         assert asked == set(options_told(solvers[0]))

@@ -54,7 +54,11 @@ GOLDEN = sorted(FOLDER.glob("*.safetensors"))
 
 
 def test_there_is_a_file_of_each_kind():
-    assert {file.stem for file in GOLDEN} == set(models()) - {"network_of_all_activations"}
+    later = {
+        *("network_of_all_activations", "exact_early_stopping", "exact_in_float64"),
+        *("hinge_moving_average", "quantiles_of_normalized_layers", "gaussian_two_targets"),
+    }
+    assert {file.stem for file in GOLDEN} == set(models()) - later
 
 
 @pytest.mark.parametrize("file", GOLDEN, ids=lambda file: file.stem)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastdnn import DNNClassifier, DNNRegressor
-from fastdnn.ops.activations import ACTIVATIONS
+from fastdnn.ops.activations import ACTIVATIONS, LEARNING_ACTIVATIONS
 from fastdnn.ops.losses import LOSSES
 from fastdnn.ops.optimizers import OPTIMIZERS
 from fastdnn.storage import schema
@@ -25,7 +25,10 @@ def test_the_schema_knows_every_parameter(Estimator):
 
 def test_the_schema_knows_every_activation_loss_and_optimiser():
     network = schema.schemas()["DeepNeuralNetwork"]["properties"]
-    assert set(network["activations"]["items"]["enum"]) == set(ACTIVATIONS)
+    assert set(network["activations"]["items"]["enum"]) == {
+        *ACTIVATIONS,
+        *LEARNING_ACTIVATIONS,
+    }
     assert set(network["loss"]["enum"]) == set(LOSSES)
     fitted = schema.schemas()["DNNRegressor"]["properties"]["fitted"]["anyOf"][1]
     names = fitted["properties"]["optimizer"]["anyOf"][1]["properties"]["name"]["enum"]

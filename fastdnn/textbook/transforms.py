@@ -1,0 +1,160 @@
+"""What hidden layers learn besides weights and biases: its names, and the steps that use it.
+
+Layer normalisation has a gain and a shift for each unit, which come before the activation;
+'prelu' has a slope. The kernels are those that train a network in the engine.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastdnn.compiler.jit import divided_entry_point
+from fastdnn.network.parameters import Parameters
+from fastdnn.ops.activations import row_of
+from fastdnn.ops.normalization import normalize, normalize_backward
+from fastdnn.ops.prelu import prelu, prelu_backward
+from fastdnn.ops.transforms import TRANSFORM, TRANSFORM_BACKWARD
+from fastdnn.textbook import long_calls
+from fastdnn.textbook.layer_kernels import activate, activate_backward
+
+#: Names without the number of a layer, in the order of `Learnt`.
+KINDS = "gain", "shift", "slope"
+
+_transform, _transform_backward = TRANSFORM.call, TRANSFORM_BACKWARD.call
+# Nothing is drawn at random; and the smallest number that comes out.
+_NO_DRAW, _NO_FLOOR = (0, 0, 0, 0), -np.inf
+
+
+class Learnt(NamedTuple):
+    """What a layer has learnt, or the gradients by it; None where it learns none."""
+
+    gain: Any = None
+    shift: Any = None
+    slope: Any = None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it learns something."""
+        return bool(self.named())
+
+    def named(self) -> dict[str, np.ndarray]:
+        """Return what there is by its name."""
+        pairs = zip(KINDS, self, strict=True)
+        return {kind: value for kind, value in pairs if value is not None}
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Those of what there is, by name."""
+        return {kind: value.shape for kind, value in self.named().items()}
+
+
+def learnt_of(parameters: Parameters) -> list[Learnt]:
+    """Return new views of what each layer learns besides weights and biases."""
+    norms = zip(parameters.norm_gains, parameters.norm_shifts, strict=True)
+    slopes = iter(parameters.prelu_slopes)
+    of_layers = []
+    for l in range(len(parameters.coefs)):
+        gain, shift = next(norms) if l in parameters.normalized else (None, None)
+        slope = next(slopes) if l in parameters.sloped else None
+        of_layers.append(Learnt(gain, shift, slope))
+    return of_layers
+
+
+def shapes_of(parameters: Parameters) -> list[dict[str, tuple[int, ...]]]:
+    """Return by name the shapes of what each layer learns so."""
+    return [
+        {
+            kind: value.shape
+            for kind, value in zip(KINDS, learnt, strict=True)
+            if value is not None
+        }
+        for learnt in learnt_of(parameters)
+    ]
+
+
+@divided_entry_point(long_calls.by_rows_alone(3))
+def _forward(X, Y, memory, own, draw, amount, address):
+    _transform(address, (X, Y, memory, own, draw, amount))
+
+
+@divided_entry_point(long_calls.by_rows_alone(4))
+def _backward(X, Y, D, memory, own, own_gradient, sums, draw, amount, address):
+    _transform_backward(address, (X, Y, D, memory, own, own_gradient, sums, draw, amount))
+
+
+class _Normalized(NamedTuple):
+    """The numbers of a normalised layer."""
+
+    rows: np.ndarray
+    """With mean 0 and variance 1."""
+    factors: np.ndarray
+    """What each row was multiplied by."""
+    outputs: np.ndarray
+    """After gain and shift."""
+
+
+def _normalized(Z: np.ndarray, own: np.ndarray) -> _Normalized:
+    rows, outputs = Z.copy(), np.empty_like(Z)
+    factors = np.empty((len(Z), 1), Z.dtype)
+    address = normalize.address(Z.dtype)
+    _forward(rows, outputs, factors, own, _NO_DRAW, _NO_FLOOR, address)
+    return _Normalized(rows, factors, outputs)
+
+
+def _own(learnt: Learnt) -> np.ndarray:
+    return np.concatenate([learnt.gain, learnt.shift])
+
+
+def outputs_of(activation: Any, Z: np.ndarray, learnt: Learnt) -> np.ndarray:
+    """Return the outputs of a layer.
+
+    Parameters
+    ----------
+    activation : str or fastdnn.Activation
+        Of the layer.
+    Z : ndarray of shape (n_samples, n_units)
+        ``A_prev @ W + b``.
+    learnt : Learnt
+        What the layer has learnt besides.
+    """
+    if learnt.gain is not None:
+        Z = _normalized(Z, _own(learnt)).outputs
+    if learnt.slope is None:
+        return activate(row_of(activation), Z)
+    A, memory = np.empty_like(Z), np.empty((len(Z), 1), Z.dtype)
+    _forward(Z.copy(), A, memory, learnt.slope, _NO_DRAW, 0.0, prelu.address(Z.dtype))
+    return A
+
+
+def gradients_of(
+    activation: Any, Z: np.ndarray, learnt: Learnt, dA: np.ndarray
+) -> tuple[np.ndarray, Learnt]:
+    """Return the gradient of each sample's cost by Z, and of the mean cost by what is learnt.
+
+    Parameters
+    ----------
+    activation, Z, learnt
+        As for `outputs_of`.
+    dA : ndarray of shape (n_samples, n_units)
+        Gradient of each sample's cost by the outputs.
+    """
+    n_samples, n_units = Z.shape
+    normalized = None if learnt.gain is None else _normalized(Z, _own(learnt))
+    N = Z if normalized is None else normalized.outputs
+    sums, of_slope = np.zeros(n_units, Z.dtype), None
+    if learnt.slope is None:
+        dN = activate_backward(row_of(activation), N, dA)
+    else:
+        dN, of_slope = dA.copy(), np.zeros(1, Z.dtype)
+        memory, address = np.empty((n_samples, 1), Z.dtype), prelu_backward.address(Z.dtype)
+        arrays = N.copy(), N, dN, memory, learnt.slope, of_slope, sums
+        _backward(*arrays, _NO_DRAW, 0.0, address)
+        of_slope /= n_samples
+    if normalized is None:
+        return dN, Learnt(slope=of_slope)
+    of_shift = dN.mean(axis=0)
+    of_own, address = np.zeros(2 * n_units, Z.dtype), normalize_backward.address(Z.dtype)
+    rows, factors, outputs = normalized
+    arrays = rows, outputs, dN, factors, _own(learnt), of_own, sums
+    _backward(*arrays, _NO_DRAW, _NO_FLOOR, address)
+    return dN, Learnt(of_own[:n_units] / n_samples, of_shift, of_slope)
