@@ -161,7 +161,13 @@ def test_the_page_for_those_who_come_names_parameters_that_there_are():
     assert {word.strip('"') for word in words} <= words_of_sources()
 
 
-WITH_EXAMPLES = [README, *(PAGE_FOLDER / name for name in ("textbook.md", "coming_from.md"))]
+WITH_EXAMPLES = [
+    README,
+    *(
+        PAGE_FOLDER / name
+        for name in ("textbook.md", "coming_from.md", "losses.md", "tables.md")
+    ),
+]
 
 
 @pytest.mark.slow_without_jit
