@@ -13,7 +13,7 @@ from fastdnn.network.parameters import Parameters
 from fastdnn.ops.activations import row_of
 from fastdnn.ops.normalization import normalize, normalize_backward
 from fastdnn.ops.prelu import prelu, prelu_backward
-from fastdnn.ops.transforms import TRANSFORM, TRANSFORM_BACKWARD
+from fastdnn.ops.transforms import N_REMEMBERED, TRANSFORM, TRANSFORM_BACKWARD
 from fastdnn.textbook import long_calls
 from fastdnn.textbook.layer_kernels import activate, activate_backward
 
@@ -82,23 +82,15 @@ def _backward(X, Y, D, memory, own, own_gradient, sums, draw, amount, address):
     _transform_backward(address, (X, Y, D, memory, own, own_gradient, sums, draw, amount))
 
 
-class _Normalized(NamedTuple):
-    """The numbers of a normalised layer."""
-
-    rows: np.ndarray
-    """With mean 0 and variance 1."""
-    factors: np.ndarray
-    """What each row was multiplied by."""
-    outputs: np.ndarray
-    """After gain and shift."""
+def _normalized(Z: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what gain and shift make of normalised rows, and what is to remember of them."""
+    N, memory = np.empty_like(Z), _memory(Z)
+    _forward(Z, N, memory, own, _NO_DRAW, _NO_FLOOR, normalize.address(Z.dtype))
+    return N, memory
 
 
-def _normalized(Z: np.ndarray, own: np.ndarray) -> _Normalized:
-    rows, outputs = Z.copy(), np.empty_like(Z)
-    factors = np.empty((len(Z), 1), Z.dtype)
-    address = normalize.address(Z.dtype)
-    _forward(rows, outputs, factors, own, _NO_DRAW, _NO_FLOOR, address)
-    return _Normalized(rows, factors, outputs)
+def _memory(Z: np.ndarray) -> np.ndarray:
+    return np.empty((len(Z), N_REMEMBERED), Z.dtype)
 
 
 def _own(learnt: Learnt) -> np.ndarray:
@@ -118,11 +110,11 @@ def outputs_of(activation: Any, Z: np.ndarray, learnt: Learnt) -> np.ndarray:
         What the layer has learnt besides.
     """
     if learnt.gain is not None:
-        Z = _normalized(Z, _own(learnt)).outputs
+        Z, _ = _normalized(Z, _own(learnt))
     if learnt.slope is None:
         return activate(row_of(activation), Z)
-    A, memory = np.empty_like(Z), np.empty((len(Z), 1), Z.dtype)
-    _forward(Z.copy(), A, memory, learnt.slope, _NO_DRAW, 0.0, prelu.address(Z.dtype))
+    A = np.empty_like(Z)
+    _forward(Z.copy(), A, _memory(Z), learnt.slope, _NO_DRAW, 0.0, prelu.address(Z.dtype))
     return A
 
 
@@ -139,22 +131,20 @@ def gradients_of(
         Gradient of each sample's cost by the outputs.
     """
     n_samples, n_units = Z.shape
-    normalized = None if learnt.gain is None else _normalized(Z, _own(learnt))
-    N = Z if normalized is None else normalized.outputs
+    N, memory = Z, _memory(Z)
+    if learnt.gain is not None:
+        N, memory = _normalized(Z, _own(learnt))
     sums, of_slope = np.zeros(n_units, Z.dtype), None
     if learnt.slope is None:
         dN = activate_backward(row_of(activation), N, dA)
     else:
         dN, of_slope = dA.copy(), np.zeros(1, Z.dtype)
-        memory, address = np.empty((n_samples, 1), Z.dtype), prelu_backward.address(Z.dtype)
-        arrays = N.copy(), N, dN, memory, learnt.slope, of_slope, sums
-        _backward(*arrays, _NO_DRAW, 0.0, address)
+        arrays = N.copy(), N, dN, _memory(Z), learnt.slope, of_slope, sums
+        _backward(*arrays, _NO_DRAW, 0.0, prelu_backward.address(Z.dtype))
         of_slope /= n_samples
-    if normalized is None:
+    if learnt.gain is None:
         return dN, Learnt(slope=of_slope)
-    of_shift = dN.mean(axis=0)
-    of_own, address = np.zeros(2 * n_units, Z.dtype), normalize_backward.address(Z.dtype)
-    rows, factors, outputs = normalized
-    arrays = rows, outputs, dN, factors, _own(learnt), of_own, sums
-    _backward(*arrays, _NO_DRAW, _NO_FLOOR, address)
+    of_shift, of_own = dN.mean(axis=0), np.zeros(2 * n_units, Z.dtype)
+    arrays = Z.copy(), N, dN, memory, _own(learnt), of_own, sums
+    _backward(*arrays, _NO_DRAW, _NO_FLOOR, normalize_backward.address(Z.dtype))
     return dN, Learnt(of_own[:n_units] / n_samples, of_shift, of_slope)
