@@ -108,6 +108,7 @@ def test_an_edited_network_has_nothing_to_go_on_from(path):
         ({"order": [0, 1]}, "order must be an array"),
         ({"held_out": np.arange(5)}, "order and held_out have"),
         ({"n_rows": 2**70}, None),
+        ({"n_rows": 2**62, "order": np.arange(2**40, 2**40 + 60)}, None),
         ({"n_rows": 59}, "beyond the 59"),
         ({"n_rows": -1}, "n_rows=-1"),
         ({"rows_done": 60}, "rows_done=60 must be below 60"),
