@@ -23,6 +23,7 @@ from fastdnn.engine.operations import (
 )
 from fastdnn.machine.views import matrix_at, require_within, vector, vector_at
 from fastdnn.ops.optimizers import MOST_NUMBERS
+from fastdnn.ops.transforms import N_REMEMBERED
 
 # Columns of the block table. A block is rows first, first + n_rows of the weights of one
 # operation, from `start` on in theta and from `slot` on in a mailbox. After the blocks comes
@@ -188,7 +189,7 @@ def rows_of(s, real, o, column, first, n_rows):
     row = operations(s)[o]
     width = row[N_IN] if column == IN or column == D_IN else row[N_OUT]
     if column == MEMORY:
-        width = np.int64(1)
+        width = np.int64(N_REMEMBERED)
     start = row[column] + _start_of_row(s, first, width)
     return work_matrix(s, real, start, n_rows, width)
 

@@ -28,8 +28,8 @@ LINEAR, CSR_LINEAR, ACTIVATE, LOSS, TRANSFORM = range(5)
 #: Columns: what is done, sizes of a row, positions in theta (of weights; of the vector in the
 #: tail that the delta's column sums belong to), positions in the workspace (the batch's own
 #: rows are at `BATCH`), addresses of kernels. Of what is random, or has parameters of its own:
-#: where these lie in theta, and how many; the position of a number a row to remember; what
-#: random numbers are drawn for; and, as the bits of a float64, how much of it there is.
+#: where these lie in theta, and how many; the position of numbers of each row to remember;
+#: what random numbers are drawn for; and, as the bits of a float64, how much of it there is.
 (
     KIND,
     FLAGS,

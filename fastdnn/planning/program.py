@@ -36,6 +36,7 @@ from fastdnn.ops.sparse import (
     csr_weight_gradient,
     csr_weight_gradient_of_some,
 )
+from fastdnn.ops.transforms import N_REMEMBERED
 from fastdnn.planning.layout import Workspace
 
 
@@ -187,7 +188,7 @@ class _Program:
                 *(normalize, normalize_backward),
                 own_start=own_start,
                 own_size=2 * n_out,
-                memory=take(1),
+                memory=take(N_REMEMBERED),
                 # The floor of the activation is applied by the way, as by a product.
                 amount=_bits(0.0 if activation.is_floor else -np.inf),
             )

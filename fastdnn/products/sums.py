@@ -23,15 +23,19 @@ from fastdnn.products.tiles import spread
 _INDEX, _LANE = ir.IntType(64), ir.IntType(32)
 
 
-def _ordered_sum(n_bytes: int, n_rows: int, add: Callable, in_double=False):  # needs jit
+def _ordered_sum(  # needs jit
+    n_bytes: int, n_rows: int, add: Callable, in_double=False, has_number=False
+):
     """Define the sum of what ``add(context, builder, sums, *vectors)`` makes of rows.
 
     There are `n_rows` of them, at addresses, of `n_bytes` each at least: a vector. With
-    `in_double` the sums are float64, whatever the elements.
+    `in_double` the sums are float64, whatever the elements. With `has_number` the last of the
+    vectors is one of equal numbers.
     """
 
     def emit(context, builder, signature, args):
         _, *starts, size = args
+        number = starts.pop() if has_number else None
         itemsize = signature.args[0].bitwidth // 8
         n_lanes = n_bytes // itemsize
         vector = ir.VectorType(context.get_data_type(signature.args[0]), n_lanes)
@@ -40,13 +44,16 @@ def _ordered_sum(n_bytes: int, n_rows: int, add: Callable, in_double=False):  # 
             ir.Constant(kind, None) for kind in (vector, ir.VectorType(result, n_lanes))
         )
 
+        of_number = [spread(builder, number, n_lanes)] if has_number else []
+
         def load(position):
             offset = builder.mul(position, _INDEX(itemsize))
             pointers = [
                 builder.inttoptr(builder.add(start, offset), vector.as_pointer())
                 for start in starts
             ]
-            return [builder.load(pointer, align=itemsize) for pointer in pointers]
+            loaded = [builder.load(pointer, align=itemsize) for pointer in pointers]
+            return loaded + of_number
 
         last = builder.sub(size, _INDEX(n_lanes))
         sums = cgutils.alloca_once_value(builder, no_sums)
@@ -70,6 +77,14 @@ def _ordered_sum(n_bytes: int, n_rows: int, add: Callable, in_double=False):  # 
     def definition_of_two(typingctx, real, start, other, size):
         return real(real, *[types.intp] * 3), emit
 
+    def definition_of_one_and_number(typingctx, real, start, number, size):
+        return real(real, types.intp, real, types.intp), emit
+
+    def definition_of_three_and_number(typingctx, real, start, other, third, number, size):
+        return real(real, *[types.intp] * 3, real, types.intp), emit
+
+    if has_number:
+        return definition_of_one_and_number if n_rows == 1 else definition_of_three_and_number
     return definition_of_one if n_rows == 1 else definition_of_two
 
 
@@ -116,6 +131,16 @@ def _add_products(context, builder, sums, x, y):  # needs jit
     return emit_multiply_add(context, builder, x, y, sums)
 
 
+def _add_square_deviations(context, builder, sums, x, number):  # needs jit
+    difference = builder.fsub(x, number)
+    return emit_multiply_add(context, builder, difference, difference, sums)
+
+
+def _add_weighted_deviations(context, builder, sums, x, y, z, number):  # needs jit
+    weight = builder.fmul(x, y)
+    return emit_multiply_add(context, builder, weight, builder.fsub(z, number), sums)
+
+
 # The longer a vector, the fewer additions wait for each other; the shorter, the shorter may a
 # row be.
 _LONGEST, _LONG, _SHORT, _SHORTEST = 256, 128, 32, 16
@@ -133,6 +158,14 @@ if JIT_ENABLED:  # needs jit
     _longest_squares = emitted(_ordered_sum(_LONGEST, 1, _add_squares))
     _long_products, _short_products = (
         emitted(_ordered_sum(n_bytes, 2, _add_products)) for n_bytes in (_LONG, _SHORT)
+    )
+    _long_square_deviations, _short_square_deviations = (
+        emitted(_ordered_sum(n_bytes, 1, _add_square_deviations, has_number=True))
+        for n_bytes in (_LONG, _SHORT)
+    )
+    _long_weighted_deviations, _short_weighted_deviations = (
+        emitted(_ordered_sum(n_bytes, 3, _add_weighted_deviations, has_number=True))
+        for n_bytes in (_LONG, _SHORT)
     )
 
 
@@ -210,4 +243,38 @@ def sum_of_products(x, y):
             return _short_products(total, address(x, 0), address(y, 0), x.size)
     for i in range(x.size):
         total = multiply_add(x[i], y[i], total)
+    return total
+
+
+@kernel
+def sum_of_square_deviations(x, number):
+    """Return the sum of the squares of what the elements of a vector are above a number."""
+    total = x.dtype.type(0)
+    if JIT_ENABLED:
+        n_bytes = x.size * itemsize_of(total)
+        if n_bytes >= _LONG:
+            return _long_square_deviations(total, address(x, 0), number, x.size)
+        if n_bytes >= _SHORT:
+            return _short_square_deviations(total, address(x, 0), number, x.size)
+    for i in range(x.size):
+        total = multiply_add(x[i] - number, x[i] - number, total)
+    return total
+
+
+@kernel
+def sum_of_weighted_deviations(x, y, z, number):
+    """Return the sum of ``x * y * (z - number)`` over the elements of three vectors."""
+    total = x.dtype.type(0)
+    if JIT_ENABLED:
+        n_bytes = x.size * itemsize_of(total)
+        if n_bytes >= _LONG:
+            return _long_weighted_deviations(
+                total, address(x, 0), address(y, 0), address(z, 0), number, x.size
+            )
+        if n_bytes >= _SHORT:
+            return _short_weighted_deviations(
+                total, address(x, 0), address(y, 0), address(z, 0), number, x.size
+            )
+    for i in range(x.size):
+        total = multiply_add(x[i] * y[i], z[i] - number, total)
     return total

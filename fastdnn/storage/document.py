@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdnn.models.consistency import checked_parameters
+from fastdnn.models.consistency import LEARNT_BESIDES, checked_parameters
 from fastdnn.models.transaction import twin_of
 from fastdnn.models.valid_combinations import require_fitting
 from fastdnn.models.valid_values import require_valid
@@ -52,6 +52,7 @@ _STORED = {
 }  # fmt: skip
 _DERIVED = {
     *("n_features_in_", "n_layers_", "n_outputs_", "_n_targets", "coefs_", "intercepts_"),
+    *LEARNT_BESIDES,
     *("_fastdnn_version", *History().shown(), "loss_curve_", "validation_scores_"),
 }
 _STORED_OF_NETWORK = {

@@ -1,9 +1,12 @@
 """What a network is said to be is checked as a whole."""
 
+import pickle
+
 import numpy as np
 import pytest
 
 from fastdnn.network.description import Layer, Network
+from fastdnn.network.parameters import Parameters
 from fastdnn.ops.losses import LOSSES
 from tests.oracle.losses import PARAMETERS
 
@@ -30,6 +33,47 @@ def test_a_dense_network_tells_its_sizes_and_activations():
 def test_what_does_not_fit_is_refused(activations, loss, message):
     with pytest.raises(ValueError, match=message):
         Network.dense((5, 4, 3), activations, loss)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "output", "of_input", "message"),
+    [
+        ({"normalization": "batch"}, {}, {}, "normalization='batch' is unknown"),
+        ({"dropout": 1.0}, {}, {}, r"dropout=1\.0 must be a number of at least 0 and below 1"),
+        ({"dropout": np.nan}, {}, {}, "dropout=nan must be"),
+        ({}, {"dropout": 0.5}, {}, "are for hidden layers"),
+        ({}, {"normalization": "layer"}, {}, "are for hidden layers"),
+        ({}, {"activation": "prelu"}, {}, "are for hidden layers"),
+        ({}, {}, {"input_dropout": -0.5}, r"input_dropout=-0\.5 must be"),
+        ({}, {}, {"input_noise": -1.0}, r"input_noise=-1\.0 must be"),
+        ({}, {}, {"input_noise": np.inf}, "input_noise=inf must be"),
+    ],
+)
+def test_what_layers_cannot_have_is_refused(hidden, output, of_input, message):
+    hidden = Layer(4, "relu")._replace(**hidden)
+    output = Layer(3, "identity")._replace(**output)
+    with pytest.raises(ValueError, match=message):
+        Network(5, (hidden, output), "half_squared_error", **of_input)
+
+
+def test_a_network_tells_what_it_learns_and_whether_it_draws():
+    layers = Layer(4, "prelu"), Layer(5, "relu", "layer"), Layer(3, "softmax")
+    network = Network(5, layers, "log_loss")
+    assert (network.normalized, network.sloped, network.draws) == ((1,), (0,), False)
+    parameters = Parameters(network.sizes, float, normalized=(1,), sloped=(0,))
+    assert [view.size for view in parameters.views] == [20, 20, 15, 4, 5, 3, 5, 5, 1]
+    assert parameters.theta.size == sum(view.size for view in parameters.views)
+    # In the tail, layer by layer: the slope, then gains and shifts.
+    tail = parameters.theta[parameters.n_weights + parameters.n_biases :]
+    np.testing.assert_array_equal(tail, [0.25] + [1.0] * 5 + [0.0] * 5)
+    parameters.norm_shifts[0][:] = 2.0
+    same = pickle.loads(pickle.dumps(parameters.astype(np.float32)))
+    assert same.structure == parameters.structure
+    np.testing.assert_array_equal(same.norm_shifts[0], np.full(5, 2.0, np.float32))
+    dropping = Network(5, (Layer(4, "relu", None, 0.5), *layers[1:]), "log_loss")
+    assert dropping.draws
+    assert Network(5, layers, "log_loss", input_noise=0.1).draws
+    assert Network(5, layers, "log_loss", input_dropout=0.1).draws
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_rows_are_normalised(shape, dtype, floor):
     normal = hidden_layers.normalized(X.astype(np.float64))
     # Of a row of one number nothing is left, but what rounding leaves; its root is 300.
     tolerance = 50 * np.finfo(dtype).eps
-    np.testing.assert_allclose(rows, normal, rtol=0, atol=tolerance)
+    np.testing.assert_array_equal(rows, X)
     expected = np.maximum(normal * gain + shift, floor)
     np.testing.assert_allclose(Y, expected, rtol=0, atol=4 * tolerance)
 
@@ -47,7 +47,7 @@ def test_deltas_go_back_through_the_normalisation(shape, dtype):
     own_gradient, sums = backward(normalize_backward, rows, Y, D, memory, own)
     X, given = X.astype(np.float64), given.astype(np.float64)
     expected = hidden_layers.normalized_backward(X, given * gain)
-    largest = max(1.0, float(np.abs(memory).max()))
+    largest = max(1.0, float(np.abs(memory[:, 1]).max()))
     tolerance = 200 * np.finfo(dtype).eps * largest
     np.testing.assert_allclose(D, expected, rtol=0, atol=tolerance)
     np.testing.assert_allclose(sums, expected.sum(axis=0), rtol=0, atol=5 * tolerance)

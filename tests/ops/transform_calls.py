@@ -5,7 +5,7 @@ import numpy as np
 
 from fastdnn.ops.dropout import drop
 from fastdnn.ops.noise import add_noise
-from fastdnn.ops.transforms import TRANSFORM, TRANSFORM_BACKWARD
+from fastdnn.ops.transforms import N_REMEMBERED, TRANSFORM, TRANSFORM_BACKWARD
 
 run_forward, run_backward = TRANSFORM.call, TRANSFORM_BACKWARD.call
 
@@ -22,7 +22,7 @@ def _compiled_backward(address, X, Y, D, memory, own, own_gradient, sums, draw, 
 
 def forward(kernel, X, Y, own=(), draw=(0, 0, 0, 0), amount=0.0):
     """Run a kernel on rows, in place or not; return what it remembers of each row."""
-    memory = np.full((len(X), 1), np.nan, X.dtype)
+    memory = np.full((len(X), N_REMEMBERED), np.nan, X.dtype)
     own = np.array(own, X.dtype)
     _compiled_forward(kernel.address(X.dtype), X, Y, memory, own, draw, amount)
     return memory
@@ -30,7 +30,7 @@ def forward(kernel, X, Y, own=(), draw=(0, 0, 0, 0), amount=0.0):
 
 def backward(kernel, X, Y, D, memory=None, own=(), draw=(0, 0, 0, 0), amount=0.0):
     """Run the delta back in place; return the gradient of `own`, and the column sums."""
-    memory = np.full((len(X), 1), np.nan, X.dtype) if memory is None else memory
+    memory = np.full((len(X), N_REMEMBERED), np.nan, X.dtype) if memory is None else memory
     own = np.array(own, X.dtype)
     own_gradient, sums = np.zeros_like(own), np.zeros(X.shape[1], X.dtype)
     _compiled_backward(

@@ -7,7 +7,8 @@ import pytest
 from scipy import sparse
 
 from fastdnn.data.samples import AS_THEY_LIE, Samples
-from fastdnn.engine.operations import N_OUT, W_START
+from fastdnn.engine.operations import N_OUT, OWN_SIZE, OWN_START, TAIL_START, W_START
+from fastdnn.network.description import Layer, Network
 from fastdnn.network.parameters import Parameters
 from fastdnn.planning.addresses import point_to_memory
 from fastdnn.planning.plan import plan_training
@@ -211,3 +212,28 @@ def test_float64_rows_that_do_not_fit_are_not_converted_and_predicted():
 def test_rows_that_are_not_there_cannot_be_selected(rows):
     with pytest.raises(IndexError, match="rows"):
         usual().at(np.array(rows))
+
+
+@pytest.mark.parametrize(
+    ("column", "row", "value", "needed"),
+    [
+        (OWN_START, 1, 0, "own parameters behind the biases"),
+        (OWN_START, 1, 1000, "own parameters behind the biases"),
+        (OWN_SIZE, 1, 7, "own parameters behind the biases"),
+        (OWN_SIZE, 2, 2, "own parameters behind the biases"),
+        (TAIL_START, 1, 0, "sums in the tail"),
+        (TAIL_START, 2, 1000, "sums in the tail"),
+    ],
+)
+def test_what_is_learnt_besides_lies_in_the_tail(column, row, value, needed):
+    layers = Layer(4, "prelu", "layer"), Layer(N_CLASSES, "softmax")
+    network = Network(N_FEATURES, layers, "log_loss")
+    parameters = Parameters(network.sizes, FLOAT32, normalized=(0,), sloped=(0,))
+    plan = plan_training(
+        parameters, network, "sgd", batch_size=N_ROWS, samples=usual(), gather=False,
+        n_threads=1,
+    )  # fmt: skip
+    point_to_memory(plan.table, plan.memory, 0)
+    plan.memory.operations[row, column] = value
+    with pytest.raises(ValueError, match=needed):
+        point_to_memory(plan.table, plan.memory, 0)

@@ -10,8 +10,10 @@ from fastdnn.products.sums import (
     sum_of,
     sum_of_products,
     sum_of_sizes,
+    sum_of_square_deviations,
     sum_of_squares,
     sum_of_squares_in_double,
+    sum_of_weighted_deviations,
 )
 
 DTYPES = [np.float32, np.float64]
@@ -52,6 +54,16 @@ def products(x, y):
     return sum_of_products(x, y)
 
 
+@numba.njit
+def square_deviations(x, number):
+    return sum_of_square_deviations(x, number)
+
+
+@numba.njit
+def weighted_deviations(x, y, z, number):
+    return sum_of_weighted_deviations(x, y, z, number)
+
+
 def in_order(terms, vectors, dtype=None):
     """Add up terms as `fastdnn.products.sums` describes it, in their or another dtype."""
     longest = next((n for n in vectors if terms.nbytes >= n), terms.itemsize)
@@ -88,6 +100,21 @@ def test_sums_have_the_bits_of_their_order(size, dtype):
     assert squares_in_double(x) == in_order(x * x, VECTORS["double"], np.float64)
     assert squares(x) == in_order(x * x, VECTORS["squares"])
     assert products(x, y) == in_order(x * y, VECTORS["products"])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("size", SIZES)
+def test_sums_of_deviations_have_the_bits_of_their_order(size, dtype):
+    x, y = short_numbers(size, dtype), short_numbers(size, dtype, seed=1)
+    ones = np.pad(np.ones(size, dtype), MARGIN, constant_values=np.nan)[MARGIN:][:size]
+    none = dtype(0)
+    assert square_deviations(x, none) == in_order(x * x, VECTORS["products"])
+    assert weighted_deviations(x, ones, y, none) == in_order(x * y, VECTORS["products"])
+    # Whole numbers, whose sums are exact in any order: a number to leave out counts nowhere.
+    z = np.full(MARGIN + size + MARGIN, np.nan, dtype)[MARGIN:][:size]
+    z[:] = np.arange(size) % 7
+    assert square_deviations(z, dtype(3)) == ((z - 3) ** 2).sum()
+    assert weighted_deviations(z, z, z, dtype(3)) == (z * z * (z - 3)).sum()
 
 
 def test_the_order_counts():
