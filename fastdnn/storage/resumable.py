@@ -98,10 +98,8 @@ def resumable_from(given: Any, published: TrainingState) -> TrainingState:
         **{name: given[name] for name in _FIELDS[4:]},
     )
     if state.optimizer is not None and state.optimizer.memory.dtype != dtype:
-        raise ValueError(
-            f"memory of the optimiser is of {state.optimizer.memory.dtype}, but the parameters "
-            f"that it goes on with are of {dtype}."
-        )
+        found = state.optimizer.memory.dtype
+        raise ValueError(f"memory of the optimiser is of {found}, but parameters of {dtype}.")
     require_order(state.order, state.held_out, state.n_rows, state.rows_done)
     loss_sum = state.loss_sum
     if not isinstance(loss_sum, Real) or not np.isfinite(float(loss_sum)):
