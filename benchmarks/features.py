@@ -37,7 +37,7 @@ _CASES = {
     "medium": CASES["medium"]._replace(n_samples=5120, epochs=4),
     "wide": CASES["wide"]._replace(n_samples=1536, epochs=2),
 }
-_TURNS, _TURNS_OF_TORCH, _QUICK_TURNS = 7, 3, 1
+_TURNS, _TURNS_OF_TORCH, _QUICK_TURNS = 5, 3, 1
 _VALIDATION_SHARE = 0.1
 # Of the loss, before times are taken.
 _TOLERANCE = 0.02

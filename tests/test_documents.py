@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from fastdnn.models.declarations import ROWS
+
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
@@ -145,7 +147,27 @@ def test_the_readme_is_short():
     assert len(README.read_text(encoding="utf-8").splitlines()) <= 150
 
 
-WITH_EXAMPLES = [README, *(PAGE_FOLDER / name for name in ("textbook.md", "coming_from.md"))]
+def test_the_page_for_those_who_come_names_parameters_that_there_are():
+    page = (PAGE_FOLDER / "coming_from.md").read_text(encoding="utf-8")
+    given = {"X_val", "y_val", "n_steps", "return_std", "transform_input"}
+    known = {row.name for row in ROWS} | given
+    cells = [line.split(" | ")[-1] for line in page.splitlines() if line.startswith("| ")]
+    codes = [code for cell in cells for code in CODE.findall(cell)]
+    named = {name for code in codes for name in re.findall(r"\b([A-Za-z_]\w*) ?=", code)}
+    assert len(named) > 40
+    assert named <= known, named - known
+    # The others are methods, attributes and values of parameters.
+    words = {code for code in codes if re.fullmatch(r'"?[A-Za-z_]\w*"?', code)}
+    assert {word.strip('"') for word in words} <= words_of_sources()
+
+
+WITH_EXAMPLES = [
+    README,
+    *(
+        PAGE_FOLDER / name
+        for name in ("textbook.md", "coming_from.md", "losses.md", "tables.md")
+    ),
+]
 
 
 @pytest.mark.slow_without_jit

@@ -228,7 +228,7 @@ ROWS: tuple[Hyperparameter, ...] = (
         "Whether `fit` goes on from the parameters of the last one. With 'exact' it goes on "
         "as if that had not stopped, with its optimiser, random state and order of samples, "
         "until `max_iter` epochs in all."),
-    _Row("checkpoint", "stochastic", None,
+    _Row("checkpoint", "estimator", None,
         Values("str, PathLike or None", [str, os.PathLike, None]),
         "File to write the state of training to while `fit` runs, which `fastdnn.load` reads "
         "and ``warm_start='exact'`` goes on from.", needs_steps=True),

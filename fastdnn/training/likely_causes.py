@@ -160,7 +160,7 @@ def _median(Y: np.ndarray, weight: np.ndarray | None, c: float) -> np.ndarray:
 def _quantile(Y: np.ndarray, weight: np.ndarray | None, level: float) -> np.ndarray:
     if weight is None:
         return np.quantile(Y, level, axis=0)
-    return _weighted_percentile(Y, weight, percentile_rank=100.0 * level)
+    return _weighted_percentile(Y, weight, 100.0 * level)
 
 
 def _huber(differences: np.ndarray, delta: float) -> np.ndarray:

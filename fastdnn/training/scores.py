@@ -91,7 +91,7 @@ def d2_pinball(
         if weight is None:
             constant = float(np.quantile(target, level))
         else:
-            constant = float(_weighted_percentile(target, w, percentile_rank=100.0 * level))
+            constant = float(_weighted_percentile(target, w, 100.0 * level))
         with np.errstate(over="ignore", invalid="ignore"):  # the score is not finite then
             loss, most = (
                 _sum(w * np.maximum(level * differences, (level - 1.0) * differences))

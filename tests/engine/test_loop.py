@@ -9,7 +9,7 @@ from fastdnn.ops.losses import LOSSES
 from fastdnn.ops.optimizers import OPTIMIZERS
 from fastdnn.training.epochs import EpochRunner
 from tests.networks import random_parameters
-from tests.oracle.activations import BOUNDED_SLOPES
+from tests.oracle.activations import BOUNDED_SLOPES, HIDDEN
 from tests.oracle.losses import PARAMETERS
 from tests.oracle.network import NumpyNetwork
 from tests.plans import IN_ORDER, plan, problem, targets_of
@@ -202,7 +202,7 @@ def _problems():
 
     A cross product would be ten thousand. Depths and parameters of losses take turns.
     """
-    for i, hidden in enumerate(BOUNDED_SLOPES):
+    for i, hidden in enumerate(HIDDEN):
         meetings = [
             (OUTPUT_LOSSES[(i + o) % len(OUTPUT_LOSSES)], output)
             for o, output in enumerate(BOUNDED_SLOPES)

@@ -107,13 +107,13 @@ def test_functions_from_outside_train_as_those_of_the_table(monkeypatch):
     assert ACTIVATIONS["relu"] is table
 
 
-def pinball(A, Y, w, cap, parameter, D, sums, losses):
-    """The quantile loss of level `parameter`."""
+def pinball(A, Y, w, cap, parameters, D, sums, losses):
+    """The quantile loss of level ``parameters[0]``."""
     for i in range(A.shape[0]):
         weight, losses[i] = row_weight(w, i), 0
         for j in range(A.shape[1]):
             over = A[i, j] - Y[i, j]
-            slope = (1.0 if over > 0 else 0.0) - parameter
+            slope = (1.0 if over > 0 else 0.0) - parameters[0]
             losses[i] += slope * over * weight
             D[i, j] = slope * weight
 

@@ -116,6 +116,19 @@ def test_the_reported_loss_is_its_formula(parameters, metric, kind):
     assert_allclose(fitted.loss_, metric(fitted, X, y), rtol=1e-12)
 
 
+@pytest.mark.parametrize(("parameters", "metric"), zip(LOSSES, METRICS, strict=True), ids=IDS)
+def test_lbfgs_lowers_the_loss_of_all_samples(parameters, metric):
+    X, y = samples("three", 60)
+    losses = []
+    for max_iter in (1, 4):
+        fitted = model(
+            solver="lbfgs", alpha=0.0, dtype="float64", max_iter=max_iter, **parameters
+        )
+        losses.append(fitted.fit(X, y).loss_)
+        assert_allclose(fitted.loss_, metric(fitted, X, y), rtol=1e-9)
+    assert losses[1] < losses[0]
+
+
 def test_without_smoothing_and_exponent_they_are_the_log_loss():
     X, y = samples("three")
     usual = model().fit(X, y)

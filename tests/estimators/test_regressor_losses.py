@@ -132,6 +132,18 @@ def test_training_lowers_the_loss_of_samples_in_any_form(
     assert_array_equal(same.predict(X), dense.predict(X))
 
 
+@pytest.mark.parametrize(("loss", "parameters", "metric"), REPORTED, ids=IDS)
+def test_lbfgs_lowers_the_loss_of_all_samples(loss, parameters, metric):
+    X, y = positive(60)
+    settings = dict(solver="lbfgs", alpha=0.0, random_state=0, dtype="float64")
+    losses = []
+    for max_iter in (1, 30):
+        model = DNNRegressor(loss, (4,), max_iter=max_iter, **settings, **parameters)
+        losses.append(model.fit(X, y).loss_)
+        assert_allclose(model.loss_, metric(model, X, y), rtol=1e-9)
+    assert losses[1] < losses[0]
+
+
 @pytest.mark.slow_without_jit
 def test_no_bit_depends_on_threads():
     X, y = positive(2000)

@@ -110,7 +110,7 @@ def test_no_unit_of_a_fit_has_weights_beyond_the_norm(Estimator, y, dtype):
             assert norms.max() > 0.4
 
 
-@pytest.mark.parametrize("name", [name for name in STEPS if name != "decay"])
+@pytest.mark.parametrize("name", STEPS)
 def test_lbfgs_refuses_what_only_steps_have(name):
     (parameter, value), *_ = STEPS[name].items()
     with pytest.raises(ValueError, match=f"{parameter}={value} needs a stochastic solver"):

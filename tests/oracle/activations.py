@@ -41,6 +41,10 @@ OF_ELEMENTS = [n for n in ACTIVATIONS if n not in ("softmax", "ascending")]
 #: All but exp, which is for outputs: it grows beyond the reach of differences and layers.
 BOUNDED_SLOPES = [name for name in ACTIVATIONS if name != "exp"]
 
+#: Those of hidden layers: not what makes rows of outputs that mean something together, whose
+#: sums grow from layer to layer.
+HIDDEN = [n for n in BOUNDED_SLOPES if n not in ("ascending", "mean_and_variance")]
+
 #: The derivative of each activation that works on single numbers.
 SLOPES = {
     "identity": np.ones_like,
