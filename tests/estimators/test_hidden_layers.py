@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from fastdnn import DNNClassifier, DNNRegressor
+from fastdnn.compiler.jit import JIT_ENABLED
 from tests.oracle.activations import ACTIVATIONS
 from tests.oracle.hidden_layers import normalized, prelu
 
@@ -171,7 +172,9 @@ def test_partial_fits_are_the_epochs_of_one_fit(options, weighted):
         parts.partial_fit(X, y, classes=[0, 1, 2], sample_weight=weight)
         parts = pickle.loads(pickle.dumps(parts))
     assert_same(whole, parts)
-    assert whole.loss_curve_ == parts.loss_curve_
+    # Without JIT the penalty is added up in single precision where training begins.
+    rtol = 0 if JIT_ENABLED else 1e-6
+    np.testing.assert_allclose(whole.loss_curve_, parts.loss_curve_, rtol=rtol)
 
 
 @every_option
