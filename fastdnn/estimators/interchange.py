@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 _COPIED = ("n_features_in_", "feature_names_in_", "n_outputs_", "classes_", "out_activation_")
 
-# How a result is computed: nothing that the network's twin would have to know.
-_OURS_ALONE = ("dtype", "n_threads")
+# How a result is computed, and when training ends or is written down: nothing that the
+# network's twin would have to know.
+_OURS_ALONE = (
+    *("dtype", "n_threads", "max_time"),
+    *("checkpoint", "checkpoint_seconds", "checkpoint_epochs"),
+)
 
 
 def to_sklearn(model: "BaseDNN", Target: type) -> MLPClassifier | MLPRegressor:
@@ -32,6 +36,8 @@ def to_sklearn(model: "BaseDNN", Target: type) -> MLPClassifier | MLPRegressor:
     parameters = checked_parameters(model)
     names = set(Target().get_params())
     settings = {name: v for name, v in model.get_params().items() if name in names}
+    if settings["warm_start"] == "exact":  # theirs go on from the parameters alone
+        settings["warm_start"] = True
     _refuse_what_is_missing(model, Target, names)
     twin = Target(**settings)
     twin._validate_params()  # refuses what scikit-learn does not have, by name

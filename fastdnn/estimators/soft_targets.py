@@ -19,7 +19,7 @@ def are_soft(y: Any) -> bool:
     ValueError
         If there are such numbers, but not in rows of probabilities that sum to 1.
     """
-    y = y.to_numpy() if hasattr(y, "to_numpy") else y
+    y = _as_array(y)
     if not _is_matrix(y) or bool(((y == 0.0) | (y == 1.0)).all()):
         return False
     if bool((y == np.floor(y)).all()):  # whole numbers: classes of several outputs
@@ -57,9 +57,22 @@ def may_be_soft(y: Any) -> bool:
 
 def labels_of(y: Any, classes: np.ndarray) -> Any:
     """Return the most probable class of each row, or `y` itself if it has labels."""
-    if not are_soft(y) or np.shape(y)[1] != len(classes):
+    rows = _as_array(y)
+    if not are_soft(rows) or rows.shape[1] != len(classes):
         return y
-    return classes[np.asarray(y).argmax(axis=1)]
+    return classes[rows.argmax(axis=1)]
+
+
+def _as_array(y: Any) -> Any:
+    """Return a list or a table as an array, where it is one."""
+    if hasattr(y, "to_numpy"):
+        return y.to_numpy()
+    if not isinstance(y, list | tuple):
+        return y
+    try:
+        return np.asarray(y)
+    except ValueError:  # rows of several lengths, of which others complain
+        return y
 
 
 def _is_matrix(y: Any) -> bool:

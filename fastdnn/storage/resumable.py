@@ -97,6 +97,9 @@ def resumable_from(given: Any, published: TrainingState) -> TrainingState:
         average=average_from(given["average"], n_parameters, dtype),
         **{name: given[name] for name in _FIELDS[4:]},
     )
+    if state.optimizer is not None and state.optimizer.memory.dtype != dtype:
+        found = state.optimizer.memory.dtype
+        raise ValueError(f"memory of the optimiser is of {found}, but parameters of {dtype}.")
     require_order(state.order, state.held_out, state.n_rows, state.rows_done)
     loss_sum = state.loss_sum
     if not isinstance(loss_sum, Real) or not np.isfinite(float(loss_sum)):
@@ -145,7 +148,8 @@ def require_order(order: Any, held_out: Any, n_rows: Any, rows_done: Any) -> Non
         used.append(rows)
     if sum(rows.size for rows in used) > n_rows:
         raise ValueError(f"order and held_out have more than the {n_rows} rows of X.")
-    if used and np.bincount(np.concatenate(used)).max() > 1:
+    rows = np.sort(np.concatenate(used)) if used else np.zeros(0, np.int64)
+    if (rows[1:] == rows[:-1]).any():
         raise ValueError("order and held_out have a row more than once.")
     n_visited = 0 if order is None else order.size
     if rows_done > 0 and rows_done >= n_visited:

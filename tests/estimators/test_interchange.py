@@ -139,3 +139,15 @@ def test_a_hyperparameter_that_scikit_learn_does_not_have_is_refused(monkeypatch
         ValueError, match=r"has no Older\(max_fun=7\)\. Fit with max_fun=15000"
     ):
         model.set_params(max_fun=7).to_sklearn()
+
+
+def test_what_limits_and_saves_a_fit_keeps_no_network_here(tmp_path):
+    X, y = problem("binary")
+    settings = {"hidden_layer_sizes": (3,), "max_iter": 2, "random_state": 0}
+    ours = DNNClassifier(
+        **settings, checkpoint=tmp_path / "kept", max_time=1e3, warm_start="exact"
+    ).fit(X, y)
+    theirs = ours.to_sklearn()
+    assert theirs.warm_start is True
+    assert_array_equal(theirs.predict(X), ours.predict(X))
+    assert ours.warm_start == "exact"

@@ -73,7 +73,11 @@ def test_any_table_of_floats():
     X, P = taught()
     expected = DNNClassifier(**SETTINGS).fit(X, P).loss_curve_
     for table in (pd.DataFrame(P), P.tolist()):
-        assert DNNClassifier(**SETTINGS).fit(X, table).loss_curve_ == expected
+        model = DNNClassifier(**SETTINGS).fit(X, table)
+        assert model.loss_curve_ == expected
+        assert model.score(X, table) == model.score(X, P.argmax(axis=1))
+        first = DNNClassifier(**SETTINGS).partial_fit(X, table)
+        assert first.loss_curve_ == DNNClassifier(**SETTINGS).partial_fit(X, P).loss_curve_
     single = DNNClassifier(**SETTINGS).fit(X, P.astype(np.float32))
     assert_allclose(single.loss_curve_, expected, rtol=1e-5)
 
