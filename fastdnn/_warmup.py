@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from fastdnn.compiler import cache
 from fastdnn.compiler.addressed import Addressed
 from fastdnn.compiler.jit import JIT_ENABLED
-from fastdnn.engine import step_options
+from fastdnn.engine import step_options, transforms
 from fastdnn.estimators.classifier import DNNClassifier
 from fastdnn.estimators.regressor import DNNRegressor
 from fastdnn.ops.activations import ACTIVATIONS
@@ -96,7 +96,8 @@ def _kernels(everything: bool) -> Iterator[Addressed]:  # needs jit
     for optimizer in OPTIMIZERS if everything else _OPTIMIZERS:
         yield from (OPTIMIZERS[optimizer].constants, OPTIMIZERS[optimizer].update)
     if everything:
-        yield from (step_options.complete, step_options.finish)
+        yield from (step_options.complete, step_options.finish, step_options.sum_up)
+        yield from (transforms.transform_rows, transforms.transform_deltas)
     yield from (csr_forward, csr_weight_gradient)
     yield from _PRODUCTS
     for results in RESULTS.values():

@@ -27,7 +27,6 @@ from fastdnn.engine.mailboxes import (
 )
 from fastdnn.engine.memory import (
     BLOCK_SIZE,
-    BLOCK_SIZES,
     BLOCK_SQUARES,
     BLOCK_START,
     SHARD_LOSS,
@@ -49,10 +48,9 @@ from fastdnn.engine.record import record_at
 from fastdnn.engine.shards import forward, train_shards
 from fastdnn.engine.step_options import (
     COMPLETING,
-    FINISH,
+    STEPPING,
+    SUM_UP,
     SUMMING,
-    factor_of_norm,
-    sum_of_partial,
 )
 from fastdnn.machine.stops import is_told
 from fastdnn.machine.subnormals import flush_subnormals, restore_mode
@@ -65,7 +63,7 @@ from fastdnn.products.transpose import transpose_rows
 #: What `predict` returns.
 DONE, GOES_ON, NOT_FINITE = range(3)
 
-_step_constants, _finish = STEP_CONSTANTS.call, FINISH.call
+_step_constants, _sum_up = STEP_CONSTANTS.call, SUM_UP.call
 _write_in_same_type, _write_in_double = results.SAME_TYPE.call, results.IN_DOUBLE.call
 # Rows that are transposed from one look at what may tell to stop to the next.
 _ROWS_TO_TRANSPOSE = 256
@@ -97,14 +95,6 @@ def _weight_squares(s, real):
 
 
 @kernel
-def _weight_sizes(s, real):
-    """Return the sum of the magnitudes of all weights, by blocks, as steps add them up."""
-    for task in range(s.n_blocks):
-        _finish(s.finish, (s.record, real, task, 0, SUMMING))
-    return sum_of_partial(s, BLOCK_SIZES)
-
-
-@kernel
 def _run(s, real, worker):
     """Train on the samples ``s.first`` to ``s.last`` of the order, as one of the team."""
     team, partial, losses = team_counters(s), partial_sums(s), epoch_losses(s)
@@ -112,7 +102,7 @@ def _run(s, real, worker):
     t = first_t = s.t
     if worker == 0 and s.weight_squares < 0.0:
         if s.l1 != 0.0:
-            s.weight_sizes = _weight_sizes(s, real)
+            s.weight_sizes = _sum_up(s.sum_up, (s.record, real, SUMMING))
         if s.alpha != 0.0:
             s.weight_squares = _weight_squares(s, real)
     if has_mailboxes(s):
@@ -200,7 +190,7 @@ def _run(s, real, worker):
             if stage == COMPLETING:
                 if verdict == LEAVE:
                     break
-                factors = factor_of_norm(s), 0.0, keep
+                factors = _sum_up(s.sum_up, (s.record, real, COMPLETING)), 0.0, keep
             stage += 1
         if verdict == LEAVE and stage == COMPLETING:
             break  # nothing has been stepped
@@ -211,9 +201,12 @@ def _run(s, real, worker):
 
         t += 1
         if worker == 0:
-            s.weight_squares = sum_of_partial(s, BLOCK_SQUARES)
+            squares = 0.0
+            for task in range(n_blocks):
+                squares += partial[task, BLOCK_SQUARES]
+            s.weight_squares = squares
             if s.l1 != 0.0:
-                s.weight_sizes = sum_of_partial(s, BLOCK_SIZES)
+                s.weight_sizes = _sum_up(s.sum_up, (s.record, real, STEPPING))
         position += n_rows
         if verdict == LEAVE:
             break

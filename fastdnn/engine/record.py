@@ -59,6 +59,7 @@ _STEP_OPTIONS = [
     ("average_rate", _FLOAT),  # what a step counts in the moving average
     ("complete", _INT),  # addresses of kernels
     ("finish", _INT),
+    ("sum_up", _INT),
     ("first_stage", _INT),  # of phase 2, see fastdnn.engine.blocks
     ("last_stage", _INT),
     ("step_of_layer", _INT),  # see fastdnn.engine.layer_steps
@@ -87,6 +88,8 @@ _CUTS = [
     ("constants", _INT),  # addresses of the optimiser's kernels
     ("update", _INT),
     ("numbers_apart", _INT),  # from those of one step of a run to the next's, or 0
+    ("transform_rows", _INT),  # of fastdnn.engine.transforms; 0 where there are none
+    ("transform_deltas", _INT),
     ("dense_product", _INT),  # addresses of products; 0 where none is needed
     ("nonzeros_product", _INT),
     ("masked_product", _INT),

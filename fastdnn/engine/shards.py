@@ -55,7 +55,7 @@ from fastdnn.engine.operations import (
     operations,
     product_of,
 )
-from fastdnn.engine.transforms import transform_deltas, transform_rows
+from fastdnn.engine.transforms import TRANSFORM_DELTAS, TRANSFORM_ROWS
 from fastdnn.machine.stops import is_told
 from fastdnn.machine.views import matrix_at, vector, vector_at
 from fastdnn.ops import activations, losses
@@ -70,6 +70,7 @@ from fastdnn.products.sums import sum_in_double
 
 _activate, _activate_backward = activations.FORWARD.call, activations.BACKWARD.call
 _take_loss, _csr_forward = losses.LOSS.call, CSR_FORWARD.call
+_transform_rows, _transform_deltas = TRANSFORM_ROWS.call, TRANSFORM_DELTAS.call
 
 
 @loop_kernel
@@ -147,7 +148,8 @@ def forward(s, real, position, first, n_rows, n_operations, worker):
     for o in range(n_operations):
         row = operations(s)[o]
         if row[KIND] == TRANSFORM:
-            transform_rows(s, real, position, o, first, n_rows, worker)
+            rows = s.record, real, position, o, first, n_rows, worker
+            _transform_rows(s.transform_rows, rows)
         elif row[KIND] == ACTIVATE:
             if row[FLAGS] & (DONE_BEFORE | DONE_AFTER) == 0:
                 Z = rows_of(s, real, o, IN, first, n_rows)
@@ -216,7 +218,8 @@ def _backward(s, real, position, shard, last, first, n_rows, worker):
         if row[KIND] == LOSS:
             _loss(s, real, position, shard, o, first, n_rows, worker)
         elif row[KIND] == TRANSFORM:
-            transform_deltas(s, real, position, shard, o, first, n_rows, worker)
+            deltas = s.record, real, position, shard, o, first, n_rows, worker
+            _transform_deltas(s.transform_deltas, deltas)
         elif row[FLAGS] & DONE_AFTER == 0:
             if row[FLAGS] & MASKS and _masked_by_output(
                 s, real, position, shard, o, first, n_rows, worker

@@ -51,22 +51,13 @@ def completed_gradient(s, real, task):
 
 
 @kernel
-def factor_of_norm(s):
+def _factor_of_norm(s):
     """Return what the completed gradient is multiplied by, so that its norm is not above."""
     squares = 0.0
     for task in range(s.n_blocks + 1):
         squares += partial_sums(s)[task, BLOCK_GRADIENT_SQUARES]
     factor = s.clip_norm / (math.sqrt(squares) + _ADDED_TO_NORM)
     return 1.0 if factor > 1.0 else factor  # NaN stays NaN
-
-
-@kernel
-def sum_of_partial(s, column):
-    """Return the sum over all blocks of weights of one of their partial results."""
-    total = 0.0
-    for task in range(s.n_blocks):
-        total += partial_sums(s)[task, column]
-    return total
 
 
 # -- before the step ----------------------------------------------------------------------
@@ -168,6 +159,7 @@ def _move_average(average, w, rate):
         average[i] = multiply_add(rate, w[i] - average[i], average[i])
 
 
+@kernel
 def finish_step(record, real, task, worker, stage):
     """Do what follows the step of one block, or its part of a later stage."""
     s = record_at(record)
@@ -195,6 +187,24 @@ def finish_step(record, real, task, worker, stage):
         _move_average(average, w, type(real)(s.average_rate))
 
 
+def _sum_up(record, real, stage):
+    """Return what all blocks together come to.
+
+    After gradients were completed it is the factor that limits their norm. Otherwise it is
+    the sum of the magnitudes of all weights, which blocks have noted when they were stepped,
+    or are measured now, before the first step.
+    """
+    s = record_at(record)
+    if stage == COMPLETING:
+        return _factor_of_norm(s)
+    total = 0.0
+    for task in range(s.n_blocks):
+        if stage == SUMMING:
+            finish_step(record, real, task, 0, SUMMING)
+        total += partial_sums(s)[task, BLOCK_SIZES]
+    return total
+
+
 #: ``(record, real, task, worker, first, rest, scale)``, see `complete_gradient`.
 COMPLETE = Form(
     "what completes a gradient",
@@ -208,5 +218,12 @@ FINISH = Form(
     "what follows a step",
     lambda real: (types.int64, real, types.int64, types.int64, types.int64),
 )
+#: ``(record, real, stage)``, see `_sum_up`.
+SUM_UP = Form(
+    "what blocks come to",
+    lambda real: (types.int64, real, types.int64),
+    types.float64,
+)
 complete = Addressed(COMPLETE, complete_gradient, "step_options.complete")
 finish = Addressed(FINISH, finish_step, "step_options.finish")
+sum_up = Addressed(SUM_UP, _sum_up, "step_options.sum_up")

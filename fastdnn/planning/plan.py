@@ -6,8 +6,9 @@ from fastdnn.compiler.jit import JIT_ENABLED
 from fastdnn.data.samples import Samples
 from fastdnn.engine.barrier import let_workers_stay, team_size
 from fastdnn.engine.memory import BLOCK_SIZE
-from fastdnn.engine.operations import DELTA_HAS_ZEROS, HAS_ZEROS, LINEAR
+from fastdnn.engine.operations import DELTA_HAS_ZEROS, HAS_ZEROS, LINEAR, TRANSFORM
 from fastdnn.engine.record import RECORD, Data, Memory
+from fastdnn.engine.transforms import transform_deltas, transform_rows
 from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters
 from fastdnn.ops import losses
@@ -323,7 +324,10 @@ def plan_prediction(
 
 
 def _find_products(table: np.ndarray, rows: list[Operation], dtype: np.dtype) -> None:
-    """Write where the products lie that the operations need."""
+    """Write where the products and transformations lie that the operations need."""
+    if any(row.kind == TRANSFORM for row in rows):
+        table["transform_rows"] = transform_rows.address(dtype)
+        table["transform_deltas"] = transform_deltas.address(dtype)
     if JIT_ENABLED:  # needs jit
         table["dense_product"] = multiply.address(dtype)
         if any(row.flags & (HAS_ZEROS | DELTA_HAS_ZEROS) for row in rows):

@@ -10,6 +10,7 @@ from fastdnn.engine.step_options import (
     STEPPING,
     complete,
     finish,
+    sum_up,
 )
 from fastdnn.network.parameters import Parameters
 from fastdnn.planning.layout import Workspace, aligned_zeros
@@ -66,6 +67,8 @@ def lay_out_step_options(
         table["complete"] = complete.address(dtype)
     if completes or options.max_norm is not None or options.ema_decay is not None:
         table["finish"] = finish.address(dtype)
+    if options.clip_norm is not None or options.l1 != 0.0:
+        table["sum_up"] = sum_up.address(dtype)
     table["first_stage"] = STEPPING if options.clip_norm is None else COMPLETING
     table["last_stage"] = STEPPING if options.max_norm is None else LIMITING
     if options.clip_norm is not None:
