@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from numba.core import compiler, config, serialize, types
 from numba.core.dispatcher import Dispatcher
-from numba.core.registry import cpu_target
+from numba.core.registry import CPUDispatcher, cpu_target
 from numba.extending import overload
 
 from tests.assumptions.rows import CACHE, COMPILER, JIT, assume, compiled, half, parameters
@@ -25,6 +25,14 @@ def symbols_hold_names():
 
     named.__qualname__ = "a_name_of_its_own"
     assert "a_name_of_its_own" in compiled(numba.njit(named)).fndesc.mangled_name
+
+
+@assume("what njit makes is a dispatcher with its function", "compiler/users_functions.py")
+def compiled_functions():
+    made = numba.njit(half.py_func)
+    assert isinstance(made, CPUDispatcher)
+    assert made.py_func is half.py_func
+    assert not isinstance(half.py_func, CPUDispatcher)
 
 
 @assume("a dispatcher can become one of a subclass", "compiler/dispatching.py")
