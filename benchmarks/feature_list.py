@@ -66,7 +66,8 @@ FEATURES = [
     Feature("exponential", "schedule", {"learning_rate": "exponential"}),
     Feature("steps", "schedule", {"learning_rate": "steps"}),
     Feature("plateau", "schedule", {"learning_rate": "plateau"}, same_loss=False),
-    Feature("warm-up", "schedule", {"learning_rate_warmup": 0.2}),
+    # Here the share of a step counts, there whole steps do: of few steps that is a difference.
+    Feature("warm-up", "schedule", {"learning_rate_warmup": 0.2}, same_loss=False),
     Feature("callable", "schedule", {"learning_rate": _falling}),
     Feature("label smoothing", "loss", {"label_smoothing": 0.1}),
     Feature("focal", "loss", {"loss": "focal"}),
