@@ -318,8 +318,7 @@ def after_epochs(n_epochs, warm=None, **parameters):
 @quiet
 @pytest.mark.needs_jit
 @pytest.mark.filterwarnings("ignore:Training interrupted")
-@pytest.mark.parametrize("is_warm", [False, True])
-@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize(("early_stopping", "is_warm"), [(False, True), (True, False)])
 def test_interrupted_anywhere_a_fit_leaves_no_mixture(early_stopping, is_warm):
     """What it leaves is what it was, or what a fit of so many epochs leaves."""
     n_epochs, parameters = 3, {

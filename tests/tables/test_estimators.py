@@ -24,6 +24,7 @@ _NOT_EQUAL = {
 }
 
 
+@pytest.mark.slow_without_jit
 @parametrize_with_checks(
     [TabularDNNClassifier(**SMALL), TabularDNNRegressor(**SMALL)],
     expected_failed_checks=lambda _: _NOT_EQUAL,
