@@ -148,6 +148,8 @@ class BaseTabularDNN(BaseEstimator, ABC):
         weight = _check_sample_weight(
             sample_weight, rows, dtype=np.float64, ensure_non_negative=True
         )
+        if not weight.any():
+            raise ValueError("sample_weight is zero for all samples. Give some a weight.")
         return weight
 
     def _samples(self, X: Any, y: np.ndarray, weight: np.ndarray | None) -> Samples:
