@@ -12,7 +12,7 @@ from tests.networks import random_parameters
 from tests.oracle.optimizers import Stepper
 from tests.plans import IN_ORDER, plan
 
-pytestmark = pytest.mark.usefixtures("four_cpus")
+pytestmark = [pytest.mark.usefixtures("four_cpus"), pytest.mark.slow_without_jit]
 
 #: Layer sizes, rows of a batch: one shard, several of them, several blocks.
 SHAPES = {

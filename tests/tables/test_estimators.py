@@ -56,6 +56,7 @@ def outputs(model, X):
     return model.predict_members(X)
 
 
+@pytest.mark.slow_without_jit
 @BOTH
 def test_a_table_is_learnt_without_tuning(Estimator):
     X, y = table(800)
@@ -64,6 +65,7 @@ def test_a_table_is_learnt_without_tuning(Estimator):
     assert model.fit(X[:600], y[:600]).score(X[600:], y[600:]) > 0.93
 
 
+@pytest.mark.slow_without_jit
 @BOTH
 def test_results_do_not_depend_on_threads_and_are_reproducible(Estimator):
     X, y = table()
@@ -90,6 +92,7 @@ def test_given_validation_rows_decide(Estimator):
     assert "colour_other" not in names
 
 
+@pytest.mark.slow_without_jit
 def test_temperatures_make_probabilities_right():
     """Labels are half noise: networks that are sure of them are wrong."""
     rng = np.random.default_rng(0)
@@ -117,6 +120,7 @@ def test_several_targets_and_their_spread():
     np.testing.assert_allclose(mean, model.predict_members(X).mean(axis=0))
 
 
+@pytest.mark.slow_without_jit
 @BOTH
 def test_a_weight_of_zero_leaves_a_sample_out(Estimator):
     """Samples of opposite targets, which do not count, change little."""
@@ -140,6 +144,7 @@ def test_classes_are_weighted_as_samples():
     np.testing.assert_array_equal(by_class.predict_proba(X), by_sample.predict_proba(X))
 
 
+@pytest.mark.slow_without_jit
 def test_a_class_of_one_sample_and_many_classes():
     X, y = load_iris(return_X_y=True)
     y = np.r_[y[:-1], 7]
@@ -190,6 +195,7 @@ def test_copies_predict_the_same(Estimator):
     np.testing.assert_array_equal(outputs(same, X), outputs(model, X))
 
 
+@pytest.mark.slow_without_jit
 def test_searches_and_cross_validation():
     X, y = table(200)
     y = targets(TabularDNNClassifier, y)
@@ -249,6 +255,7 @@ def test_targets_that_are_not_finite_are_refused(bad):
         TabularDNNRegressor(**SMALL).fit(X, np.r_[Y[:-1], bad])
 
 
+@pytest.mark.slow_without_jit
 def test_a_pilot_has_a_class_of_each_kind():
     X, y = load_iris(return_X_y=True)
     rows, _ = train_test_split(np.arange(150), train_size=60, stratify=y, random_state=0)
