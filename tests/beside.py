@@ -25,6 +25,7 @@ def register(config):
     if _WANTED in os.environ:
         second = Second(config, os.environ.pop(_WANTED), os.environ.pop(_REPORTS))
         config.pluginmanager.register(second)
+    # What is to stop at a first failure, or in a debugger, runs in one process.
     elif not (options.collectonly or options.maxfail or options.usepdb):
         config.pluginmanager.register(First())
 

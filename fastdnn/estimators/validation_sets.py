@@ -259,6 +259,7 @@ def split_rows(
             "list(cross_validator.split(...))",
         ) from error
     try:
+        # Where there is no split, or one of another form, this is what finds it.
         train, held_out = first  # type: ignore[misc]
     except (TypeError, ValueError):
         raise _wrong(

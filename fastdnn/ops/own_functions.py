@@ -324,12 +324,12 @@ def _row_of_loss(value: Any, derivative: Any, of_classes: bool) -> losses.Loss:
     return losses.Loss({}, kernels, of_classes=of_classes)
 
 
-def _restored(kind: type, *parts: Any) -> OwnFunctions:
+def _restored(kind: "type[OwnFunctions]", *parts: Any) -> OwnFunctions:
     """Make an object anew, without looking at its functions again."""
     made: Any = object.__new__(kind)
     functions = [
         imported(part) if isinstance(part, ImportPath) else part for part in parts[:2]
     ]
-    names = ("value", "derivative", "name", *kind._also)  # type: ignore[attr-defined]
+    names = ("value", "derivative", "name", *kind._also)
     made.__dict__.update(zip(names, (*functions, *parts[2:]), strict=True))
     return made

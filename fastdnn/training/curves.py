@@ -75,6 +75,7 @@ class Curve(Sequence):
             return list(self) == list(other)
         return NotImplemented
 
+    # A list has no hash either; Python's way to say so is not known to type checkers.
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
