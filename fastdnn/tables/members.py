@@ -4,7 +4,7 @@ import functools
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -201,14 +201,3 @@ def train_cycle(members: list[Member], control: Control, n_threads: int | None) 
             control.is_stopped.set()
             raise
     return all([future.result() for future in futures])
-
-
-def on_rows(samples: Samples, rows: np.ndarray) -> Samples:
-    """Return a copy of some rows, as samples of their own."""
-    return replace(
-        samples,
-        X=samples.X[rows],
-        Y=None if samples.Y is None else np.ascontiguousarray(samples.Y[rows]),
-        weight=None if samples.weight is None else samples.weight[rows],
-        structure=(np.zeros(0, np.int32), np.zeros(1, np.int64)),
-    )
