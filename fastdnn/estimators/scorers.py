@@ -99,9 +99,14 @@ def require_scorable(estimator: Any, metrics: list[Metric]) -> None:
         if not any(hasattr(estimator, method) for method in methods):
             raise ValueError(
                 f"scoring={estimator.scoring!r} needs {' or '.join(methods)}, which "
-                f"{type(estimator).__name__}(loss={estimator.loss!r}) does not have. Use "
-                "another score, or another loss."
+                f"{_described(estimator)} does not have. Use another score"
+                f"{', or another loss' if hasattr(estimator, 'loss') else ''}."
             )
+
+
+def _described(estimator: Any) -> str:
+    loss = f"(loss={estimator.loss!r})" if hasattr(estimator, "loss") else ""
+    return f"{type(estimator).__name__}{loss}"
 
 
 class Scorers:
@@ -153,7 +158,7 @@ class Scorers:
     def _call_of(self, metric: Metric, weight: np.ndarray | None) -> Callable[[], Any]:
         scorer: Any = metric.scorer
         keywords = {}
-        if weight is not None and _takes_weights(scorer):
+        if weight is not None and takes_weights(scorer):
             keywords["sample_weight"] = weight.astype(np.float64)
         return lambda: scorer(self._view, self._X, self._y, **keywords)
 
@@ -211,7 +216,7 @@ class Scorers:
         return float(value)
 
 
-def _takes_weights(scorer: Any) -> bool:
+def takes_weights(scorer: Any) -> bool:
     """Whether a scorer, and the metric behind it, take weights of samples."""
     function = getattr(scorer, "_score_func", scorer)
     try:

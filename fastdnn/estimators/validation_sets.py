@@ -162,6 +162,7 @@ def require_valid_validation(estimator: Any) -> None:
     if isinstance(fraction, Iterable) and not isinstance(fraction, str):
         return
     raise _wrong(
+        "validation_fraction",
         fraction,
         "must be a number of at least 0 and below 1, a cross-validator such as "
         "StratifiedShuffleSplit(1), or a list with a pair of arrays: the rows to train on, "
@@ -227,7 +228,11 @@ def _at(rows: np.ndarray, *tables: Any) -> list[Any]:
 
 
 def split_rows(
-    validation_fraction: Any, X: Any, y: np.ndarray, n_rows: int
+    validation_fraction: Any,
+    X: Any,
+    y: np.ndarray,
+    n_rows: int,
+    name: str = "validation_fraction",
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Return the rows to train on and those to hold out, or None for a drawn share.
 
@@ -239,6 +244,8 @@ def split_rows(
         Samples and targets, which the cross-validator looks at.
     n_rows : int
         Rows of X.
+    name : str, default='validation_fraction'
+        Of the parameter, for messages.
 
     Raises
     ------
@@ -254,6 +261,7 @@ def split_rows(
         first = next(iter(splits), None)
     except ValueError as error:
         raise _wrong(
+            name,
             validation_fraction,
             f"cannot split X and y: {error} If it needs more than these, give its splits: "
             "list(cross_validator.split(...))",
@@ -263,23 +271,27 @@ def split_rows(
         train, held_out = first  # type: ignore[misc]
     except (TypeError, ValueError):
         raise _wrong(
+            name,
             validation_fraction,
             "must give pairs of arrays: the rows to train on, and those to hold out",
         ) from None
-    train, held_out = (_rows(validation_fraction, rows, n_rows) for rows in (train, held_out))
+    train, held_out = (
+        _rows(name, validation_fraction, rows, n_rows) for rows in (train, held_out)
+    )
     both = np.intersect1d(train, held_out)
     if both.size > 0:
         raise _wrong(
+            name,
             validation_fraction,
             f"has {both.size} rows both to train on and to hold out, such as {both[0]}. Let "
             "each row be in one of the two",
         )
     if train.size == 0:
-        raise _wrong(validation_fraction, "leaves no rows to train on. Hold out fewer")
+        raise _wrong(name, validation_fraction, "leaves no rows to train on. Hold out fewer")
     return train, held_out
 
 
-def _rows(validation_fraction: Any, given: Any, n_rows: int) -> np.ndarray:
+def _rows(name: str, validation_fraction: Any, given: Any, n_rows: int) -> np.ndarray:
     """Return positions of rows, given as such or as one truth value a row."""
     rows = np.asarray(given)
     if rows.dtype == bool and rows.shape == (n_rows,):
@@ -287,9 +299,12 @@ def _rows(validation_fraction: Any, given: Any, n_rows: int) -> np.ndarray:
     if rows.size == 0:
         return np.zeros(0, np.int64)
     if rows.ndim != 1 or rows.dtype.kind not in "iu":
-        raise _wrong(validation_fraction, "must give rows as arrays of their positions in X")
+        raise _wrong(
+            name, validation_fraction, "must give rows as arrays of their positions in X"
+        )
     if rows.min() < 0 or rows.max() >= n_rows:
         raise _wrong(
+            name,
             validation_fraction,
             f"gives rows from {rows.min()} to {rows.max()}, but X has those from 0 to "
             f"{n_rows - 1}",
@@ -302,7 +317,7 @@ def _is_share(value: Any) -> bool:
     return is_number and 0.0 <= value < 1.0
 
 
-def _wrong(validation_fraction: Any, what: str) -> ValueError:
+def _wrong(name: str, validation_fraction: Any, what: str) -> ValueError:
     shown = repr(validation_fraction)
     shown = shown if len(shown) < 100 else f"{shown[:97]}..."
-    return ValueError(f"validation_fraction={shown} {what}.")
+    return ValueError(f"{name}={shown} {what}.")

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from fastdnn.models.declarations import ROWS, Hyperparameter
 from fastdnn.training.options import Options
 
-_T = TypeVar("_T", bound=type)
+_T = TypeVar("_T", bound=Any)
 # Columns of a docstring, and what its lines are indented by.
 _WIDTH, _INDENT = 90, "    "
 
@@ -44,11 +44,11 @@ def training_options(estimator: Any) -> Options:
 def documented(estimator: _T) -> _T:
     """Write what is declared of its hyperparameters into the docstring of a class.
 
-    It takes the place of the line ``{parameters}``.
+    It takes the place of the line ``{parameters}``. The class has it as `_hyperparameters`.
     """
     if estimator.__doc__ is not None:  # there is none with python -OO
         lines = []
-        for name, row in hyperparameters_of(estimator.__name__).items():
+        for name, row in estimator._hyperparameters.items():
             lines.append(f"{_INDENT}{name} : {row.values.kind}, default={row.default!r}")
             lines += textwrap.wrap(
                 row.text,

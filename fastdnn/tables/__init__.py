@@ -4,15 +4,18 @@
 `numbers` encodes one column of numbers by the edges that `bins` finds, `categories` and
 `targets` one of categories, `dates` makes columns of dates.
 
-`classifier` and `regressor` have the estimators, which share `base`. A `recipe` says how
-networks are trained; `members` trains some of them side by side; `selection` finds which of
-their snapshots make the `ensemble`.
+`classifier` and `regressor` have the estimators, which share `base` and the `declarations` of
+their parameters. A `recipe` says how networks are trained; `members` trains some of them side
+by side; `control` ends that before its time, and tells how it goes. `splits` finds the rows
+that a pilot is validated on, `scoring` what predictions are worth; `selection` finds which of
+the snapshots make the `ensemble`.
 
 On top of all other rooms.
 """
 
 from fastdnn.tables.classifier import TabularDNNClassifier
+from fastdnn.tables.control import Progress
 from fastdnn.tables.encoder import TableEncoder
 from fastdnn.tables.regressor import TabularDNNRegressor
 
-__all__ = ["TableEncoder", "TabularDNNClassifier", "TabularDNNRegressor"]
+__all__ = ["Progress", "TableEncoder", "TabularDNNClassifier", "TabularDNNRegressor"]

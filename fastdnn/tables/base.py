@@ -1,54 +1,95 @@
 """What the table estimators share: from a raw table to an ensemble of networks, and back."""
 
 from abc import ABC, abstractmethod
-from numbers import Integral, Real
-from typing import Any
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.model_selection import train_test_split
-from sklearn.utils import _safe_indexing, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from fastdnn.data.samples import Samples
-from fastdnn.tables.columns import as_table
+from fastdnn.models.declarations import Hyperparameter
+from fastdnn.models.hyperparameters import documented
+from fastdnn.models.transaction import replace_by, twin_of
+from fastdnn.models.valid_values import hidden_units
+from fastdnn.tables.columns import as_table, rows_at
+from fastdnn.tables.control import Control
+from fastdnn.tables.declarations import require_callables
 from fastdnn.tables.encoder import TableEncoder
 from fastdnn.tables.ensemble import (
+    THE_LAST,
     Decisions,
+    Ensemble,
+    Judge,
     Task,
-    control_of,
     ensemble_of,
     train_by_decisions,
     train_with_validation,
 )
 from fastdnn.tables.recipe import Recipe, epochs_of, rows_of_batch
+from fastdnn.tables.scoring import metric_of, score_by
+from fastdnn.tables.splits import split_by
+from fastdnn.training.notices import Notices
 from fastdnn.training.precision import weights_in
 
 # Members of the pilot that decides where no validation rows are given.
 _PILOTS = 2
 
-#: Constraints of the parameters that both estimators have.
-CONSTRAINTS: dict[str, list] = {
-    "n_members": [Interval(Integral, 1, None, closed="left")],
-    "max_epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-    "max_time": [None, Interval(Real, 0, None, closed="neither")],
-    "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-    "activation": [StrOptions({"relu", "silu", "gelu", "mish", "tanh", "leaky_relu"})],
-    "learning_rate": [Interval(Real, 0, None, closed="neither")],
-    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-    "dropout": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="left")],
-    "weight_decay": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
-    "numeric_encoding": [StrOptions({"auto", "quantile", "tree", "linear"})],
-    "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "random_state": ["random_state"],
-    "n_threads": [None, Interval(Integral, 1, None, closed="left")],
-}
+_ATTRIBUTES = """
+    encoder_ : TableEncoder
+        Fitted.
+    n_features_in_ : int
+        Columns of the table.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where all are strings.
+    n_epochs_ : int
+        Epochs of a whole training.
+    cycle_weights_ : ndarray of shape (n_cycles,)
+        What the networks count at the end of each cycle.
+    validation_scores_ : ndarray of shape (n_cycles_validated,)
+        The score at the end of each, by `scoring`: of the pilot, or of the networks where
+        `fit` got `X_val`. Minus the loss with ``scoring='loss'``.
+"""
+
+
+class Given(NamedTuple):
+    """Rows of a table as a user gave them, and what is checked of them."""
+
+    X: Any
+    y: np.ndarray
+    weight: np.ndarray | None
+
+    def at(self, rows: np.ndarray) -> "Given":
+        """Return some of the rows."""
+        weight = None if self.weight is None else self.weight[rows]
+        return Given(rows_at(self.X, rows), self.y[rows], weight)
+
+
+class Fitted(NamedTuple):
+    """What a fit comes to."""
+
+    encoder: TableEncoder
+    ensemble: Ensemble
+    decisions: Decisions
+    n_epochs: int
+    is_complete: bool
+
+
+def described(estimator: Any) -> Any:
+    """Write what both estimators say of themselves into the docstring of one."""
+    estimator = documented(estimator)
+    if estimator.__doc__ is not None:  # there is none with python -OO
+        estimator.__doc__ = estimator.__doc__.replace(
+            "    {attributes}", _ATTRIBUTES.strip("\n")
+        )
+    return estimator
 
 
 class BaseTabularDNN(BaseEstimator, ABC):
     """Networks that are trained on a raw table; see the subclasses."""
+
+    _hyperparameters: ClassVar[dict[str, Hyperparameter]]
 
     @abstractmethod
     def _known_targets(self, y: Any) -> np.ndarray:
@@ -59,16 +100,58 @@ class BaseTabularDNN(BaseEstimator, ABC):
         """Learn what there is to know of targets."""
 
     @abstractmethod
-    def _encode_targets(self, y: Any) -> np.ndarray:
+    def _encode_targets(self, y: np.ndarray) -> np.ndarray:
         """Return targets as a matrix of float32 for the engine."""
 
     @abstractmethod
     def _task(self) -> Task:
         """Say what is predicted, after `_learn_targets`."""
 
-    @abstractmethod
-    def _stratify(self, y: np.ndarray) -> np.ndarray | None:
-        """Return by what rows of the pilot are split, or None."""
+    def _keep(self, arguments: dict[str, Any]) -> None:
+        """Make the arguments of `__init__` attributes, as scikit-learn wants them."""
+        self.__dict__.update((name, v) for name, v in arguments.items() if name != "self")
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Train the ensemble.
+
+        Ctrl-C ends training with a warning; the estimator then has what was trained.
+        Whatever is raised leaves it as it was before.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            The table.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Class labels, one a sample, or numbers to predict.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each sample; those of weight 0 are left out.
+        X_val, y_val, sample_weight_val : as those without ``_val``, default=None
+            Rows that decide how long training is and what its cycles count. Without them a
+            pilot decides on a part of X, and then all rows are trained on.
+
+        Returns
+        -------
+        TabularDNNClassifier or TabularDNNRegressor
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            If the input is not valid, or training diverges.
+        KeyboardInterrupt
+            At Ctrl-C before anything is learnt.
+        """
+        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
     def _fit(
         self,
@@ -78,7 +161,25 @@ class BaseTabularDNN(BaseEstimator, ABC):
         X_val: Any,
         y_val: Any,
         sample_weight_val: Any,
-    ) -> None:
+    ) -> Self:
+        """Train a twin and become it; whatever is raised before leaves `self` as it was."""
+        twin = twin_of(self)
+        before = twin.__dict__.copy()
+        notices = twin._learn(X, y, sample_weight, X_val, y_val, sample_weight_val)
+        replace_by(self, twin, before)
+        for give_notice in notices:  # a warning may be raised as an error
+            give_notice()
+        return self
+
+    def _learn(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        X_val: Any,
+        y_val: Any,
+        sample_weight_val: Any,
+    ) -> Notices:
         if (X_val is None) != (y_val is None):
             given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
             raise ValueError(f"{given} was given without {missing}. Give both, or neither.")
@@ -86,138 +187,141 @@ class BaseTabularDNN(BaseEstimator, ABC):
             raise ValueError(
                 "sample_weight_val was given without X_val. Give X_val and y_val."
             )
-        X = as_table(X)
-        if len(X) < 2:
-            raise ValueError(
-                f"Found array with {len(X)} sample(s) (shape={X.shape}) while a minimum of 2 "
-                "is required."
-            )
+        control = Control(self.max_time, require_callables(self.callbacks), self.verbose)
+        hidden_units(self.hidden_layer_sizes)
+        metric_of(self)
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
-        y = self._known_targets(y)
-        if len(X) != len(y):
+        rows = self._given("", X, y, sample_weight)
+        if len(rows.y) < 2:
             raise ValueError(
-                f"Found input variables with inconsistent numbers of samples: X has {len(X)}, "
-                f"y has {len(y)}."
+                f"Found array with {len(rows.y)} sample(s) (shape={rows.X.shape}) while a "
+                "minimum of 2 is required."
             )
-        weight = self._given_weights(sample_weight, len(y))
-        self._learn_targets(y, weight)
-        weight = self._weights(weight, y)
-        task, control = self._task(), control_of(self.max_time)
-        random_state = check_random_state(self.random_state)
-        seeds = [int(s) for s in random_state.randint(2**31 - 1, size=self.n_members)]
-        encoder = self._encoder()
-        if X_val is None:
-            decisions = self._pilot(X, y, weight, task, random_state, control)
-        samples = self._samples(encoder.fit_transform(X, y), y, weight)
-        recipe = self._recipe(samples.n_rows)
-        if X_val is None:
-            members, decisions = train_by_decisions(
-                task, recipe, samples, decisions, seeds, control, self.n_threads
-            )
-        else:
-            validation = self._validation(encoder, X_val, y_val, sample_weight_val)
-            members, decisions = train_with_validation(
-                task, recipe, samples, validation, seeds, control, self.n_threads
-            )
-        self.encoder_, self._ensemble = encoder, ensemble_of(members, decisions, task)
+        self._learn_targets(rows.y, rows.weight)
+        rows = rows._replace(weight=self._weights(rows.weight, rows.y))
+        validation = None
+        if X_val is not None:
+            validation = self._given("_val", X_val, y_val, sample_weight_val)
+            self._require_known(validation.y)
+            weight = self._weights(validation.weight, validation.y)
+            validation = validation._replace(weight=weight)
+        fitted = self._trained(rows, validation, control)
+        self.encoder_, self._ensemble = fitted.encoder, fitted.ensemble
+        encoder = fitted.encoder
         self.n_features_in_ = encoder.n_features_in_
         self.__dict__.pop("feature_names_in_", None)
         if hasattr(encoder, "feature_names_in_"):
             self.feature_names_in_ = encoder.feature_names_in_
-        self.n_epochs_ = recipe.n_epochs
-        self.cycle_weights_ = np.array(decisions.weights)
-        self.temperatures_ = np.array(decisions.temperatures)
+        self.n_epochs_ = fitted.n_epochs
+        self.cycle_weights_ = np.array(fitted.decisions.weights)
+        self.temperatures_ = np.array(fitted.decisions.temperatures)
+        self.validation_scores_ = np.array(fitted.decisions.scores)
+        return control.notices
 
-    def _encoder(self) -> TableEncoder:
-        return TableEncoder(
-            numeric_encoding=self.numeric_encoding,
-            categorical_features=self.categorical_features,
+    def _given(self, suffix: str, X: Any, y: Any, weight: Any) -> Given:
+        """Check rows that `fit` got, and leave out those that do not count."""
+        X, y = as_table(X), self._known_targets(y)
+        if len(X) != len(y):
+            raise ValueError(
+                f"Found input variables with inconsistent numbers of samples: X{suffix} has "
+                f"{len(X)}, y{suffix} has {len(y)}."
+            )
+        if weight is None:
+            return Given(X, y, None)
+        name = f"sample_weight{suffix}"
+        weight = _check_sample_weight(
+            weight, np.empty((len(y), 1)), dtype=np.float64, ensure_non_negative=True
         )
+        counts = weight > 0.0
+        if not counts.any():
+            raise ValueError(f"{name} is zero for all samples. Give some a weight.")
+        given = Given(X, y, weight)
+        return given if counts.all() else given.at(np.flatnonzero(counts))
 
     def _weights(self, weight: np.ndarray | None, y: np.ndarray) -> np.ndarray | None:
         """Return the weights of samples, by all that the estimator knows of them."""
         return weight
 
-    def _given_weights(self, sample_weight: Any, n_rows: int) -> np.ndarray | None:
-        if sample_weight is None:
-            return None
-        rows = np.empty((n_rows, 1))
-        weight = _check_sample_weight(
-            sample_weight, rows, dtype=np.float64, ensure_non_negative=True
+    def _require_known(self, y: np.ndarray) -> None:
+        """Raise ValueError unless targets of validation rows fit those that were learnt."""
+
+    def _classes_to_split(self, y: np.ndarray) -> np.ndarray | None:
+        """Return positions of classes, of which both parts are to have the same shares."""
+        return None
+
+    # -- training -----------------------------------------------------------------------
+
+    def _trained(self, rows: Given, validation: Given | None, control: Control) -> Fitted:
+        random_state = check_random_state(self.random_state)
+        seeds = _seeds(random_state, self.n_members)
+        if validation is not None:
+            return self._validated(rows, validation, seeds, control)
+        decisions, pilot = THE_LAST, None
+        if self.validation is not None:
+            control.stage = "pilot"
+            pilot = self._pilot(rows, random_state, control)
+            control.stage, decisions = "ensemble", pilot.decisions
+            if not pilot.is_complete:
+                return pilot
+        encoder, recipe, samples = self._prepared(rows)
+        done = train_by_decisions(
+            self._task(), recipe, samples, decisions, seeds, control, self.n_threads
         )
-        if not weight.any():
-            raise ValueError("sample_weight is zero for all samples. Give some a weight.")
-        return weight
+        if pilot is not None and not done.is_complete:
+            return pilot  # which is better than networks that are half trained
+        ensemble = ensemble_of(done.members, done.decisions, self._task())
+        return Fitted(encoder, ensemble, done.decisions, recipe.n_epochs, done.is_complete)
+
+    def _pilot(
+        self, rows: Given, random_state: np.random.RandomState, control: Control
+    ) -> Fitted:
+        """Train some members on a part of the rows; the others decide."""
+        classes = self._classes_to_split(rows.y)
+        split = split_by(self.validation, rows.X, rows.y, classes, random_state)
+        seeds = _seeds(random_state, min(_PILOTS, self.n_members))
+        return self._validated(rows.at(split[0]), rows.at(split[1]), seeds, control)
+
+    def _validated(
+        self, rows: Given, validation: Given, seeds: list[int], control: Control
+    ) -> Fitted:
+        """Train members on some rows; others decide."""
+        encoder, recipe, samples = self._prepared(rows)
+        held_out = self._samples(encoder.transform(validation.X), *validation[1:])
+        metric, score = metric_of(self), None
+        if metric is not None:
+            score = score_by(metric, self, *validation)
+        task, judge = self._task(), Judge(self.early_stopping, score)
+        done = train_with_validation(
+            task, recipe, samples, held_out, seeds, control, self.n_threads, judge
+        )
+        ensemble = ensemble_of(done.members, done.decisions, task)
+        return Fitted(encoder, ensemble, done.decisions, recipe.n_epochs, done.is_complete)
+
+    def _prepared(self, rows: Given) -> tuple[TableEncoder, Recipe, Samples]:
+        encoder = TableEncoder(
+            numeric_encoding=self.numeric_encoding,
+            categorical_features=self.categorical_features,
+        )
+        samples = self._samples(encoder.fit_transform(rows.X, rows.y), rows.y, rows.weight)
+        return encoder, self._recipe(samples.n_rows), samples
 
     def _samples(self, X: Any, y: np.ndarray, weight: np.ndarray | None) -> Samples:
+        if weight is not None and not weight.any():
+            raise ValueError(
+                "The weights are zero for all samples of a part that was split off. Leave "
+                "such samples out, or give X_val and y_val."
+            )
+        if weight is not None and weight.min() == weight.max():
+            weight = None  # which are the same numbers
         if weight is not None:
             weight = weights_in(weight / weight.mean(), np.dtype(np.float32))[0]
             weight = weight.astype(np.float32)
         return Samples(X, self._encode_targets(y), weight)
 
-    def _validation(
-        self, encoder: TableEncoder, X_val: Any, y_val: Any, sample_weight_val: Any
-    ) -> Samples:
-        X_val, y_val = as_table(X_val), self._known_targets(y_val)
-        self._require_known(y_val)
-        if len(X_val) != len(y_val):
-            raise ValueError(f"X_val has {len(X_val)} samples, but y_val has {len(y_val)}.")
-        weight = self._weights(self._given_weights(sample_weight_val, len(y_val)), y_val)
-        return self._samples(encoder.transform(X_val), y_val, weight)
-
-    def _require_known(self, y: np.ndarray) -> None:
-        """Raise ValueError unless targets of validation rows fit those that were learnt."""
-
-    def _pilot(
-        self,
-        X: Any,
-        y: np.ndarray,
-        weight: np.ndarray | None,
-        task: Task,
-        random_state: np.random.RandomState,
-        control: Any,
-    ) -> Decisions:
-        """Decide by members that are trained on a part of the rows."""
-        rows, others = train_test_split(
-            np.arange(len(y)),
-            test_size=self.validation_fraction,
-            random_state=random_state,
-            stratify=self._stratify(y),
-        )
-        encoder = self._encoder()
-        part = _safe_indexing(X, rows)
-        of_rows, of_others = None, None
-        if weight is not None:
-            of_rows, of_others = weight[rows], weight[others]
-        if (
-            of_rows is not None
-            and of_others is not None
-            and not (of_others.any() and of_rows.any())
-        ):
-            raise ValueError(
-                "sample_weight is zero for all samples of a part that was split off. Leave "
-                "such samples out, or give X_val and y_val."
-            )
-        samples = self._samples(encoder.fit_transform(part, y[rows]), y[rows], of_rows)
-        held_out = encoder.transform(_safe_indexing(X, others))
-        validation = self._samples(held_out, y[others], of_others)
-        recipe = self._recipe(samples.n_rows)
-        n_pilots = min(_PILOTS, self.n_members)
-        seeds = [int(s) for s in random_state.randint(2**31 - 1, size=n_pilots)]
-        _, decisions = train_with_validation(
-            task, recipe, samples, validation, seeds, control, self.n_threads
-        )
-        return decisions
-
     def _recipe(self, n_rows: int) -> Recipe:
-        sizes = np.atleast_1d(self.hidden_layer_sizes)
-        if sizes.ndim != 1 or any(int(n) != n or n < 1 for n in sizes.tolist()):
-            raise ValueError(
-                f"hidden_layer_sizes={self.hidden_layer_sizes!r} must be positive integers."
-            )
         is_classifier = self._task().is_classifier
         dropout, decay = self.dropout, self.weight_decay
         if isinstance(dropout, str):
@@ -230,7 +334,7 @@ class BaseTabularDNN(BaseEstimator, ABC):
         if isinstance(n_epochs, str):
             n_epochs = epochs_of(n_rows, batch)
         return Recipe(
-            hidden_layer_sizes=tuple(int(n) for n in sizes),
+            hidden_layer_sizes=tuple(hidden_units(self.hidden_layer_sizes)),
             activation=self.activation,
             learning_rate=float(self.learning_rate),
             dropout=float(dropout),
@@ -241,8 +345,11 @@ class BaseTabularDNN(BaseEstimator, ABC):
             n_epochs=int(n_epochs),
         )
 
+    # -- prediction ---------------------------------------------------------------------
+
     def _predictions(self, X: Any) -> np.ndarray:
         """Return what each member predicts: (n_members, n_samples, n_outputs)."""
+        check_is_fitted(self)
         samples = Samples(self.encoder_.transform(X))
         return self._ensemble.predict_members(samples, self.n_threads)
 
@@ -252,3 +359,7 @@ class BaseTabularDNN(BaseEstimator, ABC):
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
+
+
+def _seeds(random_state: np.random.RandomState, n: int) -> list[int]:
+    return [int(seed) for seed in random_state.randint(2**31 - 1, size=n)]

@@ -3,16 +3,18 @@
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_y, check_is_fitted, column_or_1d
+from sklearn.utils.validation import _check_y, column_or_1d
 
-from fastdnn.estimators.labels import require_known_classes
-from fastdnn.tables.base import CONSTRAINTS, BaseTabularDNN
+from fastdnn.estimators.labels import positions_of, require_known_classes
+from fastdnn.tables.base import BaseTabularDNN, described
+from fastdnn.tables.declarations import constraints_of, hyperparameters_of
 from fastdnn.tables.ensemble import Task
 
 
+@described
 class TabularDNNClassifier(ClassifierMixin, BaseTabularDNN):
     """Networks for classes, from a raw table and without tuning.
 
@@ -22,53 +24,15 @@ class TabularDNNClassifier(ClassifierMixin, BaseTabularDNN):
 
     Parameters
     ----------
-    n_members : int, default=4
-        Networks of the ensemble.
-    max_epochs : int or 'auto', default='auto'
-        Epochs of each; 'auto' are 24, more of few rows and fewer of very many.
-    max_time : float or None, default=None
-        Seconds after which `fit` ends with what it has, and a warning.
-    hidden_layer_sizes : int or array-like of int, default=(256, 256)
-        Units of each hidden layer.
-    activation : {'relu', 'silu', 'gelu', 'mish', 'tanh', 'leaky_relu'}, default='relu'
-        Of the hidden layers.
-    learning_rate : float, default=0.04
-        Largest step size, of weights that are divided by the root of a layer's inputs.
-    batch_size : int or 'auto', default='auto'
-        Samples of a step; 'auto' are 256, and more of very many.
-    dropout : float or 'auto', default='auto'
-        Of hidden layers, and two thirds of it of the input; 'auto' is 0.15.
-    weight_decay : float or 'auto', default='auto'
-        Decoupled decay of the weights; 'auto' is 0.02.
-    numeric_encoding : {'auto', 'quantile', 'tree', 'linear'}, default='auto'
-        As of `TableEncoder`.
-    categorical_features : 'from_dtype', None or array-like, default='from_dtype'
-        As of `TableEncoder`.
-    class_weight : dict, 'balanced' or None, default=None
-        Weights of the classes, which multiply those of the samples.
-    validation_fraction : float, default=0.2
-        Share of the samples that a pilot is validated on where no `X_val` is given.
-    random_state : int, RandomState instance or None, default=None
-        Source of all that is drawn.
-    n_threads : int or None, default=None
-        Threads offered; None: as many CPUs as this process may use. The result does not
-        depend on it.
+    {parameters}
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Class labels.
-    encoder_ : TableEncoder
-        Fitted.
-    n_features_in_ : int
-        Columns of the table.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Their names, where all are strings.
-    n_epochs_ : int
-        Epochs of a whole training.
-    cycle_weights_, temperatures_ : ndarray of shape (n_cycles,)
-        What the networks count at the end of each cycle, and what their logits are divided
-        by.
+    {attributes}
+    temperatures_ : ndarray of shape (n_cycles,)
+        What the logits are divided by at the end of each cycle.
 
     Examples
     --------
@@ -80,9 +44,8 @@ class TabularDNNClassifier(ClassifierMixin, BaseTabularDNN):
     True
     """
 
-    _parameter_constraints: ClassVar[dict] = CONSTRAINTS | {
-        "class_weight": [dict, str, None],
-    }
+    _hyperparameters = hyperparameters_of("TabularDNNClassifier")
+    _parameter_constraints: ClassVar[dict] = constraints_of("TabularDNNClassifier")
 
     def __init__(
         self,
@@ -99,65 +62,15 @@ class TabularDNNClassifier(ClassifierMixin, BaseTabularDNN):
         numeric_encoding="auto",
         categorical_features="from_dtype",
         class_weight=None,
-        validation_fraction=0.2,
+        validation=0.2,
+        scoring="loss",
+        early_stopping=True,
         random_state=None,
         n_threads=None,
+        callbacks=None,
+        verbose=0,
     ):
-        self.n_members = n_members
-        self.max_epochs = max_epochs
-        self.max_time = max_time
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.dropout = dropout
-        self.weight_decay = weight_decay
-        self.numeric_encoding = numeric_encoding
-        self.categorical_features = categorical_features
-        self.class_weight = class_weight
-        self.validation_fraction = validation_fraction
-        self.random_state = random_state
-        self.n_threads = n_threads
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-    ) -> "TabularDNNClassifier":
-        """Train the ensemble.
-
-        Ctrl-C after the first cycle ends training with a warning.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-            The table.
-        y : array-like of shape (n_samples,)
-            Class labels.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample.
-        X_val, y_val, sample_weight_val : as those without ``_val``, default=None
-            Rows that decide how long training is and what its cycles count. Without them a
-            pilot decides on a part of X, and then all rows are trained on.
-
-        Returns
-        -------
-        TabularDNNClassifier
-            This estimator.
-
-        Raises
-        ------
-        ValueError
-            If the input is not valid, or training diverges.
-        """
-        self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
-        return self
+        self._keep(locals())
 
     def predict_members(self, X: Any) -> np.ndarray:
         """Return the probabilities by each member.
@@ -171,7 +84,6 @@ class TabularDNNClassifier(ClassifierMixin, BaseTabularDNN):
         -------
         ndarray of shape (n_members, n_samples, n_classes)
         """
-        check_is_fitted(self)
         return self._predictions(X)
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -206,6 +118,13 @@ class TabularDNNClassifier(ClassifierMixin, BaseTabularDNN):
 
     def _known_targets(self, y: Any) -> np.ndarray:
         y = column_or_1d(_check_y(y, estimator=self), warn=True)
+        if y.dtype == object:
+            missing = [v for v in y.tolist() if v is None or v != v]
+            if missing:
+                raise ValueError(
+                    f"Input y contains NaN: {len(missing)} of {len(y)} labels are missing. "
+                    "Leave such samples out."
+                )
         check_classification_targets(y)
         return y
 
@@ -228,17 +147,15 @@ class TabularDNNClassifier(ClassifierMixin, BaseTabularDNN):
     def _weights(self, weight: np.ndarray | None, y: np.ndarray) -> np.ndarray | None:
         if self._class_weight is None:
             return weight
-        of_class = self._class_weight[np.searchsorted(self.classes_, y)]
+        of_class = self._class_weight[positions_of(y, self.classes_)]
         return of_class if weight is None else weight * of_class
 
     def _encode_targets(self, y: Any) -> np.ndarray:
-        positions = np.searchsorted(self.classes_, y)
+        positions = positions_of(y, self.classes_)
         return positions.astype(np.float32).reshape(-1, 1)
 
     def _task(self) -> Task:
         return Task(len(self.classes_), True)
 
-    def _stratify(self, y: np.ndarray) -> np.ndarray | None:
-        counts = np.unique(y, return_counts=True)[1]
-        n_held_out = int(np.ceil(self.validation_fraction * len(y)))
-        return y if counts.min() > 1 and n_held_out >= len(counts) else None
+    def _classes_to_split(self, y: np.ndarray) -> np.ndarray:
+        return positions_of(y, self.classes_)

@@ -85,6 +85,13 @@ def as_table(X: Any) -> Any:
     return X if is_frame else _array_of(X)
 
 
+def rows_at(X: Any, rows: np.ndarray) -> Any:
+    """Return some rows of a table from `as_table`."""
+    if isinstance(X, np.ndarray):
+        return X[rows]
+    return nw.from_native(X, eager_only=True)[rows].to_native()
+
+
 def category_mask(categorical_features: Any, names: list[str]) -> np.ndarray:
     """Return which columns are said to be categories.
 

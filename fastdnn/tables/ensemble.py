@@ -1,19 +1,17 @@
 """An ensemble of members at the ends of their cycles: how it is trained, decided and asked."""
 
-import threading
-import time
-import warnings
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from fastdnn.data.samples import Samples
 from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters
 from fastdnn.prediction.predictor import Predictor
-from fastdnn.tables.members import Control, Member, train_cycle
+from fastdnn.tables.control import Control
+from fastdnn.tables.members import Member, report, train_cycle
 from fastdnn.tables.recipe import CYCLE_ENDS, Recipe
 from fastdnn.tables.selection import (
     best_temperature,
@@ -23,10 +21,8 @@ from fastdnn.tables.selection import (
     probabilities,
 )
 
-# Training ends after the third cycle if its loss is so many times the lowest one.
-_WORSE, _CYCLE_TO_STOP_AT = 1.02, 3
-# From the line that warns up to the one that called `fit`.
-_FRAMES_TO_USER = 5
+# Training ends after the third cycle if its loss is higher than the lowest by so much of it.
+_WORSE, _CYCLE_TO_STOP_AT = 0.02, 3
 
 
 class Decisions(NamedTuple):
@@ -36,15 +32,45 @@ class Decisions(NamedTuple):
     ----------
     temperatures, weights : tuple of float
         Of each cycle that was trained; a weight of 0 leaves it out.
+    scores : tuple of float
+        Of each cycle that was validated, by what decides; the higher the better.
     """
 
     temperatures: tuple[float, ...]
     weights: tuple[float, ...]
+    scores: tuple[float, ...] = ()
 
     @property
     def n_cycles(self) -> int:
         """How many cycles have to be trained for it."""
         return max(c + 1 for c, weight in enumerate(self.weights) if weight > 0.0)
+
+
+#: Where nothing decides: all cycles are trained, and the last one counts.
+THE_LAST = Decisions((1.0,) * len(CYCLE_ENDS), (0.0,) * (len(CYCLE_ENDS) - 1) + (1.0,))
+
+
+class Judge(NamedTuple):
+    """What validation decides by.
+
+    Attributes
+    ----------
+    stops_early : bool
+        Whether the last cycle is left out where the one before is worse than an earlier one.
+    score : callable or None
+        Of predictions for the validation rows, the higher the better; None: minus the loss.
+    """
+
+    stops_early: bool = True
+    score: Callable[[np.ndarray], float] | None = None
+
+
+class Trained(NamedTuple):
+    """Networks that were trained, what they count, and whether for as long as was decided."""
+
+    members: list[Member]
+    decisions: Decisions
+    is_complete: bool
 
 
 class Task(NamedTuple):
@@ -143,31 +169,43 @@ def train_with_validation(
     seeds: list[int],
     control: Control,
     n_threads: int | None,
-) -> tuple[list[Member], Decisions]:
+    judge: Judge,
+) -> Trained:
     """Train members, and decide on other rows how long, and what each cycle counts."""
     members = [Member(recipe, samples, task.n_outputs, seed) for seed in seeds]
-    loss, losses = task.loss_on(validation), []
-    temperatures, candidates = [], []
+    loss, score = task.loss_on(validation), judge.score
+    found: list[tuple[np.ndarray, float, float]] = []
     rows, weight = validation.to_predict(), validation.weight
-    for cycle in range(1, len(CYCLE_ENDS) + 1):
-        if not _train_cycle(members, control, n_threads):
-            break
+
+    def cost(predictions: np.ndarray) -> float:
+        return loss(predictions) if score is None else -score(predictions)
+
+    def validate() -> None:
         outputs = np.stack([member.outputs(rows) for member in members])
         temperature = 1.0
         if task.is_classifier:
             positions = validation.Y[:, 0].astype(np.int64)
             temperature = best_temperature(outputs, positions, weight)
-        temperatures.append(temperature)
-        candidates.append(task.predictions(outputs, temperature))
-        losses.append(loss(candidates[-1]))
-        is_worse = losses[-1] > _WORSE * min(losses)
-        if (cycle == _CYCLE_TO_STOP_AT and is_worse) or control.is_over:
+        predictions = task.predictions(outputs, temperature)
+        found.append((predictions, temperature, cost(predictions)))
+        report(members, control, (loss(predictions), -found[-1][2]), is_end_of_cycle=True)
+
+    is_complete = True
+    for cycle in range(1, len(CYCLE_ENDS) + 1):
+        is_complete = _trained(members, control, n_threads, validate)
+        if not is_complete:
             break
-    _require_snapshots(members)
-    if not candidates:
-        return members, Decisions((1.0,), (1.0,))
-    weights = greedy_weights(candidates, loss)
-    return members, Decisions(tuple(temperatures), tuple(weights.tolist()))
+        costs = [of_cycle for _, _, of_cycle in found]
+        is_worse = costs[-1] - min(costs) > _WORSE * abs(min(costs))
+        if cycle == _CYCLE_TO_STOP_AT and is_worse and judge.stops_early:
+            break
+    members = _with_what_they_learnt(members)
+    if not found:
+        return Trained(members, Decisions((1.0,), (1.0,)), is_complete)
+    candidates, temperatures, costs = zip(*found, strict=True)
+    weights, scores = greedy_weights(candidates, cost), tuple(-c for c in costs)
+    decisions = Decisions(tuple(temperatures), tuple(weights.tolist()), scores)
+    return Trained(members, decisions, is_complete)
 
 
 def train_by_decisions(
@@ -178,22 +216,25 @@ def train_by_decisions(
     seeds: list[int],
     control: Control,
     n_threads: int | None,
-) -> tuple[list[Member], Decisions]:
+) -> Trained:
     """Train members as it was decided before, or as far as there is time."""
     members = [Member(recipe, samples, task.n_outputs, seed) for seed in seeds]
-    n_done = 0
+    n_done, tell = 0, functools.partial(report, members, control, is_end_of_cycle=True)
     for _ in range(decisions.n_cycles):
-        if not _train_cycle(members, control, n_threads):
+        if not _trained(members, control, n_threads, tell):
             break
         n_done += 1
-    _require_snapshots(members)
+    is_complete = n_done == decisions.n_cycles
+    members = _with_what_they_learnt(members)
     if n_done == 0:
-        return members, Decisions((1.0,), (1.0,))
+        return Trained(members, Decisions((1.0,), (1.0,), decisions.scores), is_complete)
     weights = np.array(decisions.weights[:n_done])
     if weights.sum() == 0.0:  # of cycles that there was no time for
         weights[-1] = 1.0
     weights /= weights.sum()
-    return members, Decisions(decisions.temperatures[:n_done], tuple(weights.tolist()))
+    temperatures = decisions.temperatures[:n_done]
+    decided = Decisions(temperatures, tuple(weights.tolist()), decisions.scores)
+    return Trained(members, decided, is_complete)
 
 
 def ensemble_of(members: list[Member], decisions: Decisions, task: Task) -> Ensemble:
@@ -203,39 +244,42 @@ def ensemble_of(members: list[Member], decisions: Decisions, task: Task) -> Ense
     return Ensemble(task, members[0].network, decisions, snapshots)
 
 
-def control_of(max_time: float | None) -> Control:
-    """Return what ends training after so many seconds from now, or None for never."""
-    deadline = np.inf if max_time is None else time.monotonic() + max_time
-    return Control(deadline, threading.Event())
-
-
-def _train_cycle(members: list[Member], control: Control, n_threads: int | None) -> bool:
+def _trained(
+    members: list[Member],
+    control: Control,
+    n_threads: int | None,
+    at_end: Callable[[], object],
+) -> bool:
+    """Train up to the end of a cycle and do what is to be done there; False if that ended."""
     try:
         is_done = train_cycle(members, control, n_threads)
+        if is_done:
+            at_end()
     except KeyboardInterrupt:
-        if not any(member.snapshots for member in members):
+        if not any(member.has_learnt for member in members):
             raise
-        warnings.warn("Training interrupted by user.", stacklevel=_FRAMES_TO_USER)
-        return False
+        control.interrupt()
+        is_done = False
     if not all(member.is_finite for member in members):
         raise ValueError(
             "Training diverged: parameters are not finite. Lower learning_rate, or look for "
             "very large numbers in y."
         )
     if not is_done:
-        warnings.warn(
-            "max_time was reached before training was over; the networks are what they had "
-            "come to. Raise max_time, or lower max_epochs.",
-            ConvergenceWarning,
-            stacklevel=_FRAMES_TO_USER,
-        )
+        control.note_lack_of_time()
     return is_done
 
 
-def _require_snapshots(members: list[Member]) -> None:
-    """Let all members have as many snapshots: those of all, or what they are now."""
-    n_common = min(len(member.snapshots) for member in members)
-    for member in members:
-        if n_common == 0:
-            member.keep_what_there_is()
-        del member.snapshots[max(1, n_common) :]
+def _with_what_they_learnt(members: list[Member]) -> list[Member]:
+    """Return those that were trained furthest, all with as many snapshots.
+
+    Before the end of the first cycle that are those that have learnt anything at all, as they
+    are now.
+    """
+    most = max(len(member.snapshots) for member in members)
+    if most == 0:
+        members = [member for member in members if member.has_learnt] or members
+        for member in members:
+            member.keep()
+        return members
+    return [member for member in members if len(member.snapshots) == most]

@@ -1,10 +1,7 @@
 """Trains the members of an ensemble side by side, and keeps what they are after each cycle."""
 
 import functools
-import threading
-import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +11,7 @@ from fastdnn.network.parameters import Parameters
 from fastdnn.ops.optimizers import OPTIMIZERS
 from fastdnn.planning.plan import plan_training
 from fastdnn.prediction.predictor import Predictor
+from fastdnn.tables.control import Control
 from fastdnn.tables.recipe import (
     CYCLE_ENDS,
     Recipe,
@@ -27,27 +25,6 @@ from fastdnn.training.order import VisitOrder
 
 # Adam's; squares are forgotten sooner than by default, since training is short.
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.95, 1e-8
-
-
-@dataclass
-class Control:
-    """When training ends before its time.
-
-    Attributes
-    ----------
-    deadline : float
-        On the monotonic clock.
-    is_stopped : threading.Event
-        Set where it is to end at once.
-    """
-
-    deadline: float
-    is_stopped: threading.Event
-
-    @property
-    def is_over(self) -> bool:
-        """Whether training has to end."""
-        return self.is_stopped.is_set() or time.monotonic() >= self.deadline
 
 
 class Member:
@@ -104,23 +81,55 @@ class Member:
         # The last rows of an epoch make no step where they are fewer than a batch.
         self._batches = max(1, samples.n_rows // recipe.batch_size)
         self._n_steps, self._step = recipe.n_epochs * self._batches, 0
-        rates = functools.partial(rates_of, recipe.learning_rate)
+        self._losses, self._rows = 0.0, 0
+        n_steps, rates = self._n_steps, functools.partial(rates_of, recipe.learning_rate)
 
         def next_rates(first: int, n_next: int) -> np.ndarray:
-            return rates(first, n_next, self._n_steps)
+            return rates(first, n_next, n_steps)
 
         self._runner = EpochRunner(self._plan, samples, self._order.positions, next_rates)
 
-    def train_cycle(self, control: Control) -> bool:
-        """Train up to the end of the next cycle, and keep what it then is.
+    @property
+    def is_at_end_of_cycle(self) -> bool:
+        """Whether all steps of the cycle are done, and it is not yet kept."""
+        return self._step >= self._end_of_cycle
+
+    @property
+    def _end_of_cycle(self) -> int:
+        return round(CYCLE_ENDS[len(self.snapshots)] * self._n_steps)
+
+    @property
+    def has_learnt(self) -> bool:
+        """Whether it has made a step."""
+        return int(self._plan.columns["t"][0]) > 0
+
+    @property
+    def epochs_done(self) -> float:
+        """How many epochs it was trained for."""
+        return self._step / self._batches
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs of a whole training."""
+        return self._recipe.n_epochs
+
+    def take_loss(self) -> float:
+        """Return the mean training loss since this was last asked."""
+        loss = self._losses / max(1, self._rows)
+        self._losses, self._rows = 0.0, 0
+        return loss
+
+    def train(self, control: Control, by_epochs: bool = False) -> bool:
+        """Train up to the end of the cycle, or of the epoch, if that is sooner.
 
         Returns
         -------
         bool
             False if training had to end before.
         """
-        end = round(CYCLE_ENDS[len(self.snapshots)] * self._n_steps)
-        size = self._recipe.batch_size
+        end, size = self._end_of_cycle, self._recipe.batch_size
+        if by_epochs:
+            end = min(end, (self._step // self._batches + 1) * self._batches)
         with self._runner as runner:
             while self._step < end:
                 first = self._step % self._batches
@@ -131,20 +140,21 @@ class Member:
                 while first < last:
                     if control.is_over:
                         return False
-                    row, _ = runner.run_rows(first * size, rows, deadline=0.0)
+                    row, losses = runner.run_rows(first * size, rows, deadline=0.0)
+                    self._losses += losses
+                    self._rows += row - first * size
                     done = -(-row // size) - first
                     first, self._step = first + done, self._step + done
-        self.snapshots.append(self._parameters.astype(np.float32))
         return True
+
+    def keep(self) -> None:
+        """Keep the network as it is now: at the end of a cycle, or where training ends."""
+        self.snapshots.append(self._parameters.astype(np.float32))
 
     @property
     def is_finite(self) -> bool:
         """Whether all that it has come to is finite."""
         return bool(np.isfinite(self._parameters.theta).all())
-
-    def keep_what_there_is(self) -> None:
-        """Keep the network as it is now, of whatever cycle."""
-        self.snapshots.append(self._parameters.astype(np.float32))
 
     def outputs(self, samples: Samples) -> np.ndarray:
         """Return what the last snapshot's network gives before its output activation."""
@@ -178,12 +188,13 @@ def network_of(recipe: Recipe, n_features: int, n_outputs: int, positions: bool)
 def train_cycle(members: list[Member], control: Control, n_threads: int | None) -> bool:
     """Train all members up to the end of their next cycle, in as many threads as are offered.
 
-    What they come to does not depend on the number of threads.
+    What they come to does not depend on the number of threads. Where somebody wants to know,
+    they wait for each other after each epoch.
 
     Returns
     -------
     bool
-        False if training had to end before.
+        False if training had to end before; what the members have come to is then not kept.
 
     Raises
     ------
@@ -191,13 +202,49 @@ def train_cycle(members: list[Member], control: Control, n_threads: int | None) 
         After all of them have been told to stop, and have.
     """
     n_workers = min(len(members), threads_offered(n_threads, pays=True))
-    if n_workers <= 1:
-        return all([member.train_cycle(control) for member in members])
+    by_epochs = control.wants_epochs
     with ThreadPoolExecutor(n_workers) as pool:
-        futures: list[Future] = [pool.submit(m.train_cycle, control) for m in members]
-        try:
-            wait(futures)
-        except BaseException:
-            control.is_stopped.set()
-            raise
-    return all([future.result() for future in futures])
+        while True:
+            if n_workers <= 1:
+                are_done = [member.train(control, by_epochs) for member in members]
+            else:
+                are_done = _in_threads(pool, members, control, by_epochs)
+            if not all(are_done):
+                return False
+            if all(member.is_at_end_of_cycle for member in members):
+                break
+            report(members, control)
+    for member in members:
+        member.keep()
+    return True
+
+
+def _in_threads(
+    pool: ThreadPoolExecutor, members: list[Member], control: Control, by_epochs: bool
+) -> list[bool]:
+    futures: list[Future] = [pool.submit(m.train, control, by_epochs) for m in members]
+    try:
+        wait(futures)
+    except BaseException:
+        control.stop()
+        raise
+    return [future.result() for future in futures]
+
+
+def report(
+    members: list[Member],
+    control: Control,
+    validation: tuple[float, float] | None = None,
+    is_end_of_cycle: bool = False,
+) -> None:
+    """Tell how members were trained up to now; ask `Control.report` of the rest."""
+    losses = [member.take_loss() for member in members]
+    first = members[0]
+    control.report(
+        first.epochs_done,
+        first.n_epochs,
+        len(first.snapshots) + (not is_end_of_cycle),
+        float(np.mean(losses)),
+        validation,
+        is_end_of_cycle,
+    )

@@ -3,63 +3,31 @@
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import RegressorMixin, _fit_context
-from sklearn.utils.validation import _check_y, check_is_fitted, column_or_1d
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import _check_y, column_or_1d
 
-from fastdnn.tables.base import CONSTRAINTS, BaseTabularDNN
+from fastdnn.tables.base import BaseTabularDNN, described
+from fastdnn.tables.declarations import constraints_of, hyperparameters_of
 from fastdnn.tables.ensemble import Task
 
+# Of the range of the targets: how far beyond it predictions may be.
+_BEYOND = 0.02
 
+
+@described
 class TabularDNNRegressor(RegressorMixin, BaseTabularDNN):
     """Networks for numbers, from a raw table and without tuning.
 
     As `TabularDNNClassifier`; targets are standardised, and predictions stay within the range
-    of those that were trained on.
+    of those that were trained on, or a little beyond.
 
     Parameters
     ----------
-    n_members : int, default=4
-        Networks of the ensemble.
-    max_epochs : int or 'auto', default='auto'
-        Epochs of each; 'auto' are 24, more of few rows and fewer of very many.
-    max_time : float or None, default=None
-        Seconds after which `fit` ends with what it has, and a warning.
-    hidden_layer_sizes : int or array-like of int, default=(256, 256)
-        Units of each hidden layer.
-    activation : {'relu', 'silu', 'gelu', 'mish', 'tanh', 'leaky_relu'}, default='relu'
-        Of the hidden layers.
-    learning_rate : float, default=0.04
-        Largest step size, of weights that are divided by the root of a layer's inputs.
-    batch_size : int or 'auto', default='auto'
-        Samples of a step; 'auto' are 256, and more of very many.
-    dropout : float or 'auto', default='auto'
-        Of hidden layers, and two thirds of it of the input; 'auto' is 0.
-    weight_decay : float or 'auto', default='auto'
-        Decoupled decay of the weights; 'auto' is 0.
-    numeric_encoding : {'auto', 'quantile', 'tree', 'linear'}, default='auto'
-        As of `TableEncoder`.
-    categorical_features : 'from_dtype', None or array-like, default='from_dtype'
-        As of `TableEncoder`.
-    validation_fraction : float, default=0.2
-        Share of the samples that a pilot is validated on where no `X_val` is given.
-    random_state : int, RandomState instance or None, default=None
-        Source of all that is drawn.
-    n_threads : int or None, default=None
-        Threads offered; None: as many CPUs as this process may use. The result does not
-        depend on it.
+    {parameters}
 
     Attributes
     ----------
-    encoder_ : TableEncoder
-        Fitted.
-    n_features_in_ : int
-        Columns of the table.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Their names, where all are strings.
-    n_epochs_ : int
-        Epochs of a whole training.
-    cycle_weights_ : ndarray of shape (n_cycles,)
-        What the networks count at the end of each cycle.
+    {attributes}
 
     Examples
     --------
@@ -72,7 +40,8 @@ class TabularDNNRegressor(RegressorMixin, BaseTabularDNN):
     True
     """
 
-    _parameter_constraints: ClassVar[dict] = CONSTRAINTS
+    _hyperparameters = hyperparameters_of("TabularDNNRegressor")
+    _parameter_constraints: ClassVar[dict] = constraints_of("TabularDNNRegressor")
 
     def __init__(
         self,
@@ -88,64 +57,15 @@ class TabularDNNRegressor(RegressorMixin, BaseTabularDNN):
         weight_decay="auto",
         numeric_encoding="auto",
         categorical_features="from_dtype",
-        validation_fraction=0.2,
+        validation=0.2,
+        scoring="loss",
+        early_stopping=True,
         random_state=None,
         n_threads=None,
+        callbacks=None,
+        verbose=0,
     ):
-        self.n_members = n_members
-        self.max_epochs = max_epochs
-        self.max_time = max_time
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.dropout = dropout
-        self.weight_decay = weight_decay
-        self.numeric_encoding = numeric_encoding
-        self.categorical_features = categorical_features
-        self.validation_fraction = validation_fraction
-        self.random_state = random_state
-        self.n_threads = n_threads
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-    ) -> "TabularDNNRegressor":
-        """Train the ensemble.
-
-        Ctrl-C after the first cycle ends training with a warning.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-            The table.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each sample.
-        X_val, y_val, sample_weight_val : as those without ``_val``, default=None
-            Rows that decide how long training is and what its cycles count. Without them a
-            pilot decides on a part of X, and then all rows are trained on.
-
-        Returns
-        -------
-        TabularDNNRegressor
-            This estimator.
-
-        Raises
-        ------
-        ValueError
-            If the input is not valid, or training diverges.
-        """
-        self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
-        return self
+        self._keep(locals())
 
     def predict_members(self, X: Any) -> np.ndarray:
         """Return the predictions of each member.
@@ -160,7 +80,6 @@ class TabularDNNRegressor(RegressorMixin, BaseTabularDNN):
         ndarray of shape (n_members, n_samples) or (n_members, n_samples, n_targets)
             In units of y.
         """
-        check_is_fitted(self)
         A = self._predictions(X) * self._spread + self._mean
         return A[:, :, 0] if self._is_single else A
 
@@ -199,14 +118,31 @@ class TabularDNNRegressor(RegressorMixin, BaseTabularDNN):
                 f"y has values of up to {np.abs(Y).max():.3g}, whose variance overflows. "
                 "Scale it."
             )
-        Z = (Y - self._mean) / self._spread
-        self._low, self._high = Z.min(axis=0), Z.max(axis=0)
+        low, high = Y.min(axis=0), Y.max(axis=0)
+        beyond = _BEYOND * (high - low)
+        # Targets of one sign stay of that sign: counts and prices are not negative.
+        low = np.where(low >= 0.0, np.maximum(low - beyond, 0.0), low - beyond)
+        high = np.where(high <= 0.0, np.minimum(high + beyond, 0.0), high + beyond)
+        self._low, self._high = ((v - self._mean) / self._spread for v in (low, high))
 
     def _known_targets(self, y: Any) -> np.ndarray:
-        y = _check_y(y, multi_output=True, y_numeric=True, estimator=self)
+        try:
+            y = _check_y(y, multi_output=True, y_numeric=True, estimator=self)
+        except (TypeError, ValueError) as error:
+            if "could not convert" not in str(error) and not isinstance(error, TypeError):
+                raise
+            raise ValueError(f"y must have numbers: {error}. Train a classifier.") from error
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return y.astype(np.float64)
+
+    def _require_known(self, y: np.ndarray) -> None:
+        n_given = 1 if y.ndim == 1 else y.shape[1]
+        if n_given != len(self._mean):
+            raise ValueError(
+                f"y_val has {n_given} targets a sample, but y has {len(self._mean)}. Give as "
+                "many."
+            )
 
     def _encode_targets(self, y: Any) -> np.ndarray:
         Z = (y.reshape(len(y), -1) - self._mean) / self._spread
@@ -214,6 +150,3 @@ class TabularDNNRegressor(RegressorMixin, BaseTabularDNN):
 
     def _task(self) -> Task:
         return Task(len(self._mean), False, self._low, self._high)
-
-    def _stratify(self, y: np.ndarray) -> np.ndarray | None:
-        return None

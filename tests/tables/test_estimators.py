@@ -3,19 +3,14 @@
 import pickle
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes, load_iris
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from fastdnn.tables import TabularDNNClassifier, TabularDNNRegressor, ensemble
-
-SMALL = dict(n_members=2, hidden_layer_sizes=(16,), max_epochs=15, random_state=0)
-BOTH = pytest.mark.parametrize("Estimator", [TabularDNNClassifier, TabularDNNRegressor])
-
+from fastdnn.tables import TabularDNNClassifier, TabularDNNRegressor
+from tests.tables.tables import BOTH, SMALL, outputs, table, targets
 
 _NOT_EQUAL = {
     "check_sample_weight_equivalence_on_dense_data": (
@@ -33,27 +28,6 @@ _NOT_EQUAL = {
 )
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
-
-
-def table(n_rows=400, seed=0):
-    rng = np.random.default_rng(seed)
-    X = pd.DataFrame(
-        {
-            "size": rng.normal(size=n_rows),
-            "age": np.where(rng.random(n_rows) < 0.1, np.nan, rng.exponential(size=n_rows)),
-            "colour": rng.choice(["red", "green", "blue"], n_rows),
-        }
-    )
-    y = X["size"] + 2.0 * (X["colour"] == "red") + X["age"].isna()
-    return X, y.to_numpy()
-
-
-def targets(Estimator, y):
-    return np.where(y > 0.7, "high", "low") if Estimator is TabularDNNClassifier else y
-
-
-def outputs(model, X):
-    return model.predict_members(X)
 
 
 @pytest.mark.slow_without_jit
@@ -156,38 +130,6 @@ def test_a_class_of_one_sample_and_many_classes():
 
 
 @BOTH
-def test_time_ends_training_with_what_there_is(Estimator):
-    X, y = table()
-    y = targets(Estimator, y)
-    model = Estimator(**SMALL | {"max_epochs": 10**6}, max_time=0.3)
-    with pytest.warns(ConvergenceWarning, match="max_time was reached"):
-        model.fit(X, y)
-    assert np.isfinite(outputs(model, X)).all()
-
-
-@BOTH
-def test_an_interrupt_after_a_cycle_keeps_it(Estimator, monkeypatch):
-    X, y = table()
-    y = targets(Estimator, y)
-    real, calls = ensemble.train_cycle, []
-
-    def interrupted(*args):
-        calls.append(args)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return real(*args)
-
-    monkeypatch.setattr(ensemble, "train_cycle", interrupted)
-    with pytest.warns(UserWarning, match="interrupted by user"):
-        model = Estimator(**SMALL).fit(X, y, X_val=X, y_val=y)
-    assert model.cycle_weights_.tolist() == [1.0]
-    calls.append(None)
-    calls[:] = calls[:1]
-    with pytest.raises(KeyboardInterrupt):  # in the first cycle there is nothing to keep
-        Estimator(**SMALL).fit(X, y, X_val=X, y_val=y)
-
-
-@BOTH
 def test_copies_predict_the_same(Estimator):
     X, y = table()
     model = Estimator(**SMALL).fit(X, targets(Estimator, y))
@@ -213,7 +155,7 @@ WRONG = [
     (dict(), dict(X_val=X), "X_val was given without y_val"),
     (dict(), dict(y_val=Y), "y_val was given without X_val"),
     (dict(), dict(sample_weight_val=Y), "sample_weight_val was given without X_val"),
-    (dict(), dict(X_val=X[:3], y_val=Y[:2]), "X_val has 3 samples, but y_val has 2"),
+    (dict(), dict(X_val=X[:3], y_val=Y[:2]), "X_val has 3, y_val has 2"),
     (dict(), dict(X_val=X.drop(columns="age"), y_val=Y), "feature names"),
     (dict(), dict(sample_weight=np.zeros(60)), "[Ss]ample.weight"),
     (dict(), dict(sample_weight=-np.ones(60)), "[Nn]egative"),

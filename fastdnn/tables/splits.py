@@ -1,0 +1,76 @@
+"""Which rows a pilot is trained on, and which it is validated on."""
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from fastdnn.estimators.validation_sets import split_rows
+
+
+def split_by(
+    validation: Any,
+    X: Any,
+    y: np.ndarray,
+    classes: np.ndarray | None,
+    random_state: np.random.RandomState,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows to train a pilot on, and those to validate it on.
+
+    Parameters
+    ----------
+    validation : float, int, cross-validator or iterable
+        The parameter of that name.
+    X, y
+        Table and targets, which a cross-validator looks at.
+    classes : ndarray of shape (n_samples,) or None
+        Positions of classes, of which both parts are to have the same shares; None for a
+        regression.
+    random_state : RandomState
+        Of what is drawn.
+
+    Raises
+    ------
+    ValueError
+        If X cannot be split like that.
+    """
+    n_rows = len(y)
+    if not isinstance(validation, Real):
+        split = split_rows(validation, X, y, n_rows, name="validation")
+        if split is None or split[1].size == 0:
+            raise ValueError(
+                f"validation={validation!r} holds out no rows. Hold out some, or set it to "
+                "None."
+            )
+        return split
+    size = int(validation) if isinstance(validation, Integral) else float(validation)
+    n_held_out = size if isinstance(size, int) else int(np.ceil(size * n_rows))
+    if n_held_out >= n_rows:
+        raise ValueError(
+            f"validation={validation} holds out {n_held_out} samples, but X has {n_rows}. "
+            "Hold out fewer."
+        )
+    strata = None if classes is None else _strata(classes, n_held_out)
+    rows, held_out = train_test_split(
+        np.arange(n_rows), test_size=size, random_state=random_state, stratify=strata
+    )
+    if classes is None:
+        return rows, held_out
+    # What no network has been trained on cannot be predicted: it would decide by chance.
+    is_known = np.isin(classes[held_out], classes[rows])
+    if is_known.any():
+        rows, held_out = np.append(rows, held_out[~is_known]), held_out[is_known]
+    return rows, held_out
+
+
+def _strata(classes: np.ndarray, n_held_out: int) -> np.ndarray | None:
+    """Return what to stratify by: classes, of which the rarest are taken together."""
+    counts, n_smaller = np.bincount(classes), min(n_held_out, len(classes) - n_held_out)
+    if counts[counts > 0].min() > 1 and n_smaller >= np.count_nonzero(counts):
+        return classes
+    # Of each of the others there are some in both parts.
+    is_rare = counts < max(2, -(-2 * len(classes) // n_smaller))
+    strata = np.where(is_rare[classes], len(counts), classes)
+    _, counts = np.unique(strata, return_counts=True)
+    return strata if counts.min() > 1 and n_smaller >= len(counts) else None
