@@ -1,8 +1,10 @@
 """Tables: networks that are trained on raw columns, without tuning.
 
-`encoder` has `TableEncoder`, which is public: `columns` reads a table of any library;
-`numbers` encodes one column of numbers by the edges that `bins` finds, `categories` and
-`targets` one of categories, `dates` makes columns of dates.
+`encoder` has `TableEncoder`, which is public: `columns` reads a table of any library, one
+column at a time, and knows by `objects` what is missing, a number or a date; `likeness` says
+whether a column tells anything, and whether a later one is like it. `numbers` encodes one
+column of numbers by the edges that `bins` finds, `categories` and `targets` one of
+categories, `dates` makes columns of dates.
 
 `classifier` and `regressor` have the estimators, which share `base` and the `declarations` of
 their parameters. A `recipe` says how networks are trained; `members` trains some of them side

@@ -13,7 +13,7 @@ from fastdnn.models.declarations import Hyperparameter
 from fastdnn.models.hyperparameters import documented
 from fastdnn.models.transaction import replace_by, twin_of
 from fastdnn.models.valid_values import hidden_units
-from fastdnn.tables.columns import as_table, rows_at
+from fastdnn.tables.columns import Table
 from fastdnn.tables.control import Control
 from fastdnn.tables.declarations import require_callables
 from fastdnn.tables.encoder import TableEncoder
@@ -35,6 +35,8 @@ from fastdnn.training.precision import weights_in
 
 # Members of the pilot that decides where no validation rows are given.
 _PILOTS = 2
+# Rows that are encoded and predicted at once.
+_ROWS_AT_ONCE = 50_000
 
 _ATTRIBUTES = """
     encoder_ : TableEncoder
@@ -56,14 +58,14 @@ _ATTRIBUTES = """
 class Given(NamedTuple):
     """Rows of a table as a user gave them, and what is checked of them."""
 
-    X: Any
+    X: Table
     y: np.ndarray
     weight: np.ndarray | None
 
     def at(self, rows: np.ndarray) -> "Given":
         """Return some of the rows."""
         weight = None if self.weight is None else self.weight[rows]
-        return Given(rows_at(self.X, rows), self.y[rows], weight)
+        return Given(self.X.at(rows), self.y[rows], weight)
 
 
 class Fitted(NamedTuple):
@@ -223,7 +225,7 @@ class BaseTabularDNN(BaseEstimator, ABC):
 
     def _given(self, suffix: str, X: Any, y: Any, weight: Any) -> Given:
         """Check rows that `fit` got, and leave out those that do not count."""
-        X, y = as_table(X), self._known_targets(y)
+        X, y = Table(X), self._known_targets(y)
         if len(X) != len(y):
             raise ValueError(
                 f"Found input variables with inconsistent numbers of samples: X{suffix} has "
@@ -280,7 +282,7 @@ class BaseTabularDNN(BaseEstimator, ABC):
     ) -> Fitted:
         """Train some members on a part of the rows; the others decide."""
         classes = self._classes_to_split(rows.y)
-        split = split_by(self.validation, rows.X, rows.y, classes, random_state)
+        split = split_by(self.validation, rows.X.native, rows.y, classes, random_state)
         seeds = _seeds(random_state, min(_PILOTS, self.n_members))
         return self._validated(rows.at(split[0]), rows.at(split[1]), seeds, control)
 
@@ -289,10 +291,10 @@ class BaseTabularDNN(BaseEstimator, ABC):
     ) -> Fitted:
         """Train members on some rows; others decide."""
         encoder, recipe, samples = self._prepared(rows)
-        held_out = self._samples(encoder.transform(validation.X), *validation[1:])
+        held_out = self._samples(encoder.encoded(validation.X), *validation[1:])
         metric, score = metric_of(self), None
         if metric is not None:
-            score = score_by(metric, self, *validation)
+            score = score_by(metric, self, validation.X.native(), *validation[1:])
         task, judge = self._task(), Judge(self.early_stopping, score)
         done = train_with_validation(
             task, recipe, samples, held_out, seeds, control, self.n_threads, judge
@@ -304,8 +306,10 @@ class BaseTabularDNN(BaseEstimator, ABC):
         encoder = TableEncoder(
             numeric_encoding=self.numeric_encoding,
             categorical_features=self.categorical_features,
+            target_type="classes" if self._task().is_classifier else "continuous",
         )
-        samples = self._samples(encoder.fit_transform(rows.X, rows.y), rows.y, rows.weight)
+        encoded = encoder.fit_encoded(rows.X, rows.y)
+        samples = self._samples(encoded, rows.y, rows.weight)
         return encoder, self._recipe(samples.n_rows), samples
 
     def _samples(self, X: Any, y: np.ndarray, weight: np.ndarray | None) -> Samples:
@@ -350,8 +354,13 @@ class BaseTabularDNN(BaseEstimator, ABC):
     def _predictions(self, X: Any) -> np.ndarray:
         """Return what each member predicts: (n_members, n_samples, n_outputs)."""
         check_is_fitted(self)
-        samples = Samples(self.encoder_.transform(X))
-        return self._ensemble.predict_members(samples, self.n_threads)
+        table, parts = Table(X), []
+        for first in range(0, max(1, len(table)), _ROWS_AT_ONCE):
+            rows = np.arange(first, min(first + _ROWS_AT_ONCE, len(table)))
+            part = table.at(rows) if len(rows) < len(table) else table
+            samples = Samples(self.encoder_.encoded(part))
+            parts.append(self._ensemble.predict_members(samples, self.n_threads))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -15,13 +15,17 @@ _ROWS_OF_BIN = 8
 _FEWEST_EDGES = 3
 # Rows of a leaf at least: a hundredth of them, within these limits.
 _ROWS_OF_LEAF = 8, 64
+# Rows that edges are found by at most, and numbers that trees can hold, which is float32's.
+_MOST_ROWS, _LARGEST = 200_000, 1e30
 
 
 def bins_of(n_rows: int, n_numbers: int) -> int:
-    """Return how many bins a column may have among so many rows and columns of numbers."""
-    return max(
-        2, min(_MOST_BINS, _MOST_COMPONENTS // max(1, n_numbers), n_rows // _ROWS_OF_BIN)
-    )
+    """Return how many bins a column may have among so many rows and columns of numbers.
+
+    Where columns are very many they have none, which is 0.
+    """
+    most = min(_MOST_BINS, _MOST_COMPONENTS // max(1, n_numbers))
+    return max(2, min(most, n_rows // _ROWS_OF_BIN)) if most >= 2 else 0
 
 
 def quantile_edges(x: np.ndarray, n_bins: int) -> np.ndarray:
@@ -38,6 +42,7 @@ def quantile_edges(x: np.ndarray, n_bins: int) -> np.ndarray:
         At most about so many.
     """
     levels = np.linspace(0.0, 1.0, max(2, n_bins // 2) + 1)
+    x = x[_some(x)]
     # Edges are numbers of the column: between those of a column of few there is nothing.
     both = [np.quantile(v, levels, method="nearest") for v in (x, np.unique(x))]
     return _told_apart(np.concatenate(both))
@@ -59,6 +64,10 @@ def tree_edges(
     weight : ndarray of shape (n_samples,), optional
         Sample weights.
     """
+    if np.abs(x).max() > _LARGEST:
+        return quantile_edges(x, n_bins)
+    rows = _some(x)
+    x, y, weight = x[rows], y[rows], None if weight is None else weight[rows]
     low, high = _ROWS_OF_LEAF
     tree = DecisionTreeRegressor(
         max_leaf_nodes=n_bins,
@@ -68,6 +77,15 @@ def tree_edges(
     tree.fit(x.reshape(-1, 1), y, sample_weight=weight)
     is_split = tree.tree_.children_left >= 0
     return _told_apart(np.concatenate([[x.min(), x.max()], tree.tree_.threshold[is_split]]))
+
+
+def _some(x: np.ndarray) -> np.ndarray | slice:
+    """Return rows that are enough to find edges by, with both ends of a column."""
+    n_rows = len(x)
+    if n_rows <= _MOST_ROWS:
+        return slice(None)
+    rows = np.random.RandomState(0).choice(n_rows, _MOST_ROWS, replace=False)
+    return np.append(np.sort(rows), [x.argmin(), x.argmax()])
 
 
 def _told_apart(edges: np.ndarray) -> np.ndarray:

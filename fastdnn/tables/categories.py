@@ -27,6 +27,8 @@ class CategoryEncoder:
     ----------
     names : list of str
         Of what it returns.
+    positions : dict
+        Of each common level, in the order of the columns.
     n_levels : int
         How many levels there are, common or not.
     """
@@ -37,12 +39,21 @@ class CategoryEncoder:
             counts[value] = counts.get(value, 0) + 1
         fewest = min(_FEWEST_ROWS, max(1, len(values) // _SMALL_SHARE))
         common = [value for value, count in counts.items() if count >= fewest]
-        self.n_levels = len(counts)
         common.sort(key=lambda value: (-counts[value], _sortable(value)))
-        levels = sorted(common[:most_levels], key=_sortable)
+        self._begin(name, sorted(common[:most_levels], key=_sortable), len(counts))
+
+    def _begin(self, name: str, levels: list[Any], n_levels: int) -> None:
+        self.n_levels = n_levels
         self.positions = {value: position for position, value in enumerate(levels)}
         self.names = [f"{name}_{'missing' if value is None else value}" for value in levels]
         self.names.append(f"{name}_infrequent")
+
+    @classmethod
+    def of_levels(cls, name: str, levels: list[Any], n_levels: int) -> "CategoryEncoder":
+        """Return the encoder that has found these common levels among so many."""
+        encoder = cls.__new__(cls)
+        encoder._begin(name, levels, n_levels)
+        return encoder
 
     def codes(self, values: np.ndarray) -> np.ndarray:
         """Return the position of each level; the last one of those that are not common."""
@@ -59,6 +70,6 @@ def _sortable(value: Any) -> tuple:
     """Return a key that orders levels of any type, numbers first, what is missing last."""
     if value is None:
         return 2, 0.0, ""
-    if isinstance(value, str | bytes):
-        return 1, 0.0, str(value)
+    if isinstance(value, str):
+        return 1, 0.0, value
     return 0, float(value), ""

@@ -1,14 +1,15 @@
 """`TableEncoder`: from a table of numbers, categories and dates to numbers for a network."""
 
+from collections.abc import Iterator
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import type_of_target
+from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import (
     _check_feature_names,
     check_consistent_length,
@@ -17,10 +18,19 @@ from sklearn.utils.validation import (
 
 from fastdnn.tables.bins import bins_of, quantile_edges, tree_edges
 from fastdnn.tables.categories import CategoryEncoder
-from fastdnn.tables.columns import CATEGORY, DATE, NUMBER, Column, as_table, read_columns
+from fastdnn.tables.columns import (
+    CATEGORY,
+    DATE,
+    NUMBER,
+    Column,
+    Table,
+    category_mask,
+    require_no_text,
+)
 from fastdnn.tables.dates import parts_of_dates
+from fastdnn.tables.likeness import Seen, as_kind, require_alike, require_finite, words_of
 from fastdnn.tables.numbers import NumberEncoder
-from fastdnn.tables.targets import TargetMeans
+from fastdnn.tables.targets import TargetMeans, numbers_of, target_of_bins
 
 # Beyond so many columns of 0 and 1, the result is sparse where that is left open.
 _MANY_COLUMNS = 512
@@ -52,9 +62,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         Levels of a category that have a column, the most frequent ones. Where there are more,
         means of the target are added, over other folds in `fit_transform`, so that no row
         sees its own target.
+    target_type : {'auto', 'continuous', 'classes'}, default='auto'
+        What y is, for 'auto' encodings and means of the target: numbers or classes. 'auto':
+        numbers, if some have a fraction.
     sparse_output : bool or 'auto', default='auto'
         Whether the result is a CSR matrix; 'auto': where categories make more than 512
-        columns.
+        columns, and `set_output` asks for no data frame.
     dtype : {'float32', 'float64'}, default='float32'
         Of the result.
     random_state : int, RandomState instance or None, default=0
@@ -88,6 +101,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         "n_bins": [StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
         "max_levels": [Interval(Integral, 1, None, closed="left")],
+        "target_type": [StrOptions({"auto", "continuous", "classes"})],
         "sparse_output": ["boolean", StrOptions({"auto"})],
         "dtype": [StrOptions({"float32", "float64"})],
         "random_state": ["random_state"],
@@ -100,6 +114,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         n_bins="auto",
         categorical_features="from_dtype",
         max_levels=64,
+        target_type="auto",
         sparse_output="auto",
         dtype="float32",
         random_state=0,
@@ -108,6 +123,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self.n_bins = n_bins
         self.categorical_features = categorical_features
         self.max_levels = max_levels
+        self.target_type = target_type
         self.sparse_output = sparse_output
         self.dtype = dtype
         self.random_state = random_state
@@ -133,6 +149,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             If a column cannot be encoded, or y does not fit X.
         """
         self._fit(X, y)
+        self._forget_other_folds()
         return self
 
     def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> Any:
@@ -151,8 +168,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             As of `transform`, but for categories that are encoded by the target: those have
             means over other rows than their own fold's.
         """
-        columns = self._fit(X, y)
-        return self._encode(columns, y)
+        return self.fit_encoded(X, y)
 
     def transform(self, X: Any) -> Any:
         """Encode a table.
@@ -168,7 +184,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             Its numbers, of `dtype`.
         """
         check_is_fitted(self)
-        return self._encode(self._read(X, reset=False), None)
+        return self.encoded(X)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the names of the columns of the result.
@@ -176,132 +192,184 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : array-like of str, optional
-            Has to be the names of the fit.
+            The names of the fit, or of the columns of an array.
 
         Returns
         -------
         ndarray of str of shape (n_features_out_,)
         """
         check_is_fitted(self)
-        names = getattr(self, "feature_names_in_", None)
-        if input_features is not None and names is not None:
-            if not np.array_equal(np.asarray(input_features, dtype=object), names):
+        known = getattr(self, "feature_names_in_", None)
+        names = self._names
+        if input_features is not None:
+            names = np.asarray(input_features, dtype=object).tolist()
+            if known is not None and names != known.tolist():
                 raise ValueError("input_features is not equal to feature_names_in_")
-        found = [name for _, encoder in self._encoders for name in encoder.names]
-        return np.array(found, dtype=object)
+            if len(names) != self.n_features_in_:
+                raise ValueError(
+                    "input_features should have length equal to number of features "
+                    f"({self.n_features_in_}), got {len(names)}"
+                )
+        found = [
+            f"{names[source.column]}{name[len(self._names[source.column]) :]}"
+            for source, (_, encoder) in zip(self._sources, self._encoders, strict=True)
+            for name in encoder.names
+        ]
+        return np.array(_unique(found), dtype=object)
 
     # -- how ----------------------------------------------------------------------------
 
+    def fit_encoded(self, X: Any, y: Any) -> Any:
+        """Do what `fit_transform` does; the result is no data frame, whatever is set."""
+        return self._encode(self._fit(X, y), is_fitted=y is not None)
+
+    def encoded(self, X: Any) -> Any:
+        """Do what `transform` does; the result is no data frame, whatever is set."""
+        return self._encode(self._read(X, reset=False))
+
     @_fit_context(prefer_skip_nested_validation=True)
-    def _fit(self, X: Any, y: Any) -> list[Column]:
-        columns = self._read(X, reset=True)
+    def _fit(self, X: Any, y: Any) -> Table:
+        """Learn how to encode a table; return it, to be encoded as what it was learnt from."""
+        table = self._read(X, reset=True)
         if y is not None:
             y = np.asarray(y)
-            check_consistent_length(columns[0].values, y)
-        self._kinds = [column.kind for column in columns]
-        derived = _with_parts(columns)
-        self.dropped_: dict[str, str] = {}
-        used = _worth_encoding(derived, self.dropped_)
-        numbers = [column for column in used if column.kind == NUMBER]
-        n_rows = len(columns[0].values)
-        n_bins = bins_of(n_rows, len(numbers)) if self.n_bins == "auto" else self.n_bins
+            check_consistent_length(table, y)
+        target = target_of_bins(self.numeric_encoding, self.target_type, y)
+        mask = category_mask(self.categorical_features, table.names)
+        by_dtype = isinstance(self.categorical_features, str)
         folds = check_random_state(self.random_state)
-        target = _target_of_bins(self.numeric_encoding, y)
-        self._encoders: list[tuple[str, Any]] = []
-        for column in used:
-            if column.kind == NUMBER:
-                edges = self._edges(column.values, target, n_bins)
-                encoder: Any = NumberEncoder(column.name, column.values, edges)
-                self._encoders.append((column.name, encoder))
-            else:
-                encoder = CategoryEncoder(column.name, column.values, self.max_levels)
-                self._encoders.append((column.name, encoder))
-                if encoder.n_levels > self.max_levels and y is not None:
-                    means = TargetMeans(column.name, column.values, y, folds)
-                    self._encoders.append((column.name, means))
-        self.n_features_out_ = sum(len(encoder.names) for _, encoder in self._encoders)
-        if self.n_features_out_ == 0:
+        self._names, self.dropped_ = table.names, {}
+        kinds, words = [], []
+        found: list[tuple[str, _Source, Any]] = []
+        seen = Seen()
+        n_numbers = 0
+        for j, is_category in enumerate(mask.tolist()):
+            column = table.column(j, is_category, by_dtype)
+            require_no_text(column)
+            require_finite(column, table)
+            kinds.append(column.kind)
+            words.append(words_of(column))
+            for part, derived in enumerate(_parts(column)):
+                why = seen.why_to_drop(derived)
+                if why is not None:
+                    self.dropped_[derived.name] = why
+                    continue
+                source = _Source(j, part)
+                if derived.kind == NUMBER:
+                    found.append((derived.name, source, None))
+                    n_numbers += 1
+                    continue
+                of_levels = CategoryEncoder(derived.name, derived.values, self.max_levels)
+                found.append((derived.name, source, of_levels))
+                if of_levels.n_levels > self.max_levels and y is not None:
+                    numbers = numbers_of(y, self.target_type)
+                    means = TargetMeans(derived.name, derived.values, numbers, folds)
+                    found.append((derived.name, source, means))
+        self._kinds, self._words = kinds, words
+        if not found:
             raise ValueError(
-                f"No column of X can be used: {self.dropped_}. Give a table whose columns "
-                "have at least two different values."
+                f"No column of X can be used: {_shown(self.dropped_)}. Give a table whose "
+                "columns have at least two different values."
             )
+        n_bins = bins_of(len(table), n_numbers) if self.n_bins == "auto" else self.n_bins
+        self._encoders: list[tuple[str, Any]] = []
+        self._sources = [source for _, source, _ in found]
+        for name, source, encoder in found:
+            if encoder is None:
+                x = self._parts(table, source.column)[source.part].values
+                encoder = NumberEncoder(name, x, self._edges(x, target, n_bins))
+            self._encoders.append((name, encoder))
+        self.n_features_out_ = sum(len(encoder.names) for _, encoder in self._encoders)
         n_levels = sum(
             len(e.names) for _, e in self._encoders if isinstance(e, CategoryEncoder)
         )
-        is_many = n_levels > _MANY_COLUMNS
-        self._is_sparse = is_many if self.sparse_output == "auto" else bool(self.sparse_output)
-        return columns
+        self._is_sparse = n_levels > _MANY_COLUMNS
+        return table
 
     def _edges(self, x: np.ndarray, target: np.ndarray | None, n_bins: int) -> np.ndarray:
-        if self.numeric_encoding == "linear":
+        if self.numeric_encoding == "linear" or n_bins < 2:
             return np.zeros(0)
         present = ~np.isnan(x)
         if target is None:
             return quantile_edges(x[present], n_bins)
         return tree_edges(x[present], target[present], n_bins)
 
-    def _read(self, X: Any, reset: bool) -> list[Column]:
-        X = as_table(X)
-        if reset:
-            columns = read_columns(X, self.categorical_features)
-        else:
-            _check_feature_names(self, X, reset=False)
-            categories = np.array([kind == CATEGORY for kind in self._kinds])
-            if X.shape[1:] == categories.shape:
-                columns = read_columns(X, categories)
-            else:  # said below
-                columns = read_columns(X, None)
-        if not columns:
+    def _read(self, X: Any, reset: bool) -> Table:
+        """Return a table whose columns are those of the fit, or which decides of them."""
+        table = X if isinstance(X, Table) else Table(X)
+        n_rows, n_columns = table.shape
+        if n_columns == 0:
             raise ValueError(
-                f"0 feature(s) (shape={X.shape}) while a minimum of 1 is required."
+                f"0 feature(s) (shape={table.shape}) while a minimum of 1 is required."
             )
-        n_rows = len(columns[0].values)
-        if n_rows == 0 or (reset and n_rows < 2):
+        if n_rows < 1 + reset:
             raise ValueError(
-                f"Found array with {n_rows} sample(s) (shape={(n_rows, len(columns))}) while "
-                f"a minimum of {2 if reset else 1} is required."
+                f"Found array with {n_rows} sample(s) (shape={table.shape}) while a minimum "
+                f"of {1 + reset} is required."
             )
+        _check_feature_names(self, table.whole, reset=reset)
         if reset:
-            _check_feature_names(self, X, reset=True)
-            self.n_features_in_ = len(columns)
-        elif len(columns) != self.n_features_in_:
+            self.n_features_in_ = n_columns
+        elif n_columns != self.n_features_in_:
             raise ValueError(
-                f"X has {len(columns)} features, but TableEncoder is expecting "
+                f"X has {n_columns} features, but TableEncoder is expecting "
                 f"{self.n_features_in_} features as input"
             )
-        for j, column in enumerate(columns):
-            _require_finite(column)
-            if not reset and column.kind != self._kinds[j]:
-                columns[j] = _as_kind(column, self._kinds[j])
-        return columns
+        return table
 
-    def _encode(self, columns: list[Column], y: Any) -> Any:
-        """Encode columns; with y as those that it was fitted on."""
-        by_name = {column.name: column.values for column in _with_parts(columns)}
-        n_rows = len(columns[0].values)
+    def _parts(self, table: Table, j: int) -> list[Column]:
+        """Return the parts of a column, which has to be like that of the fit."""
+        kind = self._kinds[j]
+        column = table.column(j, kind == CATEGORY, by_dtype=False)
+        require_finite(column, table)
+        if column.kind != kind:
+            column = as_kind(column, kind)
+        if kind == CATEGORY:
+            require_alike(column, self._words[j])
+        return _parts(column)
+
+    def _encode(self, table: Table, is_fitted: bool = False) -> Any:
+        """Encode a table, be it that which it was fitted on."""
+        n_rows = len(table)
         blocks, start = [], 0
         out = None
-        if not self._is_sparse:
+        if not self._makes_sparse():
             out = np.empty((n_rows, self.n_features_out_), dtype=self.dtype)
-        for name, encoder in self._encoders:
+        for values, encoder in self._each(table):
             width = len(encoder.names)
             if out is None and isinstance(encoder, CategoryEncoder):
-                blocks.append(_one_hot(encoder.codes(by_name[name]), width, self.dtype))
+                blocks.append(_one_hot(encoder.codes(values), width, self.dtype))
                 continue
             block = out[:, start : start + width] if out is not None else None
             if block is None:
                 block = np.empty((n_rows, width), dtype=self.dtype)
-            if y is not None and isinstance(encoder, TargetMeans):
+            if is_fitted and isinstance(encoder, TargetMeans):
                 block[...] = encoder.of_other_folds
             else:
-                encoder.write(by_name[name], block)
+                encoder.write(values, block)
             if out is None:
                 blocks.append(sparse.csr_matrix(block))
             start += width
+        self._forget_other_folds()
+        return out if out is not None else sparse.hstack(blocks, format="csr")
+
+    def _makes_sparse(self) -> bool:
+        if self.sparse_output != "auto":
+            return bool(self.sparse_output)
+        return self._is_sparse and _get_output_config("transform", self)["dense"] == "default"
+
+    def _each(self, table: Table) -> Iterator[tuple[np.ndarray, Any]]:
+        """Give each encoder with the values that it encodes, one column after the other."""
+        parts, before = [], -1
+        for source, (_, encoder) in zip(self._sources, self._encoders, strict=True):
+            if source.column != before:
+                parts, before = self._parts(table, source.column), source.column
+            yield parts[source.part].values, encoder
+
+    def _forget_other_folds(self) -> None:
         for _, encoder in self._encoders:
             if isinstance(encoder, TargetMeans):
                 encoder.of_other_folds = None
-        return out if out is not None else sparse.hstack(blocks, format="csr")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -319,79 +387,32 @@ def _one_hot(codes: np.ndarray, width: int, dtype: Any) -> sparse.csr_matrix:
     return sparse.csr_matrix(parts, shape=(n_rows, width))
 
 
-def _target_of_bins(numeric_encoding: str, y: np.ndarray | None) -> np.ndarray | None:
-    """Return what trees are to predict, or None for bins by quantiles.
+class _Source(NamedTuple):
+    """Which column something is made of, or which part of one."""
 
-    Raises
-    ------
-    ValueError
-        If trees are asked for, and there is no target.
-    """
-    if numeric_encoding == "quantile":
-        return None
-    if y is None:
-        if numeric_encoding == "tree":
-            raise ValueError("numeric_encoding='tree' needs y. Give it, or use 'quantile'.")
-        return None
-    if y.dtype.kind in "fiub" and type_of_target(y).startswith("continuous"):
-        return y
-    if numeric_encoding == "auto":
-        return None
-    classes, codes = np.unique(y, return_inverse=True)
-    return np.eye(len(classes))[codes.ravel()] if len(classes) > 2 else codes.ravel()
+    column: int
+    part: int
 
 
-def _with_parts(columns: list[Column]) -> list[Column]:
-    derived = []
-    for column in columns:
-        derived += parts_of_dates(column) if column.kind == DATE else [column]
-    return derived
+def _parts(column: Column) -> list[Column]:
+    """Return the columns that a column of dates becomes; others as they are."""
+    return parts_of_dates(column) if column.kind == DATE else [column]
 
 
-def _worth_encoding(columns: list[Column], dropped: dict[str, str]) -> list[Column]:
-    """Return the columns that tell something; note why others do not."""
-    used: list[Column] = []
-    seen: dict[bytes, str] = {}
-    for column in columns:
-        if column.kind == NUMBER:
-            missing = np.isnan(column.values)
-            present = column.values[~missing]
-            if present.size == 0:
-                dropped[column.name] = "all missing"
-                continue
-            if not missing.any() and present.min() == present.max():
-                dropped[column.name] = "constant"
-                continue
-            key = column.values.tobytes()
-            if key in seen:
-                dropped[column.name] = f"equal to {seen[key]!r}"
-                continue
-            seen[key] = column.name
-        elif len(set(column.values.tolist())) < 2:
-            is_missing = column.values[0] is None
-            dropped[column.name] = "all missing" if is_missing else "constant"
-            continue
-        used.append(column)
-    return used
+def _unique(names: list[str]) -> list[str]:
+    """Return names with numbers behind those that are there already."""
+    taken: set[str] = set()
+    result = []
+    for name in names:
+        unique, n = name, 1
+        while unique in taken:
+            n += 1
+            unique = f"{name}_{n}"
+        taken.add(unique)
+        result.append(unique)
+    return result
 
 
-def _require_finite(column: Column) -> None:
-    if column.kind != CATEGORY and np.isinf(column.values).any():
-        raise ValueError(
-            f"Column {column.name!r} of X has infinity in row "
-            f"{int(np.flatnonzero(np.isinf(column.values))[0])}. Replace it, for instance by "
-            "NaN, which is taken for missing."
-        )
-
-
-def _as_kind(column: Column, kind: str) -> Column:
-    """Return a column as what it was in the fit."""
-    values = column.values
-    if column.kind != CATEGORY and np.isnan(values).all():
-        return column._replace(kind=kind)
-    if column.kind == CATEGORY and all(v is None for v in values):
-        return Column(column.name, kind, np.full(len(values), np.nan))
-    raise ValueError(
-        f"Column {column.name!r} of X holds {column.kind} values, but held {kind} values in "
-        "fit. Convert it to what it was."
-    )
+def _shown(dropped: dict[str, str]) -> str:
+    few = dict(list(dropped.items())[:10])
+    return f"{few}{' and so on' * (len(dropped) > len(few))}"

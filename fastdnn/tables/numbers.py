@@ -6,6 +6,8 @@ from fastdnn.compiler.jit import entry_point
 
 # Beyond so many units a number counts for less and less; none counts for more.
 _CLIP = 3.0
+# Units that are not told apart from more: their squares overflow some time.
+_LARGEST = 1e15
 
 
 class NumberEncoder:
@@ -51,7 +53,8 @@ class NumberEncoder:
         x = np.where(missing, self.median, x)
         column = 0
         if not self.is_constant:
-            u = (x - self.median) / self.scale
+            with np.errstate(over="ignore"):
+                u = np.clip((x - self.median) / self.scale, -_LARGEST, _LARGEST)
             out[:, 0] = u / np.sqrt(1.0 + np.square(u / _CLIP))
             column = 1
         if self.has_missing:

@@ -1,5 +1,6 @@
 """Which rows a pilot is trained on, and which it is validated on."""
 
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
 
@@ -11,7 +12,7 @@ from fastdnn.estimators.validation_sets import split_rows
 
 def split_by(
     validation: Any,
-    X: Any,
+    table_of: Callable[[], Any],
     y: np.ndarray,
     classes: np.ndarray | None,
     random_state: np.random.RandomState,
@@ -22,8 +23,10 @@ def split_by(
     ----------
     validation : float, int, cross-validator or iterable
         The parameter of that name.
-    X, y
-        Table and targets, which a cross-validator looks at.
+    table_of : callable
+        Returns X, which a cross-validator looks at.
+    y : ndarray
+        The targets.
     classes : ndarray of shape (n_samples,) or None
         Positions of classes, of which both parts are to have the same shares; None for a
         regression.
@@ -37,7 +40,7 @@ def split_by(
     """
     n_rows = len(y)
     if not isinstance(validation, Real):
-        split = split_rows(validation, X, y, n_rows, name="validation")
+        split = split_rows(validation, table_of(), y, n_rows, name="validation")
         if split is None or split[1].size == 0:
             raise ValueError(
                 f"validation={validation!r} holds out no rows. Hold out some, or set it to "

@@ -8,10 +8,24 @@ import polars as pl
 import pytest
 from scipy import sparse
 
-from fastdnn.tables.columns import CATEGORY, DATE, NUMBER, read_columns
+from fastdnn.tables.columns import (
+    CATEGORY,
+    DATE,
+    NUMBER,
+    Table,
+    category_mask,
+    require_no_text,
+)
 
 DATES = [datetime.datetime(2020, 1, 1), None, datetime.datetime(2021, 2, 3, 4, 5)]
 SECONDS = [1577836800.0, np.nan, 1612325100.0]
+
+
+def read_columns(X, categories="from_dtype"):
+    """Return all columns of a table."""
+    table = Table(X)
+    mask = category_mask(categories, table.names)
+    return [table.column(j, is_category) for j, is_category in enumerate(mask)]
 
 
 def equal(values, expected):
@@ -106,10 +120,13 @@ def test_what_is_said_must_name_columns(said):
 
 def test_text_is_refused_by_name():
     text = [f"this is row {i} of a long story" for i in range(150)]
+    (column,) = read_columns(pd.DataFrame({"story": text}))
     with pytest.raises(ValueError, match="Column 'story' of X is text: 150 different"):
-        read_columns(pd.DataFrame({"story": text}))
+        require_no_text(column)
     names = [f"person {i}" for i in range(150)]
-    assert read_columns(pd.DataFrame({"story": names}))[0].kind == CATEGORY
+    for others in (names, pd.Categorical(text)):
+        require_no_text(read_columns(pd.DataFrame({"story": others}))[0])
+    require_no_text(read_columns(pd.DataFrame({"story": text}), ["story"])[0])
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 from numpy.random import RandomState
+from sklearn.preprocessing import TargetEncoder
 
 from fastdnn.tables.bins import bins_of, quantile_edges, tree_edges
 from fastdnn.tables.categories import CategoryEncoder
 from fastdnn.tables.columns import Column
 from fastdnn.tables.dates import parts_of_dates
 from fastdnn.tables.numbers import NumberEncoder
-from fastdnn.tables.targets import TargetMeans
+from fastdnn.tables.targets import TargetMeans, numbers_of, shrunk_means
 
 
 def encoded(encoder, values):
@@ -70,7 +71,7 @@ def test_tree_edges_are_where_the_target_changes():
 
 @pytest.mark.parametrize(
     ("n_rows", "n_numbers", "n_bins"),
-    [(10_000, 5, 32), (80, 5, 10), (10_000, 100, 10), (9, 1, 2)],
+    [(10_000, 5, 32), (80, 5, 10), (10_000, 100, 10), (9, 1, 2), (10_000, 600, 0)],
 )
 def test_bins_are_as_many_as_rows_and_columns_allow(n_rows, n_numbers, n_bins):
     assert bins_of(n_rows, n_numbers) == n_bins
@@ -118,23 +119,43 @@ def test_means_of_targets_do_not_know_the_row_itself():
     """Levels of one row each say nothing; means that saw the row would say all."""
     rng = np.random.default_rng(0)
     y = rng.normal(size=300)
-    means = TargetMeans("k", objects(*map(str, range(300))), y, RandomState(0))
+    means = TargetMeans("k", objects(*map(str, range(300))), y[:, None], RandomState(0))
     assert abs(np.corrcoef(means.of_other_folds[:, 0], y)[0, 1]) < 0.3
     levels = rng.integers(0, 30, 300)
     effect = rng.normal(size=30)
     y = effect[levels] + 0.1 * rng.normal(size=300)
-    means = TargetMeans("k", objects(*levels.tolist()), y, RandomState(0))
+    means = TargetMeans("k", objects(*levels.tolist()), y[:, None], RandomState(0))
     assert np.corrcoef(means.of_other_folds[:, 0], effect[levels])[0, 1] > 0.9
     out = encoded(means, objects(*levels.tolist(), "new"))
     assert np.corrcoef(out[:-1, 0], effect[levels])[0, 1] > 0.9
     assert np.isfinite(out).all()
 
 
-def test_means_of_classes_and_of_several_targets():
+def test_means_of_levels_are_those_of_scikit_learn():
     rng = np.random.default_rng(0)
-    values = objects(*rng.integers(0, 20, 200).tolist())
-    assert len(TargetMeans("k", values, rng.integers(0, 3, 200), RandomState(0)).names) == 3
-    assert len(TargetMeans("k", values, rng.integers(0, 2, 200), RandomState(0)).names) == 1
-    assert len(TargetMeans("k", values, rng.normal(size=(200, 2)), RandomState(0)).names) == 2
-    y = np.array(["a"] * 100 + ["b"] * 99 + ["only here"])  # in no other fold
-    assert len(TargetMeans("k", values, y, RandomState(0)).names) == 3
+    codes, y = rng.integers(0, 20, 200), rng.exponential(size=200)
+    codes[0] = 20  # of one row
+    theirs = TargetEncoder(target_type="continuous").fit(codes[:, None], y)
+    ours = shrunk_means(codes, y[:, None], 22)
+    np.testing.assert_allclose(ours[:21, 0], theirs.encodings_[0], rtol=1e-12)
+    np.testing.assert_allclose(ours[21:, 0], y.mean(), rtol=1e-14)
+    assert (shrunk_means(codes, np.ones((200, 1)), 21) == 1.0).all()
+
+
+def test_targets_become_numbers():
+    y = np.array([3, 1, 1, 2, 2, 2])
+    assert numbers_of(y, "continuous").tolist() == [[3], [1], [1], [2], [2], [2]]
+    assert numbers_of(y, "auto").argmax(axis=1).tolist() == [2, 1, 1, 0, 0, 0]
+    assert numbers_of(y == 1, "auto").ravel().tolist() == [0, 1, 1, 0, 0, 0]
+    assert numbers_of(np.array(["a", "b"]), "classes").tolist() == [[0], [1]]
+    assert numbers_of(np.arange(50), "classes").shape == (50, 16)
+    assert numbers_of(np.zeros((6, 2), int), "auto").shape == (6, 2)
+    assert numbers_of(y + 0.5, "auto").shape == (6, 1)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"), [(["a", "b"], "must have numbers"), ([1.0, np.nan], "NaN or infinity")]
+)
+def test_targets_that_are_no_numbers_are_refused(y, message):
+    with pytest.raises(ValueError, match=message):
+        numbers_of(np.array(y), "continuous")

@@ -10,7 +10,9 @@ from fastdnn.tables.splits import split_by
 
 def split(validation, y, seed=0):
     """Split rows of classes; check that it is a split."""
-    rows, held_out = split_by(validation, np.zeros((len(y), 1)), y, y, RandomState(seed))
+    rows, held_out = split_by(
+        validation, lambda: np.zeros((len(y), 1)), y, y, RandomState(seed)
+    )
     assert len(np.unique(np.r_[rows, held_out])) == len(rows) + len(held_out) == len(y)
     return rows, held_out
 
@@ -74,7 +76,7 @@ def test_of_a_regression_any_rows_are_held_out():
 )
 def test_a_split_can_be_given(splitter):
     y = np.zeros(10, int)
-    rows, held_out = split_by(splitter, np.zeros((10, 1)), y, y, RandomState(0))
+    rows, held_out = split_by(splitter, lambda: np.zeros((10, 1)), y, y, RandomState(0))
     assert rows.tolist() == [0, 1, 2, 3, 4, 5]
     assert held_out.tolist() == [6, 7, 8, 9]
 
@@ -95,4 +97,4 @@ def test_a_split_can_be_given(splitter):
 def test_what_splits_nothing_is_refused(validation, message):
     y = np.arange(10) % 2
     with pytest.raises(ValueError, match=message):
-        split_by(validation, np.zeros((10, 1)), y, y, RandomState(0))
+        split_by(validation, lambda: np.zeros((10, 1)), y, y, RandomState(0))
