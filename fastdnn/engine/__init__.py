@@ -2,7 +2,8 @@
 
 `loop` has the entry points `train` and `predict`; `shards` is the first phase of a batch, and
 walks the table of `operations`, of which `transforms` are those beside products and
-activations; `blocks` is the second, `step_options` what it does where a fit asks for more than
+activations; `table_rows` is the first layer on a compact table;
+`blocks` is the second, `step_options` what it does where a fit asks for more than
 a step, and `layer_steps` steps that differ between layers; `memory` finds from the `record`
 where everything lies;
 `barrier` shares out tasks; `mailboxes`, `delta_masks` and `placement` spare processors what

@@ -46,6 +46,7 @@ from fastdnn.engine.operations import (
     FLAGS,
     HAS_ZEROS,
     KIND,
+    TABLE_LINEAR,
     WANTS_DELTA,
     amount_of,
     operations,
@@ -58,6 +59,7 @@ from fastdnn.engine.step_options import (
     STEPPING,
     completed_gradient,
 )
+from fastdnn.engine.table_rows import TABLE_GRADIENT, TABLE_SUMS
 from fastdnn.machine.stops import is_told
 from fastdnn.machine.views import address, vector
 from fastdnn.ops.optimizers import UPDATE
@@ -69,6 +71,7 @@ from fastdnn.products.transpose import transpose_rows
 
 _update, _csr_weight_gradient = UPDATE.call, CSR_GRADIENT.call
 _step_of_layer = STEP_OF_LAYER.call
+_table_gradient, _table_sums = TABLE_GRADIENT.call, TABLE_SUMS.call
 _complete, _finish = COMPLETE.call, FINISH.call
 
 # Rows of a sparse batch from one look at what may tell to stop to the next.
@@ -171,6 +174,8 @@ def _gradient(s, real, position, task, n_rows, n_shards, are_masked, worker):
     D = rows_of(s, real, o, D_OUT, 0, n_rows)
     if row[KIND] == CSR_LINEAR:
         _sparse_gradient(s, real, o, position, D, first, dW, worker)
+    elif row[KIND] == TABLE_LINEAR:
+        _table_gradient(row[BACKWARD], (s.record, real, task, n_rows, scratch, worker))
     else:
         X = read_by(s, real, position, o, 0, n_rows)
         product_memory, claimed = product_scratch(s, real, worker), 0
@@ -225,3 +230,6 @@ def step_block(
             W_transposed = transposed_weights_of(s, real, o, worker)
             W = weights_of(s, real, o, worker)
             transpose_rows(W, block[BLOCK_FIRST], block[BLOCK_ROWS], W_transposed)
+        elif operations(s)[o, KIND] == TABLE_LINEAR:
+            rows = block[BLOCK_FIRST], block[BLOCK_ROWS]
+            _table_sums(s.table_sums, (s.record, real, o, rows[0], rows[1], worker))

@@ -43,7 +43,15 @@ from fastdnn.engine.memory import (
     weights_of,
     worker_parameters,
 )
-from fastdnn.engine.operations import FLAGS, OUT, WANTS_DELTA, operations
+from fastdnn.engine.operations import (
+    FLAGS,
+    KIND,
+    N_IN,
+    OUT,
+    TABLE_LINEAR,
+    WANTS_DELTA,
+    operations,
+)
 from fastdnn.engine.record import record_at
 from fastdnn.engine.shards import forward, train_shards
 from fastdnn.engine.step_options import (
@@ -52,6 +60,7 @@ from fastdnn.engine.step_options import (
     SUM_UP,
     SUMMING,
 )
+from fastdnn.engine.table_rows import TABLE_SUMS
 from fastdnn.machine.stops import is_told
 from fastdnn.machine.subnormals import flush_subnormals, restore_mode
 from fastdnn.machine.views import matrix_at, vector
@@ -64,15 +73,19 @@ from fastdnn.products.transpose import transpose_rows
 DONE, GOES_ON, NOT_FINITE = range(3)
 
 _step_constants, _sum_up = STEP_CONSTANTS.call, SUM_UP.call
+_table_sums = TABLE_SUMS.call
 _write_in_same_type, _write_in_double = results.SAME_TYPE.call, results.IN_DOUBLE.call
 # Rows that are transposed from one look at what may tell to stop to the next.
 _ROWS_TO_TRANSPOSE = 256
 
 
 @kernel
-def _transpose_weights(s, real, o, worker):
-    """Transpose the weights of operation `o`, if it wants a delta."""
-    if operations(s)[o, FLAGS] & WANTS_DELTA == 0:
+def _copy_weights(s, real, o, worker):
+    """Write the weights of operation `o` in the other form that is needed, if one is."""
+    row = operations(s)[o]
+    if row[KIND] == TABLE_LINEAR:
+        _table_sums(s.table_sums, (s.record, real, o, 0, row[N_IN], worker))
+    if row[FLAGS] & WANTS_DELTA == 0:
         return
     W, W_transposed = weights_of(s, real, o, worker), transposed_weights_of(s, real, o, worker)
     n_rows = W.shape[0]
@@ -110,7 +123,7 @@ def _run(s, real, worker):
     if s.transposed_size == 0:
         o = next_task(team, worker, n_workers, s.n_operations)
         while o < s.n_operations:
-            _transpose_weights(s, real, o, worker)
+            _copy_weights(s, real, o, worker)
             o = next_task(team, worker, n_workers, s.n_operations)
         if meet(team, worker, n_workers) != GO_ON:
             return
@@ -131,7 +144,7 @@ def _run(s, real, worker):
             take_weights(s, real, worker)
         if s.transposed_size > 0:
             for o in range(s.n_operations):
-                _transpose_weights(s, real, o, worker)
+                _copy_weights(s, real, o, worker)
         if s.draws:
             partial[worker, WORKER_STEP] = t
         n_tasks = (n_shards + s.shards_together - 1) // s.shards_together
@@ -280,6 +293,8 @@ def predict(record, real, out, n_rows, n_operations, write, n_columns, in_double
     team = team_counters(s)
     if s.check_finite and not _is_finite(input_rows(s, real, 0, 0, n_rows)):
         return NOT_FINITE
+    if s.table_sums != 0:
+        _copy_weights(s, real, 0, 0)
     n_blocks = (n_rows + s.shard_rows - 1) // s.shard_rows
     for _ in range(most_blocks):
         block = next_task(team, 0, 1, n_blocks)

@@ -177,7 +177,7 @@ def draw_of(s, o, first, worker):
 
 
 @kernel
-def _start_of_row(s, first, n_columns):
+def start_of_row(s, first, n_columns):
     """Return how far row `first` of a batch is from row 0."""
     gaps = first // s.shard_rows * s.shard_gap
     return first * n_columns + gaps * (n_columns + COLUMNS_OF_GAP)
@@ -190,7 +190,7 @@ def rows_of(s, real, o, column, first, n_rows):
     width = row[N_IN] if column == IN or column == D_IN else row[N_OUT]
     if column == MEMORY:
         width = np.int64(N_REMEMBERED)
-    start = row[column] + _start_of_row(s, first, width)
+    start = row[column] + start_of_row(s, first, width)
     return work_matrix(s, real, start, n_rows, width)
 
 
@@ -221,7 +221,7 @@ def input_rows(s, real, position, first, n_rows):
     """View rows of the batch that starts at `position`: gathered, or X's own."""
     n_features = s.n_features
     if s.gather:
-        start = s.x_start + _start_of_row(s, first, n_features)
+        start = s.x_start + start_of_row(s, first, n_features)
         return work_matrix(s, real, start, n_rows, n_features)
     start = (position + first) * n_features
     require_within(start, n_rows * n_features, s.X_size)
@@ -240,7 +240,7 @@ def read_by(s, real, position, o, first, n_rows):
 def target_rows(s, real, position, first, n_rows):
     n_targets = s.n_targets
     if s.gather:
-        start = s.y_start + _start_of_row(s, first, n_targets)
+        start = s.y_start + start_of_row(s, first, n_targets)
         return work_matrix(s, real, start, n_rows, n_targets)
     start = (position + first) * n_targets
     require_within(start, n_rows * n_targets, s.Y_size)

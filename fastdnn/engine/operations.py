@@ -22,8 +22,9 @@ from fastdnn.products.switches import (
 
 #: Kinds. LINEAR: ``X @ W + b``. CSR_LINEAR: the same of a sparse batch. ACTIVATE: a function
 #: of each row. LOSS: the last one, in training only: from outputs to their delta. TRANSFORM:
-#: what else becomes of rows, see `fastdnn.ops.transforms`.
-LINEAR, CSR_LINEAR, ACTIVATE, LOSS, TRANSFORM = range(5)
+#: what else becomes of rows, see `fastdnn.ops.transforms`. TABLE_LINEAR: LINEAR of a compact
+#: table, see `fastdnn.ops.table_entries`.
+LINEAR, CSR_LINEAR, ACTIVATE, LOSS, TRANSFORM, TABLE_LINEAR = range(6)
 
 #: Columns: what is done, sizes of a row, positions in theta (of weights; of the vector in the
 #: tail that the delta's column sums belong to), positions in the workspace (the batch's own
@@ -79,7 +80,7 @@ def amount_of(s, o):
 @kernel
 def is_linear(row):
     """Whether a row of the table has weights."""
-    return row[KIND] == LINEAR or row[KIND] == CSR_LINEAR
+    return row[KIND] == LINEAR or row[KIND] == CSR_LINEAR or row[KIND] == TABLE_LINEAR
 
 
 @kernel

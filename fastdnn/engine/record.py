@@ -26,6 +26,8 @@ ARRAYS = (
     "step_factors",
     "unscaled",
     "scales",
+    "entries",
+    "edges",
     "work",
     "partial",
     "team",
@@ -90,6 +92,8 @@ _CUTS = [
     ("numbers_apart", _INT),  # from those of one step of a run to the next's, or 0
     ("transform_rows", _INT),  # of fastdnn.engine.transforms; 0 where there are none
     ("transform_deltas", _INT),
+    ("table_sums", _INT),  # of fastdnn.engine.table_rows; 0 where there is no table
+    ("n_columns", _INT),  # of the compact table, or 0
     ("dense_product", _INT),  # addresses of products; 0 where none is needed
     ("nonzeros_product", _INT),
     ("masked_product", _INT),
@@ -165,6 +169,7 @@ class Data(NamedTuple):
 
 
 _NOTHING = np.zeros(0)
+_NO_ENTRIES = np.zeros((0, 5), np.int64)
 
 
 class Memory(NamedTuple):
@@ -187,6 +192,9 @@ class Memory(NamedTuple):
     step_factors: np.ndarray = _NOTHING
     unscaled: np.ndarray = _NOTHING
     scales: np.ndarray = _NOTHING
+    # Of a compact table, see fastdnn.ops.table_entries, or empty.
+    entries: np.ndarray = _NO_ENTRIES  # int64 (n_entries, 5)
+    edges: np.ndarray = _NOTHING
 
 
 def _emitted_record_at(typingctx, address):  # needs jit

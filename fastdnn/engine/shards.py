@@ -48,6 +48,7 @@ from fastdnn.engine.operations import (
     LOSS,
     MASKS,
     OUT,
+    TABLE_LINEAR,
     TRANSFORM,
     WANTS_DELTA,
     amount_of,
@@ -147,9 +148,10 @@ def forward(s, real, position, first, n_rows, n_operations, worker):
         _gather(s, real, position, first, n_rows)
     for o in range(n_operations):
         row = operations(s)[o]
-        if row[KIND] == TRANSFORM:
+        if row[KIND] == TRANSFORM or row[KIND] == TABLE_LINEAR:
+            how = s.transform_rows if row[KIND] == TRANSFORM else row[FORWARD]
             rows = s.record, real, position, o, first, n_rows, worker
-            _transform_rows(s.transform_rows, rows)
+            _transform_rows(how, rows)
         elif row[KIND] == ACTIVATE:
             if row[FLAGS] & (DONE_BEFORE | DONE_AFTER) == 0:
                 Z = rows_of(s, real, o, IN, first, n_rows)

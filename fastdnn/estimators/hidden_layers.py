@@ -42,7 +42,7 @@ def drawn_parameters(
 
 def described_layers(
     estimator: Any, parameters: Parameters
-) -> tuple[tuple[Layer, ...], dict[str, float]]:
+) -> tuple[tuple[Layer, ...], dict[str, Any]]:
     """Return the layers of a network, and what becomes of its input in training.
 
     Activations, dropout and noise are those that the parameters of the estimator say now.

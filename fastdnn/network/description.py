@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastdnn.network.table_input import TableInput
 from fastdnn.ops import activations, losses
 from fastdnn.ops.loss_parameters import Value
 from fastdnn.ops.own_functions import Activation, Loss
@@ -52,6 +53,9 @@ class Network:
     input_noise : float, default=0.0
         Standard deviation of normal noise that a step adds to the input before.
 
+    table : TableInput, optional
+        Where rows are those of a compact table, what they stand for.
+
     Raises
     ------
     ValueError
@@ -67,6 +71,7 @@ class Network:
     loss_parameter: Value = None
     input_dropout: float = 0.0
     input_noise: float = 0.0
+    table: TableInput | None = None
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -83,6 +88,14 @@ class Network:
         if not 0.0 <= self.input_noise < np.inf:
             raise ValueError(
                 f"input_noise={self.input_noise!r} must be a finite number of at least 0."
+            )
+        if self.table is not None and self.table.n_inputs != self.n_in:
+            raise ValueError(
+                f"The table stands for {self.table.n_inputs} inputs, but n_in={self.n_in}."
+            )
+        if self.table is not None and self.input_noise != 0.0:
+            raise ValueError(
+                f"input_noise={self.input_noise!r} is not for a table; it must be 0."
             )
         output = self.layers[-1]
         learns = activations.row_of(output.activation).learns
@@ -130,6 +143,11 @@ class Network:
             for n_out, activation in zip(sizes[1:], activations, strict=True)
         )
         return cls(int(sizes[0]), layers, loss, loss_scale, loss_parameter)
+
+    @property
+    def n_columns(self) -> int:
+        """Columns of the rows that it is given."""
+        return self.n_in if self.table is None else self.table.n_columns
 
     @property
     def normalized(self) -> tuple[int, ...]:

@@ -8,8 +8,8 @@ something together, with their losses, in `several_outputs`; formulas of optimis
 
 `normalization`, `dropout`, `noise` and `prelu` are `transforms` of rows, with what is learnt
 besides weights and biases; `draws` are the random bits of steps. `elementary` has exp, log and
-their kin with stated errors; `results` makes what predictions return; `softmax_rows`, `sparse`
-and `shuffle` are loops.
+their kin with stated errors; `results` makes what predictions return; `table_entries` is a
+first layer; `softmax_rows`, `sparse` and `shuffle` are loops.
 
 Called by `engine`. A formula is added or changed here alone, with its row and its test.
 """

@@ -19,10 +19,14 @@ from fastdnn.engine.operations import (
     N_OUT,
     OWN_SIZE,
     OWN_START,
+    TABLE_LINEAR,
     TAIL_START,
     W_START,
 )
 from fastdnn.engine.record import Data, Memory
+from fastdnn.network.table_input import TableInput
+
+_WITH_WEIGHTS = LINEAR, CSR_LINEAR, TABLE_LINEAR
 
 
 def point_to_memory(table: np.ndarray, memory: Memory, n_slots: int) -> None:
@@ -50,12 +54,12 @@ def point_to_memory(table: np.ndarray, memory: Memory, n_slots: int) -> None:
         fit = n_in > 0 and n_out > 0 and width in (0, n_in)
         _require(fit, "operations", operations, "equal and positive sizes")
         width = n_out
-        if row[KIND] in (LINEAR, CSR_LINEAR):
+        if row[KIND] in _WITH_WEIGHTS:
             fit = row[W_START] == n_weights
             _require(fit, "operations", operations, "weights in order")
             n_weights += n_in * n_out
     for row in rows:
-        if row[KIND] in (LINEAR, CSR_LINEAR):
+        if row[KIND] in _WITH_WEIGHTS:
             fit = row[TAIL_START] == n_weights + n_tail
             _require(fit, "operations", operations, "biases at the end")
             n_tail += row[N_OUT]
@@ -82,7 +86,10 @@ def point_to_memory(table: np.ndarray, memory: Memory, n_slots: int) -> None:
     _write(table, memory)
     table["n_operations"], table["n_blocks"] = len(rows), len(memory.blocks) - 1
     table["n_partial"] = len(memory.partial)
-    table["n_features"] = rows[0][N_IN]
+    table["n_features"] = table["n_columns"][0] or rows[0][N_IN]
+    if rows[0][KIND] == TABLE_LINEAR:
+        n_columns, n_in = int(table["n_columns"][0]), rows[0][N_IN]
+        TableInput.require_valid(n_columns, n_in, memory.entries, memory.edges)
 
 
 def point_to_data(table: np.ndarray, memory: Memory, data: Data) -> None:
@@ -104,7 +111,8 @@ def point_to_data(table: np.ndarray, memory: Memory, data: Data) -> None:
     """
     # The order is the planner's own, and made only epoch by epoch.
     operations, dtype = memory.operations, memory.theta.dtype
-    n_features, n_outputs = int(operations[0, N_IN]), int(operations[-1, N_OUT])
+    n_features = int(table["n_columns"][0]) or int(operations[0, N_IN])
+    n_outputs = int(operations[-1, N_OUT])
     n_rows = len(data.X)
     if operations[0, KIND] == CSR_LINEAR:
         n_rows = data.indptr.size - 1

@@ -5,6 +5,7 @@ of processor: that is what makes results equal to the last bit for any `n_thread
 """
 
 import math
+from itertools import pairwise
 
 import numpy as np
 
@@ -68,10 +69,26 @@ def cut_blocks(
         else:
             height = _block_rows(W, batch_size)
             height = _rows_to_skip_zeros(height, W, l, network)
-        for first in range(0, n_in, height):
-            rows.append((l, first, min(height, n_in - first), n_out))
+        table = network.table if l == 0 else None
+        cuts = (
+            _even_cuts(n_in, height) if table is None else _cuts_at(table.starts, n_in, height)
+        )
+        rows += [(l, first, stop - first, n_out) for first, stop in pairwise(cuts)]
     rows.sort(key=lambda row: -row[2] * row[3])
     return [row[:3] for row in rows]
+
+
+def _even_cuts(n_in: int, height: int) -> list[int]:
+    return [*range(0, n_in, height), n_in]
+
+
+def _cuts_at(starts: list[int], n_in: int, height: int) -> list[int]:
+    """Return cuts at some of the starts, at least so many rows apart but for the last."""
+    cuts = [0]
+    for start in starts:
+        if start - cuts[-1] >= height:
+            cuts.append(start)
+    return [*cuts, n_in]
 
 
 def _block_rows(W: np.ndarray, batch_size: int) -> int:

@@ -8,6 +8,7 @@ from fastdnn.engine.barrier import let_workers_stay, team_size
 from fastdnn.engine.memory import BLOCK_SIZE
 from fastdnn.engine.operations import DELTA_HAS_ZEROS, HAS_ZEROS, LINEAR, TRANSFORM
 from fastdnn.engine.record import RECORD, Data, Memory
+from fastdnn.engine.table_rows import table_sums
 from fastdnn.engine.transforms import transform_deltas, transform_rows
 from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters
@@ -187,7 +188,8 @@ def plan_training(
     n_shards = -(-batch_size // shard_rows)
     offered = threads_offered(n_threads, pays=n_shards > 1)
     table["n_workers"] = n_workers = max(1, min(offered, n_shards))
-    by_shard = not samples.is_sparse and moves_less_by_shard(parameters, batch_size, n_shards)
+    is_dense = not samples.is_sparse and network.table is None
+    by_shard = is_dense and moves_less_by_shard(parameters, batch_size, n_shards)
     table["gradient_by_shard"] = by_shard
     off = switched_off()
     may_send = not (off & NO_MAILBOXES or step.needs_one_theta)
@@ -197,7 +199,7 @@ def plan_training(
     table["shard_gap"] = workspace.rows_apart
     if gather:
         # Rows of sparse samples are not gathered.
-        n_features = 0 if samples.is_sparse else network.n_in
+        n_features = 0 if samples.is_sparse else network.n_columns
         n_sample_weights = int(samples.weight is not None)
         lay_out_samples(
             table, workspace, batch_size, n_features, samples.n_targets, n_sample_weights
@@ -213,6 +215,7 @@ def plan_training(
         gathered_start=int(table["x_start"][0]) if gather else None,
     )
     _find_products(table, rows, dtype)
+    arrays = _table_arrays(table, network, dtype)
     first = 0 if by_shard else parameters.n_weights  # shards make the rest of the gradient
     lay_out_gradients(table, workspace, first, parameters.theta.size, n_shards)
     cuts = cut_blocks(parameters, network, batch_size, by_shard)
@@ -272,6 +275,7 @@ def plan_training(
         partial=partial_table(max(n_shards, len(blocks))),
         team=team,
         **layers,
+        **arrays,
     )
     return Plan(table, memory, n_workers, optimizer)
 
@@ -298,14 +302,17 @@ def plan_prediction(
     """
     dtype = parameters.theta.dtype
     table = _new_table(parameters, gather)
-    table["shard_rows"] = n_rows = rows_to_predict(parameters, is_sparse)
+    table["shard_rows"] = n_rows = rows_to_predict(
+        parameters, is_sparse or network.table is not None
+    )
     workspace = Workspace(n_rows)
     if gather and not is_sparse:
-        lay_out_samples(table, workspace, n_rows, network.n_in, 0, 0)
+        lay_out_samples(table, workspace, n_rows, network.n_columns, 0, 0)
     rows = operations(
         network, parameters, workspace, n_rows, is_sparse=is_sparse, trains=False
     )
     _find_products(table, rows, dtype)
+    arrays = _table_arrays(table, network, dtype)
     lay_out_product_scratch(table, workspace, 1, dtype, 0, 0)
     memory = Memory(
         operations=table_of(rows),
@@ -319,6 +326,7 @@ def plan_prediction(
         work=aligned_scratch(workspace.size, dtype),
         partial=partial_table(1),
         team=aligned_zeros(team_size(1), np.dtype(np.int64)),
+        **arrays,
     )
     return Plan(table, memory, 1)
 
@@ -332,6 +340,20 @@ def _find_products(table: np.ndarray, rows: list[Operation], dtype: np.dtype) ->
         table["dense_product"] = multiply.address(dtype)
         if any(row.flags & (HAS_ZEROS | DELTA_HAS_ZEROS) for row in rows):
             table["nonzeros_product"] = multiply_nonzeros.address(dtype)
+
+
+def _table_arrays(
+    table: np.ndarray, network: Network, dtype: np.dtype
+) -> dict[str, np.ndarray]:
+    """Write that the input is a compact table, if it is; return its arrays, for `Memory`."""
+    if network.table is None:
+        return {}
+    table["table_sums"] = table_sums.address(dtype)
+    table["n_columns"] = network.table.n_columns
+    return {
+        "entries": network.table.entries.copy(),
+        "edges": network.table.edges.astype(dtype),
+    }
 
 
 def _new_table(parameters: Parameters, gather: bool) -> np.ndarray:

@@ -19,9 +19,11 @@ from fastdnn.engine.operations import (
     LINEAR,
     LOSS,
     MASKS,
+    TABLE_LINEAR,
     TRANSFORM,
     WANTS_DELTA,
 )
+from fastdnn.engine.table_rows import table_gradient, table_rows
 from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters
 from fastdnn.ops import activations, losses
@@ -36,6 +38,7 @@ from fastdnn.ops.sparse import (
     csr_weight_gradient,
     csr_weight_gradient_of_some,
 )
+from fastdnn.ops.table_entries import PER_ENTRY
 from fastdnn.ops.transforms import N_REMEMBERED
 from fastdnn.planning.layout import Workspace
 
@@ -65,7 +68,7 @@ class Operation(NamedTuple):
     @property
     def is_linear(self) -> bool:
         """Whether it has weights."""
-        return self.kind in (LINEAR, CSR_LINEAR)
+        return self.kind in (LINEAR, CSR_LINEAR, TABLE_LINEAR)
 
 
 def operations(
@@ -104,7 +107,7 @@ def operations(
         Where rows of a dense batch are gathered; None where they are read as they lie.
     """
     program = _Program(network, parameters, workspace, n_rows, is_sparse, trains)
-    if trains and not is_sparse:
+    if trains and not is_sparse and network.table is None:
         program.add_input(gathered_start)
     for l in range(len(network.layers)):
         program.add_layer(l, may_mask and l == 0)
@@ -125,7 +128,7 @@ class _Program:
         is_sparse: bool,
         trains: bool,
     ) -> None:
-        self._network, self._parameters = network, parameters
+        self._network, self._parameters, self._workspace = network, parameters, workspace
         self._take = lambda n_columns: workspace.take_rows(n_rows, n_columns)
         self._is_sparse, self._trains = is_sparse, trains
         self._dtype = parameters.theta.dtype
@@ -164,8 +167,8 @@ class _Program:
         before = take(n_out) if activation.keeps_input else output
         product = take(n_out) if normalizes else before
         delta = take(n_out) if self._trains else output
-        is_csr = self._is_sparse and l == 0
-        floors = activation.is_floor and not is_csr and not normalizes
+        is_dense = l > 0 or not (self._is_sparse or self._network.table)
+        floors = activation.is_floor and is_dense and not normalizes
         # What makes a delta of the output are losses; zeros are those of hidden activations.
         passes_zeros = activation.makes_zeros and activation.stops_gradient and not normalizes
         drops = self._trains and layer.dropout > 0.0
@@ -204,16 +207,26 @@ class _Program:
     def _add_product(self, l: int, output: int, delta: int, flags: int) -> None:
         parameters, kernels, others = self._parameters, (0, 0), {}
         n_in, n_out = parameters.coefs[l].shape
-        is_csr = self._is_sparse and l == 0
-        if is_csr:
-            rate = self._network.input_dropout if self._trains else 0.0
+        kind, table = LINEAR, self._network.table
+        rate = self._network.input_dropout if self._trains else 0.0
+        if l == 0 and table is not None:
+            kind = TABLE_LINEAR
+            kernels = self._address(table_rows), self._address(table_gradient)
+            others = {
+                "stream": INPUT_DROPOUT,
+                "amount": _bits(rate),
+                "memory": self._take(PER_ENTRY * len(table.entries)),
+                "transposed_start": self._workspace.take(n_in * n_out),
+            }
+        elif l == 0 and self._is_sparse:
+            kind = CSR_LINEAR
             forward = csr_forward_of_some if rate > 0.0 else csr_forward
             backward = csr_weight_gradient_of_some if rate > 0.0 else csr_weight_gradient
             kernels = self._address(forward), self._address(backward) if self._trains else 0
             others = {"stream": INPUT_DROPOUT, "amount": _bits(rate)}
         self.rows.append(
             Operation(
-                CSR_LINEAR if is_csr else LINEAR,
+                kind,
                 flags,
                 n_in,
                 n_out,

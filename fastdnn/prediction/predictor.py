@@ -47,7 +47,13 @@ class Predictor:
         self.parameters, self.network = parameters, network
         self._real = parameters.theta.dtype.type(0)
         self._n_outputs = parameters.layer_sizes[-1]
-        self._flops_per_row = 2.0 * parameters.n_weights
+        n_weights = parameters.n_weights
+        if (
+            network.table is not None
+        ):  # of the first layer's, an entry reads those of two inputs
+            n_read = 2 * len(network.table.entries) * parameters.layer_sizes[1]
+            n_weights += min(0, n_read - parameters.coefs[0].size)
+        self._flops_per_row = 2.0 * n_weights
         self._cost_per_row = self._flops_per_row + _FLOPS_OF_UNIT * parameters.n_biases
         self._idle: dict[tuple[bool, bool], list[Plan]] = {}
         self._idle_for_few: list[tuple[Plan, np.ndarray]] = []

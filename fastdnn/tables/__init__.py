@@ -4,7 +4,8 @@
 column at a time, and knows by `objects` what is missing, a number or a date; `likeness` says
 whether a column tells anything, and whether a later one is like it. `numbers` encodes one
 column of numbers by the edges that `bins` finds, `categories` and `targets` one of
-categories, `dates` makes columns of dates.
+categories, `dates` makes columns of dates; `compact` is what networks read of an
+encoded table.
 
 `classifier` and `regressor` have the estimators, which share `base` and the `declarations` of
 their parameters. A `recipe` says how networks are trained; `members` trains some of them side

@@ -14,6 +14,7 @@ from fastdnn.models.hyperparameters import documented
 from fastdnn.models.transaction import replace_by, twin_of
 from fastdnn.models.valid_values import hidden_units
 from fastdnn.tables.columns import Table
+from fastdnn.tables.compact import fit_rows, input_of, rows_of
 from fastdnn.tables.control import Control
 from fastdnn.tables.declarations import require_callables
 from fastdnn.tables.encoder import TableEncoder
@@ -291,7 +292,7 @@ class BaseTabularDNN(BaseEstimator, ABC):
     ) -> Fitted:
         """Train members on some rows; others decide."""
         encoder, recipe, samples = self._prepared(rows)
-        held_out = self._samples(encoder.encoded(validation.X), *validation[1:])
+        held_out = self._samples(rows_of(encoder, validation.X), *validation[1:])
         metric, score = metric_of(self), None
         if metric is not None:
             score = score_by(metric, self, validation.X.native(), *validation[1:])
@@ -308,9 +309,9 @@ class BaseTabularDNN(BaseEstimator, ABC):
             categorical_features=self.categorical_features,
             target_type="classes" if self._task().is_classifier else "continuous",
         )
-        encoded = encoder.fit_encoded(rows.X, rows.y)
-        samples = self._samples(encoded, rows.y, rows.weight)
-        return encoder, self._recipe(samples.n_rows), samples
+        samples = self._samples(fit_rows(encoder, rows.X, rows.y), rows.y, rows.weight)
+        recipe = self._recipe(samples.n_rows)._replace(table=input_of(encoder))
+        return encoder, recipe, samples
 
     def _samples(self, X: Any, y: np.ndarray, weight: np.ndarray | None) -> Samples:
         if weight is not None and not weight.any():
@@ -358,7 +359,7 @@ class BaseTabularDNN(BaseEstimator, ABC):
         for first in range(0, max(1, len(table)), _ROWS_AT_ONCE):
             rows = np.arange(first, min(first + _ROWS_AT_ONCE, len(table)))
             part = table.at(rows) if len(rows) < len(table) else table
-            samples = Samples(self.encoder_.encoded(part))
+            samples = Samples(rows_of(self.encoder_, part))
             parts.append(self._ensemble.predict_members(samples, self.n_threads))
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 

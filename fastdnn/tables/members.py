@@ -50,7 +50,8 @@ class Member:
     def __init__(self, recipe: Recipe, samples: Samples, n_outputs: int, seed: int) -> None:
         self._recipe, self._samples = recipe, samples
         self._random_state = np.random.RandomState(seed)
-        n_features = samples.X.shape[1]
+        table = recipe.table
+        n_features = samples.X.shape[1] if table is None else table.n_inputs
         self._sizes = [n_features, *recipe.hidden_layer_sizes, n_outputs]
         self.network = network_of(recipe, n_features, n_outputs, samples.n_targets == 1)
         self.snapshots: list[Parameters] = []
@@ -182,6 +183,7 @@ def network_of(recipe: Recipe, n_features: int, n_outputs: int, positions: bool)
         loss,
         loss_parameter=recipe.label_smoothing if smooths else None,
         input_dropout=recipe.input_dropout,
+        table=recipe.table,
     )
 
 

@@ -40,6 +40,9 @@ class NumberEncoder:
             self.scale = (present.max() - present.min()) / 2.0
         if not self.scale > 0.0:
             self.scale = 1.0  # only whether it is missing tells anything
+        # Those of a compact table are scaled.
+        is_apart = np.diff(self.scaled(edges).astype(np.float32), prepend=-np.inf) > 0.0
+        edges = edges[is_apart] if is_apart.sum() > 1 else np.zeros(0)
         self.edges, self.has_missing = edges, present.size < x.size
         self.is_constant = bool(present.min() == present.max())
         n_bins = max(0, edges.size - 1)
@@ -47,14 +50,18 @@ class NumberEncoder:
         self.names += [f"{name}_missing"] * self.has_missing
         self.names += [f"{name}_bin{t}" for t in range(n_bins)]
 
+    def scaled(self, x: np.ndarray) -> np.ndarray:
+        """Return numbers less the median in units of the scale, for float32 to hold."""
+        with np.errstate(over="ignore"):
+            return np.clip((x - self.median) / self.scale, -_LARGEST, _LARGEST)
+
     def write(self, x: np.ndarray, out: np.ndarray) -> None:
         """Write the numbers for each row into `out`, of shape (n_samples, len(names))."""
         missing = np.isnan(x)
         x = np.where(missing, self.median, x)
         column = 0
         if not self.is_constant:
-            with np.errstate(over="ignore"):
-                u = np.clip((x - self.median) / self.scale, -_LARGEST, _LARGEST)
+            u = self.scaled(x)
             out[:, 0] = u / np.sqrt(1.0 + np.square(u / _CLIP))
             column = 1
         if self.has_missing:

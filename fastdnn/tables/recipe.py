@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastdnn.network.parameters import Parameters
+from fastdnn.network.table_input import TableInput
 from fastdnn.planning.layer_steps import LayerSteps
 from fastdnn.training.schedules import half_cosine
 
@@ -26,7 +27,7 @@ _MANY_ROWS, _LARGEST_BATCH = 100_000, 2048
 
 
 class Recipe(NamedTuple):
-    """The hyperparameters of the members of an ensemble."""
+    """The hyperparameters of members, and what a compact table stands for."""
 
     hidden_layer_sizes: tuple[int, ...]
     activation: str
@@ -37,6 +38,7 @@ class Recipe(NamedTuple):
     label_smoothing: float
     batch_size: int
     n_epochs: int
+    table: TableInput | None = None
 
     @property
     def layer_activations(self) -> tuple[str, ...]:
