@@ -2,6 +2,7 @@
 
 #: From the top down; rooms of one line do not know each other.
 FLOORS = [
+    ["onnx"],
     ["tables"],
     ["estimators", "textbook"],
     ["storage"],

@@ -165,7 +165,7 @@ WITH_EXAMPLES = [
     README,
     *(
         PAGE_FOLDER / name
-        for name in ("textbook.md", "coming_from.md", "losses.md", "tables.md")
+        for name in ("textbook.md", "coming_from.md", "losses.md", "tables.md", "onnx.md")
     ),
 ]
 

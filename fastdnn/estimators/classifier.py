@@ -237,7 +237,7 @@ class DNNClassifier(ClassPredictions):
     def to_sklearn(self) -> MLPClassifier:
         """Return a fitted `MLPClassifier` with the same parameters.
 
-        Everything that takes one can then be used, such as a converter to ONNX.
+        Everything that takes one can then be used. For ONNX there is `fastdnn.onnx`.
 
         Returns
         -------

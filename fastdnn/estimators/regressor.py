@@ -222,7 +222,7 @@ class DNNRegressor(TargetPredictions):
     def to_sklearn(self) -> MLPRegressor:
         """Return a fitted `MLPRegressor` with the same parameters.
 
-        Everything that takes one can then be used, such as a converter to ONNX.
+        Everything that takes one can then be used. For ONNX there is `fastdnn.onnx`.
 
         Returns
         -------
