@@ -9,7 +9,7 @@ targets, `soft_targets` those that are probabilities; `class_weights` weigh clas
 `regression_losses` says what the regressor's are to the engine. `validation_sets` checks
 samples to validate on, which `scorers` score; `recorded` are the attributes that show the
 history. `resuming` lets a fit go on as if it had not stopped, and writes checkpoints;
-`training_control` has the public methods that train nothing; `interchange` brings a network
+`watched` tells callbacks of a fit and its epochs; `training_control` has the public methods that train nothing; `interchange` brings a network
 to scikit-learn and back. Parameters are declared in `fastdnn/models/declarations.py`.
 
 Called by nobody below: the top of the house.

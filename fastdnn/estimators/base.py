@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
+from fastdnn.callbacks.support import CallbackSupportMixin, with_callbacks
 from fastdnn.data.conversion import NotFiniteError
 from fastdnn.data.samples import Samples
 from fastdnn.estimators.hidden_layers import (
@@ -36,6 +37,7 @@ from fastdnn.estimators.validation_sets import (
     stops_early,
     validation_for,
 )
+from fastdnn.estimators.watched import watched
 from fastdnn.models.consistency import LEARNT_BESIDES, checked_optimizer, checked_parameters
 from fastdnn.models.hyperparameters import training_options
 from fastdnn.models.transaction import replace_by, twin_of
@@ -56,7 +58,14 @@ from fastdnn.training.random_states import random_state_of
 from fastdnn.training.state import TrainingState
 
 
-class BaseDNN(RecordedAttributes, TrainingControl, EstimatorStorage, ValidatingEstimator, ABC):
+class BaseDNN(
+    CallbackSupportMixin,
+    RecordedAttributes,
+    TrainingControl,
+    EstimatorStorage,
+    ValidatingEstimator,
+    ABC,
+):
     """A multi-layer perceptron as a scikit-learn estimator; see the subclasses."""
 
     _state: TrainingState
@@ -118,6 +127,7 @@ class BaseDNN(RecordedAttributes, TrainingControl, EstimatorStorage, ValidatingE
     def _note_classes(self, y: Any, classes: Any) -> None:
         """Learn all classes from the first call of `partial_fit`, if there are any."""
 
+    @with_callbacks  # of the twin: it has the callbacks' contexts
     def _learn(
         self,
         X: Any,
@@ -134,7 +144,7 @@ class BaseDNN(RecordedAttributes, TrainingControl, EstimatorStorage, ValidatingE
             raise ValueError("partial_fit does not support early_stopping=True")
         if self.checkpoint is not None and not incremental:
             require_checkpoint(self)
-        given_X = X
+        given_X, given_y, given_weight = X, y, sample_weight
         X, y = self._validated_to_fit(X, y, first_pass=start is None)
         require_room_for_noise(self.input_noise, X)
         encoded, scale = self._encode_targets(y, incremental), 1.0
@@ -172,6 +182,9 @@ class BaseDNN(RecordedAttributes, TrainingControl, EstimatorStorage, ValidatingE
         if self.checkpoint is not None and not incremental:
             write = functools.partial(write_checkpoint, self)
         fit = Fit(objective, options, state, incremental, start, n_steps, write)
+        watch = None
+        if not incremental:  # which is an epoch of the user's own loop
+            watch = fit.watch = watched(self, fit, options, given_X, given_y, given_weight)
         fit.run()
         kept = kept_to_resume(self, fit, incremental)
         self._state = fit.result().without_order()  # as scikit-learn's, each fit draws anew
@@ -181,6 +194,8 @@ class BaseDNN(RecordedAttributes, TrainingControl, EstimatorStorage, ValidatingE
         self._publish()
         if write is not None:
             save_checkpoint(self, fit.notices)
+        if watch is not None:
+            watch.end_fit()
         return fit.notices
 
     def _initialize(self, X: Any, y: Any) -> None:
@@ -278,9 +293,7 @@ class BaseDNN(RecordedAttributes, TrainingControl, EstimatorStorage, ValidatingE
         """Set the fitted attributes that scikit-learn's estimators have."""
         self._show_parameters()
         shown = self._state.history.shown(with_curves=self.solver != "lbfgs")
-        # Such as an earlier fit may have left.
-        for name in (*History().shown(), *self._recorded()):
-            self.__dict__.pop(name, None)
+        self._forget_record()  # such as an earlier fit may have left
         self.__dict__.update(shown)
 
     def _show_parameters(self) -> None:

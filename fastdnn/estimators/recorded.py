@@ -59,7 +59,8 @@ class RecordedAttributes:
     validation_loss_curve_ = Recorded(History.losses_of_validation, _is_validated)
     history_ = Recorded(History.table, lambda history: True)
 
-    @classmethod
-    def _recorded(cls) -> list[str]:
-        """Return their names."""
-        return [name for name, of in vars(RecordedAttributes).items() if type(of) is Recorded]
+    def _forget_record(self) -> None:
+        """Take away what shows the record of a fit."""
+        own = [name for name, of in vars(RecordedAttributes).items() if type(of) is Recorded]
+        for name in (*History().shown(), *own):
+            self.__dict__.pop(name, None)

@@ -95,13 +95,7 @@ def resumed(model: Any, n_rows: int, early_stopping: bool) -> TrainingState:
             f"early_stopping={model.early_stopping!r} is another one than in the last fit, "
             "which warm_start='exact' goes on with. Set it back, or use warm_start=True."
         )
-    state = kept.copy_to_resume()
-    optimizer, average = state.optimizer, state.average
-    if optimizer is not None:
-        optimizer = replace(optimizer, memory=optimizer.memory.copy())
-    if average is not None:
-        average = replace(average, theta=average.theta.copy())
-    return replace(state, optimizer=optimizer, average=average)
+    return kept.copy()
 
 
 # -- checkpoints --------------------------------------------------------------------------
@@ -130,11 +124,15 @@ def write_checkpoint(model: Any, fit: Fit) -> None:
     """
     if not is_finite(fit.state.parameters.theta):
         return  # training has diverged, and will say so after the next epoch
+    save_checkpoint(model_of(model, *fit.so_far()), fit.notices)
+
+
+def model_of(model: Any, published: TrainingState, state: TrainingState) -> Any:
+    """Return what a model would be with a state, which goes on from another."""
     twin = twin_of(model)
-    published, state = fit.so_far()
     twin._state, twin._resumable = published, without_copies(state, published)
     twin._publish()
-    save_checkpoint(twin, fit.notices)
+    return twin
 
 
 def save_checkpoint(model: Any, notices: Notices) -> None:

@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator
 from fastdnn._version import VERSION
 from fastdnn.models.consistency import LEARNT_BESIDES, checked_parameters
 from fastdnn.models.declarations import Hyperparameter
+from fastdnn.models.transaction import twin_of
 from fastdnn.prediction.predictor import Predictor
 from fastdnn.storage.model_file import save
 from fastdnn.storage.plain_state import ADVICE, plain_state, state_from
@@ -29,8 +30,10 @@ SKOPS_TRUSTED = [
 ]
 
 _VIEWS = {"coefs_": "coefs", "intercepts_": "intercepts", **LEARNT_BESIDES}
-# What is made anew, and what earlier versions stored.
-_NOT_STORED = ("_predictor", "_incremental")
+# What scikit-learn's callbacks know of a fit that is running.
+_OF_RUNNING_FIT = "_callback_fit_ctx", "_skl_callbacks_to_teardown", "_parent_callback_ctx"
+# What is made anew, what earlier versions stored, and what nobody else has a part in.
+_NOT_STORED = ("_predictor", "_incremental", *_OF_RUNNING_FIT)
 # What is read from the history, or only holds during a fit.
 _MADE_ANEW = (
     *("loss_curve_", "validation_scores_", "validation_loss_curve_", "history_"),
@@ -82,6 +85,13 @@ class EstimatorStorage(SavingMixin, BaseEstimator):
     """What `BaseDNN` inherits: its state as plain data, and back."""
 
     _hyperparameters: ClassVar[dict[str, Hyperparameter]]
+
+    def __copy__(self) -> Any:
+        """Return an estimator that shares all values with this one, which no fit changes."""
+        copied = twin_of(self)
+        for name in _OF_RUNNING_FIT:
+            copied.__dict__.pop(name, None)
+        return copied
 
     def __getstate__(self) -> dict:
         state = super().__getstate__() | {"_fastdnn_version": VERSION}

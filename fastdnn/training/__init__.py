@@ -7,7 +7,7 @@ learning rate changes and `step_sizes` what it is, `averages` which mean of the 
 kept, `order` and `random_states` how rows are shuffled. `validation`
 evaluates the network on rows that are `held_out`, by `scores` and the `validation_loss`;
 `recording` puts that into the `history`, in `curves`, `checkpoints` says when it is written
-down. `epochs` runs the engine, `long_batches` those that an interrupt must not wait for.
+down, `watching` who is told of each epoch. `epochs` runs the engine, `long_batches` those that an interrupt must not wait for.
 `divergence` finds what is not finite, `likely_causes` says what may have made it so, `notices`
 are the warnings at the end, `precision` says which fits need float64.
 

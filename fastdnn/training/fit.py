@@ -21,6 +21,7 @@ from fastdnn.training.options import Options
 from fastdnn.training.precision import exceeds_float32, gains_by_float64
 from fastdnn.training.state import TrainingState
 from fastdnn.training.stochastic import fit_stochastic
+from fastdnn.training.watching import Watches
 
 
 class Fit:
@@ -49,6 +50,8 @@ class Fit:
         What it has come to, in the precision that it computes in.
     notices : Notices
         The warnings to give.
+    watch : Watches or None
+        Who is told of each epoch; None, unless it is set.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class Fit:
         dtype = np.float64 if self._widens or not is_single else np.float32
         state = state if state.dtype == dtype else state.astype(dtype)
         self._objective, self.state, self.notices = objective, state, Notices()
+        self.watch: Watches | None = None
 
     def run(self) -> None:
         """Train until the solver stops: at the latest after ``max_iter`` epochs in all.
@@ -84,19 +88,22 @@ class Fit:
             If training diverges.
         """
         self.notices.clear()
-        if self._options.solver == "lbfgs":
-            fit_lbfgs(self._objective, self._options, self.state, self.notices)
-        else:
-            fit_stochastic(
-                self._objective,
-                self._options,
-                self.state,
-                self.notices,
-                self._causes,
-                self._incremental,
-                self._n_steps,
-                None if self._write is None else functools.partial(self._write, self),
-            )
+        told = self._objective, self._options, self.state, self.notices
+        try:
+            if self._options.solver == "lbfgs":
+                fit_lbfgs(*told, self.watch)
+            else:
+                fit_stochastic(
+                    *told,
+                    self._causes,
+                    self._incremental,
+                    self._n_steps,
+                    None if self._write is None else functools.partial(self._write, self),
+                    self.watch,
+                )
+        finally:
+            if self.watch is not None:
+                self.watch.close()
 
     def result(self) -> TrainingState:
         """Return what to keep, in the precision that was given; training is over.
@@ -133,10 +140,18 @@ class Fit:
 
     def so_far(self) -> tuple[TrainingState, TrainingState]:
         """Return what would be kept if training ended now, and what it would go on from."""
-        kept = self.state.copy_to_resume()
+        return self._kept(self.state), self.state
+
+    def snapshot(self) -> tuple[TrainingState, TrainingState]:
+        """Return what `so_far` does as copies, which stay as they are while training goes on."""
+        state = self.state.copy()
+        return self._kept(state), state
+
+    def _kept(self, state: TrainingState) -> TrainingState:
+        kept = state.copy_to_resume()
         kept.take_best()
         kept.take_average()
-        return self._as_given(kept).without_order(), self.state
+        return self._as_given(kept).without_order()
 
     def _as_given(self, state: TrainingState) -> TrainingState:
         """Return a state in the precision that was given."""

@@ -121,6 +121,11 @@ class History:
         columns = {name: [row[j] for row in rows] for j, name in enumerate(names)}
         return {"epoch": list(range(1, len(rows) + 1))} | columns
 
+    def last(self) -> dict[str, float]:
+        """Return what was recorded of the last epoch: the last row of `table`."""
+        names = (*COLUMNS, *self.validation_columns)
+        return {"epoch": len(self.epochs)} | dict(zip(names, self.epochs[-1], strict=False))
+
     def mark(self) -> Mark:
         """Return what `go_back_to` needs to undo what comes after."""
         return Mark(

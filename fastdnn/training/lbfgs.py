@@ -19,6 +19,7 @@ from fastdnn.training.objective import Objective, log_loss_cap
 from fastdnn.training.options import Options
 from fastdnn.training.state import TrainingState
 from fastdnn.training.validation import validation_of
+from fastdnn.training.watching import Watches
 
 
 class _TimeIsUp(Exception):
@@ -30,7 +31,11 @@ _ROWS_AT_ONCE = 1024
 
 
 def fit_lbfgs(
-    objective: Objective, options: Options, state: TrainingState, notices: Notices
+    objective: Objective,
+    options: Options,
+    state: TrainingState,
+    notices: Notices,
+    watch: Watches | None = None,
 ) -> None:
     """Minimise the loss of all samples in place.
 
@@ -45,6 +50,8 @@ def fit_lbfgs(
         float32. Its history gets the iterations run, and the loss reached.
     notices : Notices
         Gets the warning of the minimiser, if it did not converge.
+    watch : Watches, optional
+        Is told of each iteration, and may end training.
     """
     samples, parameters = objective.samples, state.parameters
     gradient = np.zeros_like(parameters.theta)
@@ -72,11 +79,13 @@ def fit_lbfgs(
 
     with EpochRunner(plan, samples, AS_THEY_LIE) as runner, single_threaded_blas():
         start, n_calls = time.perf_counter(), 0
-        lowest, best, n_iterations = math.inf, theta, 0
+        lowest, best, n_iterations, is_ended = math.inf, theta, 0, False
 
         def loss_and_gradient(candidate: np.ndarray) -> tuple[float, np.ndarray]:
             nonlocal n_calls, lowest, best
             n_calls += 1
+            if watch is not None:
+                watch.begin_epoch()
             theta[:] = candidate
             gradient[:] = 0.0
             value = runner.run()[0]
@@ -92,7 +101,7 @@ def fit_lbfgs(
 
         def record(intermediate_result: scipy.optimize.OptimizeResult) -> None:
             """Record an iteration; SciPy looks at the name of the argument."""
-            nonlocal start, n_iterations
+            nonlocal start, n_iterations, is_ended
             n_iterations += 1
             columns = {}
             if validation is not None:
@@ -101,6 +110,13 @@ def fit_lbfgs(
             before, start = start, time.perf_counter()
             loss, n_seen = float(intermediate_result.fun), n_calls * samples.n_rows
             history.add_row(loss, n_seen, start - before, columns)
+            if watch is not None:
+                theta[:] = intermediate_result.x
+                history.n_iter, history.loss = n_iterations, loss
+                is_ended = watch.end_epoch(history)
+                start = time.perf_counter()
+                if is_ended:
+                    raise StopIteration  # which ends SciPy's minimiser
 
         try:
             result = scipy.optimize.minimize(
@@ -120,9 +136,14 @@ def fit_lbfgs(
             theta[:] = best
             history.n_iter, history.loss = n_iterations, lowest
             notices.warn(said_of_time(options, n_iterations), ConvergenceWarning)
+            if watch is not None:
+                watch.leave_epoch()
             return
+        if watch is not None:
+            watch.leave_epoch()
     theta[:] = result.x
-    notices.append(lambda: _check_optimize_result("lbfgs", result, options.max_iter))
+    if not is_ended:
+        notices.append(lambda: _check_optimize_result("lbfgs", result, options.max_iter))
     history.n_iter = min(result.nit, options.max_iter)
     history.loss = float(result.fun)
 

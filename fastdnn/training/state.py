@@ -180,6 +180,15 @@ class TrainingState:
             random_state=copy.deepcopy(self.random_state),
         )
 
+    def copy(self) -> "TrainingState":
+        """Return a state that stays as this one is now, whatever becomes of this one."""
+        state, optimizer, average = self.copy_to_resume(), self.optimizer, self.average
+        if optimizer is not None:
+            optimizer = replace(optimizer, memory=optimizer.memory.copy())
+        if average is not None:
+            average = replace(average, theta=average.theta.copy())
+        return replace(state, optimizer=optimizer, average=average)
+
     def without_order(self) -> "TrainingState":
         """Return it without what only the fit that it comes from goes on with."""
         return replace(self.between_epochs(), random_state=None)

@@ -25,6 +25,7 @@ from fastdnn.training.state import OptimizerState, TrainingState, optimizer_name
 from fastdnn.training.step_sizes import StepSizes
 from fastdnn.training.stopping import epochs_until_stop, has_stopped, is_to_stop
 from fastdnn.training.validation import validation_of
+from fastdnn.training.watching import Watches
 
 # The engine takes smaller numbers for 0, by which Adam would divide where a gradient is 0.
 _SMALLEST_EPSILON = {
@@ -41,6 +42,7 @@ def fit_stochastic(
     incremental: bool = False,
     n_steps: int | None = None,
     write: Callable[[], None] | None = None,
+    watch: Watches | None = None,
 ) -> None:
     """Train by stochastic gradient descent, up to ``max_iter`` epochs of the history.
 
@@ -70,6 +72,8 @@ def fit_stochastic(
         Then stop after so many batches instead, of one epoch or of several.
     write : callable, optional
         Writes a checkpoint of the state.
+    watch : Watches, optional
+        Is told of each epoch, and may end training.
 
     Raises
     ------
@@ -104,6 +108,7 @@ def fit_stochastic(
         validation is None
         and samples.weight is None
         and schedule.rate is None
+        and watch is None
         and not (incremental or options.verbose)
     )
     problem, is_late = None, False
@@ -117,6 +122,8 @@ def fit_stochastic(
         try:
             while history.n_iter < most_epochs and not is_done:
                 n_epochs, begun = 1, state.rows_done
+                if watch is not None:
+                    watch.begin_epoch()
                 if may_run_on and not begun:
                     until_stop = epochs_until_stop(history, options, schedule)
                     until_mean = averaging.epochs_at_once(step_sizes.fraction(optimizer.t))
@@ -165,9 +172,13 @@ def fit_stochastic(
                     steps_left -= -(-done // batch_size)
                     is_done = n_steps is None or steps_left == 0
                 consistent = state.mark()
-                if checkpoints is not None and checkpoints.is_due(history.n_iter):
+                is_due = checkpoints is not None and checkpoints.is_due(history.n_iter)
+                if is_due or watch is not None:
                     state.order, state.n_rows = order.latest(), n_all_rows
+                if checkpoints is not None and is_due:
                     checkpoints.write(history.n_iter)
+                if watch is not None and watch.end_epoch(history):
+                    is_done = True
                 is_late = time.monotonic() >= deadline and history.n_iter < most_epochs
                 if is_late:
                     break
@@ -186,6 +197,8 @@ def fit_stochastic(
             if incremental or history.n_iter == 0:
                 raise
             notices.warn("Training interrupted by user.")
+        if watch is not None:
+            watch.leave_epoch()
     state.order, state.n_rows = order.latest(), n_all_rows
     where = "" if problem is None else f" It stopped in epoch {history.n_iter}."
     problem = problem or problem_of_memory(

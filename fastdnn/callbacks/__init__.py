@@ -1,0 +1,28 @@
+"""Callbacks: what scikit-learn tells of each epoch of a fit, and what can be made of it.
+
+They are set by ``model.set_callbacks(...)``, with scikit-learn 1.9 or newer; `support` has what
+estimators inherit for that, also with an older one. `epoch_callback` has the base class of
+those here, and of your own: it is told of a fit, and of each epoch its numbers. `progress`
+shows a `bar`, `tensorboard` and `mlflow_run` write the numbers where others show them,
+`checkpoint` saves the model, `time_limit` ends training.
+
+To add one: a file with a subclass of `EpochCallback`, and its name here. Called by users and,
+for the mixin and the bar, by the estimators.
+"""
+
+from fastdnn.callbacks.checkpoint import Checkpoint
+from fastdnn.callbacks.epoch_callback import Epoch, EpochCallback
+from fastdnn.callbacks.mlflow_run import MLflow
+from fastdnn.callbacks.progress import ProgressBar
+from fastdnn.callbacks.tensorboard import TensorBoard
+from fastdnn.callbacks.time_limit import TimeLimit
+
+__all__ = [
+    "Checkpoint",
+    "Epoch",
+    "EpochCallback",
+    "MLflow",
+    "ProgressBar",
+    "TensorBoard",
+    "TimeLimit",
+]
