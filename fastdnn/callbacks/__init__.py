@@ -1,8 +1,8 @@
 """Callbacks: what scikit-learn tells of each epoch of a fit, and what can be made of it.
 
-They are set by ``model.set_callbacks(...)``, with scikit-learn 1.9 or newer; `support` has what
-estimators inherit for that, also with an older one. `epoch_callback` has the base class of
-those here, and of your own: it is told of a fit, and of each epoch its numbers. `progress`
+They are set by ``model.set_callbacks(...)``, with scikit-learn 1.9 or newer; `support` has
+what estimators inherit for that, also with an older one. `epoch_callback` has the base class
+of those here, and of your own: it is told of a fit, and of each epoch its numbers. `progress`
 shows a `bar`, `tensorboard` and `mlflow_run` write the numbers where others show them,
 `checkpoint` saves the model, `time_limit` ends training.
 

@@ -50,14 +50,12 @@ class Checkpoint(EpochCallback):
         every_seconds: float = 0.0,
         monitor: str | None = None,
     ) -> None:
-        if isinstance(every_epochs, bool) or not isinstance(every_epochs, Integral):
-            raise ValueError(f"every_epochs={every_epochs!r} must be an integer.")
-        if every_epochs < 1:
-            raise ValueError(f"every_epochs={every_epochs!r} must be at least 1.")
-        if not isinstance(every_seconds, Real) or not every_seconds >= 0:
-            raise ValueError(f"every_seconds={every_seconds!r} must be a number of at least 0.")
-        self.path, self.monitor = path, monitor
-        self.every_epochs, self.every_seconds = every_epochs, every_seconds
+        _require("every_epochs", every_epochs, Integral, 1)
+        _require("every_seconds", every_seconds, Real, 0)
+        self.path = path
+        self.every_epochs = every_epochs
+        self.every_seconds = every_seconds
+        self.monitor = monitor
 
     def begin_fit(self, estimator: Any, context: Any) -> "_Saving":
         """Look whether the folder is there."""
@@ -87,7 +85,7 @@ class _Saving:
         if callback.monitor is not None and not self._is_best(callback.monitor, numbers):
             return False
         is_turn = self._n_epochs % callback.every_epochs == 0
-        return is_turn and time.monotonic() - self._saved >= callback.every_seconds
+        return is_turn and _seconds() - self._saved >= callback.every_seconds
 
     def _is_best(self, monitor: str, numbers: dict[str, float]) -> bool:
         if monitor not in numbers:
@@ -107,7 +105,17 @@ class _Saving:
             epoch.fitted_estimator().save(path)
         except ModelFileError as error:
             warnings.warn(f"A checkpoint was not written. {error}", stacklevel=2)
-        self._saved = time.monotonic()
+        self._saved = _seconds()
+
+
+def _require(name: str, value: Any, kind: Any, least: int) -> None:
+    if not isinstance(value, kind) or isinstance(value, bool) or not value >= least:
+        noun = "an integer" if kind is Integral else "a number"
+        raise ValueError(f"{name}={value!r} must be {noun} of at least {least}.")
+
+
+def _seconds() -> float:
+    return time.monotonic()
 
 
 def _task_of(context: Any) -> str:

@@ -1,6 +1,5 @@
 """The base of callbacks that are told of a fit and of each of its epochs."""
 
-from abc import ABC
 from collections.abc import Callable
 from typing import Any
 
@@ -22,9 +21,7 @@ class Epoch:
         validation, validation_loss, validation_score and others. What was not recorded is NaN.
     """
 
-    def __init__(
-        self, numbers: dict[str, float], make_estimator: Callable[[], Any]
-    ) -> None:
+    def __init__(self, numbers: dict[str, float], make_estimator: Callable[[], Any]) -> None:
         self.numbers, self._make_estimator = numbers, make_estimator
 
     def fitted_estimator(self) -> Any:
@@ -36,7 +33,7 @@ class Epoch:
         return self._make_estimator()
 
 
-class EpochCallback(ABC):
+class EpochCallback:
     """Base class of callbacks for `DNNClassifier` and `DNNRegressor`.
 
     A subclass overrides some of the three methods. One callback may be used for several fits,

@@ -16,9 +16,9 @@ _PARAMS_AT_ONCE, _LONGEST_VALUE = 100, 500
 class MLflow(EpochCallback):
     """Logs the parameters, and each column of ``history_`` as a metric over the epochs.
 
-    It needs MLflow: ``pip install "fastdnn[mlflow]"``. Each fit is a run of its own. Where a run
-    is active, it is a child of that: so the fits of a search are together. Otherwise it is in
-    the experiment that was active when this was made. A fit that raises something is a run
+    It needs MLflow: ``pip install "fastdnn[mlflow]"``. Each fit is a run of its own. Where a
+    run is active, it is a child of that: so the fits of a search are together. Otherwise it is
+    in the experiment that was active when this was made. A fit that raises something is a run
     that has failed.
 
     Parameters
@@ -43,7 +43,8 @@ class MLflow(EpochCallback):
         """Begin a run, and log the parameters."""
         name = self.run_name or type(estimator).__name__
         params = estimator.get_params(deep=False)
-        return _Run(self._uri, *(_active_run() or self._active), name, params)
+        experiment, parent = _active_run() or self._active
+        return _Run(self._uri, experiment, parent, name, params)
 
     def end_epoch(self, estimator: Any, epoch: Epoch, run: "_Run") -> None:
         """Log the numbers of an epoch."""

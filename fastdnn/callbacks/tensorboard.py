@@ -12,9 +12,9 @@ from fastdnn.callbacks.epoch_callback import Epoch, EpochCallback
 class TensorBoard(EpochCallback):
     """Writes each column of ``history_`` as a curve, over the epochs.
 
-    It needs tensorboardX: ``pip install "fastdnn[tensorboard]"``. Each fit gets a folder of its
-    own, named by its class and the first number that is free: ``logs/DNNClassifier-1``. The
-    parameters are there as a text. ``tensorboard --logdir logs`` shows all of them.
+    It needs tensorboardX: ``pip install "fastdnn[tensorboard]"``. Each fit gets a folder of
+    its own, named by its class and the first number that is free: ``logs/DNNClassifier-1``.
+    The parameters are there as a text. ``tensorboard --logdir logs`` shows all of them.
 
     Parameters
     ----------

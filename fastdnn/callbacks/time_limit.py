@@ -41,4 +41,8 @@ class TimeLimit(EpochCallback):
 
     def end_epoch(self, estimator: Any, epoch: Epoch, run: datetime.datetime) -> bool:
         """Say whether it is over."""
-        return datetime.datetime.now(datetime.UTC) >= run
+        return _now() >= run
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)

@@ -1,4 +1,4 @@
-"""Tells scikit-learn's callbacks of a fit and of its epochs, and shows the bar of verbose=1."""
+"""Tells scikit-learn's callbacks of a fit and its epochs, and shows the bar of verbose=1."""
 
 import copy
 from typing import Any

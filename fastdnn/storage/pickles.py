@@ -87,7 +87,11 @@ class EstimatorStorage(SavingMixin, BaseEstimator):
     _hyperparameters: ClassVar[dict[str, Hyperparameter]]
 
     def __copy__(self) -> Any:
-        """Return an estimator that shares all values with this one, which no fit changes."""
+        if "_callback_fit_ctx" not in self.__dict__:
+            copied = object.__new__(type(self))
+            copied.__setstate__(self.__getstate__())
+            return copied
+        # scikit-learn copies the estimator in a fit, and then sets all that is learnt by then.
         copied = twin_of(self)
         for name in _OF_RUNNING_FIT:
             copied.__dict__.pop(name, None)

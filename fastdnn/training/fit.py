@@ -143,7 +143,7 @@ class Fit:
         return self._kept(self.state), self.state
 
     def snapshot(self) -> tuple[TrainingState, TrainingState]:
-        """Return what `so_far` does as copies, which stay as they are while training goes on."""
+        """Return what `so_far` does, as copies that training does not change."""
         state = self.state.copy()
         return self._kept(state), state
 

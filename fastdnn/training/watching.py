@@ -1,23 +1,22 @@
 """Who is told of each epoch while training runs, and may end it."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from fastdnn.training.history import History
 
 
-class Watch(ABC):
+class Watch:
     """Is told of each epoch of a fit, or of each iteration of L-BFGS, one at a time.
 
-    What it raises ends the fit.
+    What it raises ends the fit. This one does nothing.
     """
 
     def begin_epoch(self) -> None:
         """Is called before an epoch, or before the rest of one that is gone on with."""
 
-    @abstractmethod
     def end_epoch(self, history: History) -> bool:
         """Is called after an epoch that is recorded; return whether training is to stop."""
+        return False
 
     def leave_epoch(self) -> None:
         """Is called after an epoch that has begun and was not completed."""

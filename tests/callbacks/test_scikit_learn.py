@@ -87,12 +87,6 @@ def test_scores_of_a_regression_with_weights_and_a_table_with_names():
     assert last["neg_mean_squared_error"] < 0
 
 
-def test_the_default_score():
-    scores = monitor(scoring=None)
-    model = classifier().set_callbacks(scores).fit(X, LABELS)
-    assert scores.get_logs().data[-1]["score"] == model.score(X, LABELS)
-
-
 def test_scores_inside_a_pipeline():
     scores = monitor(scoring="accuracy")
     model = make_pipeline(StandardScaler(), classifier().set_callbacks(scores))

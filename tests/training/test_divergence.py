@@ -327,7 +327,7 @@ def test_lbfgs_of_targets_whose_squares_overflow():
 
 
 def test_weights_of_lbfgs_that_float32_cannot_hold(monkeypatch):
-    def fit_lbfgs(objective, options, state, notices):
+    def fit_lbfgs(objective, options, state, notices, watch):
         state.parameters.theta[3] = 1e60
         state.history.loss = 0.5
 
