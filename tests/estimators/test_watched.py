@@ -113,6 +113,7 @@ def test_the_fitted_estimator_is_that_of_a_shorter_fit(kind):
 
 
 @needs_callbacks
+@pytest.mark.needs_jit  # without it, a first batch's penalty is summed up otherwise
 @pytest.mark.parametrize("kind", ["adam", "early stopping", "moving average"])
 def test_the_fitted_estimator_goes_on_as_the_fit_does(kind):
     class KeepSecond(EpochCallback):
@@ -206,6 +207,7 @@ def test_a_warm_start_goes_on():
 
 
 @needs_callbacks
+@pytest.mark.needs_jit  # without it, a first batch's penalty is summed up otherwise
 def test_an_exact_warm_start_goes_on_after_a_callback_has_stopped_it():
     whole = classifier().fit(X, LABELS)
     recording = Recording(stop_after=1)
