@@ -222,8 +222,8 @@ ROWS: tuple[Hyperparameter, ...] = (
     _Row("tol", "training", 1e-4, _SKLEARN_NOT_NEGATIVE,
         "Improvement of the loss or score that counts."),
     _Row("verbose", "training", False, Values("bool or int", ["verbose"]),
-        "Whether to print the loss of each epoch. The number 1 shows a progress bar, where tqdm "
-        "is installed."),
+        "Whether to print the loss of each epoch. The number 1 shows a progress bar, where "
+        "tqdm is installed."),
     _Row("warm_start", "estimator", False,
         Values("bool or 'exact'", ["boolean", StrOptions({"exact"})]),
         "Whether `fit` goes on from the parameters of the last one. With 'exact' it goes on "

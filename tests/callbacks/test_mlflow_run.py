@@ -4,6 +4,7 @@ import math
 import sys
 
 import pytest
+from joblib.externals.loky import get_reusable_executor
 from sklearn.model_selection import GridSearchCV
 
 from fastdnn.callbacks import MLflow, mlflow_run
@@ -61,6 +62,8 @@ def test_a_fit_is_a_run(options, mlflow):
 @needs_callbacks
 @pytest.mark.parametrize("n_jobs", [None, pytest.param(2, marks=pytest.mark.needs_jit)])
 def test_fits_of_a_search_are_children_of_the_active_run(n_jobs, mlflow):
+    # Workers that are there already have not the environment that this test sets.
+    get_reusable_executor().shutdown(wait=True)
     with mlflow.start_run() as parent:
         model = classifier().set_callbacks(MLflow("candidate"))
         grid = {"alpha": [1.0, 2.0]}
