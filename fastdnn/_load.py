@@ -10,7 +10,19 @@ from fastdnn.ops.own_functions import Activation, Loss
 from fastdnn.storage import model_file
 from fastdnn.textbook.network import DeepNeuralNetwork
 
-_CLASSES = {kind.__name__: kind for kind in (DNNClassifier, DNNRegressor, DeepNeuralNetwork)}
+
+class _Classes(dict[str, type]):
+    """The class of each name; those for tables are imported when they are needed."""
+
+    def __missing__(self, name: str) -> type:
+        from fastdnn import tables
+
+        return getattr(tables, name)
+
+
+_CLASSES = _Classes(
+    {kind.__name__: kind for kind in (DNNClassifier, DNNRegressor, DeepNeuralNetwork)}
+)
 
 
 def load(path: str | os.PathLike, own: Sequence[Activation | Loss] = ()) -> Any:
@@ -30,7 +42,7 @@ def load(path: str | os.PathLike, own: Sequence[Activation | Loss] = ()) -> Any:
 
     Returns
     -------
-    DNNClassifier, DNNRegressor or DeepNeuralNetwork
+    DNNClassifier, DNNRegressor, DeepNeuralNetwork, or a table estimator
         What was saved. It predicts the same to the last bit and, unless it was saved with
         ``compact=True``, goes on training with the same bits.
 

@@ -26,13 +26,22 @@ from fastdnn.storage.labels import decode_labels, encode_labels
 from fastdnn.storage.plain_state import ADVICE
 from fastdnn.storage.schema import schemas
 from fastdnn.storage.settings import decode_settings, encode_settings, plain
+from fastdnn.storage.table_models import (
+    TABLE_MODELS,
+    check_values_of_table_model,
+    decode_table_model,
+    encode_table_model,
+    layout_of_table_model,
+)
 from fastdnn.storage.tensors import (
     BEST_THETA,
     EPOCHS,
     LAYERS_THAT_LEARN,
     Layout,
+    check_values,
     count_parameters,
     layers_that_learn,
+    needed_tensors,
     views_by_name,
 )
 from fastdnn.storage.training_part import (
@@ -80,7 +89,7 @@ def encode(
 
     Parameters
     ----------
-    model : DNNClassifier, DNNRegressor or DeepNeuralNetwork
+    model : DNNClassifier, DNNRegressor, DeepNeuralNetwork or table estimator
         Fitted or not.
     compact : bool
         Whether to leave out the state of the optimiser, and what else only training needs.
@@ -96,6 +105,8 @@ def encode(
     kind = type(model).__name__
     if kind == "DeepNeuralNetwork":
         return _encode_network(model)
+    if kind in TABLE_MODELS:
+        return encode_table_model(twin_of(model), path)
     model = twin_of(model)  # as it is now, whatever is fitted meanwhile
     require_valid(model)
     require_fitting(model)
@@ -206,16 +217,37 @@ def _refuse_unknown(names: set[str]) -> None:
 # -- back ---------------------------------------------------------------------------------
 
 
+def layout_of(document: dict) -> Layout:
+    """Return type and shape of every tensor that a document needs.
+
+    Raises
+    ------
+    ValueError
+        If it contradicts itself.
+    """
+    if document["class"] in TABLE_MODELS:
+        return layout_of_table_model(document)
+    return needed_tensors(document)
+
+
+def check_content(document: dict, tensors: dict[str, np.ndarray]) -> None:
+    """Raise ValueError where a tensor has numbers that its part of a model cannot have."""
+    is_table_model = document["class"] in TABLE_MODELS
+    check = check_values_of_table_model if is_table_model else check_values
+    check(document, tensors)
+
+
 def empty_arrays(
     document: dict, needed: Layout
 ) -> tuple[Parameters | None, dict[str, np.ndarray]]:
     """Return a network, and an array for each tensor, to be filled.
 
-    Those of the layers are views into the vector of the network.
+    Those of the layers are views into the vector of the network; a table estimator has
+    several, and none here.
     """
     network = document if document["class"] == "DeepNeuralNetwork" else document["fitted"]
     parameters, tensors = None, {}
-    if network is not None:
+    if network is not None and document["class"] not in TABLE_MODELS:
         sizes, dtype = network["layer_sizes"], network["dtype"]
         normalized, sloped = layers_that_learn(network, sizes)
         theta = np.empty(count_parameters(sizes, normalized, sloped), dtype)
@@ -257,6 +289,8 @@ def decode(
     ValueError
         If a parameter has a value that it cannot have, or is not given.
     """
+    if document["class"] in TABLE_MODELS:
+        return decode_table_model(classes[document["class"]], document, tensors, path)
     if document["class"] == "DeepNeuralNetwork" and parameters is not None:
         return _decode_network(document, parameters, classes["DeepNeuralNetwork"])
     given = decode_settings(document["parameters"], tensors, path, list(own))

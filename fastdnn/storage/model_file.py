@@ -7,12 +7,19 @@ from typing import Any
 
 from fastdnn._version import VERSION
 from fastdnn.storage import checked_json
-from fastdnn.storage.document import decode, empty_arrays, encode, require_known
+from fastdnn.storage.document import (
+    check_content,
+    decode,
+    empty_arrays,
+    encode,
+    layout_of,
+    require_known,
+)
 from fastdnn.storage.own import MissingOwnError, checked_own
 from fastdnn.storage.schema import FORMAT, FORMAT_VERSION, metadata_schema, schemas
 from fastdnn.storage.settings import encode_settings
 from fastdnn.storage.tensor_file import TensorFile, require_place, write
-from fastdnn.storage.tensors import check_values, needed_tensors, require_tensors
+from fastdnn.storage.tensors import require_tensors
 
 _OTHER_PLACE = "Choose another file or folder, or change who may write to it."
 _OTHER_PATH = "Give the path of a file that `save` has written and that you may read."
@@ -32,7 +39,7 @@ def save(model: Any, path: str | os.PathLike, compact: bool) -> None:
 
     Parameters
     ----------
-    model : DNNClassifier, DNNRegressor or DeepNeuralNetwork
+    model : DNNClassifier, DNNRegressor, DeepNeuralNetwork or table estimator
         The model.
     path : str or PathLike
         The file.
@@ -48,8 +55,8 @@ def save(model: Any, path: str | os.PathLike, compact: bool) -> None:
         document, tensors = encode(model, compact, name)
         checked_json.check(document, schemas()[document["class"]], "model")
         found = {key: (tensor.dtype, tensor.shape) for key, tensor in tensors.items()}
-        require_tensors(found, needed_tensors(document))
-        check_values(document, tensors)
+        require_tensors(found, layout_of(document))
+        check_content(document, tensors)
         metadata = {
             "format": FORMAT,
             "format_version": str(FORMAT_VERSION),
@@ -73,11 +80,11 @@ def load(path: str | os.PathLike, classes: Mapping[str, type], own: Any = ()) ->
     with _errors("load", path, _OTHER_PATH, _DAMAGED) as name:
         with TensorFile(name) as file:
             document = _document_of(file.metadata)
-            needed = needed_tensors(document)
+            needed = layout_of(document)
             require_tensors(file.entries, needed)
             parameters, tensors = empty_arrays(document, needed)
             file.read_into(tensors)
-        check_values(document, tensors)
+        check_content(document, tensors)
         return decode(document, parameters, tensors, classes, name, given)
 
 

@@ -15,10 +15,14 @@ FORMAT = "fastdnn"
 FORMAT_VERSION = 2
 
 
+# The first version that knows table estimators, which have a file of their own.
+_WITH_TABLE_MODELS = 2
+
+
 @functools.cache
-def _document(version: int) -> dict[str, Any]:
+def _document(version: int, name: str = "model_file") -> dict[str, Any]:
     """Read a file beside this one when it is first needed, also from an archive."""
-    file = resources.files(__package__) / f"model_file_{version}.schema.json"
+    file = resources.files(__package__) / f"{name}_{version}.schema.json"
     return json.loads(file.read_text(encoding="utf-8"))
 
 
@@ -30,5 +34,7 @@ def metadata_schema(version: int = FORMAT_VERSION) -> dict[str, Any]:
 @functools.cache
 def schemas(version: int = FORMAT_VERSION) -> dict[str, dict[str, Any]]:
     """Return the schema of each class of model, by its name."""
-    found = _document(version)["anyOf"]
+    found = list(_document(version)["anyOf"])
+    if version >= _WITH_TABLE_MODELS:
+        found += _document(version, "table_model")["anyOf"]
     return {schema["properties"]["class"]["enum"][0]: schema for schema in found}

@@ -23,7 +23,7 @@ def encode_settings(model: Any, path: str | None) -> tuple[dict, dict[str, np.nd
 
     Parameters
     ----------
-    model : DNNClassifier or DNNRegressor
+    model : DNNClassifier, DNNRegressor or table estimator
         With valid parameters.
     path : str or None
         The file that it is saved to.
@@ -38,6 +38,8 @@ def encode_settings(model: Any, path: str | None) -> tuple[dict, dict[str, np.nd
     for name, value in model.get_params(deep=False).items():
         if isinstance(value, np.random.RandomState):
             settings[name], tensors[RANDOM_KEY] = encode_random_state(value)
+        elif name == "callbacks":
+            settings[name] = None  # which are code, and only of use in a fit
         elif name == "checkpoint":
             settings[name] = THIS_FILE if _are_one_file(value, path) else None
         elif name == "class_weight":
@@ -64,7 +66,7 @@ def decode_settings(
     for name in _TUPLES:
         if isinstance(given.get(name), list):
             given[name] = tuple(given[name])
-    if given["n_iter_no_change"] == "inf":
+    if given.get("n_iter_no_change") == "inf":
         given["n_iter_no_change"] = np.inf
     if isinstance(given["random_state"], dict):
         given["random_state"] = decode_random_state(given["random_state"], tensors[RANDOM_KEY])
@@ -97,7 +99,9 @@ def plain(value: Any) -> Any:
 
 def _data(name: str, value: Any) -> Any:
     data = plain(value)
-    is_split = name == "validation_fraction" and not isinstance(data, int | float)
+    may_be_none = name == "validation" and data is None
+    is_split = name in ("validation_fraction", "validation") and not may_be_none
+    is_split &= not isinstance(data, int | float)
     if is_split or not _is_data(data):
         raise ValueError(
             f"{name}={checked_json.shown(value)} is an object of Python, which a file without "

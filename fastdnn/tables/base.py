@@ -13,6 +13,7 @@ from fastdnn.models.declarations import Hyperparameter
 from fastdnn.models.hyperparameters import documented
 from fastdnn.models.transaction import replace_by, twin_of
 from fastdnn.models.valid_values import hidden_units
+from fastdnn.storage.pickles import SavingMixin
 from fastdnn.tables.columns import Table
 from fastdnn.tables.compact import fit_rows, input_of, rows_of
 from fastdnn.tables.control import Control
@@ -28,6 +29,7 @@ from fastdnn.tables.ensemble import (
     train_by_decisions,
     train_with_validation,
 )
+from fastdnn.tables.plain import plain_estimator, take_plain
 from fastdnn.tables.recipe import Recipe, epochs_of, rows_of_batch
 from fastdnn.tables.scoring import metric_of, score_by
 from fastdnn.tables.splits import split_by
@@ -89,7 +91,7 @@ def described(estimator: Any) -> Any:
     return estimator
 
 
-class BaseTabularDNN(BaseEstimator, ABC):
+class BaseTabularDNN(SavingMixin, BaseEstimator, ABC):
     """Networks that are trained on a raw table; see the subclasses."""
 
     _hyperparameters: ClassVar[dict[str, Hyperparameter]]
@@ -212,17 +214,20 @@ class BaseTabularDNN(BaseEstimator, ABC):
             weight = self._weights(validation.weight, validation.y)
             validation = validation._replace(weight=weight)
         fitted = self._trained(rows, validation, control)
-        self.encoder_, self._ensemble = fitted.encoder, fitted.ensemble
-        encoder = fitted.encoder
-        self.n_features_in_ = encoder.n_features_in_
+        self._ensemble = fitted.ensemble
+        self._publish(fitted.encoder, fitted.decisions, fitted.n_epochs)
+        return control.notices
+
+    def _publish(self, encoder: TableEncoder, decisions: Decisions, n_epochs: int) -> None:
+        """Set the fitted attributes."""
+        self.encoder_, self.n_features_in_ = encoder, encoder.n_features_in_
         self.__dict__.pop("feature_names_in_", None)
         if hasattr(encoder, "feature_names_in_"):
             self.feature_names_in_ = encoder.feature_names_in_
-        self.n_epochs_ = fitted.n_epochs
-        self.cycle_weights_ = np.array(fitted.decisions.weights)
-        self.temperatures_ = np.array(fitted.decisions.temperatures)
-        self.validation_scores_ = np.array(fitted.decisions.scores)
-        return control.notices
+        self.n_epochs_ = n_epochs
+        self.cycle_weights_ = np.array(decisions.weights)
+        self.temperatures_ = np.array(decisions.temperatures)
+        self.validation_scores_ = np.array(decisions.scores)
 
     def _given(self, suffix: str, X: Any, y: Any, weight: Any) -> Given:
         """Check rows that `fit` got, and leave out those that do not count."""
@@ -303,12 +308,15 @@ class BaseTabularDNN(BaseEstimator, ABC):
         ensemble = ensemble_of(done.members, done.decisions, task)
         return Fitted(encoder, ensemble, done.decisions, recipe.n_epochs, done.is_complete)
 
-    def _prepared(self, rows: Given) -> tuple[TableEncoder, Recipe, Samples]:
-        encoder = TableEncoder(
+    def _encoder(self) -> TableEncoder:
+        return TableEncoder(
             numeric_encoding=self.numeric_encoding,
             categorical_features=self.categorical_features,
             target_type="classes" if self._task().is_classifier else "continuous",
         )
+
+    def _prepared(self, rows: Given) -> tuple[TableEncoder, Recipe, Samples]:
+        encoder = self._encoder()
         samples = self._samples(fit_rows(encoder, rows.X, rows.y), rows.y, rows.weight)
         recipe = self._recipe(samples.n_rows)._replace(table=input_of(encoder))
         return encoder, recipe, samples
@@ -349,6 +357,28 @@ class BaseTabularDNN(BaseEstimator, ABC):
             batch_size=int(batch),
             n_epochs=int(n_epochs),
         )
+
+    # -- files ----------------------------------------------------------------------------
+
+    def to_plain(self) -> tuple[dict[str, Any] | None, dict[str, np.ndarray]]:
+        """Return what was fitted as numbers, names and arrays, for `save`.
+
+        Raises
+        ------
+        ValueError
+            If there are attributes that are not known.
+        """
+        return plain_estimator(self)
+
+    def take_plain(self, fitted: dict[str, Any], tensors: dict[str, np.ndarray]) -> None:
+        """Become what `to_plain` has told of another estimator.
+
+        Raises
+        ------
+        ValueError
+            If that is not what a fit comes to.
+        """
+        take_plain(self, fitted, tensors)
 
     # -- prediction ---------------------------------------------------------------------
 

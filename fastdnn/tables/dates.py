@@ -5,6 +5,8 @@ import numpy as np
 from fastdnn.tables.columns import CATEGORY, NUMBER, Column
 
 _DAY = 86_400.0
+#: Behind the name of a column, of the parts that it becomes.
+SUFFIXES = "", "_month", "_weekday", "_hour"
 
 
 def parts_of_dates(column: Column) -> list[Column]:
@@ -23,14 +25,14 @@ def parts_of_dates(column: Column) -> list[Column]:
     whole = np.where(missing, 0.0, seconds)
     days = np.floor(whole / _DAY).astype(np.int64)
     months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12 + 1
-    parts = {
-        "month": months,
-        "weekday": (days + 3) % 7,  # the first of January 1970 was a Thursday
-        "hour": ((whole - days * _DAY) // 3600.0).astype(np.int64),
-    }
+    parts = (
+        months,
+        (days + 3) % 7,  # the first of January 1970 was a Thursday
+        ((whole - days * _DAY) // 3600.0).astype(np.int64),
+    )
     columns = [Column(name, NUMBER, seconds)]
-    for part, values in parts.items():
+    for suffix, values in zip(SUFFIXES[1:], parts, strict=True):
         objects = values.astype(object)
         objects[missing] = None
-        columns.append(Column(f"{name}_{part}", CATEGORY, objects))
+        columns.append(Column(f"{name}{suffix}", CATEGORY, objects))
     return columns

@@ -240,7 +240,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         folds = check_random_state(self.random_state)
         self._names, self.dropped_ = table.names, {}
         kinds, words = [], []
-        found: list[tuple[str, _Source, Any]] = []
+        found: list[tuple[str, Source, Any]] = []
         seen = Seen()
         n_numbers = 0
         for j, is_category in enumerate(mask.tolist()):
@@ -254,7 +254,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 if why is not None:
                     self.dropped_[derived.name] = why
                     continue
-                source = _Source(j, part)
+                source = Source(j, part)
                 if derived.kind == NUMBER:
                     found.append((derived.name, source, None))
                     n_numbers += 1
@@ -387,7 +387,7 @@ def _one_hot(codes: np.ndarray, width: int, dtype: Any) -> sparse.csr_matrix:
     return sparse.csr_matrix(parts, shape=(n_rows, width))
 
 
-class _Source(NamedTuple):
+class Source(NamedTuple):
     """Which column something is made of, or which part of one."""
 
     column: int

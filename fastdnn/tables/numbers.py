@@ -34,17 +34,45 @@ class NumberEncoder:
 
     def __init__(self, name: str, x: np.ndarray, edges: np.ndarray) -> None:
         present = x[~np.isnan(x)]
-        low, self.median, high = np.quantile(present, [0.25, 0.5, 0.75])
-        self.scale = high - low
-        if not self.scale > 0.0:
-            self.scale = (present.max() - present.min()) / 2.0
-        if not self.scale > 0.0:
-            self.scale = 1.0  # only whether it is missing tells anything
+        low, median, high = np.quantile(present, [0.25, 0.5, 0.75]).tolist()
+        scale = high - low
+        if not scale > 0.0:
+            scale = float(present.max() - present.min()) / 2.0
+        if not scale > 0.0:
+            scale = 1.0  # only whether it is missing tells anything
         # Those of a compact table are scaled.
+        self.median, self.scale = median, scale
         is_apart = np.diff(self.scaled(edges).astype(np.float32), prepend=-np.inf) > 0.0
         edges = edges[is_apart] if is_apart.sum() > 1 else np.zeros(0)
-        self.edges, self.has_missing = edges, present.size < x.size
-        self.is_constant = bool(present.min() == present.max())
+        is_constant = bool(present.min() == present.max())
+        self._begin(name, median, scale, edges, present.size < x.size, is_constant)
+
+    @classmethod
+    def of_numbers(
+        cls,
+        name: str,
+        median: float,
+        scale: float,
+        edges: np.ndarray,
+        has_missing: bool,
+        is_constant: bool,
+    ) -> "NumberEncoder":
+        """Return the encoder that has found these numbers."""
+        encoder = cls.__new__(cls)
+        encoder._begin(name, median, scale, edges, has_missing, is_constant)
+        return encoder
+
+    def _begin(
+        self,
+        name: str,
+        median: float,
+        scale: float,
+        edges: np.ndarray,
+        has_missing: bool,
+        is_constant: bool,
+    ) -> None:
+        self.median, self.scale, self.edges = median, scale, edges
+        self.has_missing, self.is_constant = has_missing, is_constant
         n_bins = max(0, edges.size - 1)
         self.names = [name] * (not self.is_constant)
         self.names += [f"{name}_missing"] * self.has_missing
