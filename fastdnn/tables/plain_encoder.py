@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastdnn.storage.checked_json import shown
 from fastdnn.tables.categories import CategoryEncoder
 from fastdnn.tables.columns import CATEGORY, DATE, NUMBER
 from fastdnn.tables.dates import SUFFIXES
@@ -110,8 +111,8 @@ def encoder_from(
             own = edges[n_edges : n_edges + row.size]
             median, scale = numbers[n_numbers].tolist()
             is_valid = own.size == row.size and row.size != 1 and (np.diff(own) > 0.0).all()
-            _require(bool(is_valid), f"the edges of {name!r} do not ascend")
-            _require(scale > 0.0, f"the scale of {name!r} is {scale}")
+            _require(bool(is_valid), f"the edges of {shown(name)} do not ascend")
+            _require(scale > 0.0, f"the scale of {shown(name)} is {scale}")
             _require(row.more <= _HAS_MISSING + _IS_CONSTANT, f"encoders has {values}")
             flags = bool(row.more & _HAS_MISSING), bool(row.more & _IS_CONSTANT)
             one: Any = NumberEncoder.of_numbers(name, median, scale, own, *flags)
@@ -119,14 +120,14 @@ def encoder_from(
         else:
             own_levels = levels[n_levels : n_levels + row.size]
             are_all = len(own_levels) == row.size == len(set(own_levels))
-            _require(are_all, f"the levels of {name!r} are not each there once")
+            _require(are_all, f"the levels of {shown(name)} are not each there once")
             n_levels += row.size
             if row.kind == _OF_CATEGORIES:
                 one = CategoryEncoder.of_levels(name, own_levels, row.more)
             else:
                 size = (row.size + 1) * row.more
                 own = means[n_means : n_means + size]
-                _require(own.size == size > 0, f"the means of {name!r} are not there")
+                _require(own.size == size > 0, f"the means of {shown(name)} are not there")
                 one = TargetMeans.of_means(name, own_levels, own.reshape(-1, row.more))
                 n_means += size
         encoder._sources.append(Source(row.column, row.part))
