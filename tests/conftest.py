@@ -19,12 +19,29 @@ def pytest_configure(config):
 _LEFT_OUT = ["exhaustive"] if JIT_ENABLED else ["exhaustive", "needs_jit", "slow_without_jit"]
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_generate_tests(metafunc):
+    """Make no tests of a cross product but its pairs: to leave out thousands takes long.
+
+    Where pytest keeps them elsewhere, they are left out below.
+    """
+    calls = getattr(metafunc, "_calls", [])
+    if "exhaustive" not in metafunc.config.option.markexpr and _is_product(
+        metafunc.definition
+    ):
+        calls[:] = [call for call in calls if is_drawn(metafunc.definition, call.params)]
+
+
+def _is_product(item):
+    return item.get_closest_marker("pairwise") is not None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     """Sort by rooms; leave out what runs on demand, as all but the pairs of cross products."""
     for item in items:
-        is_product = item.get_closest_marker("pairwise") and hasattr(item, "callspec")
-        if is_product and not is_drawn(item):
+        is_product = _is_product(item) and hasattr(item, "callspec")
+        if is_product and not is_drawn(item, item.callspec.params):
             item.add_marker(pytest.mark.exhaustive)
     # What others rely on comes first, and what needs much compiled code when that is there.
     items.sort(key=lambda item: -FLOOR_OF.get(item.path.parent.name, -1))

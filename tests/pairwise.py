@@ -1,6 +1,7 @@
 """Which rows of a cross product are enough to see every two of its values together."""
 
 from functools import cache
+from heapq import heapify, heappop, heappush
 from itertools import combinations, product
 
 import pytest
@@ -11,26 +12,40 @@ _ParameterSet = type(pytest.param())
 @cache
 def pairwise(rows):
     """Return some of the rows, tuples of as many values each, with all pairs of all rows."""
-    new = {row: frozenset(combinations(enumerate(row), min(2, len(row)))) for row in rows}
-    left, chosen = frozenset().union(*new.values()), set()
+    new = [frozenset(combinations(enumerate(row), min(2, len(row)))) for row in rows]
+    left, chosen = frozenset().union(*new), set()
+    # What each would add when it was last looked at: it adds no more than that later.
+    queue = [(-len(pairs), n) for n, pairs in enumerate(new)]
+    heapify(queue)
     while left:
         # The first of those that add most.
-        best = max(new, key=lambda row: len(new[row] & left))
-        left -= new.pop(best)
-        chosen.add(best)
+        known, n = heappop(queue)
+        adds = len(new[n] & left)
+        if adds == -known:
+            left -= new[n]
+            chosen.add(rows[n])
+        else:
+            heappush(queue, (-adds, n))
     return frozenset(chosen)
 
 
-def is_drawn(item):
-    """Whether a test with parameters is one of those that cover the pairs of their values.
+def is_drawn(item, given):
+    """Whether a test with the parameters given is one of those that cover all pairs of values.
 
     It follows from the parametrizations alone, so it is the same in any selection of tests.
     """
-    marks = item.iter_markers("parametrize")
-    factors = tuple(tuple(_rows(*mark.args)) for mark in marks)
-    names = [name for rows in factors for name, _ in rows[0]]
-    given = item.callspec.params
-    return _by_name((name, _identity(given[name])) for name in names) in _drawn(factors)
+    marks = tuple(item.iter_markers("parametrize"))
+    key = tuple(map(id, marks))
+    if key not in _KNOWN:
+        factors = tuple(tuple(_rows(*mark.args)) for mark in marks)
+        names = [name for rows in factors for name, _ in rows[0]]
+        _KNOWN[key] = marks, names, _drawn(factors)
+    _, names, drawn = _KNOWN[key]
+    return _by_name((name, _identity(given[name])) for name in names) in drawn
+
+
+#: By the identities of its parametrizations: these, the names, and what is drawn of a test.
+_KNOWN: dict = {}
 
 
 @cache

@@ -47,7 +47,7 @@ def test_rows_are_drawn_by_the_values_of_each_name():
     rows = [(n, names) for n in range(2) for names in ("x", "y")]
     items = list(items_of((["a", "b"], columns), (["c", "d"], rows)))
     assert len(items) == 48
-    drawn = [item.callspec.params for item in items if is_drawn(item)]
+    drawn = [item.callspec.params for item in items if is_drawn(item, item.callspec.params)]
     assert 12 <= len(drawn) <= 16
     for one, other in combinations("abcd", 2):
         pairs = {(str(row[one]), str(row[other])) for row in drawn}
@@ -60,7 +60,11 @@ def test_rows_are_drawn_by_the_values_of_each_name():
 def test_rows_that_are_exhaustive_cover_nothing():
     rows = [1, pytest.param(2, marks=pytest.mark.exhaustive), 3]
     items = list(items_of((["a"], rows), (["b"], ["x", "y"])))
-    drawn = [tuple(item.callspec.params.values()) for item in items if is_drawn(item)]
+    drawn = [
+        tuple(item.callspec.params.values())
+        for item in items
+        if is_drawn(item, item.callspec.params)
+    ]
     assert (1, "x") in drawn
     assert (3, "y") in drawn
     assert len(drawn) == 4

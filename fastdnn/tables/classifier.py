@@ -39,8 +39,10 @@ class TabularDNNClassifier(ClassifierMixin, BaseTabularDNN):
     >>> from sklearn.datasets import load_iris
     >>> from fastdnn.tables import TabularDNNClassifier
     >>> X, y = load_iris(return_X_y=True, as_frame=True)
-    >>> model = TabularDNNClassifier(n_members=2, max_epochs=30, random_state=0).fit(X, y)
-    >>> bool(model.score(X, y) > 0.9)
+    >>> model = TabularDNNClassifier(
+    ...     n_members=2, hidden_layer_sizes=(16,), max_epochs=40, random_state=0
+    ... )
+    >>> bool(model.fit(X, y).score(X, y) > 0.9)
     True
     """
 

@@ -34,8 +34,10 @@ class TabularDNNRegressor(RegressorMixin, BaseTabularDNN):
     >>> from sklearn.datasets import load_diabetes
     >>> from fastdnn.tables import TabularDNNRegressor
     >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
-    >>> model = TabularDNNRegressor(n_members=2, max_epochs=30, random_state=0).fit(X, y)
-    >>> mean, deviation = model.predict(X, return_std=True)
+    >>> model = TabularDNNRegressor(
+    ...     n_members=2, hidden_layer_sizes=(16,), max_epochs=20, random_state=0
+    ... )
+    >>> mean, deviation = model.fit(X, y).predict(X, return_std=True)
     >>> mean.shape == deviation.shape == y.shape
     True
     """

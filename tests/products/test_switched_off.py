@@ -81,7 +81,7 @@ def case(hidden, batch_size, sizes, kind="classes", n_threads=1, **options):
 @example(case([260], 260, (300, 300, 3), n_threads=2))
 @example(case([512], 256, (300, 130, 100), activation="tanh", dtype="float64"))
 @example(case([64, 64], 512, (600, 50, 12)))
-@settings(max_examples=25, deadline=None, derandomize=True, database=None)
+@settings(max_examples=15, deadline=None, derandomize=True, database=None)
 @given(fits())
 def test_an_optimisation_changes_no_bit(name, drawn):
     expected = fit(*drawn)

@@ -150,5 +150,5 @@ def test_an_interrupt_at_any_line_leaves_no_mixture(samples, monkeypatch, change
         assert np.isfinite(network.predict_proba(samples[0])).all()
         if not is_interrupted:
             break
-        at += 1 if passes is None else 3
+        at += 1 if passes is None else 7
     assert len(found) > 1  # some came before the change, and some after it
