@@ -25,11 +25,9 @@ def pytest_generate_tests(metafunc):
 
     Where pytest keeps them elsewhere, they are left out below.
     """
-    calls = getattr(metafunc, "_calls", [])
-    if "exhaustive" not in metafunc.config.option.markexpr and _is_product(
-        metafunc.definition
-    ):
-        calls[:] = [call for call in calls if is_drawn(metafunc.definition, call.params)]
+    calls, test = getattr(metafunc, "_calls", []), metafunc.definition
+    if "exhaustive" not in metafunc.config.option.markexpr and _is_product(test):
+        calls[:] = [call for call in calls if is_drawn(test, call.params)]
 
 
 def _is_product(item):
