@@ -217,6 +217,7 @@ PROBLEMS = list(_problems())
 NAMES = ["depth", "hidden", "output", "loss", "c"]
 
 
+@pytest.mark.slow_without_jit
 @pytest.mark.parametrize(NAMES, PROBLEMS)
 def test_gradient_equals_finite_differences(depth, hidden, output, loss, c):
     """Along one random direction in each weight matrix and each bias vector."""

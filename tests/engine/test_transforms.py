@@ -172,6 +172,7 @@ def drawn_case(hidden, loss, output, normalization, dropout, of_input):
     return make_case(hidden, output, loss, **options)
 
 
+@pytest.mark.slow_without_jit
 @every_two_of_them
 def test_gradients_equal_finite_differences(
     hidden, loss, output, normalization, dropout, of_input
