@@ -142,6 +142,7 @@ def test_weights_decay_and_biases_do_not(solver, sizes, batch_size):
     )
 
 
+@pytest.mark.slow_without_jit
 @pytest.mark.parametrize("solver", [name for name in OPTIMIZERS if name != "gradient"])
 def test_every_optimiser_lowers_the_loss_with_the_same_bits_on_any_threads(solver):
     rng = np.random.default_rng(0)
@@ -171,6 +172,7 @@ def test_training_with_layers_of_one_unit_equals_numpy(output, sizes):
     )
 
 
+@pytest.mark.slow_without_jit
 @pytest.mark.parametrize("gather", [False, True], ids=["in_order", "gathered"])
 @pytest.mark.parametrize("output", dict(OUTPUTS))
 def test_training_in_shards_and_blocks_equals_numpy(output, gather):

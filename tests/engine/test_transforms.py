@@ -213,6 +213,7 @@ def test_losses_and_gradients_equal_numpy(
     np.testing.assert_allclose(gradient, flat, rtol=0, atol=1e-11 * max(1, abs(flat).max()))
 
 
+@pytest.mark.slow_without_jit
 @every_two_of_them
 def test_single_precision_equals_double(
     hidden, loss, output, normalization, dropout, of_input

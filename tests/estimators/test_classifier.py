@@ -26,6 +26,7 @@ def test_learns_digits():
     assert model.loss_curve_[-1] < 0.2 * model.loss_curve_[0]
 
 
+@pytest.mark.slow_without_jit
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("kind", ["numbers", "strings", "bool", "far apart"])
 def test_labels_of_any_type(iris, n_classes, kind):

@@ -147,6 +147,7 @@ def test_of_two_classes_a_loss_of_users_own_is_one_of_the_second():
 # -- training -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow_without_jit
 @pytest.mark.pairwise
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("kind", KINDS)

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import warnings
+from functools import cache
 
 import numpy as np
 import pytest
@@ -314,9 +315,15 @@ def test_lbfgs_learns_gains_shifts_and_slopes(name):
 # -- attributes that are edited ------------------------------------------------------------
 
 
-def edited():
+@cache
+def fitted():
     X, y = problem()
     return X, classifier(**OPTIONS["everything"]).fit(X, y)
+
+
+def edited():
+    """Return the samples, and a model to edit."""
+    return copy.deepcopy(fitted())
 
 
 def test_edited_and_exchanged_values_count():

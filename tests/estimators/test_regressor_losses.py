@@ -106,6 +106,7 @@ def test_the_loss_of_several_targets_is_their_mean(loss):
     assert_allclose(model.loss_ + swapped.loss_, sum(of_each), rtol=1e-12)
 
 
+@pytest.mark.slow_without_jit
 @pytest.mark.pairwise
 @pytest.mark.parametrize("n_threads", [1, 2])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -53,6 +53,7 @@ def test_scores_are_those_of_the_scorer_after_each_epoch(name, weight, as_given)
     assert model.history_["validation_score"] == model.validation_scores_
 
 
+@pytest.mark.slow_without_jit
 @pytest.mark.parametrize(
     ("scoring", "sign", "measure"),
     [

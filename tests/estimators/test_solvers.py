@@ -68,6 +68,7 @@ def test_every_solver_learns_with_whatever_its_steps_do(solver, step, kind, dtyp
     assert fitted(X=data, weight=weight, **options).score(X, Y) > 0.9
 
 
+@pytest.mark.slow_without_jit
 def test_weights_decay_with_adamw_by_default():
     default = theta_of(fitted(solver="adamw"))
     np.testing.assert_array_equal(default, theta_of(fitted(solver="adamw", weight_decay=0.01)))
@@ -78,6 +79,7 @@ def test_weights_decay_with_adamw_by_default():
         )
 
 
+@pytest.mark.slow_without_jit
 def test_the_penalty_is_in_the_loss_and_makes_weights_small():
     options = {"batch_size": 150, "shuffle": False, "dtype": "float64", "alpha": 0.0}
     plain, penalised = fitted(**options, max_iter=1), fitted(**options, max_iter=1, l1=3.0)

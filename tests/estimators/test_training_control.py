@@ -33,6 +33,7 @@ BEGINNINGS = {
 }
 
 
+@pytest.mark.slow_without_jit
 @pytest.mark.parametrize("warm_start", [True, "exact"])
 @pytest.mark.parametrize("name", BEGINNINGS)
 @pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])

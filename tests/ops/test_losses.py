@@ -108,6 +108,7 @@ def test_delta_of_targets_that_do_not_sum_to_one(pair):
     np.testing.assert_allclose(D, numeric, **NUMERIC)
 
 
+@pytest.mark.slow_without_jit
 @pytest.mark.pairwise
 @pytest.mark.parametrize("activation", BOUNDED_SLOPES)
 @pytest.mark.parametrize(("name", "c"), OUTPUT_CASES)

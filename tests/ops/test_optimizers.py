@@ -319,6 +319,7 @@ TOY_RATES = {
 TOY_STEPS = {"rmsprop": 40_000, "lion": 40_000, "adamax": 20_000, "adadelta": 40_000}
 
 
+@pytest.mark.slow_without_jit
 @pytest.mark.pairwise
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("problem", TOY_PROBLEMS)

@@ -58,6 +58,7 @@ def wide_network(dtype, n_rows=300):
     return random_parameters(rng, WIDE, dtype), X.astype(dtype)
 
 
+@pytest.mark.slow_without_jit
 @pytest.mark.parametrize(
     "dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.slow_without_jit)]
 )
@@ -119,6 +120,7 @@ def test_few_rows_with_a_number_that_is_not_finite_are_not_predicted(dtype, numb
     np.testing.assert_array_equal(predictor.predict_few(X[:3]), expected)
 
 
+@pytest.mark.slow_without_jit
 @pytest.mark.parametrize("gather", [False, True], ids=["in_order", "gathered"])
 def test_a_predictor_takes_any_rows_one_call_after_the_other(gather):
     parameters, X = wide_network(np.float32, 135)  # two blocks

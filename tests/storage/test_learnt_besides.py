@@ -37,6 +37,7 @@ def by_pickle(model, path):
     return pickle.loads(pickle.dumps(model))
 
 
+@pytest.mark.slow_without_jit
 @pytest.mark.parametrize("stored", [by_file, by_pickle])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("Estimator", [DNNClassifier, DNNRegressor])

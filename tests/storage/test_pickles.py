@@ -71,6 +71,7 @@ RECORD = {
 }
 
 
+@pytest.mark.slow_without_jit
 @pytest.mark.parametrize("way", COPIES)
 @pytest.mark.parametrize("kind", RECORD)
 def test_training_goes_on_as_if_nothing_had_been_stored(way, kind, samples, tmp_path):

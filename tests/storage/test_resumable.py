@@ -58,6 +58,7 @@ def test_skops_needs_no_other_types():
     assert twin._resumable == model._resumable
 
 
+@pytest.mark.slow_without_jit
 def test_the_same_is_stored_once(path):
     large = SMALL | {"hidden_layer_sizes": (5000,)}
     model = DNNClassifier(**large).fit(X, Y)

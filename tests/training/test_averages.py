@@ -41,6 +41,7 @@ def stopped_after(n_epochs, **options):
     return fitted(**options | {"max_iter": n_epochs})
 
 
+@pytest.mark.slow_without_jit
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize(("start", "first"), [(0.5, 5), (0.6, 5), (0.9, 8)])
 def test_the_mean_is_that_of_the_last_epochs(start, first, dtype):

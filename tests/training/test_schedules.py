@@ -192,6 +192,7 @@ BY_STEPS = [
 ]
 
 
+@pytest.mark.slow_without_jit
 @pytest.mark.parametrize("options", BY_STEPS, ids=str)
 def test_rates_do_not_depend_on_how_epochs_are_run(options, monkeypatch):
     together, _ = fit(**options)

@@ -46,7 +46,8 @@ def epochs_of_runs(monkeypatch):
     return taken
 
 
-@pytest.mark.parametrize("n_fits", [1, pytest.param(2, marks=pytest.mark.slow_without_jit)])
+@pytest.mark.slow_without_jit
+@pytest.mark.parametrize("n_fits", [1, 2])
 @pytest.mark.parametrize("options", CASES.values(), ids=CASES)
 def test_epochs_in_one_run_leave_what_single_ones_do(options, n_fits, monkeypatch):
     together = fit(options, n_fits)

@@ -29,6 +29,7 @@ def targets(loss, n_rows, dtype):
     return np.ascontiguousarray(Y[:, : SEVERAL.get(loss, (3, 3))[1]], dtype)
 
 
+@pytest.mark.slow_without_jit
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("loss", "activation"), PAIRS)
 def test_the_mean_loss_is_that_of_the_kernel_of_all_rows_at_once(loss, activation, dtype):
