@@ -4,6 +4,8 @@ from fastdnn import _old_names
 from fastdnn._load import load
 from fastdnn._version import VERSION
 from fastdnn._warmup import warmup
+from fastdnn.displays.loss_curve import LossCurveDisplay
+from fastdnn.displays.network_picture import NetworkDisplay
 from fastdnn.estimators.classifier import DNNClassifier
 from fastdnn.estimators.regressor import DNNRegressor
 from fastdnn.ops.own_functions import Activation, Loss
@@ -21,7 +23,9 @@ __all__ = [
     "DNNRegressor",
     "DeepNeuralNetwork",
     "Loss",
+    "LossCurveDisplay",
     "ModelFileError",
+    "NetworkDisplay",
     "__version__",
     "load",
     "warmup",

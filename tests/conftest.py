@@ -1,5 +1,7 @@
 """Fixtures for all tests, and which of them run."""
 
+import os
+
 import pytest
 
 from fastdnn.compiler.jit import JIT_ENABLED
@@ -11,8 +13,9 @@ from tests.switches import let_teams_have_four
 
 
 def pytest_configure(config):
-    """Let some tests run beside the others."""
+    """Let some tests run beside the others, and pictures be drawn without a screen."""
     beside.register(config)
+    os.environ.setdefault("MPLBACKEND", "Agg")
 
 
 # Tests with these marks run where ``-m`` names the mark.

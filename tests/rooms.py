@@ -3,7 +3,7 @@
 #: From the top down; rooms of one line do not know each other.
 FLOORS = [
     ["onnx"],
-    ["tables"],
+    ["tables", "displays"],
     ["estimators", "textbook"],
     ["callbacks"],
     ["storage"],

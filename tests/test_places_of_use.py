@@ -99,3 +99,11 @@ def test_fits_and_predictions_work(code):
 def test_fits_and_predictions_work_under_a_limit_of_threads(tmp_path):
     home = {"HOME": str(tmp_path), "OPENBLAS_NUM_THREADS": "1"}
     assert said(UNDER_A_LIMIT, before=AS_NOBODY, **home) == "equal\n"
+
+
+OPTIONAL = ("matplotlib", "tqdm", "tensorboardX", "mlflow", "onnx", "skl2onnx", "torch")
+
+
+def test_optional_libraries_are_imported_when_they_are_used():
+    code = f"import sys, fastdnn\nprint([name for name in {OPTIONAL} if name in sys.modules])"
+    assert run_python(code).stdout.strip() == "[]"
