@@ -2,7 +2,7 @@
 
 #: From the top down; rooms of one line do not know each other.
 FLOORS = [
-    ["onnx"],
+    ["mlflow", "onnx"],
     ["tables", "displays"],
     ["estimators", "textbook"],
     ["callbacks"],
