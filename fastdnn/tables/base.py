@@ -18,7 +18,7 @@ from fastdnn.tables.columns import Table
 from fastdnn.tables.compact import fit_rows, input_of, rows_of
 from fastdnn.tables.control import Control
 from fastdnn.tables.declarations import require_callables
-from fastdnn.tables.encoder import TableEncoder
+from fastdnn.tables.encoder import NothingToEncodeError, TableEncoder
 from fastdnn.tables.ensemble import (
     THE_LAST,
     Decisions,
@@ -38,6 +38,8 @@ from fastdnn.training.precision import weights_in
 
 # Members of the pilot that decides where no validation rows are given.
 _PILOTS = 2
+# Rows that it is trained on at least.
+_FEWEST_ROWS = 2
 # Rows that are encoded and predicted at once.
 _ROWS_AT_ONCE = 50_000
 
@@ -240,14 +242,19 @@ class BaseTabularDNN(SavingMixin, BaseEstimator, ABC):
         if weight is None:
             return Given(X, y, None)
         name = f"sample_weight{suffix}"
-        weight = _check_sample_weight(
-            weight, np.empty((len(y), 1)), dtype=np.float64, ensure_non_negative=True
-        )
+        try:
+            weight = _check_sample_weight(
+                weight, np.empty((len(y), 1)), dtype=np.float64, ensure_non_negative=True
+            )
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
         counts = weight > 0.0
         if not counts.any():
             raise ValueError(f"{name} is zero for all samples. Give some a weight.")
         given = Given(X, y, weight)
-        return given if counts.all() else given.at(np.flatnonzero(counts))
+        given = given if counts.all() else given.at(np.flatnonzero(counts))
+        are_equal = weight[counts].min() == weight.max()
+        return given._replace(weight=None) if are_equal else given
 
     def _weights(self, weight: np.ndarray | None, y: np.ndarray) -> np.ndarray | None:
         """Return the weights of samples, by all that the estimator knows of them."""
@@ -255,6 +262,10 @@ class BaseTabularDNN(SavingMixin, BaseEstimator, ABC):
 
     def _require_known(self, y: np.ndarray) -> None:
         """Raise ValueError unless targets of validation rows fit those that were learnt."""
+
+    def _targets_to_encode_by(self, y: np.ndarray) -> np.ndarray:
+        """Return targets as the encoder takes them."""
+        return y
 
     def _classes_to_split(self, y: np.ndarray) -> np.ndarray | None:
         """Return positions of classes, of which both parts are to have the same shares."""
@@ -271,7 +282,9 @@ class BaseTabularDNN(SavingMixin, BaseEstimator, ABC):
         if self.validation is not None:
             control.stage = "pilot"
             pilot = self._pilot(rows, random_state, control)
-            control.stage, decisions = "ensemble", pilot.decisions
+            control.stage = "ensemble"
+        if pilot is not None:
+            decisions = pilot.decisions
             if not pilot.is_complete:
                 return pilot
         encoder, recipe, samples = self._prepared(rows)
@@ -285,12 +298,21 @@ class BaseTabularDNN(SavingMixin, BaseEstimator, ABC):
 
     def _pilot(
         self, rows: Given, random_state: np.random.RandomState, control: Control
-    ) -> Fitted:
-        """Train some members on a part of the rows; the others decide."""
+    ) -> Fitted | None:
+        """Train some members on a part of the rows; the others decide.
+
+        None of rows that are too few, or all the same without those that are split off.
+        """
+        is_share = isinstance(self.validation, float)
+        if is_share and len(rows.y) - np.ceil(self.validation * len(rows.y)) < _FEWEST_ROWS:
+            return None
         classes = self._classes_to_split(rows.y)
         split = split_by(self.validation, rows.X.native, rows.y, classes, random_state)
         seeds = _seeds(random_state, min(_PILOTS, self.n_members))
-        return self._validated(rows.at(split[0]), rows.at(split[1]), seeds, control)
+        try:
+            return self._validated(rows.at(split[0]), rows.at(split[1]), seeds, control)
+        except NothingToEncodeError:
+            return None
 
     def _validated(
         self, rows: Given, validation: Given, seeds: list[int], control: Control
@@ -317,7 +339,9 @@ class BaseTabularDNN(SavingMixin, BaseEstimator, ABC):
 
     def _prepared(self, rows: Given) -> tuple[TableEncoder, Recipe, Samples]:
         encoder = self._encoder()
-        samples = self._samples(fit_rows(encoder, rows.X, rows.y), rows.y, rows.weight)
+        samples = self._samples(
+            fit_rows(encoder, rows.X, self._targets_to_encode_by(rows.y)), rows.y, rows.weight
+        )
         recipe = self._recipe(samples.n_rows)._replace(table=input_of(encoder))
         return encoder, recipe, samples
 

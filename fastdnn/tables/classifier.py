@@ -12,6 +12,7 @@ from fastdnn.estimators.labels import positions_of, require_known_classes
 from fastdnn.tables.base import BaseTabularDNN, described
 from fastdnn.tables.declarations import constraints_of, hyperparameters_of
 from fastdnn.tables.ensemble import Task
+from fastdnn.tables.objects import is_missing
 
 
 @described
@@ -119,14 +120,14 @@ class TabularDNNClassifier(ClassifierMixin, BaseTabularDNN):
         return self.classes_[P.argmax(axis=1)]
 
     def _known_targets(self, y: Any) -> np.ndarray:
+        labels = np.asarray(y)
+        n_missing = sum(map(is_missing, labels.ravel())) if labels.dtype == object else 0
+        if n_missing > 0:
+            raise ValueError(
+                f"Input y contains NaN: {n_missing} of {len(labels)} labels are missing. "
+                "Leave such samples out."
+            )
         y = column_or_1d(_check_y(y, estimator=self), warn=True)
-        if y.dtype == object:
-            missing = [v for v in y.tolist() if v is None or v != v]
-            if missing:
-                raise ValueError(
-                    f"Input y contains NaN: {len(missing)} of {len(y)} labels are missing. "
-                    "Leave such samples out."
-                )
         check_classification_targets(y)
         return y
 

@@ -36,6 +36,10 @@ from fastdnn.tables.targets import TargetMeans, numbers_of, target_of_bins
 _MANY_COLUMNS = 512
 
 
+class NothingToEncodeError(ValueError):
+    """No column of a table tells anything."""
+
+
 class TableEncoder(TransformerMixin, BaseEstimator):
     """Encode a table of numbers, categories and dates as numbers for a neural network.
 
@@ -267,7 +271,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                     found.append((derived.name, source, means))
         self._kinds, self._words = kinds, words
         if not found:
-            raise ValueError(
+            raise NothingToEncodeError(
                 f"No column of X can be used: {_shown(self.dropped_)}. Give a table whose "
                 "columns have at least two different values."
             )

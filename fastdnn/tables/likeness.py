@@ -44,10 +44,11 @@ def require_finite(column: Column, table: Table) -> None:
         return
     are_too_large = np.abs(column.values) > _LARGEST
     if are_too_large.any():
-        row = int(np.flatnonzero(are_too_large)[0])
+        rows = np.flatnonzero(are_too_large)
+        at, row = min((table.row_of_user(row), row) for row in rows.tolist())
         what = "infinity" if np.isinf(column.values[row]) else f"{column.values[row]:g}"
         raise ValueError(
-            f"Column {column.name!r} of X has {what} in row {table.row_of_user(row)}. Numbers "
+            f"Column {column.name!r} of X has {what} in row {at}. Numbers "
             f"must be smaller than {_LARGEST:g}: replace it, for instance by NaN, which is "
             "taken for missing."
         )

@@ -13,11 +13,12 @@ def with_none(values: list) -> np.ndarray:
     """Return objects as an array, with None for all that stands for missing."""
     objects = np.empty(len(values), dtype=object)
     for i, v in enumerate(values):
-        objects[i] = None if _is_missing(v) else v
+        objects[i] = None if is_missing(v) else v
     return objects
 
 
-def _is_missing(v: Any) -> bool:
+def is_missing(v: Any) -> bool:
+    """Whether an object stands for something that is not there."""
     if v is None:
         return True
     if type(v) in (str, int, bool):

@@ -12,6 +12,8 @@ from fastdnn.tables.ensemble import Task
 
 # Of the range of the targets: how far beyond it predictions may be.
 _BEYOND = 0.02
+# Of larger targets the differences may overflow.
+_LARGEST = 1e307
 
 
 @described
@@ -111,13 +113,16 @@ class TabularDNNRegressor(RegressorMixin, BaseTabularDNN):
         Y = y.reshape(len(y), -1)
         if weight is not None:
             Y, weight = Y[weight > 0.0], weight[weight > 0.0]
-        with np.errstate(over="ignore", invalid="ignore"):  # said below
-            self._mean = np.average(Y, axis=0, weights=weight)
-            spread = np.sqrt(np.average(np.square(Y - self._mean), axis=0, weights=weight))
-        self._spread = np.where(spread > 0.0, spread, 1.0)
-        if not (np.isfinite(self._mean).all() and np.isfinite(self._spread).all()):
+        # In units of about the largest, squares of any numbers are as they should be.
+        exponent = _exponent(Y)
+        W = np.ldexp(Y, -exponent)
+        mean = np.average(W, axis=0, weights=weight)
+        spread = np.sqrt(np.average(np.square(W - mean), axis=0, weights=weight))
+        self._mean = np.ldexp(mean, exponent)
+        self._spread = np.where(spread > 0.0, np.ldexp(spread, exponent), 1.0)
+        if np.abs(Y).max() > _LARGEST:
             raise ValueError(
-                f"y has values of up to {np.abs(Y).max():.3g}, whose variance overflows. "
+                f"y has values of up to {np.abs(Y).max():.3g}, whose differences overflow. "
                 "Scale it."
             )
         low, high = Y.min(axis=0), Y.max(axis=0)
@@ -130,13 +135,14 @@ class TabularDNNRegressor(RegressorMixin, BaseTabularDNN):
     def _known_targets(self, y: Any) -> np.ndarray:
         try:
             y = _check_y(y, multi_output=True, y_numeric=True, estimator=self)
+            y = y.astype(np.float64, copy=False)
         except (TypeError, ValueError) as error:
             if "could not convert" not in str(error) and not isinstance(error, TypeError):
                 raise
             raise ValueError(f"y must have numbers: {error}. Train a classifier.") from error
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        return y.astype(np.float64)
+        return y
 
     def _require_known(self, y: np.ndarray) -> None:
         n_given = 1 if y.ndim == 1 else y.shape[1]
@@ -146,9 +152,17 @@ class TabularDNNRegressor(RegressorMixin, BaseTabularDNN):
                 "many."
             )
 
+    def _targets_to_encode_by(self, y: np.ndarray) -> np.ndarray:
+        return np.ldexp(y, -_exponent(y))
+
     def _encode_targets(self, y: Any) -> np.ndarray:
         Z = (y.reshape(len(y), -1) - self._mean) / self._spread
         return np.ascontiguousarray(Z, dtype=np.float32)
 
     def _task(self) -> Task:
         return Task(len(self._mean), False, self._low, self._high)
+
+
+def _exponent(Y: np.ndarray) -> int:
+    """Return the power of two that the largest magnitude has, of tiny numbers a larger one."""
+    return int(max(np.frexp(np.abs(Y).max())[1], -1000))
