@@ -50,6 +50,7 @@ def test_callbacks_are_told_of_epochs_and_cycles(Estimator):
         seen[0].epoch = 3
 
 
+@pytest.mark.slow_without_jit
 @BOTH
 def test_being_told_changes_nothing(Estimator):
     told, X = fit(Estimator, given=False, callbacks=[lambda progress: None], n_threads=2)

@@ -56,6 +56,7 @@ def test_results_do_not_depend_on_threads_and_are_reproducible(Estimator):
     assert not np.array_equal(other, first)
 
 
+@pytest.mark.slow_without_jit
 @BOTH
 def test_given_validation_rows_decide(Estimator):
     X, y = table(600)
