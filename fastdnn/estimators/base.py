@@ -39,6 +39,7 @@ from fastdnn.estimators.validation_sets import (
 )
 from fastdnn.estimators.watched import watched
 from fastdnn.models.consistency import LEARNT_BESIDES, checked_optimizer, checked_parameters
+from fastdnn.models.documentation import DocumentationLink
 from fastdnn.models.hyperparameters import training_options
 from fastdnn.models.transaction import replace_by, twin_of
 from fastdnn.models.valid_values import hidden_units, require_steps
@@ -59,6 +60,7 @@ from fastdnn.training.state import TrainingState
 
 
 class BaseDNN(
+    DocumentationLink,
     CallbackSupportMixin,
     RecordedAttributes,
     TrainingControl,

@@ -32,8 +32,10 @@ class DNNRegressor(TargetPredictions):
         Biases of each layer.
     loss_curve_ : list of float
         Mean loss of each epoch.
-    loss_, best_loss_ : float
-        Last and lowest loss; ``best_loss_`` is None with early stopping.
+    loss_ : float
+        Loss of the last epoch.
+    best_loss_ : float or None
+        The lowest loss; None with early stopping.
     validation_scores_ : list of float or None
         Score of the validation samples after each epoch, where there were some: R2,
         D2 of ``loss='quantile'``, or what `scoring` asks for first.
@@ -50,8 +52,12 @@ class DNNRegressor(TargetPredictions):
         Epochs run.
     t_ : int
         Samples seen.
-    n_features_in_, n_layers_, n_outputs_ : int
-        Input features, layers with input and output, outputs.
+    n_features_in_ : int
+        Input features.
+    n_layers_ : int
+        Layers, with input and output.
+    n_outputs_ : int
+        Outputs.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the features, where X had string names.
     out_activation_ : str

@@ -4,6 +4,7 @@
 `valid_values` looks whether they were told what can be, `valid_combinations` whether that fits
 together. `transaction` lets a fit change an estimator as a whole or not at all; `consistency`
 compares all that it holds with the network, `optimizer_states` what a user gives it.
+`documentation` links to the page of a class.
 
 Called by `storage` and the estimators.
 """

@@ -10,6 +10,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from fastdnn.data.samples import Samples
 from fastdnn.models.declarations import Hyperparameter
+from fastdnn.models.documentation import DocumentationLink
 from fastdnn.models.hyperparameters import documented
 from fastdnn.models.transaction import replace_by, twin_of
 from fastdnn.models.valid_values import hidden_units
@@ -93,7 +94,7 @@ def described(estimator: Any) -> Any:
     return estimator
 
 
-class BaseTabularDNN(SavingMixin, BaseEstimator, ABC):
+class BaseTabularDNN(DocumentationLink, SavingMixin, BaseEstimator, ABC):
     """Networks that are trained on a raw table; see the subclasses."""
 
     _hyperparameters: ClassVar[dict[str, Hyperparameter]]
