@@ -64,8 +64,8 @@ _DERIVED = {
     *LEARNT_BESIDES,
     *("_fastdnn_version", *History().shown(), "loss_curve_", "validation_scores_"),
 }
-# Code of the user's, which is told of fits and says nothing of the model.
-_LEFT_OUT = {"_skl_callbacks"}
+#: Code of the user's, which is told of fits and says nothing of the model.
+LEFT_OUT = {"_skl_callbacks"}
 _STORED_OF_NETWORK = {
     "layer_sizes", "activations", "loss", "loss_parameter", "normalizations", "dtype",
     "theta", "_parameters", "_fastdnn_version",
@@ -114,7 +114,7 @@ def encode(
     settings, tensors = encode_settings(model, path)
     for name in settings:
         del state[name]
-    _refuse_unknown(set(state) - _STORED - _DERIVED - _LEFT_OUT)
+    _refuse_unknown(set(state) - _STORED - _DERIVED - LEFT_OUT)
     document: dict[str, Any] = {"class": kind, "parameters": settings, "fitted": None}
     if "_parameters" in state:
         document["fitted"] = _encode_fitted(model, state, tensors, compact)

@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from fastdnn.callbacks.support import CallbackSupportMixin, with_callbacks
 from fastdnn.data.samples import Samples
 from fastdnn.models.declarations import Hyperparameter
 from fastdnn.models.documentation import DocumentationLink
@@ -34,6 +35,7 @@ from fastdnn.tables.plain import plain_estimator, take_plain
 from fastdnn.tables.recipe import Recipe, epochs_of, rows_of_batch
 from fastdnn.tables.scoring import metric_of, score_by
 from fastdnn.tables.splits import split_by
+from fastdnn.tables.tasks import Tasks
 from fastdnn.training.notices import Notices
 from fastdnn.training.precision import weights_in
 
@@ -94,7 +96,7 @@ def described(estimator: Any) -> Any:
     return estimator
 
 
-class BaseTabularDNN(DocumentationLink, SavingMixin, BaseEstimator, ABC):
+class BaseTabularDNN(DocumentationLink, CallbackSupportMixin, SavingMixin, BaseEstimator, ABC):
     """Networks that are trained on a raw table; see the subclasses."""
 
     _hyperparameters: ClassVar[dict[str, Hyperparameter]]
@@ -179,6 +181,7 @@ class BaseTabularDNN(DocumentationLink, SavingMixin, BaseEstimator, ABC):
             give_notice()
         return self
 
+    @with_callbacks  # of the twin: it has the callbacks' contexts
     def _learn(
         self,
         X: Any,
@@ -195,7 +198,11 @@ class BaseTabularDNN(DocumentationLink, SavingMixin, BaseEstimator, ABC):
             raise ValueError(
                 "sample_weight_val was given without X_val. Give X_val and y_val."
             )
-        control = Control(self.max_time, require_callables(self.callbacks), self.verbose)
+        callbacks, tasks = require_callables(self.callbacks), None
+        if getattr(self, "_skl_callbacks", None):
+            tasks = Tasks(self, X, y, sample_weight)
+            callbacks.append(tasks.report)
+        control = Control(self.max_time, callbacks, self.verbose)
         hidden_units(self.hidden_layer_sizes)
         metric_of(self)
         if y is None:
@@ -219,6 +226,8 @@ class BaseTabularDNN(DocumentationLink, SavingMixin, BaseEstimator, ABC):
         fitted = self._trained(rows, validation, control)
         self._ensemble = fitted.ensemble
         self._publish(fitted.encoder, fitted.decisions, fitted.n_epochs)
+        if tasks is not None:
+            tasks.end_fit()
         return control.notices
 
     def _publish(self, encoder: TableEncoder, decisions: Decisions, n_epochs: int) -> None:

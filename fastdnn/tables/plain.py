@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from fastdnn.network.parameters import Parameters
+from fastdnn.storage.document import LEFT_OUT
 from fastdnn.storage.labels import decode_labels, encode_labels
 from fastdnn.tables.compact import input_of
 from fastdnn.tables.ensemble import Decisions, Ensemble
@@ -43,7 +44,7 @@ def plain_estimator(model: Any) -> tuple[dict[str, Any] | None, dict[str, np.nda
     state = vars(model)
     is_classifier = hasattr(type(model), "predict_proba")
     known = _KNOWN | (_OF_CLASSES if is_classifier else _OF_NUMBERS)
-    unknown = set(state) - known - set(model.get_params(deep=False))
+    unknown = set(state) - known - set(model.get_params(deep=False)) - LEFT_OUT
     if unknown:
         raise ValueError(
             f"the model has {sorted(unknown)}, which a file cannot hold. Delete them first, "
