@@ -11,7 +11,8 @@ encoded table.
 their parameters. A `recipe` says how networks are trained; `members` trains some of them side
 by side; `control` ends that before its time, and tells how it goes, `tasks` tells it to
 scikit-learn's callbacks. `splits` finds the rows that a pilot is validated on, `scoring` what
-predictions are worth; `selection` finds which of the snapshots make the `ensemble`. `plain` and `plain_encoder` are what was fitted in files.
+predictions are worth; `selection` finds which of the snapshots make the `ensemble`. `plain`
+and `plain_encoder` are what was fitted in files.
 
 On top of all other rooms.
 """
