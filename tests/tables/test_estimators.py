@@ -112,6 +112,7 @@ def test_whole_numbers_to_predict_are_numbers():
     assert_array_equal(model.predict(X), 64.0 * with_fractions.predict(X))
 
 
+@pytest.mark.slow_without_jit
 def test_several_targets_and_their_spread():
     X, y = load_diabetes(return_X_y=True)
     Y = np.column_stack([y, -3.0 * y + 1.0])
@@ -151,6 +152,7 @@ def test_equal_weights_are_none_and_their_scale_does_not_count(Estimator):
     assert not np.array_equal(first, expected)
 
 
+@pytest.mark.slow_without_jit
 def test_classes_are_weighted_as_samples():
     X, y = table()
     y = targets(TabularDNNClassifier, y)
