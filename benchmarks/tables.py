@@ -239,6 +239,22 @@ def memory_table() -> str:
     return f"{table(header, rows)}\n\n{machine(results)}"
 
 
+def members_table() -> str:
+    """Return what members take beside one network."""
+    results = stored("members")
+    rows = [
+        [
+            str(f["members"]),
+            f["bagging"] or "",
+            times_with_spread(f["processor"]),
+            times_with_spread(f["clock"]),
+        ]
+        for f in results["results"]
+    ]
+    header = ["members", "bagging", "processor time over one network", "by the clock"]
+    return f"{table(header, rows)}\n\n{machine(results)}"
+
+
 def accuracy_table() -> str:
     """Return the table of test scores in float32."""
     rows = [
@@ -328,6 +344,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "scaling": scaling_table,
     "grid_search": grid_search_table,
     "memory": memory_table,
+    "members": members_table,
     "accuracy": accuracy_table,
     "ablation": ablation_table,
     "features": features_table,

@@ -216,7 +216,7 @@ def _use(model: Any) -> None:
     with contextlib.suppress(ValueError), contextlib.redirect_stdout(io.StringIO()):
         predicted = model.predict(X)
         assert len(predicted) == 2
-        if model.solver == "lbfgs" or predicted.dtype.kind == "S":
+        if not hasattr(model, "partial_fit") or predicted.dtype.kind == "S":
             return  # scikit-learn checks labels before it goes on, and knows no bytes
         model.partial_fit(X, predicted)
         _check_parameters(model)

@@ -168,7 +168,7 @@ WITH_EXAMPLES = [
         PAGE_FOLDER / name
         for name in (
             *("textbook.md", "coming_from.md", "losses.md", "tables.md", "onnx.md"),
-            *("callbacks.md", "pictures.md"),
+            *("callbacks.md", "pictures.md", "members.md"),
         )
     ),
 ]

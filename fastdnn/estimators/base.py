@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import _check_sample_weight
 
 from fastdnn.callbacks.support import CallbackSupportMixin, with_callbacks
 from fastdnn.data.conversion import NotFiniteError
@@ -15,9 +14,16 @@ from fastdnn.data.samples import Samples
 from fastdnn.estimators.hidden_layers import (
     described_layers,
     drawn_parameters,
-    require_room_for_noise,
     seed_of_draws,
 )
+from fastdnn.estimators.member_results import mean_results
+from fastdnn.estimators.members import (
+    each_on,
+    fit_members,
+    forget_members,
+    require_no_callbacks,
+)
+from fastdnn.estimators.ready import Ready, made_ready
 from fastdnn.estimators.recorded import RecordedAttributes
 from fastdnn.estimators.resuming import (
     kept_to_resume,
@@ -54,7 +60,8 @@ from fastdnn.training.fit import Fit
 from fastdnn.training.history import History
 from fastdnn.training.notices import Notices
 from fastdnn.training.objective import Objective
-from fastdnn.training.precision import targets_in, weights_in
+from fastdnn.training.options import Options
+from fastdnn.training.precision import targets_in
 from fastdnn.training.random_states import random_state_of
 from fastdnn.training.state import TrainingState
 
@@ -70,6 +77,7 @@ class BaseDNN(
 ):
     """A multi-layer perceptron as a scikit-learn estimator; see the subclasses."""
 
+    estimators_: list["BaseDNN"]
     _state: TrainingState
     _resumable: TrainingState
 
@@ -97,6 +105,24 @@ class BaseDNN(
         self, outputs: np.ndarray, Y: np.ndarray, weight: np.ndarray | None
     ) -> float:
         """Score `outputs` of the network against encoded targets, for early stopping."""
+
+    @abstractmethod
+    def _kind_of_predictions(self) -> str:
+        """Return which results predictions, or probabilities, are made of."""
+
+    @abstractmethod
+    def _as_predicted(self, outputs: np.ndarray) -> np.ndarray:
+        """Return such results in the form of predictions, or of probabilities."""
+
+    @abstractmethod
+    def _score_predictions(
+        self, outputs: np.ndarray, Y: np.ndarray, weight: np.ndarray | None
+    ) -> float:
+        """Score such results as `score` does."""
+
+    @abstractmethod
+    def _conformal_scores(self, outputs: np.ndarray, y: Any) -> np.ndarray | None:
+        """Return how far targets are from such results, if they can be."""
 
     # -- fitting ------------------------------------------------------------------------
 
@@ -141,28 +167,34 @@ class BaseDNN(
         n_steps: int | None,
     ) -> Notices:
         """Validate and train; return the warnings to give when all is done."""
-        hidden_sizes = hidden_units(self.hidden_layer_sizes)
         if incremental and self.early_stopping not in (False, "auto"):
             raise ValueError("partial_fit does not support early_stopping=True")
         if self.checkpoint is not None and not incremental:
             require_checkpoint(self)
-        given_X, given_y, given_weight = X, y, sample_weight
-        X, y = self._validated_to_fit(X, y, first_pass=start is None)
-        require_room_for_noise(self.input_noise, X)
-        encoded, scale = self._encode_targets(y, incremental), 1.0
-        Y, largest_target = targets_in(self._targets(encoded), X.dtype)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
-        sample_weight = self._weights(y, encoded, sample_weight)
-        if sample_weight is not None:
-            sample_weight, scale = weights_in(sample_weight, X.dtype)
-        samples = Samples(
-            X, Y, sample_weight, weight_scale=scale, largest_target=largest_target
+        require_no_callbacks(self)
+        ready = made_ready(self, X, y, sample_weight, given, incremental, start is None)
+        if self.n_members > 1:
+            return fit_members(self, ready)
+        options = training_options(self)
+        return self._train(ready, options, incremental, start, n_steps)
+
+    def _train(
+        self,
+        ready: Ready,
+        options: Options,
+        incremental: bool = False,
+        start: Parameters | None = None,
+        n_steps: int | None = None,
+    ) -> Notices:
+        """Train one network; return the warnings to give when all is done."""
+        samples = ready.samples
+        stops = not incremental and stops_early(
+            self.early_stopping, samples.n_rows, ready.given
         )
-        stops = not incremental and stops_early(self.early_stopping, samples.n_rows, given)
-        validating = validation_for(self, samples, given_X, y, given, stops)
+        validating = validation_for(self, ready, stops)
         if start is None:
-            self._begin([X.shape[1], *hidden_sizes], X.dtype)
+            hidden_sizes = hidden_units(self.hidden_layer_sizes)
+            self._begin([samples.X.shape[1], *hidden_sizes], samples.X.dtype)
         elif self._state.random_state is None:
             self._state.random_state = random_state_of(self.random_state)
         state = self._state
@@ -171,11 +203,10 @@ class BaseDNN(
         network = self._network(state.parameters)
         random_state: Any = state.random_state
         state.seed = seed_of_draws(network, random_state, state.seed)
-        is_stratified = self._stratified(encoded)
+        is_stratified = self._stratified(ready.encoded)
         objective = Objective(
             samples, network, self._score_outputs, is_stratified, **validating
         )
-        options = training_options(self)
         if self.solver != "lbfgs":
             options.early_stopping = stops
         if not incremental:
@@ -186,7 +217,7 @@ class BaseDNN(
         fit = Fit(objective, options, state, incremental, start, n_steps, write)
         watch = None
         if not incremental:  # which is an epoch of the user's own loop
-            watch = fit.watch = watched(self, fit, options, given_X, given_y, given_weight)
+            watch = fit.watch = watched(self, fit, options, *ready.as_given)
         fit.run()
         kept = kept_to_resume(self, fit, incremental)
         self._state = fit.result().without_order()  # as scikit-learn's, each fit draws anew
@@ -202,6 +233,11 @@ class BaseDNN(
 
     def _initialize(self, X: Any, y: Any) -> None:
         """Draw the parameters of a new network for samples."""
+        if self.n_members > 1:
+            raise ValueError(
+                f"initialize draws one network, but n_members={self.n_members}. Use "
+                "n_members=1."
+            )
         for name in ("coefs_", "classes_"):  # of an earlier fit, after which it would go on
             self.__dict__.pop(name, None)
         hidden_sizes = hidden_units(self.hidden_layer_sizes)
@@ -213,6 +249,11 @@ class BaseDNN(
         self._publish()
 
     def _check_solver(self) -> bool:
+        if self.n_members > 1:
+            raise AttributeError(
+                f"partial_fit trains one network, but n_members={self.n_members}. Call it of "
+                "each of estimators_, or use n_members=1."
+            )
         if self.solver == "lbfgs":
             raise AttributeError(
                 "partial_fit is only available for stochastic optimizers. "
@@ -222,6 +263,7 @@ class BaseDNN(
 
     def _begin(self, sizes: list[int], dtype: np.dtype) -> None:
         """Draw the parameters of a new network."""
+        forget_members(self)
         random_state = random_state_of(self.random_state)
         self.out_activation_, self.n_outputs_ = self._output_layer()
         sizes = [*sizes, self.n_outputs_]
@@ -316,24 +358,42 @@ class BaseDNN(
         They are float32 if both the network and X are, an array or a sparse matrix;
         otherwise float64, as scikit-learn's.
         """
+        if "estimators_" in self.__dict__:
+            samples = self.estimators_[0]._validate_for_prediction(X)
+            return self._results_on(samples, X, kind)
+        predictor = self._current_predictor()
+        samples = self._validate_for_prediction(X)
+        return self._results_of(samples, X, kind, predictor, self.n_threads)
+
+    def _results_on(self, samples: Samples, X: Any, kind: str) -> np.ndarray:
+        """Return results of all members together, for samples which are `X`."""
+        each = each_on(self.estimators_, samples, X, self.n_threads)
+        return mean_results(each, kind, self.out_activation_)
+
+    def _current_predictor(self) -> Predictor:
+        """Return what predicts with the network as it is now."""
         parameters = checked_parameters(self)
         network, predictor = self._network(parameters), self._predictor
         if predictor.parameters is not parameters or predictor.network != network:
             # Matrices were exchanged, or the parameter was set, after fitting.
             predictor = Predictor(parameters, network)
-        samples = self._validate_for_prediction(X)
+        return predictor
+
+    def _results_of(
+        self, samples: Samples, X: Any, kind: str, predictor: Predictor, n_threads: int | None
+    ) -> np.ndarray:
+        """Return results for samples, which are `X` as the engine takes it."""
         given = getattr(X, "dtype", None)
         is_single = isinstance(given, np.dtype) and given.type is np.float32
-        options = self.n_threads, kind, not is_single
+        options = n_threads, kind, not is_single
         try:
             outputs = predictor(samples, *options)
         except NotFiniteError:
             # scikit-learn has the message; or lets NaN pass, where it was told to.
             samples = Samples(self._validated(X, dtype=np.float32))
             outputs = predictor(samples, *options)
-        return finite_outputs(
-            outputs, samples.X, predictor.parameters, network.output_activation
-        )
+        activation = predictor.network.output_activation
+        return finite_outputs(outputs, samples.X, predictor.parameters, activation)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

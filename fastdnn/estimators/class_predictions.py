@@ -8,6 +8,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastdnn.estimators.accuracy import AccuracyMixin
 from fastdnn.estimators.class_targets import ClassTargets
+from fastdnn.estimators.conformal_predictions import SetPredictions
+from fastdnn.estimators.labels import positions_of
+from fastdnn.estimators.members import results_of_members
+from fastdnn.estimators.soft_targets import are_soft
 from fastdnn.models.transaction import of_one_moment
 from fastdnn.training.scores import mean_accuracy
 
@@ -30,7 +34,7 @@ def _has_probabilities(model: Any) -> bool:
     return True
 
 
-class ClassPredictions(AccuracyMixin, ClassTargets):
+class ClassPredictions(AccuracyMixin, SetPredictions, ClassTargets):
     """The methods of `fastdnn.DNNClassifier` that predict."""
 
     @of_one_moment
@@ -118,6 +122,50 @@ class ClassPredictions(AccuracyMixin, ClassTargets):
         """
         check_is_fitted(self)
         return self._results(X, _LOGARITHMS[self._kind_of_probabilities()])
+
+    @available_if(_has_probabilities)
+    @of_one_moment
+    def predict_members(self, X: Any) -> np.ndarray:
+        """Return the probabilities by each member; `predict_proba` is their mean.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_members, n_samples, n_classes)
+            As of `predict_proba`. How far they differ says how sure they are together.
+        """
+        check_is_fitted(self)
+        return np.stack(list(results_of_members(self, X, self._kind_of_probabilities())))
+
+    predict_set = available_if(_has_probabilities)(SetPredictions.predict_set)
+
+    def _probabilities(self, X: Any, of_members: bool) -> list[np.ndarray]:
+        kind = self._kind_of_probabilities()
+        if of_members:
+            return list(results_of_members(self, X, kind))
+        return [self._results(X, kind)]
+
+    def _kind_of_predictions(self) -> str:
+        is_hinge = self.out_activation_ == "identity"
+        return "logits" if is_hinge else self._kind_of_probabilities()
+
+    def _as_predicted(self, outputs: np.ndarray) -> np.ndarray:
+        return outputs.ravel() if outputs.shape[1] == 1 else outputs
+
+    def _score_predictions(
+        self, outputs: np.ndarray, Y: np.ndarray, weight: np.ndarray | None
+    ) -> float:
+        return self._score_outputs(outputs[:, -self.n_outputs_ :], Y, weight)
+
+    def _conformal_scores(self, outputs: np.ndarray, y: Any) -> np.ndarray | None:
+        if self.out_activation_ == "identity" or self._multilabel or are_soft(y):
+            return None
+        positions = positions_of(np.asarray(y).ravel(), self.classes_)
+        return 1.0 - outputs[np.arange(len(outputs)), positions].astype(np.float64)
 
     def _kind_of_outputs(self) -> str:
         # An estimator that was never fitted is told so later on.

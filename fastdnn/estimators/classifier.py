@@ -54,6 +54,15 @@ class DNNClassifier(ClassPredictions):
         Epochs run.
     t_ : int
         Samples seen.
+    estimators_ : list of DNNClassifier
+        The members, each fitted with one network, if there are several; of `coefs_` and of
+        what training has recorded they have their own, and ``n_iter_`` and ``loss_`` are the
+        largest and the mean.
+    oof_prediction_ : ndarray of shape (n_samples, n_classes)
+        With ``bagging="folds"``: probabilities by the member that has left a sample out;
+        scores of ``loss="hinge"``.
+    oof_score_ : float
+        The score of that, as of `score`.
     n_features_in_ : int
         Input features.
     n_layers_ : int
@@ -133,6 +142,8 @@ class DNNClassifier(ClassPredictions):
         ema_decay=None,
         swa_start=None,
         max_fun=15000,
+        n_members=1,
+        bagging=None,
         dtype="float32",
         n_threads=None,
     ):

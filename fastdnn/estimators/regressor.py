@@ -52,6 +52,14 @@ class DNNRegressor(TargetPredictions):
         Epochs run.
     t_ : int
         Samples seen.
+    estimators_ : list of DNNRegressor
+        The members, each fitted with one network, if there are several; of `coefs_` and of
+        what training has recorded they have their own, and ``n_iter_`` and ``loss_`` are the
+        largest and the mean.
+    oof_prediction_ : ndarray of shape (n_samples,) or as `predict` returns
+        With ``bagging="folds"``: what the member that has left a sample out predicts.
+    oof_score_ : float
+        The score of that, as of `score`.
     n_features_in_ : int
         Input features.
     n_layers_ : int
@@ -132,6 +140,8 @@ class DNNRegressor(TargetPredictions):
         ema_decay=None,
         swa_start=None,
         max_fun=15000,
+        n_members=1,
+        bagging=None,
         dtype="float32",
         n_threads=None,
     ):

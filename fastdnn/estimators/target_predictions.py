@@ -9,6 +9,10 @@ from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from fastdnn.estimators.base import BaseDNN
+from fastdnn.estimators.conformal import Band
+from fastdnn.estimators.conformal_predictions import IntervalPredictions
+from fastdnn.estimators.member_results import mean_and_deviation
+from fastdnn.estimators.members import results_of_members
 from fastdnn.estimators.regression_losses import (
     OUTPUTS,
     RegressionLoss,
@@ -29,7 +33,7 @@ from fastdnn.training.scores import d2_pinball, r2
 _RESULTS = {"identity": "logits", "exp": "exp"}
 
 
-class TargetPredictions(RegressorMixin, BaseDNN):
+class TargetPredictions(RegressorMixin, IntervalPredictions, BaseDNN):
     """The methods of `fastdnn.DNNRegressor` that predict, and what it makes of its targets."""
 
     @of_one_moment
@@ -41,7 +45,8 @@ class TargetPredictions(RegressorMixin, BaseDNN):
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Samples.
         return_std : bool, default=False
-            Whether to return standard deviations, too, for ``loss='gaussian_nll'``.
+            Whether to return standard deviations, too: those that ``loss='gaussian_nll'`` has
+            learnt, and otherwise those of several members, which do not count the noise in y.
 
         Returns
         -------
@@ -50,7 +55,8 @@ class TargetPredictions(RegressorMixin, BaseDNN):
             before. float64, or float32 if X is a float32 array or sparse matrix and the
             network is float32.
         y_std : ndarray of the same shape
-            Standard deviations around the predictions; with ``return_std=True`` only.
+            Standard deviations around the predictions; with ``return_std=True`` only. Of
+            members with ``loss='gaussian_nll'`` they are those of the mixture of all.
 
         Raises
         ------
@@ -58,15 +64,17 @@ class TargetPredictions(RegressorMixin, BaseDNN):
             If there are no standard deviations.
         """
         check_is_fitted(self)
-        output = self.out_activation_
+        output, kind = self.out_activation_, self._kind_of_predictions()
         if return_std and output != "mean_and_variance":
-            raise ValueError(
-                f"return_std={return_std!r} needs a network that was fitted with "
-                "loss='gaussian_nll', which learns variances. Fit one, or leave it out."
-            )
-        # Of another kind it is refused like any attribute that does not fit the network.
-        known = isinstance(output, str) and output in _RESULTS
-        outputs = self._results(X, _RESULTS[output] if known else "activations")
+            if "estimators_" not in self.__dict__:
+                raise ValueError(
+                    f"return_std={return_std!r} needs several members, or a network that was "
+                    "fitted with loss='gaussian_nll', which learns variances. Fit with "
+                    "n_members=5, say, or with that loss, or leave it out."
+                )
+            both = mean_and_deviation(results_of_members(self, X, kind))
+            return _as_targets(both[0]), _as_targets(both[1])
+        outputs = self._results(X, kind)
         if output == "ascending":
             return outputs
         n_targets = n_targets_of(output, self.n_outputs_)
@@ -74,6 +82,64 @@ class TargetPredictions(RegressorMixin, BaseDNN):
         if not return_std:
             return means
         return means, np.sqrt(_as_targets(outputs[:, n_targets:]))
+
+    @of_one_moment
+    def predict_members(self, X: Any) -> np.ndarray:
+        """Return what each member predicts; `predict` returns their mean.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_members, n_samples), or with a further axis as of `predict`
+            Predictions.
+        """
+        check_is_fitted(self)
+        results = results_of_members(self, X, self._kind_of_predictions())
+        return np.stack([self._as_predicted(outputs) for outputs in results])
+
+    def _kind_of_predictions(self) -> str:
+        # Of another kind it is refused like any attribute that does not fit the network.
+        output = self.out_activation_
+        known = isinstance(output, str) and output in _RESULTS
+        return _RESULTS[output] if known else "activations"
+
+    def _as_predicted(self, outputs: np.ndarray) -> np.ndarray:
+        if self.out_activation_ == "mean_and_variance":
+            outputs = outputs[:, : self.n_outputs_ // 2]
+        return _as_targets(outputs)
+
+    def _score_predictions(
+        self, outputs: np.ndarray, Y: np.ndarray, weight: np.ndarray | None
+    ) -> float:
+        return self._score_outputs(outputs, Y, weight)
+
+    def _band(self, outputs: np.ndarray) -> Band:
+        """Return where targets are by results that predictions are made of."""
+        A = outputs.astype(np.float64)
+        if self.out_activation_ == "ascending":
+            return Band(A[:, :1], A[:, -1:])
+        if self.out_activation_ == "mean_and_variance":
+            means, variances = np.hsplit(A, 2)
+            variances = np.maximum(variances, np.finfo(np.float32).tiny)
+            return Band(means, means, np.sqrt(variances))
+        return Band(A, A)
+
+    def _conformal_scores(self, outputs: np.ndarray, y: Any) -> np.ndarray | None:
+        return self._band(outputs).scores(np.asarray(y, np.float64).reshape(len(y), -1))
+
+    def _bands(self, X: Any, of_members: bool) -> list[Band]:
+        kind = self._kind_of_predictions()
+        if of_members:
+            return [self._band(outputs) for outputs in results_of_members(self, X, kind)]
+        return [self._band(self._results(X, kind))]
+
+    def _limited(self, limit: np.ndarray) -> np.ndarray:
+        lowest = 0.0 if self.out_activation_ == "exp" else -np.inf
+        return _as_targets(np.maximum(limit, lowest))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the coefficient of determination, R2, on the given samples.

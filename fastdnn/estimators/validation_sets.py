@@ -68,7 +68,7 @@ def stops_early(early_stopping: Any, n_samples: int, given: Given) -> bool:
     return bool(early_stopping)
 
 
-def _given_samples(
+def given_samples(
     estimator: Any, given: Given, dtype: np.dtype
 ) -> tuple[Samples, np.ndarray, np.ndarray | None]:
     """Check what was given to validate on, after X and y of the fit.
@@ -170,23 +170,15 @@ def require_valid_validation(estimator: Any) -> None:
     )
 
 
-def validation_for(
-    estimator: Any, samples: Samples, X: Any, y: np.ndarray, given: Given, stops: bool
-) -> dict[str, Any]:
+def validation_for(estimator: Any, ready: Any, stops: bool) -> dict[str, Any]:
     """Return what an objective is to know of validation: what to use, how to score that.
 
     Parameters
     ----------
     estimator : BaseDNN
         Knows features and targets.
-    samples : Samples
-        Of the fit.
-    X : array-like or sparse matrix
-        The same as the user gave them.
-    y : ndarray
-        Their targets, checked.
-    given : Given
-        What else `fit` got.
+    ready : Ready
+        What the fit was given.
     stops : bool
         Whether validation decides when training stops.
 
@@ -198,13 +190,14 @@ def validation_for(
     Raises
     ------
     ValueError
-        If what was given does not agree with X and y, or the parameters with all that.
+        If the parameters do not agree with X and y.
     """
     known: dict[str, Any] = {}
+    samples, X, y = ready.samples, ready.X, ready.y
     weight = samples.weight
-    if given.is_there:
-        known["validation"], y, weight = _given_samples(estimator, given, samples.X.dtype)
-        X = given.X
+    if ready.validation is not None:
+        known["validation"], y, weight = ready.validation
+        X = ready.given.X
     elif stops and estimator.solver != "lbfgs":  # which ignores it, as scikit-learn's does
         y = column_or_1d(y) if y.ndim == 2 and y.shape[1] == 1 else y
         y = estimator._labels(y)

@@ -43,6 +43,11 @@ def checked_parameters(model: Any) -> Parameters:
         If they do not fit each other, or the numbers of features, layers, outputs or
         classes.
     """
+    if "estimators_" in vars(model):
+        raise ValueError(
+            f"This {type(model).__name__} has {len(model.estimators_)} members, and no "
+            "network of its own. Use one of estimators_."
+        )
     parameters, coefs, intercepts = _held_by(model), model.coefs_, model.intercepts_
     learnt = {name: getattr(model, name, []) for name in LEARNT_BESIDES}
     if not _are_views_of(parameters, coefs, intercepts, learnt):

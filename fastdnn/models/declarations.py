@@ -283,6 +283,13 @@ ROWS: tuple[Hyperparameter, ...] = (
         "(Izmailov et al., 2018); `fit` leaves the average.", needs_steps=True),
     _Row("max_fun", "lbfgs", 15000, _SKLEARN_COUNT,
         "Largest number of evaluations of the loss, for ``solver='lbfgs'``."),
+    _Row("n_members", "estimator", 1, _COUNT,
+        "Networks that are trained side by side, each with a seed of its own. Predictions are "
+        "their mean, and `predict_members` has those of each."),
+    _Row("bagging", "estimator", None, _or_none(_one_of("folds")),
+        "'folds' lets each member leave out another one of `n_members` parts of the samples, "
+        "of each class as many. What members predict of the samples that they left out is "
+        "`oof_prediction_`, and what `predict_interval` or `predict_set` are made of."),
     _Row("dtype", "estimator", "float32", _one_of("float32", "float64", "auto"),
         "Precision of the computation; 'auto' takes that of X, float64 for integers. A fit "
         "that goes on keeps the precision it began with. With float32, regressions on "

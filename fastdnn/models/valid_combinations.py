@@ -39,6 +39,32 @@ def require_fitting(estimator: Any) -> None:
         )
     if estimator.solver == "lbfgs":
         _require_no_steps(estimator)
+    _require_fitting_members(estimator)
+
+
+def _require_fitting_members(estimator: Any) -> None:
+    """Raise for what one network has, or several of them, but not as many as are asked for."""
+    n_members, bagging = estimator.n_members, estimator.bagging
+    if n_members == 1:
+        if bagging is not None:
+            raise ValueError(
+                f"bagging={bagging!r} needs n_members of 2 at least, got n_members=1. "
+                "Raise it, or use bagging=None."
+            )
+        return
+    for name, none in (("warm_start", False), ("checkpoint", None)):
+        value = getattr(estimator, name)
+        if value is not none and value != none:
+            raise ValueError(
+                f"{name}={value!r} is for one network, but {n_members=}. Use {name}={none!r}, "
+                "or n_members=1."
+            )
+    if bagging is not None and not isinstance(estimator.validation_fraction, Real):
+        raise ValueError(
+            f"bagging={bagging!r} trains each member on other samples, but "
+            f"validation_fraction={estimator.validation_fraction!r} says which of all to hold "
+            "out. Use a number."
+        )
 
 
 def _require_no_steps(estimator: Any) -> None:

@@ -111,6 +111,11 @@ def encode(
     require_valid(model)
     require_fitting(model)
     state = model.__getstate__()
+    if "estimators_" in state:
+        raise ValueError(
+            f"it has {len(state['estimators_'])} members, but a file holds one network. Save "
+            "each of estimators_, or pickle the model"
+        )
     settings, tensors = encode_settings(model, path)
     for name in settings:
         del state[name]

@@ -5,6 +5,9 @@ import math
 import multiprocessing
 import os
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,22 @@ from fastdnn.compiler.jit import JIT_ENABLED
 # Shared out, a prediction of so many floating-point operations gains more than starting
 # threads costs. In training, where they wait for the next step: `fastdnn.planning.plan`.
 PREDICTION_THAT_PAYS = 5e7
+
+_share = threading.local()
+
+
+@contextmanager
+def at_most(n_threads: int) -> Iterator[None]:
+    """Offer no more than so many threads to what this thread does meanwhile.
+
+    It is for threads that work side by side, each of which has a share of the CPUs.
+    """
+    before = getattr(_share, "n_threads", math.inf)
+    _share.n_threads = min(before, n_threads)
+    try:
+        yield
+    finally:
+        _share.n_threads = before
 
 
 def threads_offered(n_threads: int | None, pays: bool) -> int:
@@ -31,11 +50,14 @@ def threads_offered(n_threads: int | None, pays: bool) -> int:
     """
     if not JIT_ENABLED:
         return 1  # plain Python kernels cannot run side by side
+    share = getattr(_share, "n_threads", math.inf)
+    if share <= 1:
+        return 1
     if n_threads is not None:
-        return min(int(n_threads), usable_cpus()) if n_threads > 1 else 1
+        return int(min(n_threads, usable_cpus(), share)) if n_threads > 1 else 1
     if not pays:
         return 1
-    return int(max(1, min(usable_cpus(), *_hints())))
+    return int(max(1, min(usable_cpus(), share, *_hints())))
 
 
 def usable_cpus() -> int:

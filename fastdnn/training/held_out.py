@@ -11,7 +11,7 @@ from fastdnn.training.state import TrainingState
 def hold_out(
     objective: Objective, options: Options, state: TrainingState
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows to train on, and those that are held out.
+    """Return the rows of X to train on, and those that are held out.
 
     They are those of a split that was given, or drawn as scikit-learn does; of a state that
     goes on, those that it began with.
@@ -32,19 +32,21 @@ def hold_out(
     ZeroDivisionError
         If all of them have a weight of zero.
     """
-    samples = objective.samples
+    samples, all_rows = objective.samples, objective.samples.rows
+    if all_rows is None:
+        all_rows = np.arange(samples.n_rows, dtype=np.int64)
     if state.order is not None:
         rows, held_out = state.order, state.held_out
         if held_out is None:
-            held_out = np.setdiff1d(np.arange(samples.n_rows), rows)
+            held_out = np.setdiff1d(all_rows, rows)
     elif objective.split is not None:
         rows, held_out = objective.split
     else:
         rows, held_out = train_test_split(
-            np.arange(samples.n_rows, dtype=np.int64),
+            all_rows,
             random_state=state.random_state,
             test_size=options.validation_fraction,
-            stratify=samples.Y.astype(bool) if objective.is_stratified else None,
+            stratify=samples.Y[all_rows].astype(bool) if objective.is_stratified else None,
         )
     if held_out.size < 2:
         raise ValueError(

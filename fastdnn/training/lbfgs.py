@@ -55,13 +55,14 @@ def fit_lbfgs(
     """
     samples, parameters = objective.samples, state.parameters
     gradient = np.zeros_like(parameters.theta)
+    order = AS_THEY_LIE if samples.rows is None else samples.rows
     plan = plan_training(
         parameters,
         objective.network,
         "gradient",
         batch_size=min(_ROWS_AT_ONCE, samples.n_rows),
         samples=samples,
-        gather=False,
+        gather=samples.rows is not None,
         n_threads=options.n_threads,
         state=gradient,
     )
@@ -70,14 +71,17 @@ def fit_lbfgs(
     if objective.validation is not None:
         _, validation = validation_of(objective, options, state, parameters)
     history.is_validated = validation is not None
-    total = float(samples.n_rows if samples.weight is None else samples.weight.sum())
+    total = float(samples.n_rows)
+    if samples.weight is not None:
+        weight = samples.weight if samples.rows is None else samples.weight[samples.rows]
+        total = float(weight.sum())
     alpha = options.alpha * samples.weight_scale
     plan.table["total_weight"] = total
     plan.table["loss_cap"] = log_loss_cap(state.dtype)
     theta, n_weights = parameters.theta, parameters.n_weights
     weights = theta[:n_weights]
 
-    with EpochRunner(plan, samples, AS_THEY_LIE) as runner, single_threaded_blas():
+    with EpochRunner(plan, samples, order) as runner, single_threaded_blas():
         start, n_calls = time.perf_counter(), 0
         lowest, best, n_iterations, is_ended = math.inf, theta, 0, False
 

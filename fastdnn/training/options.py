@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 # From the warning below up to the line that called `fit`.
-_FRAMES_TO_USER = 10
+_FRAMES_TO_USER = 11
 
 
 class Options(SimpleNamespace):

@@ -15,7 +15,7 @@ from fastdnn.training.averages import Averaging
 from fastdnn.training.checkpoints import Checkpoints, deadline_of, said_of_time
 from fastdnn.training.divergence import problem_of_epochs, problem_of_memory
 from fastdnn.training.epochs import EpochRunner
-from fastdnn.training.notices import Notices
+from fastdnn.training.notices import INTERRUPTED, Notices
 from fastdnn.training.objective import Objective, log_loss_cap
 from fastdnn.training.options import Options, rows_of_batch, weight_decay_of
 from fastdnn.training.order import VisitOrder
@@ -196,7 +196,7 @@ def fit_stochastic(
             optimizer.t = int(t[0])  # the engine's last whole step
             if incremental or history.n_iter == 0:
                 raise
-            notices.warn("Training interrupted by user.")
+            notices.warn(INTERRUPTED)
         if watch is not None:
             watch.leave_epoch()
     state.order, state.n_rows = order.latest(), n_all_rows

@@ -62,6 +62,8 @@ WRONG = {
     "ema_decay": [*NO_NUMBER_BUT_NONE, 0.0, 1.0],
     "swa_start": [*NO_NUMBER_BUT_NONE, 0.0, 1.0],
     "loss": [*NO_NAME, None, "cross_entropy"],
+    "n_members": [*NO_COUNT, None],
+    "bagging": ["bootstrap", True, 5, 0.5],
 }
 #: What else has to be set for a parameter to be looked at.
 WITH = {
@@ -73,6 +75,7 @@ WITH = {
     "learning_rate_steps": {"learning_rate": "steps"},
     "scoring": {"early_stopping": True},
     "validation_fraction": {"early_stopping": True},
+    "bagging": {"n_members": 2},
 }
 #: What scikit-learn's classes take as well, with values that they take.
 OF_SCIKIT_LEARN = {

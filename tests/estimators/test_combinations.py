@@ -88,6 +88,8 @@ VALUES = {
     "max_norm": [0.5],
     "ema_decay": [0.5],
     "swa_start": [0.3],
+    "n_members": [2],
+    "bagging": ["folds"],
     "dtype": ["float64", "auto"],
 }
 LOSSES = {
@@ -125,7 +127,13 @@ def models(draw):
         chosen = {name: value for name, value in chosen.items() if name not in NEED_STEPS}
         if chosen.get("warm_start") == "exact":
             del chosen["warm_start"]
-    elif draw(st.booleans()):
+    if "bagging" in chosen:
+        chosen["n_members"] = 3
+        if not isinstance(chosen.get("validation_fraction", 0.1), float):
+            del chosen["validation_fraction"]
+    if "n_members" in chosen:  # what several networks refuse has tests of its own
+        chosen.pop("warm_start", None)
+    if chosen.get("solver") != "lbfgs" and draw(st.booleans()):
         rates = st.sampled_from([0.0, 0.2, 0.9])
         n_rates = len(hidden) + 1
         lists = st.lists(rates, min_size=n_rates, max_size=n_rates)
@@ -193,7 +201,8 @@ def problems(draw, model):
         targets = ["positive"] if is_positive else ["one", "two"]
     else:
         targets = ["binary", "classes", "labels"] + ["soft"] * (model.class_weight is None)
-    methods = METHODS if model.solver != "lbfgs" else METHODS[:3]
+    has_steps = model.solver != "lbfgs" and model.n_members == 1
+    methods = METHODS if has_steps else METHODS[:3]
     if model.early_stopping:
         methods = [method for method in methods if method not in ("partial_fit", "steps")]
     return Problem(
@@ -238,7 +247,8 @@ def quiet():
 
 
 def parameters_of(model):
-    return [*model.coefs_, *model.intercepts_]
+    networks = model.estimators_ if model.n_members > 1 else [model]
+    return [part for one in networks for part in (*one.coefs_, *one.intercepts_)]
 
 
 def check_file(model, X, predicted):
@@ -249,6 +259,7 @@ def check_file(model, X, predicted):
             model.save(path)
         except ValueError as error:
             names = [name for name, value in model.get_params().items() if not is_plain(value)]
+            names += ["members"] * (model.n_members > 1)
             assert any(name in str(error) for name in names), error
             return
         assert_array_equal(fastdnn.load(path).predict(X), predicted)
@@ -291,7 +302,9 @@ def check(model, problem):
             assert vars(model).keys() == before.keys()
         return
     assert all(np.isfinite(part).all() for part in parameters_of(model))
-    assert np.isfinite(model.loss_) and np.isfinite(model.history_["loss"]).all()
+    assert np.isfinite(model.loss_)
+    for network in model.estimators_ if model.n_members > 1 else [model]:
+        assert np.isfinite(network.history_["loss"]).all()
     predicted = model.predict(X)
     assert len(predicted) == len(y)
     if isinstance(model, DNNRegressor):
@@ -312,7 +325,7 @@ def check(model, problem):
     check_file(model, X, predicted)
     # What follows from max_iter is not the same in a shorter training.
     is_same = model.learning_rate in NO_HORIZON and not model.learning_rate_warmup
-    takes_steps = model.solver != "lbfgs" and model.max_time is None
+    takes_steps = model.solver != "lbfgs" and model.max_time is None and model.n_members == 1
     if is_same and takes_steps and model.swa_start is None and problem.method in METHODS[:2]:
         check_parts(as_given, problem, model)
 

@@ -1,0 +1,111 @@
+"""What a fit was given, checked and encoded: for one network, or for several of them."""
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.utils.validation import _check_sample_weight
+
+from fastdnn.data.samples import Samples
+from fastdnn.estimators.hidden_layers import require_room_for_noise
+from fastdnn.estimators.validation_sets import Given, given_samples
+from fastdnn.training.divergence import largest
+from fastdnn.training.precision import targets_in, weights_in
+
+
+class Ready(NamedTuple):
+    """Samples that training can begin with.
+
+    Attributes
+    ----------
+    samples : Samples
+        As the engine takes them.
+    encoded : ndarray of shape (n_samples, n_columns)
+        Targets, before they get the form that the loss takes.
+    as_given : tuple
+        X, y and the weights as the user gave them.
+    y : ndarray
+        Targets, checked.
+    sample_weight : ndarray of float64 of shape (n_samples,) or None
+        Checked, without those of classes.
+    given : Given
+        What there is to validate on.
+    validation : tuple or None
+        The same as the engine takes it, with targets and weights as scorers take them.
+    """
+
+    samples: Samples
+    encoded: np.ndarray
+    as_given: tuple[Any, Any, Any]
+    y: Any
+    sample_weight: np.ndarray | None
+    given: Given
+    validation: tuple[Samples, np.ndarray, np.ndarray | None] | None
+
+    @property
+    def X(self) -> Any:
+        """Samples as the user gave them."""
+        return self.as_given[0]
+
+    def at(self, rows: np.ndarray, estimator: Any) -> "Ready":
+        """Return some of the rows, without a copy of X, for an estimator of these classes.
+
+        Its weights of classes, such as 'balanced', are those among these rows.
+        """
+        samples, weight, scale = self.samples, None, 1.0
+        given = None if self.sample_weight is None else self.sample_weight[rows]
+        given = estimator._weights(self.y[rows], self.encoded[rows], given)
+        if given is not None:
+            of_rows, scale = weights_in(given, samples.X.dtype)
+            weight = np.zeros(samples.X.shape[0], of_rows.dtype)
+            weight[rows] = of_rows
+        samples = replace(
+            samples,
+            rows=rows,
+            weight=weight,
+            weight_scale=scale,
+            largest_target=largest(samples.Y[rows]),
+        )
+        return self._replace(samples=samples)
+
+
+def made_ready(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    given: Given,
+    incremental: bool,
+    first_pass: bool,
+) -> Ready:
+    """Check and encode what a fit is given; the estimator learns features and classes.
+
+    Parameters
+    ----------
+    estimator : BaseDNN
+        That is fitted.
+    X, y, sample_weight, given
+        What the user gave.
+    incremental : bool
+        Whether it is for `partial_fit`.
+    first_pass : bool
+        Whether X decides about the features.
+
+    Raises
+    ------
+    ValueError
+        If they are not valid, or do not agree with each other.
+    """
+    as_given = X, y, sample_weight
+    X, y = estimator._validated_to_fit(X, y, first_pass)
+    require_room_for_noise(estimator.input_noise, X)
+    encoded, scale = estimator._encode_targets(y, incremental), 1.0
+    Y, largest_target = targets_in(estimator._targets(encoded), X.dtype)
+    if sample_weight is not None:
+        sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    weight = estimator._weights(y, encoded, sample_weight)
+    if weight is not None:
+        weight, scale = weights_in(weight, X.dtype)
+    samples = Samples(X, Y, weight, weight_scale=scale, largest_target=largest_target)
+    validation = given_samples(estimator, given, X.dtype) if given.is_there else None
+    return Ready(samples, encoded, as_given, y, sample_weight, given, validation)
