@@ -4,15 +4,15 @@
 column at a time, and knows by `objects` what is missing, a number or a date; `likeness` says
 whether a column tells anything, and whether a later one is like it. `numbers` encodes one
 column of numbers by the edges that `bins` finds, `categories` and `targets` one of
-categories, `dates` makes columns of dates; `compact` is what networks read of an
-encoded table.
+categories, `dates` makes columns of dates; `names` are those of the result. `compact` is what
+networks read of a table instead of the encoded one.
 
 `classifier` and `regressor` have the estimators, which share `base` and the `declarations` of
-their parameters. A `recipe` says how networks are trained; `members` trains some of them side
-by side; `control` ends that before its time, and tells how it goes, `tasks` tells it to
-scikit-learn's callbacks. `splits` finds the rows that a pilot is validated on, `scoring` what
-predictions are worth; `selection` finds which of the snapshots make the `ensemble`. `plain`
-and `plain_encoder` are what was fitted in files.
+their parameters; `given` are rows as users give them. A `recipe` says how networks are
+trained; `members` trains some of them side by side; `control` ends that before its time, and
+tells how it goes, `tasks` tells it to scikit-learn's callbacks. `splits` finds the rows that
+a pilot is validated on, `scoring` what predictions are worth; `selection` finds which of the
+snapshots make the `ensemble`. `plain` and `plain_encoder` are what was fitted in files.
 
 On top of all other rooms.
 """

@@ -1,7 +1,7 @@
 """What the table estimators share: from a raw table to an ensemble of networks, and back."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
@@ -12,7 +12,6 @@ from fastdnn.callbacks.support import CallbackSupportMixin, with_callbacks
 from fastdnn.data.samples import Samples
 from fastdnn.models.declarations import Hyperparameter
 from fastdnn.models.documentation import DocumentationLink
-from fastdnn.models.hyperparameters import documented
 from fastdnn.models.transaction import replace_by, twin_of
 from fastdnn.models.valid_values import hidden_units
 from fastdnn.storage.pickles import SavingMixin
@@ -24,13 +23,13 @@ from fastdnn.tables.encoder import NothingToEncodeError, TableEncoder
 from fastdnn.tables.ensemble import (
     THE_LAST,
     Decisions,
-    Ensemble,
     Judge,
     Task,
     ensemble_of,
     train_by_decisions,
     train_with_validation,
 )
+from fastdnn.tables.given import Fitted, Given
 from fastdnn.tables.plain import plain_estimator, take_plain
 from fastdnn.tables.recipe import Recipe, epochs_of, rows_of_batch
 from fastdnn.tables.scoring import metric_of, score_by
@@ -45,55 +44,6 @@ _PILOTS = 2
 _FEWEST_ROWS = 2
 # Rows that are encoded and predicted at once.
 _ROWS_AT_ONCE = 50_000
-
-_ATTRIBUTES = """
-    encoder_ : TableEncoder
-        Fitted.
-    n_features_in_ : int
-        Columns of the table.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Their names, where all are strings.
-    n_epochs_ : int
-        Epochs of a whole training.
-    cycle_weights_ : ndarray of shape (n_cycles,)
-        What the networks count at the end of each cycle.
-    validation_scores_ : ndarray of shape (n_cycles_validated,)
-        The score at the end of each, by `scoring`: of the pilot, or of the networks where
-        `fit` got `X_val`. Minus the loss with ``scoring='loss'``.
-"""
-
-
-class Given(NamedTuple):
-    """Rows of a table as a user gave them, and what is checked of them."""
-
-    X: Table
-    y: np.ndarray
-    weight: np.ndarray | None
-
-    def at(self, rows: np.ndarray) -> "Given":
-        """Return some of the rows."""
-        weight = None if self.weight is None else self.weight[rows]
-        return Given(self.X.at(rows), self.y[rows], weight)
-
-
-class Fitted(NamedTuple):
-    """What a fit comes to."""
-
-    encoder: TableEncoder
-    ensemble: Ensemble
-    decisions: Decisions
-    n_epochs: int
-    is_complete: bool
-
-
-def described(estimator: Any) -> Any:
-    """Write what both estimators say of themselves into the docstring of one."""
-    estimator = documented(estimator)
-    if estimator.__doc__ is not None:  # there is none with python -OO
-        estimator.__doc__ = estimator.__doc__.replace(
-            "    {attributes}", _ATTRIBUTES.strip("\n")
-        )
-    return estimator
 
 
 class BaseTabularDNN(DocumentationLink, CallbackSupportMixin, SavingMixin, BaseEstimator, ABC):

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 # Levels of fewer rows share a column; of small tables a twentieth of the rows is enough.
 _FEWEST_ROWS, _SMALL_SHARE = 10, 20
@@ -59,6 +60,12 @@ class CategoryEncoder:
         """Return the position of each level; the last one of those that are not common."""
         other, positions = len(self.positions), self.positions
         return np.array([positions.get(v, other) for v in values.tolist()], dtype=np.int64)
+
+    def sparse(self, values: np.ndarray, dtype: Any) -> sparse.csr_matrix:
+        """Return 0 and 1 for each row as a sparse matrix of shape (n_samples, len(names))."""
+        n_rows = len(values)
+        parts = np.ones(n_rows, dtype=dtype), self.codes(values), np.arange(n_rows + 1)
+        return sparse.csr_matrix(parts, shape=(n_rows, len(self.names)))
 
     def write(self, values: np.ndarray, out: np.ndarray) -> None:
         """Write 0 and 1 for each row into `out`, of shape (n_samples, len(names))."""

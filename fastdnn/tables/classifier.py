@@ -9,8 +9,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_y, column_or_1d
 
 from fastdnn.estimators.labels import positions_of, require_known_classes
-from fastdnn.tables.base import BaseTabularDNN, described
-from fastdnn.tables.declarations import constraints_of, hyperparameters_of
+from fastdnn.tables.base import BaseTabularDNN
+from fastdnn.tables.declarations import constraints_of, described, hyperparameters_of
 from fastdnn.tables.ensemble import Task
 from fastdnn.tables.objects import is_missing
 

@@ -260,10 +260,11 @@ def _of_series(name: str, series: Any, is_category: bool, by_dtype: bool) -> Col
 def _floats(series: Any) -> np.ndarray:
     """Return numbers with NaN for nulls, whatever the library has for them."""
     missing = series.is_null().to_numpy()
-    if not missing.any():
-        return np.asarray(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
-    pairs = zip(series.to_list(), missing.tolist(), strict=True)
-    return np.array([np.nan if is_missing else float(v) for v, is_missing in pairs])
+    if missing.any():
+        series = series.fill_null(False if series.dtype == nw.Boolean else 0)
+    numbers = np.array(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
+    numbers[missing] = np.nan
+    return numbers
 
 
 def _objects_of(series: Any) -> np.ndarray:

@@ -11,6 +11,7 @@ from typing import Any
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from fastdnn.models.declarations import Hyperparameter, NoBool, Values
+from fastdnn.models.hyperparameters import documented
 
 _CLASSIFIER, _REGRESSOR = "TabularDNNClassifier", "TabularDNNRegressor"
 _AT_LEAST_ONE = NoBool(Integral, 1, None, closed="left")
@@ -35,6 +36,23 @@ def _row(
 ) -> Hyperparameter:
     return Hyperparameter(name, "estimator", default, values, text, estimators)
 
+
+# What both estimators say of what they have learnt.
+_ATTRIBUTES = """
+    encoder_ : TableEncoder
+        Fitted.
+    n_features_in_ : int
+        Columns of the table.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where all are strings.
+    n_epochs_ : int
+        Epochs of a whole training.
+    cycle_weights_ : ndarray of shape (n_cycles,)
+        What the networks count at the end of each cycle.
+    validation_scores_ : ndarray of shape (n_cycles_validated,)
+        The score at the end of each, by `scoring`: of the pilot, or of the networks where
+        `fit` got `X_val`. Minus the loss with ``scoring='loss'``.
+"""
 
 #: All of them, in the order of the signatures.
 # fmt: off
@@ -122,3 +140,13 @@ def require_callables(callbacks: Any) -> list[Callable]:
                 "fastdnn.tables.Progress."
             )
     return list(callbacks or ())
+
+
+def described(estimator: Any) -> Any:
+    """Write what both estimators say of themselves into the docstring of one."""
+    estimator = documented(estimator)
+    if estimator.__doc__ is not None:  # there is none with python -OO
+        estimator.__doc__ = estimator.__doc__.replace(
+            "    {attributes}", _ATTRIBUTES.strip("\n")
+        )
+    return estimator

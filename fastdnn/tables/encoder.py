@@ -29,6 +29,7 @@ from fastdnn.tables.columns import (
 )
 from fastdnn.tables.dates import parts_of_dates
 from fastdnn.tables.likeness import Seen, as_kind, require_alike, require_finite, words_of
+from fastdnn.tables.names import names_out
 from fastdnn.tables.numbers import NumberEncoder
 from fastdnn.tables.targets import TargetMeans, numbers_of, target_of_bins
 
@@ -203,23 +204,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         ndarray of str of shape (n_features_out_,)
         """
         check_is_fitted(self)
+        pairs = zip(self._sources, self._encoders, strict=True)
+        made = [(source.column, encoder.names) for source, (_, encoder) in pairs]
         known = getattr(self, "feature_names_in_", None)
-        names = self._names
-        if input_features is not None:
-            names = np.asarray(input_features, dtype=object).tolist()
-            if known is not None and names != known.tolist():
-                raise ValueError("input_features is not equal to feature_names_in_")
-            if len(names) != self.n_features_in_:
-                raise ValueError(
-                    "input_features should have length equal to number of features "
-                    f"({self.n_features_in_}), got {len(names)}"
-                )
-        found = [
-            f"{names[source.column]}{name[len(self._names[source.column]) :]}"
-            for source, (_, encoder) in zip(self._sources, self._encoders, strict=True)
-            for name in encoder.names
-        ]
-        return np.array(_unique(found), dtype=object)
+        return names_out(made, self._names, known, input_features)
 
     # -- how ----------------------------------------------------------------------------
 
@@ -342,7 +330,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         for values, encoder in self._each(table):
             width = len(encoder.names)
             if out is None and isinstance(encoder, CategoryEncoder):
-                blocks.append(_one_hot(encoder.codes(values), width, self.dtype))
+                blocks.append(encoder.sparse(values, self.dtype))
                 continue
             block = out[:, start : start + width] if out is not None else None
             if block is None:
@@ -385,12 +373,6 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return tags
 
 
-def _one_hot(codes: np.ndarray, width: int, dtype: Any) -> sparse.csr_matrix:
-    n_rows = len(codes)
-    parts = np.ones(n_rows, dtype=dtype), codes, np.arange(n_rows + 1)
-    return sparse.csr_matrix(parts, shape=(n_rows, width))
-
-
 class Source(NamedTuple):
     """Which column something is made of, or which part of one."""
 
@@ -401,20 +383,6 @@ class Source(NamedTuple):
 def _parts(column: Column) -> list[Column]:
     """Return the columns that a column of dates becomes; others as they are."""
     return parts_of_dates(column) if column.kind == DATE else [column]
-
-
-def _unique(names: list[str]) -> list[str]:
-    """Return names with numbers behind those that are there already."""
-    taken: set[str] = set()
-    result = []
-    for name in names:
-        unique, n = name, 1
-        while unique in taken:
-            n += 1
-            unique = f"{name}_{n}"
-        taken.add(unique)
-        result.append(unique)
-    return result
 
 
 def _shown(dropped: dict[str, str]) -> str:

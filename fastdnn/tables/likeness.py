@@ -58,7 +58,8 @@ def words_of(column: Column) -> bool | None:
     """Return whether all levels of a category are words; None if some are."""
     if column.kind != CATEGORY:
         return None
-    are_words = {isinstance(v, str) for v in column.values.tolist() if v is not None}
+    kinds = set(map(type, column.values)) - {type(None)}
+    are_words = {issubclass(kind, str) for kind in kinds}
     return are_words.pop() if len(are_words) == 1 else None
 
 

@@ -6,14 +6,22 @@ from typing import Any
 
 import numpy as np
 
+# Most columns hold nothing else, and are a million times asked.
+_NEVER_MISSING = {str, int, bool, type(None)}
 _EPOCH, _MIDNIGHT = datetime.datetime(1970, 1, 1), datetime.time()
 
 
 def with_none(values: list) -> np.ndarray:
     """Return objects as an array, with None for all that stands for missing."""
     objects = np.empty(len(values), dtype=object)
-    for i, v in enumerate(values):
-        objects[i] = None if is_missing(v) else v
+    kinds = set(map(type, values))
+    if kinds <= _NEVER_MISSING:
+        objects[:] = values
+    elif kinds <= _NEVER_MISSING | {float}:
+        objects[:] = [v if v == v else None for v in values]
+    else:
+        for i, v in enumerate(values):  # which may have a length
+            objects[i] = None if is_missing(v) else v
     return objects
 
 
@@ -21,7 +29,7 @@ def is_missing(v: Any) -> bool:
     """Whether an object stands for something that is not there."""
     if v is None:
         return True
-    if type(v) in (str, int, bool):
+    if type(v) in _NEVER_MISSING:
         return False
     try:
         return bool(v != v)  # NaN of any type, and NaT
@@ -113,6 +121,8 @@ def as_levels(name: str, values: np.ndarray, of_dtype: bool = True) -> np.ndarra
     ValueError
         If one is no level.
     """
+    if set(map(type, values)) <= {str, type(None)}:
+        return values
     levels: dict[Any, Any] = {}
     result = np.empty(len(values), dtype=object)
     for i, v in enumerate(values):

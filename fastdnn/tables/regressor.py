@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import _check_y, column_or_1d
 
-from fastdnn.tables.base import BaseTabularDNN, described
-from fastdnn.tables.declarations import constraints_of, hyperparameters_of
+from fastdnn.tables.base import BaseTabularDNN
+from fastdnn.tables.declarations import constraints_of, described, hyperparameters_of
 from fastdnn.tables.ensemble import Task
 
 # Of the range of the targets: how far beyond it predictions may be.
