@@ -247,10 +247,16 @@ class BaseTabularDNN(DocumentationLink, CallbackSupportMixin, SavingMixin, BaseE
             decisions = pilot.decisions
             if not pilot.is_complete:
                 return pilot
-        encoder, recipe, samples = self._prepared(rows)
-        done = train_by_decisions(
-            self._task(), recipe, samples, decisions, seeds, control, self.n_threads
-        )
+        try:
+            encoder, recipe, samples = self._prepared(rows)
+            done = train_by_decisions(
+                self._task(), recipe, samples, decisions, seeds, control, self.n_threads
+            )
+        except KeyboardInterrupt:
+            if pilot is None:
+                raise
+            control.interrupt()
+            return pilot
         if pilot is not None and not done.is_complete:
             return pilot  # which is better than networks that are half trained
         ensemble = ensemble_of(done.members, done.decisions, self._task())

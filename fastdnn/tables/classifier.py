@@ -4,10 +4,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_y, column_or_1d
 
+from fastdnn.estimators.class_weights import weighted_by_class
 from fastdnn.estimators.labels import positions_of, require_known_classes
 from fastdnn.tables.base import BaseTabularDNN
 from fastdnn.tables.declarations import constraints_of, described, hyperparameters_of
@@ -143,9 +143,11 @@ class TabularDNNClassifier(ClassifierMixin, BaseTabularDNN):
             )
         self._class_weight = None
         if self.class_weight is not None:
-            of_classes = compute_sample_weight(self.class_weight, y)
-            first = np.unique(positions, return_index=True)[1]
-            self._class_weight = of_classes[first]
+            weights: Any = weighted_by_class(
+                self.class_weight, positions[:, np.newaxis], y, self.classes_, weight
+            )
+            of_classes = weights if weight is None else weights / weight
+            self._class_weight = of_classes[np.unique(positions, return_index=True)[1]]
 
     def _weights(self, weight: np.ndarray | None, y: np.ndarray) -> np.ndarray | None:
         if self._class_weight is None:

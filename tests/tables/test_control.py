@@ -188,6 +188,26 @@ def test_an_interrupt_keeps_what_was_learnt(Estimator, n_calls, n_threads, monke
     assert outputs(model, X)[0].std() > 0.0
 
 
+def test_an_interrupt_after_the_pilot_leaves_it(monkeypatch):
+    """Before the networks that are to be kept have learnt anything, be it at the encoding."""
+    X, y = table(300)
+    for name in ("fit_rows", "train_by_decisions"):
+        real, calls = getattr(base, name), []
+
+        def interrupted(*args, real=real, calls=calls, name=name):
+            calls.append(args)
+            if name != "fit_rows" or len(calls) == 2:
+                raise KeyboardInterrupt
+            return real(*args)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(base, name, interrupted)
+            with pytest.warns(UserWarning, match="interrupted by user"):
+                model = TabularDNNRegressor(**SMALL | {"n_members": 3}).fit(X, y)
+        assert len(outputs(model, X)) == 2
+        assert model.score(X, y) > 0.3
+
+
 def test_an_interrupt_before_anything_is_learnt_is_raised(monkeypatch):
     def interrupted(self, *args):
         raise KeyboardInterrupt

@@ -163,6 +163,22 @@ def test_classes_are_weighted_as_samples():
     np.testing.assert_array_equal(by_class.predict_proba(X), by_sample.predict_proba(X))
 
 
+def test_balanced_weights_are_of_the_weights_of_samples():
+    """A weight of 2 counts as the sample given twice."""
+    X, y = table(200)
+    y = targets(TabularDNNClassifier, y)
+    weight = np.where(y == "high", 3.0, 1.0) * np.linspace(1.0, 2.0, 200)
+    totals = {label: weight[y == label].sum() for label in ("high", "low")}
+    explicit = {label: weight.sum() / (2.0 * total) for label, total in totals.items()}
+    first, second = (
+        TabularDNNClassifier(**SMALL, class_weight=given).fit(X, y, weight).predict_proba(X)
+        for given in ("balanced", explicit)
+    )
+    np.testing.assert_allclose(first, second, rtol=1e-3)
+    with pytest.raises(ValueError, match="class_weight has the weight -1 for class 'low'"):
+        TabularDNNClassifier(**SMALL, class_weight={"low": -1}).fit(X, y)
+
+
 @pytest.mark.slow_without_jit
 def test_a_class_of_one_sample_and_many_classes():
     X, y = load_iris(return_X_y=True)
