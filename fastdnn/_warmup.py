@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -104,7 +105,7 @@ def _kernels(everything: bool) -> Iterator[Addressed]:  # needs jit
         yield from (results.same_type, results.in_double)
 
 
-def _compile_all(dtype: str, everything: bool) -> Path:  # needs jit
+def _compile_all(dtype: Any, everything: bool) -> Path:  # needs jit
     folder = cache.cache_directory()
     if folder is None:
         raise RuntimeError(
@@ -119,7 +120,11 @@ def _compile_all(dtype: str, everything: bool) -> Path:  # needs jit
                 hidden_layer_sizes=(2,), solver=solver, max_iter=1, dtype=dtype
             )
             model.fit(X, y).predict_log_proba(X)
-        options = {"hidden_layer_sizes": (2,), "early_stopping": True, "max_iter": 1}
+        options: dict[str, Any] = {
+            "hidden_layer_sizes": (2,),
+            "early_stopping": True,
+            "max_iter": 1,
+        }
         DNNRegressor(**options, dtype=dtype).fit(X, X[:, 0])
     for kind in {dtype, "float64"}:
         for kernel in _kernels(everything):

@@ -77,6 +77,22 @@ class BaseDNN(
 ):
     """A multi-layer perceptron as a scikit-learn estimator; see the subclasses."""
 
+    # What is fitted is set by name, which type checkers do not see.
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+    n_outputs_: int
+    n_layers_: int
+    out_activation_: str
+    coefs_: list[np.ndarray]
+    intercepts_: list[np.ndarray]
+    norm_gains_: list[np.ndarray]
+    norm_shifts_: list[np.ndarray]
+    prelu_slopes_: list[np.ndarray]
+    loss_: float
+    best_loss_: float | None
+    best_validation_score_: float | None
+    n_iter_: int
+    t_: int
     estimators_: list["BaseDNN"]
     _state: TrainingState
     _resumable: TrainingState

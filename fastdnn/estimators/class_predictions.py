@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from fastdnn.estimators.accuracy import AccuracyMixin
@@ -12,6 +11,7 @@ from fastdnn.estimators.conformal_predictions import SetPredictions
 from fastdnn.estimators.labels import positions_of
 from fastdnn.estimators.members import results_of_members
 from fastdnn.estimators.soft_targets import are_soft
+from fastdnn.models.decorators import available_if
 from fastdnn.models.transaction import of_one_moment
 from fastdnn.training.scores import mean_accuracy
 

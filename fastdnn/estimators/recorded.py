@@ -1,12 +1,14 @@
 """Fitted attributes that are read from what training has recorded, when they are asked for."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 from fastdnn.training.history import History
 
+_Value = TypeVar("_Value")
 
-class Recorded:
+
+class Recorded(Generic[_Value]):
     """An attribute that is as long as training: made anew at each look at it.
 
     Otherwise each call of `partial_fit` would make a longer list.
@@ -22,7 +24,7 @@ class Recorded:
 
     def __init__(
         self,
-        read: Callable[[History], Any],
+        read: Callable[[History], _Value],
         is_there: Callable[[History], bool] | None = None,
     ) -> None:
         self._read, self._is_there = read, is_there
@@ -30,9 +32,9 @@ class Recorded:
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
-    def __get__(self, estimator: Any, owner: type) -> Any:
+    def __get__(self, estimator: Any, owner: type) -> _Value:
         if estimator is None:
-            return self
+            return cast(Any, self)
         attributes = vars(estimator)
         state = attributes.get("_state")
         is_there = state is not None and "best_loss_" in attributes

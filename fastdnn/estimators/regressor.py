@@ -1,16 +1,33 @@
 """`DNNRegressor`: a neural network for regression as a scikit-learn estimator."""
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
 
-from sklearn.base import _fit_context
+import numpy as np
 from sklearn.neural_network import MLPRegressor
-from sklearn.utils.metaestimators import available_if
 
 from fastdnn.estimators import interchange
 from fastdnn.estimators.base import BaseDNN
 from fastdnn.estimators.target_predictions import TargetPredictions
 from fastdnn.estimators.validation_sets import Given
+from fastdnn.models.decorators import available_if, validating
 from fastdnn.models.hyperparameters import constraints_of, documented, hyperparameters_of
+from fastdnn.models.parameter_types import (
+    Activations,
+    Auto,
+    Float,
+    Floats,
+    HiddenLayers,
+    Int,
+    Path,
+    Precision,
+    RandomState,
+    RegressorLoss,
+    Schedule,
+    Scoring,
+    Solver,
+    Splits,
+)
 
 
 @documented
@@ -92,62 +109,62 @@ class DNNRegressor(TargetPredictions):
 
     def __init__(
         self,
-        loss="squared_error",
-        hidden_layer_sizes=(100,),
-        activation="relu",
+        loss: RegressorLoss = "squared_error",
+        hidden_layer_sizes: HiddenLayers = (100,),
+        activation: Activations = "relu",
         *,
-        huber_delta=1.0,
-        quantile=0.5,
-        tweedie_power=1.5,
-        normalization=None,
-        dropout=0.0,
-        input_noise=0.0,
-        solver="adam",
-        alpha=1e-4,
-        l1=0.0,
-        weight_decay=None,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=0.001,
-        learning_rate_warmup=0.0,
-        learning_rate_factor=0.1,
-        learning_rate_steps=(0.5, 0.75),
-        learning_rate_patience=5,
-        power_t=0.5,
-        max_iter=200,
-        max_time=None,
-        shuffle=True,
-        random_state=None,
-        tol=1e-4,
-        verbose=False,
-        warm_start=False,
-        checkpoint=None,
-        checkpoint_seconds=60.0,
-        checkpoint_epochs=None,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        scoring=None,
-        n_iter_no_change=10,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        rho=0.9,
-        clip_norm=None,
-        clip_value=None,
-        max_norm=None,
-        ema_decay=None,
-        swa_start=None,
-        max_fun=15000,
-        n_members=1,
-        bagging=None,
-        dtype="float32",
-        n_threads=None,
-    ):
+        huber_delta: Float = 1.0,
+        quantile: Floats = 0.5,
+        tweedie_power: Float = 1.5,
+        normalization: Literal["layer"] | None = None,
+        dropout: Floats = 0.0,
+        input_noise: Float = 0.0,
+        solver: Solver = "adam",
+        alpha: Float = 1e-4,
+        l1: Float = 0.0,
+        weight_decay: Float | None = None,
+        batch_size: Int | Auto = "auto",
+        learning_rate: Schedule = "constant",
+        learning_rate_init: Float = 0.001,
+        learning_rate_warmup: Float = 0.0,
+        learning_rate_factor: Float = 0.1,
+        learning_rate_steps: Sequence[Float] | np.ndarray = (0.5, 0.75),
+        learning_rate_patience: Int = 5,
+        power_t: Float = 0.5,
+        max_iter: Int = 200,
+        max_time: Float | None = None,
+        shuffle: bool = True,
+        random_state: RandomState = None,
+        tol: Float = 1e-4,
+        verbose: bool | Int = False,
+        warm_start: bool | Literal["exact"] = False,
+        checkpoint: Path = None,
+        checkpoint_seconds: Float | None = 60.0,
+        checkpoint_epochs: Int | None = None,
+        momentum: Float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool | Auto = False,
+        validation_fraction: Splits = 0.1,
+        scoring: Scoring = None,
+        n_iter_no_change: Int | Float = 10,
+        beta_1: Float = 0.9,
+        beta_2: Float = 0.999,
+        epsilon: Float = 1e-8,
+        rho: Float = 0.9,
+        clip_norm: Float | None = None,
+        clip_value: Float | None = None,
+        max_norm: Float | None = None,
+        ema_decay: Float | None = None,
+        swa_start: Float | None = None,
+        max_fun: Int = 15000,
+        n_members: Int = 1,
+        bagging: Literal["folds"] | None = None,
+        dtype: Precision = "float32",
+        n_threads: Int | None = None,
+    ) -> None:
         self._keep(locals())
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @validating
     def fit(
         self,
         X: Any,
@@ -197,7 +214,7 @@ class DNNRegressor(TargetPredictions):
         return self._fit(X, y, sample_weight, incremental=False, given=given)
 
     @available_if(BaseDNN._check_solver)
-    @_fit_context(prefer_skip_nested_validation=True)
+    @validating
     def partial_fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, n_steps: int | None = None
     ) -> "DNNRegressor":

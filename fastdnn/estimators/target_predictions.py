@@ -1,7 +1,7 @@
 """What a fitted regressor says of samples: targets, quantiles, standard deviations."""
 
 import math
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from sklearn.base import RegressorMixin
@@ -35,6 +35,13 @@ _RESULTS = {"identity": "logits", "exp": "exp"}
 
 class TargetPredictions(RegressorMixin, IntervalPredictions, BaseDNN):
     """The methods of `fastdnn.DNNRegressor` that predict, and what it makes of its targets."""
+
+    @overload
+    def predict(self, X: Any, return_std: Literal[False] = False) -> np.ndarray: ...
+    @overload
+    def predict(self, X: Any, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
+    @overload
+    def predict(self, X: Any, return_std: bool) -> Any: ...
 
     @of_one_moment
     def predict(self, X: Any, return_std: bool = False) -> Any:

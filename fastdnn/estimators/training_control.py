@@ -4,10 +4,11 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import Any, Self
 
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from fastdnn.models.consistency import checked_optimizer, checked_parameters
+from fastdnn.models.decorators import validating
 from fastdnn.models.optimizer_states import optimizer_from, plain_optimizer
 from fastdnn.models.transaction import replace_by, twin_of
 from fastdnn.training.state import OptimizerState, TrainingState, optimizer_name
@@ -23,7 +24,7 @@ class TrainingControl(BaseEstimator, ABC):
     def _initialize(self, X: Any, y: Any) -> None:
         """Draw the parameters of a new network for samples."""
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @validating
     def initialize(self, X: Any, y: Any) -> Self:
         """Make the network that `fit` begins with, and take no step.
 

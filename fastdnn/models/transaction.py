@@ -8,7 +8,9 @@ predicts meanwhile uses the network of before or the one of after, never half of
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, cast
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 def twin_of(estimator: Any) -> Any:
@@ -40,11 +42,11 @@ def replace_by(estimator: Any, twin: Any, before: dict[str, Any]) -> None:
     estimator.__dict__ = new
 
 
-def of_one_moment(method: Callable) -> Callable:
+def of_one_moment(method: _Method) -> _Method:
     """Let a method see the estimator as it is at the call, whatever is fitted meanwhile."""
 
     @functools.wraps(method)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         return method(twin_of(self), *args, **kwargs)
 
-    return call
+    return cast(_Method, call)

@@ -4,13 +4,14 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from fastdnn.callbacks.support import CallbackSupportMixin, with_callbacks
 from fastdnn.data.samples import Samples
 from fastdnn.models.declarations import Hyperparameter
+from fastdnn.models.decorators import validating
 from fastdnn.models.documentation import DocumentationLink
 from fastdnn.models.transaction import replace_by, twin_of
 from fastdnn.models.valid_values import hidden_units
@@ -71,7 +72,7 @@ class BaseTabularDNN(DocumentationLink, CallbackSupportMixin, SavingMixin, BaseE
         """Make the arguments of `__init__` attributes, as scikit-learn wants them."""
         self.__dict__.update((name, v) for name, v in arguments.items() if name != "self")
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @validating
     def fit(
         self,
         X: Any,

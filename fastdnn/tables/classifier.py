@@ -1,6 +1,7 @@
 """`TabularDNNClassifier`: classes from a raw table."""
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.base import ClassifierMixin
@@ -9,6 +10,19 @@ from sklearn.utils.validation import _check_y, column_or_1d
 
 from fastdnn.estimators.class_weights import weighted_by_class
 from fastdnn.estimators.labels import positions_of, require_known_classes
+from fastdnn.models.parameter_types import (
+    Auto,
+    Callbacks,
+    Columns,
+    Float,
+    HiddenLayers,
+    Int,
+    NumericEncoding,
+    RandomState,
+    Splits,
+    TableActivation,
+    TableScoring,
+)
 from fastdnn.tables.base import BaseTabularDNN
 from fastdnn.tables.declarations import constraints_of, described, hyperparameters_of
 from fastdnn.tables.ensemble import Task
@@ -53,26 +67,26 @@ class TabularDNNClassifier(ClassifierMixin, BaseTabularDNN):
     def __init__(
         self,
         *,
-        n_members=4,
-        max_epochs="auto",
-        max_time=None,
-        hidden_layer_sizes=(256, 256),
-        activation="relu",
-        learning_rate=0.04,
-        batch_size="auto",
-        dropout="auto",
-        weight_decay="auto",
-        numeric_encoding="auto",
-        categorical_features="from_dtype",
-        class_weight=None,
-        validation=0.2,
-        scoring="loss",
-        early_stopping=True,
-        random_state=None,
-        n_threads=None,
-        callbacks=None,
-        verbose=0,
-    ):
+        n_members: Int = 4,
+        max_epochs: Int | Auto = "auto",
+        max_time: Float | None = None,
+        hidden_layer_sizes: HiddenLayers = (256, 256),
+        activation: TableActivation = "relu",
+        learning_rate: Float = 0.04,
+        batch_size: Int | Auto = "auto",
+        dropout: Float | Auto = "auto",
+        weight_decay: Float | Auto = "auto",
+        numeric_encoding: NumericEncoding = "auto",
+        categorical_features: Columns = "from_dtype",
+        class_weight: Mapping[Any, Float] | Literal["balanced"] | None = None,
+        validation: Splits = 0.2,
+        scoring: TableScoring = "loss",
+        early_stopping: bool = True,
+        random_state: RandomState = None,
+        n_threads: Int | None = None,
+        callbacks: Callbacks = None,
+        verbose: Int = 0,
+    ) -> None:
         self._keep(locals())
 
     def predict_members(self, X: Any) -> np.ndarray:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from numbers import Integral
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._set_output import _get_output_config
@@ -16,6 +16,14 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
+from fastdnn.models.decorators import validating
+from fastdnn.models.parameter_types import (
+    Auto,
+    Columns,
+    Int,
+    NumericEncoding,
+    RandomState,
+)
 from fastdnn.tables.bins import bins_of, quantile_edges, tree_edges
 from fastdnn.tables.categories import CategoryEncoder
 from fastdnn.tables.columns import (
@@ -115,15 +123,15 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        numeric_encoding="auto",
-        n_bins="auto",
-        categorical_features="from_dtype",
-        max_levels=64,
-        target_type="auto",
-        sparse_output="auto",
-        dtype="float32",
-        random_state=0,
-    ):
+        numeric_encoding: NumericEncoding = "auto",
+        n_bins: Int | Auto = "auto",
+        categorical_features: Columns = "from_dtype",
+        max_levels: Int = 64,
+        target_type: Literal["auto", "continuous", "classes"] = "auto",
+        sparse_output: bool | Auto = "auto",
+        dtype: Literal["float32", "float64"] = "float32",
+        random_state: RandomState = 0,
+    ) -> None:
         self.numeric_encoding = numeric_encoding
         self.n_bins = n_bins
         self.categorical_features = categorical_features
@@ -219,7 +227,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         """Do what `transform` does; the result is no data frame, whatever is set."""
         return self._encode(self._read(X, reset=False))
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @validating
     def _fit(self, X: Any, y: Any) -> Table:
         """Learn how to encode a table; return it, to be encoded as what it was learnt from."""
         table = self._read(X, reset=True)
@@ -251,7 +259,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                     found.append((derived.name, source, None))
                     n_numbers += 1
                     continue
-                of_levels = CategoryEncoder(derived.name, derived.values, self.max_levels)
+                of_levels = CategoryEncoder(derived.name, derived.values, int(self.max_levels))
                 found.append((derived.name, source, of_levels))
                 if of_levels.n_levels > self.max_levels and y is not None:
                     numbers = numbers_of(y, self.target_type)
@@ -269,7 +277,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         for name, source, encoder in found:
             if encoder is None:
                 x = self._parts(table, source.column)[source.part].values
-                encoder = NumberEncoder(name, x, self._edges(x, target, n_bins))
+                encoder = NumberEncoder(name, x, self._edges(x, target, int(n_bins)))
             self._encoders.append((name, encoder))
         self.n_features_out_ = sum(len(encoder.names) for _, encoder in self._encoders)
         n_levels = sum(

@@ -1,11 +1,24 @@
 """`TabularDNNRegressor`: numbers from a raw table."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, overload
 
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import _check_y, column_or_1d
 
+from fastdnn.models.parameter_types import (
+    Auto,
+    Callbacks,
+    Columns,
+    Float,
+    HiddenLayers,
+    Int,
+    NumericEncoding,
+    RandomState,
+    Splits,
+    TableActivation,
+    TableScoring,
+)
 from fastdnn.tables.base import BaseTabularDNN
 from fastdnn.tables.declarations import constraints_of, described, hyperparameters_of
 from fastdnn.tables.ensemble import Task
@@ -50,25 +63,25 @@ class TabularDNNRegressor(RegressorMixin, BaseTabularDNN):
     def __init__(
         self,
         *,
-        n_members=4,
-        max_epochs="auto",
-        max_time=None,
-        hidden_layer_sizes=(256, 256),
-        activation="relu",
-        learning_rate=0.04,
-        batch_size="auto",
-        dropout="auto",
-        weight_decay="auto",
-        numeric_encoding="auto",
-        categorical_features="from_dtype",
-        validation=0.2,
-        scoring="loss",
-        early_stopping=True,
-        random_state=None,
-        n_threads=None,
-        callbacks=None,
-        verbose=0,
-    ):
+        n_members: Int = 4,
+        max_epochs: Int | Auto = "auto",
+        max_time: Float | None = None,
+        hidden_layer_sizes: HiddenLayers = (256, 256),
+        activation: TableActivation = "relu",
+        learning_rate: Float = 0.04,
+        batch_size: Int | Auto = "auto",
+        dropout: Float | Auto = "auto",
+        weight_decay: Float | Auto = "auto",
+        numeric_encoding: NumericEncoding = "auto",
+        categorical_features: Columns = "from_dtype",
+        validation: Splits = 0.2,
+        scoring: TableScoring = "loss",
+        early_stopping: bool = True,
+        random_state: RandomState = None,
+        n_threads: Int | None = None,
+        callbacks: Callbacks = None,
+        verbose: Int = 0,
+    ) -> None:
         self._keep(locals())
 
     def predict_members(self, X: Any) -> np.ndarray:
@@ -86,6 +99,13 @@ class TabularDNNRegressor(RegressorMixin, BaseTabularDNN):
         """
         A = self._predictions(X) * self._spread + self._mean
         return A[:, :, 0] if self._is_single else A
+
+    @overload
+    def predict(self, X: Any, return_std: Literal[False] = False) -> np.ndarray: ...
+    @overload
+    def predict(self, X: Any, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
+    @overload
+    def predict(self, X: Any, return_std: bool) -> Any: ...
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Return the predicted targets of each sample: the mean over the members.
