@@ -107,3 +107,21 @@ OPTIONAL = ("matplotlib", "tqdm", "tensorboardX", "mlflow", "onnx", "skl2onnx", 
 def test_optional_libraries_are_imported_when_they_are_used():
     code = f"import sys, fastdnn\nprint([name for name in {OPTIONAL} if name in sys.modules])"
     assert run_python(code).stdout.strip() == "[]"
+
+
+def test_callbacks_and_pictures_are_imported_when_they_are_asked_for():
+    code = """
+import sys, fastdnn
+parts = ("fastdnn.callbacks.", "fastdnn.displays")
+print(sorted(name for name in sys.modules if name.startswith(parts)))
+fastdnn.LossCurveDisplay, fastdnn.NetworkDisplay
+names = [*fastdnn.__all__, *fastdnn.callbacks.__all__]
+print(all(hasattr(fastdnn, n) or hasattr(fastdnn.callbacks, n) for n in names))
+print(set(fastdnn.__all__) <= set(dir(fastdnn)), hasattr(fastdnn, "ProgressBar"))
+print(set(fastdnn.callbacks.__all__) <= set(dir(fastdnn.callbacks)))
+print(hasattr(fastdnn.callbacks, "LossCurveDisplay"))
+"""
+    imported, *said = run_python(code).stdout.splitlines()
+    needed = ("bar", "epoch_callback", "support")
+    assert imported == str([f"fastdnn.callbacks.{name}" for name in needed])
+    assert said == ["True", "True False", "True", "False"]

@@ -10,12 +10,16 @@ To add one: a file with a subclass of `EpochCallback`, and its name here. Called
 for the mixin and the bar, by the estimators.
 """
 
-from fastdnn.callbacks.checkpoint import Checkpoint
-from fastdnn.callbacks.epoch_callback import Epoch, EpochCallback
-from fastdnn.callbacks.mlflow_run import MLflow
-from fastdnn.callbacks.progress import ProgressBar
-from fastdnn.callbacks.tensorboard import TensorBoard
-from fastdnn.callbacks.time_limit import TimeLimit
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastdnn.callbacks.checkpoint import Checkpoint
+    from fastdnn.callbacks.epoch_callback import Epoch, EpochCallback
+    from fastdnn.callbacks.mlflow_run import MLflow
+    from fastdnn.callbacks.progress import ProgressBar
+    from fastdnn.callbacks.tensorboard import TensorBoard
+    from fastdnn.callbacks.time_limit import TimeLimit
 
 __all__ = [
     "Checkpoint",
@@ -26,3 +30,25 @@ __all__ = [
     "TensorBoard",
     "TimeLimit",
 ]
+
+# Imported when they are asked for: the estimators, which import this room, need none of them.
+_FILES = {
+    "Checkpoint": "checkpoint",
+    "Epoch": "epoch_callback",
+    "EpochCallback": "epoch_callback",
+    "MLflow": "mlflow_run",
+    "ProgressBar": "progress",
+    "TensorBoard": "tensorboard",
+    "TimeLimit": "time_limit",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FILES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"{__name__}.{_FILES[name]}"), name)
+    return globals().setdefault(name, found)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

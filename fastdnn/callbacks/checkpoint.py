@@ -31,9 +31,9 @@ class Checkpoint(EpochCallback):
     every_seconds : float, default=0.0
         Save when so many seconds have passed as well since the last time.
     monitor : str, default=None
-        Save only after epochs that are the best so far by this column of ``history_``, such as
-        'validation_score' or 'loss'. Of columns whose name has "loss" in it the lowest is the
-        best, of others the highest.
+        Of the epochs that are due, save those only that are the best so far by this column
+        of ``history_``, such as 'validation_score' or 'loss'. Of columns whose name has "loss"
+        in it the lowest is the best, of others the highest.
 
     Examples
     --------
@@ -82,10 +82,11 @@ class _Saving:
         """Whether an epoch with these numbers is to be saved."""
         self._n_epochs += 1
         callback = self._callback
-        if callback.monitor is not None and not self._is_best(callback.monitor, numbers):
+        if self._n_epochs % callback.every_epochs != 0:
             return False
-        is_turn = self._n_epochs % callback.every_epochs == 0
-        return is_turn and _seconds() - self._saved >= callback.every_seconds
+        if _seconds() - self._saved < callback.every_seconds:
+            return False
+        return callback.monitor is None or self._is_best(callback.monitor, numbers)
 
     def _is_best(self, monitor: str, numbers: dict[str, float]) -> bool:
         if monitor not in numbers:
@@ -100,7 +101,14 @@ class _Saving:
 
     def save(self, epoch: Epoch) -> None:
         """Save the model as of an epoch."""
-        path = os.fspath(self._callback.path).format(task=self._task, **epoch.numbers)
+        known = {"task": self._task} | epoch.numbers
+        try:
+            path = os.fspath(self._callback.path).format(**known)
+        except (LookupError, ValueError) as error:
+            raise ValueError(
+                f"path={self._callback.path!r} is no format string of {list(known)}: {error}. "
+                "Write {{ and }} for braces."
+            ) from None
         try:
             epoch.fitted_estimator().save(path)
         except ModelFileError as error:

@@ -124,4 +124,6 @@ class EpochCallback:
 
     def __getstate__(self) -> dict[str, Any]:
         # Another process, or a copy, has no part in fits that are running here.
-        return {name: v for name, v in self.__dict__.items() if name != "_runs_of_fits"}
+        state = self.__dict__.copy()  # one step: a fit may begin in another thread
+        state.pop("_runs_of_fits", None)
+        return state

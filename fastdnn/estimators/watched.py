@@ -42,9 +42,9 @@ class Tasks(Watch):
         # Scorers get what is in the metadata as arguments, so nothing else may be in it.
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self._told = {"estimator": model, "X": X, "y": y, "metadata": metadata}
-        # What an earlier fit has left would be shown beside the new network.
+        # What an earlier fit has left is not what is trained.
         model._forget_record()
-        for name in LEARNT_BESIDES:
+        for name in ("coefs_", "intercepts_", *LEARNT_BESIDES):
             vars(model).pop(name, None)
         self._of_fit = model._init_callback_context(max_subtasks=n_epochs)
         self._of_epoch: Any = None

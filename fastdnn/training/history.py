@@ -123,8 +123,9 @@ class History:
 
     def last(self) -> dict[str, float]:
         """Return what was recorded of the last epoch: the last row of `table`."""
-        names = (*COLUMNS, *self.validation_columns)
-        return {"epoch": len(self.epochs)} | dict(zip(names, self.epochs[-1], strict=False))
+        names, row = (*COLUMNS, *self.validation_columns), self.epochs[-1]
+        row += (math.nan,) * (len(names) - len(row))
+        return {"epoch": len(self.epochs)} | dict(zip(names, row, strict=True))
 
     def mark(self) -> Mark:
         """Return what `go_back_to` needs to undo what comes after."""

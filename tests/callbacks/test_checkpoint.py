@@ -76,6 +76,23 @@ def test_the_best_epoch_is_what_is_left(monitor, tmp_path):
 
 
 @needs_callbacks
+def test_the_best_is_one_of_those_that_are_due(tmp_path):
+    callback = Checkpoint(tmp_path / "{epoch}", every_epochs=3, monitor="loss")
+    model = regressor(max_iter=9).set_callbacks(callback).fit(X, TARGETS)
+    losses = model.loss_curve_
+    assert losses == sorted(losses, reverse=True)
+    assert names(tmp_path) == ["3", "6", "9"]
+
+
+@needs_callbacks
+@pytest.mark.parametrize("name", ["{accuracy}", "{", "{epoch:s}", "{0}"])
+def test_what_is_no_format_string_is_said(name, tmp_path):
+    model = classifier().set_callbacks(Checkpoint(f"{tmp_path}/{name}"))
+    with pytest.raises(ValueError, match="is no format string of"):
+        model.fit(X, LABELS)
+
+
+@needs_callbacks
 def test_what_is_not_recorded_cannot_be_monitored(tmp_path):
     model = classifier().set_callbacks(Checkpoint(tmp_path / "best", monitor="accuracy"))
     with pytest.raises(ValueError, match=r"monitor='accuracy' is not recorded .*'loss'"):

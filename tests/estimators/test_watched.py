@@ -239,6 +239,53 @@ def test_time_that_is_over_in_an_epoch_ends_its_task():
 
 
 @needs_callbacks
+def test_an_epoch_that_diverges_ends_with_nothing_to_tell():
+    seen, scores = [], iter([1.0, 2.0, -np.inf])
+
+    class Looking(EpochCallback):
+        def on_fit_task_end(self, estimator, context, *, X=None, fitted_estimator=None):
+            seen.append((context.task_name, X is None, fitted_estimator is None))
+            return super().on_fit_task_end(estimator, context)
+
+    def score(estimator, X, y):
+        return next(scores)
+
+    model = classifier(max_iter=9, early_stopping=True, scoring=score)
+    with pytest.warns(UserWarning, match="validation score became -inf"):
+        model.set_callbacks(Looking()).fit(X, LABELS)
+    told, nothing = (False, False), (True, True)
+    assert seen == [("epoch", *told), ("epoch", *told), ("epoch", *nothing), ("fit", *told)]
+
+
+@needs_callbacks
+def test_a_fit_that_diverges_ends_for_its_callbacks():
+    recording = Recording()
+    model = regressor(solver="sgd", learning_rate_init=1e20).set_callbacks(recording)
+    with pytest.raises(ValueError, match="non-finite"):
+        model.fit(X, TARGETS)
+    assert recording.ended == [False]
+
+
+@needs_callbacks
+def test_a_fit_that_has_nothing_left_to_do():
+    recording = Recording()
+    model = classifier(warm_start="exact").fit(X, LABELS).set_callbacks(recording)
+    model.fit(X, LABELS)
+    assert not recording.epochs
+    assert recording.ended == [True]
+
+
+@needs_callbacks
+def test_targets_that_float32_cannot_hold_in_training():
+    keeping = KeepingFitted()
+    model = regressor().set_callbacks(keeping).fit(X, TARGETS * 1e16)
+    for k, fitted in enumerate(keeping.own):
+        shorter = regressor(max_iter=k + 1).fit(X, TARGETS * 1e16)
+        assert_array_equal(fitted.predict(X), shorter.predict(X))
+        assert fitted.coefs_[0].dtype == model.coefs_[0].dtype == np.float32
+
+
+@needs_callbacks
 def test_partial_fit_is_an_epoch_of_somebody_else():
     recording = Recording()
     model = classifier().set_callbacks(recording)
