@@ -4,9 +4,9 @@
 `samples` has `inputs_of`, which feeds a converted model.
 
 A `graph` lets converters write formulas with tensors. `activations`, of which one needs an
-`error_function`, make a `network`; `inputs` and `classes` are what goes in and out.
-`estimators` has the converters of the estimators, `tables`, `encoder` and `levels` those of
-tables.
+`error_function`, make a `network`, and `means` are those of several; `inputs` and `classes`
+are what goes in and out. `estimators` has the converters of the estimators, `tables`,
+`encoder` and `levels` those of tables.
 
 On top of all other rooms. skl2onnx and onnx are imported by a call, never by an import.
 """

@@ -9,6 +9,7 @@ from fastdnn.onnx.activations import OUTPUTS
 from fastdnn.onnx.classes import labels_at, set_shapes
 from fastdnn.onnx.graph import Graph, Tensor
 from fastdnn.onnx.inputs import dtype_of_results, n_rows_of, rows_of_numbers, type_of_results
+from fastdnn.onnx.means import mean, scores
 from fastdnn.onnx.network import logits
 from fastdnn.ops.several_outputs import n_targets_of
 
@@ -26,10 +27,12 @@ def convert_classifier(scope: Any, operator: Any, container: Any) -> None:
     """
     model, graph = operator.raw_operator, Graph(scope, container)
     options = container.get_options(model, {"raw_scores": False, "nocl": False})
-    z = _logits(graph, operator).cast(dtype_of_results(operator))
+    dtype = dtype_of_results(operator)
+    members = [z.cast(dtype) for z in _logits(graph, operator)]
     is_binary = model.n_outputs_ == 1 and not model._multilabel
-    outputs, between = _outputs(z, model.out_activation_), 0.5
-    if model.out_activation_ == "identity":
+    output = model.out_activation_
+    outputs, between = mean([_outputs(z, output) for z in members]), 0.5
+    if output == "identity":
         between = 0.0
     if model._multilabel:
         labels = outputs.above(between).cast(np.int64)
@@ -41,13 +44,13 @@ def convert_classifier(scope: Any, operator: Any, container: Any) -> None:
     else:
         labels = labels_at(graph, outputs.argmax(), model.classes_, options["nocl"])
     labels.put_out(operator.outputs[0])
-    if options["raw_scores"]:
-        outputs = z
+    has_scores = output == "identity" or options["raw_scores"]
+    if has_scores:
+        outputs = scores(members, output)
     if is_binary:
-        is_probability = model.out_activation_ != "identity" and not options["raw_scores"]
-        other = (-z).sigmoid() if is_probability else -outputs
-        outputs = graph.concatenated([other, outputs])
-    outputs.put_out(operator.outputs[1])
+        others = -outputs if has_scores else mean([(-z).sigmoid() for z in members])
+        outputs = graph.concatenated([others, outputs])
+    outputs.cast(dtype).put_out(operator.outputs[1])
 
 
 def _outputs(z: Tensor, activation: str) -> Tensor:
@@ -65,11 +68,12 @@ def regressor_shapes(operator: Any) -> None:
 def convert_regressor(scope: Any, operator: Any, container: Any) -> None:
     """Write a `DNNRegressor`: what `predict` returns, a column for each target or quantile."""
     model, dtype = operator.raw_operator, dtype_of_results(operator)
-    z = _logits(Graph(scope, container), operator)
+    outputs_of, n_outputs = OUTPUTS[model.out_activation_], model.n_outputs_
+    members = _logits(Graph(scope, container), operator)
     if model.out_activation_ == "exp":
-        z = z.cast(dtype)  # as `predict` does, which returns float64
-    outputs = OUTPUTS[model.out_activation_](z, model.n_outputs_)
-    if _n_columns(operator) < model.n_outputs_:
+        members = [z.cast(dtype) for z in members]  # as `predict` does: it returns float64
+    outputs = mean([outputs_of(z, n_outputs) for z in members])
+    if _n_columns(operator) < n_outputs:
         outputs = outputs.columns(range(_n_columns(operator)))
     outputs.cast(dtype).put_out(operator.outputs[0])
 
@@ -81,8 +85,12 @@ def _n_columns(operator: Any) -> int:
     return n_targets_of(model.out_activation_, model.n_outputs_)
 
 
-def _logits(graph: Graph, operator: Any) -> Tensor:
+def _logits(graph: Graph, operator: Any) -> list[Tensor]:
+    """Return the logits of each network of an estimator, be it one only."""
     model = operator.raw_operator
-    parameters = checked_parameters(model)
-    x = rows_of_numbers(graph, operator, parameters.theta.dtype)
-    return logits(x, parameters, model._network(parameters))
+    result = []
+    for member in vars(model).get("estimators_", [model]):
+        parameters = checked_parameters(member)
+        x = rows_of_numbers(graph, operator, parameters.theta.dtype)
+        result.append(logits(x, parameters, member._network(parameters)))
+    return result

@@ -200,6 +200,10 @@ class Tensor:
         """Return the softmax of each row."""
         return self._node("Softmax", axis=1)
 
+    def log_softmax(self) -> "Tensor":
+        """Return the logarithm of the softmax of each row."""
+        return self._node("LogSoftmax", axis=1)
+
     def sums(self) -> "Tensor":
         """Return the sum of each row, as a column."""
         axes = self.graph.constant([1], np.int64)

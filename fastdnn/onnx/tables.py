@@ -9,6 +9,7 @@ from fastdnn.onnx.classes import labels_at, set_shapes
 from fastdnn.onnx.encoder import encoded
 from fastdnn.onnx.graph import Graph, Tensor
 from fastdnn.onnx.inputs import dtype_of_results, n_rows_of, type_of_results
+from fastdnn.onnx.means import mean, total
 from fastdnn.onnx.network import logits
 from fastdnn.tables.encoder import TableEncoder
 from fastdnn.tables.ensemble import Ensemble
@@ -76,7 +77,7 @@ def _predictions(graph: Graph, operator: Any) -> Tensor:
     is_compact = ensemble.network.table is not None
     x = encoded(graph, operator, model.encoder_, is_compact)
     members = [_of_member(x, ensemble, member) for member in ensemble.snapshots]
-    return _sum(members) / float(len(members))
+    return mean(members)
 
 
 def _of_member(x: Tensor, ensemble: Ensemble, member: list) -> Tensor:
@@ -92,11 +93,4 @@ def _of_member(x: Tensor, ensemble: Ensemble, member: list) -> Tensor:
             low, high = (x.graph.constant(limit, np.float64) for limit in limits)
             prediction = z.at_least(low).at_most(high)
         parts.append(weight * prediction)
-    return _sum(parts)
-
-
-def _sum(tensors: list[Tensor]) -> Tensor:
-    first, *others = tensors
-    for other in others:
-        first = first + other
-    return first
+    return total(parts)

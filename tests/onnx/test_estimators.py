@@ -173,6 +173,33 @@ def test_regressors_inside_of_others(dtype):
         require_same(converted_outputs(model.fit(X, y), X), model, X)
 
 
+@pytest.mark.slow_without_jit
+@converges_or_not
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("loss", ["log_loss", "hinge"])
+@pytest.mark.parametrize("labels", ["three", "two texts", "labels"])
+def test_classifiers_of_several_networks(labels, loss, dtype):
+    X = IRIS.astype(dtype)
+    y = np.eye(3, dtype=int)[SPECIES] if labels == "labels" else LABELS[labels]
+    model = DNNClassifier(loss=loss, n_members=3, **SHORT).fit(X, y)
+    require_same(converted_outputs(model, X), model, X)
+    options = {id(model): {"zipmap": False, "raw_scores": True}}
+    found = converted_outputs(model, X, options=options)["probabilities"]
+    expected = model.decision_function(X)
+    if expected.ndim == 1:
+        expected = np.column_stack([-expected, expected])
+    require_close(found, expected)
+
+
+@pytest.mark.slow_without_jit
+@converges_or_not
+@pytest.mark.parametrize("loss", ["squared_error", "poisson", "gaussian_nll", "quantile"])
+def test_regressors_of_several_networks(loss):
+    options = {"loss": loss, "n_members": 3, "quantile": [0.1, 0.5]}
+    model = DNNRegressor(**options, **SHORT).fit(IRIS[:, :3], IRIS[:, 3])
+    require_same(converted_outputs(model, IRIS[:, :3]), model, IRIS[:, :3])
+
+
 def test_a_network_that_was_computed_in_double_precision():
     model = DNNRegressor(hidden_layer_sizes=(3,), solver="lbfgs", max_iter=5, random_state=0)
     X = samples(0)
