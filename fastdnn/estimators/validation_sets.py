@@ -96,9 +96,9 @@ def given_samples(
     ValueError
         If they do not agree with the fit's, or all weights are zero.
     """
-    with _named("X_val"):
+    with named("X_val"):
         X = estimator._validated_features(given.X, dtype)
-    with _named("y_val"):
+    with named("y_val"):
         y = _check_y(given.y, multi_output=True, y_numeric=estimator._y_is_numeric)
         y = y if isinstance(y, np.ndarray) else y.toarray()
         y = column_or_1d(y) if y.ndim == 2 and y.shape[1] == 1 else y
@@ -106,7 +106,7 @@ def given_samples(
     _require_as_many("y_val", len(Y), X.shape[0])
     weight, scaled, scale = given.sample_weight, None, 1.0
     if weight is not None:
-        with _named("sample_weight_val"):
+        with named("sample_weight_val"):
             weight = _check_sample_weight(weight, X, dtype=np.float64)
         if not weight.any():
             raise ValueError(
@@ -132,7 +132,7 @@ def _encoded(estimator: Any, y: np.ndarray) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _named(name: str) -> Iterator[None]:
+def named(name: str) -> Iterator[None]:
     """Let an error say which argument of `fit` it is about."""
     try:
         yield

@@ -31,7 +31,7 @@ def encode_table_model(
     """
     model._validate_params()
     settings, tensors = encode_settings(model, path)
-    fitted, learnt = model.to_plain()
+    fitted, learnt = model._to_plain()
     document = {"class": type(model).__name__, "parameters": settings, "fitted": fitted}
     return document, tensors | learnt
 
@@ -49,7 +49,7 @@ def decode_table_model(
     model = kind(**decode_settings(document["parameters"], tensors, path, []))
     model._validate_params()
     if document["fitted"] is not None:
-        model.take_plain(document["fitted"], tensors)
+        model._take_plain(document["fitted"], tensors)
     return model
 
 

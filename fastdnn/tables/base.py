@@ -1,6 +1,7 @@
 """What the table estimators share: from a raw table to an ensemble of networks, and back."""
 
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from fastdnn.callbacks.support import CallbackSupportMixin, with_callbacks
 from fastdnn.data.samples import Samples
+from fastdnn.estimators.validation_sets import named
 from fastdnn.models.declarations import Hyperparameter
 from fastdnn.models.decorators import validating
 from fastdnn.models.documentation import DocumentationLink
@@ -171,7 +173,8 @@ class BaseTabularDNN(DocumentationLink, CallbackSupportMixin, SavingMixin, BaseE
         validation = None
         if X_val is not None:
             validation = self._given("_val", X_val, y_val, sample_weight_val)
-            self._require_known(validation.y)
+            with named("y_val"):
+                self._require_known(validation.y)
             weight = self._weights(validation.weight, validation.y)
             validation = validation._replace(weight=weight)
         fitted = self._trained(rows, validation, control)
@@ -194,7 +197,10 @@ class BaseTabularDNN(DocumentationLink, CallbackSupportMixin, SavingMixin, BaseE
 
     def _given(self, suffix: str, X: Any, y: Any, weight: Any) -> Given:
         """Check rows that `fit` got, and leave out those that do not count."""
-        X, y = Table(X), self._known_targets(y)
+        with named(f"X{suffix}") if suffix else nullcontext():
+            X = Table(X)
+        with named(f"y{suffix}") if suffix else nullcontext():
+            y = self._known_targets(y)
         if len(X) != len(y):
             raise ValueError(
                 f"Found input variables with inconsistent numbers of samples: X{suffix} has "
@@ -238,7 +244,7 @@ class BaseTabularDNN(DocumentationLink, CallbackSupportMixin, SavingMixin, BaseE
         random_state = check_random_state(self.random_state)
         seeds = _seeds(random_state, self.n_members)
         if validation is not None:
-            return self._validated(rows, validation, seeds, control)
+            return self._validated(rows, validation, seeds, control, named("X_val"))
         decisions, pilot = THE_LAST, None
         if self.validation is not None:
             control.stage = "pilot"
@@ -277,16 +283,24 @@ class BaseTabularDNN(DocumentationLink, CallbackSupportMixin, SavingMixin, BaseE
         split = split_by(self.validation, rows.X.native, rows.y, classes, random_state)
         seeds = _seeds(random_state, min(_PILOTS, self.n_members))
         try:
-            return self._validated(rows.at(split[0]), rows.at(split[1]), seeds, control)
+            return self._validated(
+                rows.at(split[0]), rows.at(split[1]), seeds, control, nullcontext()
+            )
         except NothingToEncodeError:
             return None
 
     def _validated(
-        self, rows: Given, validation: Given, seeds: list[int], control: Control
+        self,
+        rows: Given,
+        validation: Given,
+        seeds: list[int],
+        control: Control,
+        naming: AbstractContextManager,
     ) -> Fitted:
-        """Train members on some rows; others decide."""
+        """Train members on some rows; others, whose errors are named, decide."""
         encoder, recipe, samples = self._prepared(rows)
-        held_out = self._samples(rows_of(encoder, validation.X), *validation[1:])
+        with naming:
+            held_out = self._samples(rows_of(encoder, validation.X), *validation[1:])
         metric, score = metric_of(self), None
         if metric is not None:
             score = score_by(metric, self, validation.X.native(), *validation[1:])
@@ -351,7 +365,7 @@ class BaseTabularDNN(DocumentationLink, CallbackSupportMixin, SavingMixin, BaseE
 
     # -- files ----------------------------------------------------------------------------
 
-    def to_plain(self) -> tuple[dict[str, Any] | None, dict[str, np.ndarray]]:
+    def _to_plain(self) -> tuple[dict[str, Any] | None, dict[str, np.ndarray]]:
         """Return what was fitted as numbers, names and arrays, for `save`.
 
         Raises
@@ -361,8 +375,8 @@ class BaseTabularDNN(DocumentationLink, CallbackSupportMixin, SavingMixin, BaseE
         """
         return plain_estimator(self)
 
-    def take_plain(self, fitted: dict[str, Any], tensors: dict[str, np.ndarray]) -> None:
-        """Become what `to_plain` has told of another estimator.
+    def _take_plain(self, fitted: dict[str, Any], tensors: dict[str, np.ndarray]) -> None:
+        """Become what `_to_plain` has told of another estimator.
 
         Raises
         ------

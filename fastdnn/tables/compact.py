@@ -75,7 +75,7 @@ def rows_of(encoder: TableEncoder, X: Any) -> Any:
         The columns of `input_of`, or the encoded table.
     """
     if input_of(encoder) is None:
-        return encoder.encoded(X)
+        return encoder._encode(encoder._read(X, reset=False))
     return _written(encoder, encoder._read(X, reset=False), is_fitted=False)
 
 

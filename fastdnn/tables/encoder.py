@@ -165,15 +165,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self._forget_other_folds()
         return self
 
-    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> Any:
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Learn how to encode a table, and encode it.
 
         Parameters
         ----------
         X, y
             As of `fit`.
-        **fit_params
-            None are known.
 
         Returns
         -------
@@ -181,7 +179,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             As of `transform`, but for categories that are encoded by the target: those have
             means over other rows than their own fold's.
         """
-        return self.fit_encoded(X, y)
+        return self._encode(self._fit(X, y), is_fitted=y is not None)
 
     def transform(self, X: Any) -> Any:
         """Encode a table.
@@ -197,7 +195,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             Its numbers, of `dtype`.
         """
         check_is_fitted(self)
-        return self.encoded(X)
+        return self._encode(self._read(X, reset=False))
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the names of the columns of the result.
@@ -219,14 +217,6 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     # -- how ----------------------------------------------------------------------------
 
-    def fit_encoded(self, X: Any, y: Any) -> Any:
-        """Do what `fit_transform` does; the result is no data frame, whatever is set."""
-        return self._encode(self._fit(X, y), is_fitted=y is not None)
-
-    def encoded(self, X: Any) -> Any:
-        """Do what `transform` does; the result is no data frame, whatever is set."""
-        return self._encode(self._read(X, reset=False))
-
     @validating
     def _fit(self, X: Any, y: Any) -> Table:
         """Learn how to encode a table; return it, to be encoded as what it was learnt from."""
@@ -242,7 +232,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         kinds, words = [], []
         found: list[tuple[str, Source, Any]] = []
         seen = Seen()
-        n_numbers = 0
+        n_numbers, Y = 0, None
         for j, is_category in enumerate(mask.tolist()):
             column = table.column(j, is_category, by_dtype)
             require_no_text(column)
@@ -262,8 +252,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 of_levels = CategoryEncoder(derived.name, derived.values, int(self.max_levels))
                 found.append((derived.name, source, of_levels))
                 if of_levels.n_levels > self.max_levels and y is not None:
-                    numbers = numbers_of(y, self.target_type)
-                    means = TargetMeans(derived.name, derived.values, numbers, folds)
+                    Y = numbers_of(y, self.target_type) if Y is None else Y
+                    means = TargetMeans(derived.name, derived.values, Y, folds)
                     found.append((derived.name, source, means))
         self._kinds, self._words = kinds, words
         if not found:

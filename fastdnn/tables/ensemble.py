@@ -203,7 +203,12 @@ def train_with_validation(
     if not found:
         return Trained(members, Decisions((1.0,), (1.0,)), is_complete)
     candidates, temperatures, costs = zip(*found, strict=True)
-    weights, scores = greedy_weights(candidates, cost), tuple(-c for c in costs)
+    try:
+        weights = greedy_weights(candidates, cost)
+    except KeyboardInterrupt:
+        control.interrupt()
+        weights, is_complete = np.eye(len(costs))[int(np.argmin(costs))], False
+    scores = tuple(-of_cycle for of_cycle in costs)
     decisions = Decisions(tuple(temperatures), tuple(weights.tolist()), scores)
     return Trained(members, decisions, is_complete)
 

@@ -160,6 +160,8 @@ class TabularDNNRegressor(RegressorMixin, BaseTabularDNN):
             if "could not convert" not in str(error) and not isinstance(error, TypeError):
                 raise
             raise ValueError(f"y must have numbers: {error}. Train a classifier.") from error
+        if not np.isfinite(y).all():  # None has become NaN
+            raise ValueError("Input y contains NaN. Leave such samples out.")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return y
@@ -168,7 +170,7 @@ class TabularDNNRegressor(RegressorMixin, BaseTabularDNN):
         n_given = 1 if y.ndim == 1 else y.shape[1]
         if n_given != len(self._mean):
             raise ValueError(
-                f"y_val has {n_given} targets a sample, but y has {len(self._mean)}. Give as "
+                f"it has {n_given} targets a sample, but y has {len(self._mean)}. Give as "
                 "many."
             )
 

@@ -9,6 +9,9 @@ from sklearn.model_selection import train_test_split
 
 from fastdnn.estimators.validation_sets import split_rows
 
+# Rows that networks can be trained on.
+_FEWEST_ROWS = 2
+
 
 def split_by(
     validation: Any,
@@ -43,10 +46,10 @@ def split_by(
         split = split_rows(validation, table_of(), y, n_rows, name="validation")
         if split is None or split[1].size == 0:
             raise ValueError(
-                f"validation={validation!r} holds out no rows. Hold out some, or set it to "
-                "None."
+                f"validation={_shown(validation)} holds out no rows. Hold out some, or set it "
+                "to None."
             )
-        return split
+        return _both_parts(validation, *split)
     size = int(validation) if isinstance(validation, Integral) else float(validation)
     n_held_out = size if isinstance(size, int) else int(np.ceil(size * n_rows))
     if n_held_out >= n_rows:
@@ -58,12 +61,25 @@ def split_by(
     rows, held_out = train_test_split(
         np.arange(n_rows), test_size=size, random_state=random_state, stratify=strata
     )
+    _both_parts(validation, rows, held_out)
     if classes is None:
         return rows, held_out
     # What no network has been trained on cannot be predicted: it would decide by chance.
     is_known = np.isin(classes[held_out], classes[rows])
     if is_known.any():
         rows, held_out = np.append(rows, held_out[~is_known]), held_out[is_known]
+    return rows, held_out
+
+
+def _both_parts(
+    validation: Any, rows: np.ndarray, held_out: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    if len(rows) < _FEWEST_ROWS:
+        n_rows = len(rows) + len(held_out)
+        raise ValueError(
+            f"validation={_shown(validation)} leaves {len(rows)} of {n_rows} samples to train "
+            f"on, but {_FEWEST_ROWS} are needed. Hold out fewer."
+        )
     return rows, held_out
 
 
@@ -77,3 +93,8 @@ def _strata(classes: np.ndarray, n_held_out: int) -> np.ndarray | None:
     strata = np.where(is_rare[classes], len(counts), classes)
     _, counts = np.unique(strata, return_counts=True)
     return strata if counts.min() > 1 and n_smaller >= len(counts) else None
+
+
+def _shown(validation: Any) -> str:
+    shown = repr(validation)
+    return shown if len(shown) < 100 else f"{shown[:97]}..."

@@ -13,7 +13,14 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from fastdnn.tables import Progress, TabularDNNClassifier, TabularDNNRegressor, base, members
+from fastdnn.tables import (
+    Progress,
+    TabularDNNClassifier,
+    TabularDNNRegressor,
+    base,
+    ensemble,
+    members,
+)
 from tests.tables.tables import BOTH, SMALL, outputs, table, targets
 
 
@@ -186,6 +193,18 @@ def test_an_interrupt_keeps_what_was_learnt(Estimator, n_calls, n_threads, monke
         model, X = fit(Estimator, n_threads=n_threads)
     assert [w.filename for w in caught] == [__file__]
     assert outputs(model, X)[0].std() > 0.0
+
+
+def test_an_interrupt_when_cycles_are_weighed_leaves_the_best(monkeypatch):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ensemble, "greedy_weights", interrupted)
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        model, X = fit(TabularDNNRegressor)
+    best = int(np.argmax(model.validation_scores_))
+    assert model.cycle_weights_.tolist() == np.eye(len(model.cycle_weights_))[best].tolist()
+    assert len(outputs(model, X)) == 2
 
 
 def test_an_interrupt_after_the_pilot_leaves_it(monkeypatch):

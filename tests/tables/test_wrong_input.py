@@ -49,7 +49,9 @@ WRONG = [
     (dict(), dict(X_val=X.assign(more=1), y_val=Y), "feature names"),
     (dict(), dict(X_val=X.rename(columns={"age": "Age"}), y_val=Y), "feature names"),
     (dict(), dict(X_val=X[["colour", "size", "age"]], y_val=Y), "feature names"),
-    (dict(), dict(X_val=changed(size=np.inf), y_val=Y), "Column 'size' of X has infinity"),
+    (dict(), dict(X_val=changed(size=np.inf), y_val=Y), "X_val: Column 'size' of X has inf"),
+    (dict(), dict(X_val=Y, y_val=Y), "X_val: X has 1 dimension"),
+    (dict(validation=59), {}, "validation=59 leaves 1 of 60 samples to train on"),
     (dict(), dict(X_val=changed(size="big"), y_val=Y), "Column 'size' of X holds category"),
     (dict(), dict(X_val=changed(colour=3), y_val=Y), "Column 'colour' of X holds numbers"),
     (dict(), dict(X_val=X[:0], y_val=Y[:0]), "0 sample"),
@@ -149,12 +151,13 @@ def test_unknown_classes_of_validation_rows_are_refused():
         (np.r_[Y[:-1], np.nan], "NaN"),
         (np.r_[Y[:-1], -np.inf], "infinity"),
         (pd.array([1.5, None] * 30, dtype="Float64"), "NaN|missing"),
+        ([1.0, None] * 30, "NaN"),
         (np.array(["cheap"] * 60), "y must have numbers.*'cheap'"),
         (np.full(60, 1e308), "differences overflow"),
         (np.zeros((60, 2, 2)), "dim"),
         (None, "requires y to be passed"),
     ],
-    ids=["NaN", "infinity", "missing", "strings", "large", "3D", "None"],
+    ids=["NaN", "infinity", "missing", "None among", "strings", "large", "3D", "None"],
 )
 def test_targets_that_are_no_numbers_are_refused(y, message, no_training):
     with pytest.raises(ValueError, match=message):
@@ -162,5 +165,7 @@ def test_targets_that_are_no_numbers_are_refused(y, message, no_training):
 
 
 def test_targets_of_validation_rows_are_as_many():
-    with pytest.raises(ValueError, match="y_val has 2 targets a sample, but y has 1"):
+    with pytest.raises(ValueError, match="y_val: Input y contains NaN"):
+        TabularDNNRegressor(**SMALL).fit(X, Y, X_val=X, y_val=np.full(60, np.nan))
+    with pytest.raises(ValueError, match="y_val: it has 2 targets a sample, but y has 1"):
         TabularDNNRegressor(**SMALL).fit(X, Y, X_val=X, y_val=np.column_stack([Y, Y]))
