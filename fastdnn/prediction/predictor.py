@@ -48,10 +48,10 @@ class Predictor:
         self._real = parameters.theta.dtype.type(0)
         self._n_outputs = parameters.layer_sizes[-1]
         n_weights = parameters.n_weights
-        if (
-            network.table is not None
-        ):  # of the first layer's, an entry reads those of two inputs
-            n_read = 2 * len(network.table.entries) * parameters.layer_sizes[1]
+        # Pickles of fastdnn 0.2 hand over something else, which is not predicted with.
+        table = getattr(network, "table", None)
+        if table is not None:  # of the first layer's, an entry reads those of two inputs
+            n_read = 2 * len(table.entries) * parameters.layer_sizes[1]
             n_weights += min(0, n_read - parameters.coefs[0].size)
         self._flops_per_row = 2.0 * n_weights
         self._cost_per_row = self._flops_per_row + _FLOPS_OF_UNIT * parameters.n_biases
