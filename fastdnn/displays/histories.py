@@ -25,10 +25,14 @@ def history_of(estimator: Any) -> Table:
     if hasattr(inner, "history_"):
         return table_of(inner.history_)
     if not hasattr(inner, "loss_curve_"):
+        advice = (
+            "Give a fitted DNNClassifier, DNNRegressor or MLP of scikit-learn whose solver "
+            "records losses, or a pipeline or search that ends in one."
+        )
+        if hasattr(inner, "estimators_"):
+            advice = "Give its estimators_ to LossCurveDisplay.from_estimators."
         raise ValueError(
-            f"{type(inner).__name__} has neither history_ nor loss_curve_. Give a fitted "
-            "DNNClassifier, DNNRegressor or MLP of scikit-learn whose solver records losses, "
-            "or a pipeline or search that ends in one."
+            f"{type(inner).__name__} has neither history_ nor loss_curve_. {advice}"
         )
     table = {"loss": list(inner.loss_curve_)}
     if getattr(inner, "validation_scores_", None) is not None:

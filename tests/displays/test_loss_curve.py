@@ -198,6 +198,16 @@ def test_a_data_frame_is_a_history():
     )
 
 
+def test_members_are_drawn_one_by_one():
+    model = fitted(DNNRegressor(**SMALL, n_members=3), X, TARGETS)
+    with pytest.raises(ValueError, match="Give its estimators_ to LossCurveDisplay"):
+        LossCurveDisplay.from_estimator(model)
+    display = LossCurveDisplay.from_estimators(model.estimators_)
+    assert list(curves_of(display)) == [f"DNNRegressor {k}: training loss" for k in (1, 2, 3)]
+    for line, member in zip(display.lines_, model.estimators_, strict=True):
+        assert_array_equal(line.get_ydata(), member.loss_curve_)
+
+
 # -- what is refused ------------------------------------------------------------------------
 
 
