@@ -258,6 +258,7 @@ def test_an_epoch_that_diverges_ends_with_nothing_to_tell():
 
 
 @needs_callbacks
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy's, without JIT
 def test_a_fit_that_diverges_ends_for_its_callbacks():
     recording = Recording()
     model = regressor(solver="sgd", learning_rate_init=1e20).set_callbacks(recording)

@@ -14,14 +14,15 @@ from tests.callbacks.kinds import Recording, needs_callbacks
 from tests.tables.tables import BOTH, SMALL, outputs, table, targets
 
 pytestmark = needs_callbacks
-X, Y = table(200)
+X, Y = table(120)
+FEW = SMALL | {"max_epochs": 5}
 
 
 @BOTH
 def test_they_are_told_what_functions_are_told(Estimator):
     seen: list[Progress] = []
     recording = Recording()
-    model = Estimator(**SMALL, callbacks=[seen.append]).set_callbacks(recording)
+    model = Estimator(**FEW, callbacks=[seen.append]).set_callbacks(recording)
     y = targets(Estimator, Y)
     model.fit(X, y)
     assert [numbers["loss"] for numbers in recording.epochs] == [p.loss for p in seen]
@@ -32,13 +33,13 @@ def test_they_are_told_what_functions_are_told(Estimator):
     told = [numbers["validation_score"] for numbers in recording.epochs]
     assert [score for score in told if not np.isnan(score)] == scores
     assert recording.ended == [True]
-    plain = Estimator(**SMALL).fit(X, y)
+    plain = Estimator(**FEW).fit(X, y)
     np.testing.assert_array_equal(outputs(model, X), outputs(plain, X))
 
 
 def test_one_ends_training_and_one_that_raises_changes_nothing():
     recording = Recording(stop_after=3)
-    model = TabularDNNRegressor(**SMALL, validation=None).set_callbacks(recording)
+    model = TabularDNNRegressor(**FEW, validation=None).set_callbacks(recording)
     model.fit(X, Y)
     assert len(recording.epochs) == 3
     before = outputs(model, X)
@@ -47,7 +48,7 @@ def test_one_ends_training_and_one_that_raises_changes_nothing():
         model.fit(X, -Y)
     np.testing.assert_array_equal(outputs(model, X), before)
     assert failing.ended == [False]
-    new = TabularDNNRegressor(**SMALL).set_callbacks(Recording(raise_at="begin_fit"))
+    new = TabularDNNRegressor(**FEW).set_callbacks(Recording(raise_at="begin_fit"))
     with pytest.raises(RuntimeError, match="raised at begin_fit"):
         new.fit(X, Y)
     with pytest.raises(NotFittedError):
@@ -58,14 +59,14 @@ def test_scikit_learns_scores_are_those_of_the_fitted_estimator():
     from sklearn.callback import ScoringMonitor
 
     scores = ScoringMonitor(scoring="r2")
-    model = TabularDNNRegressor(**SMALL).set_callbacks(scores).fit(X, Y)
+    model = TabularDNNRegressor(**FEW).set_callbacks(scores).fit(X, Y)
     [row] = scores.get_logs().data
     assert row["task_name"] == "fit"
     assert row["r2"] == pytest.approx(model.score(X, Y), rel=1e-12)
 
 
 def test_in_pipelines_and_where_estimators_are_cloned(tmp_path):
-    network = TabularDNNRegressor(**SMALL | {"max_epochs": 4})
+    network = TabularDNNRegressor(**FEW)
     network.set_callbacks(TensorBoard(tmp_path))
     model = make_pipeline(FunctionTransformer(), network)
     cross_val_score(model, X, Y, cv=2)
@@ -74,7 +75,7 @@ def test_in_pipelines_and_where_estimators_are_cloned(tmp_path):
 
 
 def test_callbacks_are_left_out_of_files(tmp_path):
-    model = TabularDNNRegressor(**SMALL).set_callbacks(Recording()).fit(X, Y)
+    model = TabularDNNRegressor(**FEW).set_callbacks(Recording()).fit(X, Y)
     model.save(tmp_path / "model")
     loaded = fastdnn.load(tmp_path / "model")
     assert not hasattr(loaded, "_skl_callbacks")
@@ -82,6 +83,6 @@ def test_callbacks_are_left_out_of_files(tmp_path):
 
 
 def test_there_is_no_estimator_before_the_end(tmp_path):
-    model = TabularDNNRegressor(**SMALL).set_callbacks(Checkpoint(tmp_path / "{epoch}"))
+    model = TabularDNNRegressor(**FEW).set_callbacks(Checkpoint(tmp_path / "{epoch}"))
     with pytest.raises(ValueError, match="no fitted table estimator before"):
         model.fit(X, Y)
