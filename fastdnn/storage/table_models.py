@@ -91,6 +91,8 @@ def layout_of_table_model(document: dict[str, Any]) -> Layout:
         "cycles": (real, (fitted["n_cycles"], 2)),
         "scores": (real, (fitted["n_scores"],)),
     }
+    n_scores = 1 if "classes" in fitted else sizes[-1]
+    expected["calibration"] = real, (sum(fitted["calibrated"]), n_scores)
     if "classes" in fitted:
         expected["classes"] = layout_of_labels(fitted["classes"])
         n_outputs = fitted["classes"]["count"]

@@ -12,7 +12,9 @@ their parameters; `given` are rows as users give them. A `recipe` says how netwo
 trained; `members` trains some of them side by side; `control` ends that before its time, and
 tells how it goes, `tasks` tells it to scikit-learn's callbacks. `splits` finds the rows that
 a pilot is validated on, `scoring` what predictions are worth; `selection` finds which of the
-snapshots make the `ensemble`. `plain` and `plain_encoder` are what was fitted in files.
+snapshots make the `ensemble`. `folds` trains members of other folds, `calibration` keeps what
+they say of the rows that they left out. `plain` and `plain_encoder` are what was fitted in
+files.
 
 On top of all other rooms.
 """

@@ -18,10 +18,11 @@ from fastdnn.models.documentation import DocumentationLink
 from fastdnn.models.transaction import replace_by, twin_of
 from fastdnn.models.valid_values import hidden_units
 from fastdnn.storage.pickles import SavingMixin
+from fastdnn.tables.calibration import calibrate
 from fastdnn.tables.columns import Table
 from fastdnn.tables.compact import fit_rows, input_of, rows_of
 from fastdnn.tables.control import Control
-from fastdnn.tables.declarations import require_callables
+from fastdnn.tables.declarations import require_callables, require_folds
 from fastdnn.tables.encoder import NothingToEncodeError, TableEncoder
 from fastdnn.tables.ensemble import (
     THE_LAST,
@@ -32,6 +33,7 @@ from fastdnn.tables.ensemble import (
     train_by_decisions,
     train_with_validation,
 )
+from fastdnn.tables.folds import fit_by_folds
 from fastdnn.tables.given import Fitted, Given
 from fastdnn.tables.plain import plain_estimator, take_plain
 from fastdnn.tables.recipe import Recipe, epochs_of, rows_of_batch
@@ -156,6 +158,7 @@ class BaseTabularDNN(DocumentationLink, CallbackSupportMixin, SavingMixin, BaseE
             tasks = Tasks(self, X, y, sample_weight)
             callbacks.append(tasks.report)
         control = Control(self.max_time, callbacks, self.verbose)
+        require_folds(self, X_val)
         hidden_units(self.hidden_layer_sizes)
         metric_of(self)
         if y is None:
@@ -180,6 +183,7 @@ class BaseTabularDNN(DocumentationLink, CallbackSupportMixin, SavingMixin, BaseE
         fitted = self._trained(rows, validation, control)
         self._ensemble = fitted.ensemble
         self._publish(fitted.encoder, fitted.decisions, fitted.n_epochs)
+        calibrate(self, fitted, rows, validation, sample_weight)
         if tasks is not None:
             tasks.end_fit()
         return control.notices
@@ -245,6 +249,8 @@ class BaseTabularDNN(DocumentationLink, CallbackSupportMixin, SavingMixin, BaseE
         seeds = _seeds(random_state, self.n_members)
         if validation is not None:
             return self._validated(rows, validation, seeds, control, named("X_val"))
+        if self.bagging == "folds":
+            return fit_by_folds(self, rows, seeds, random_state, control)
         decisions, pilot = THE_LAST, None
         if self.validation is not None:
             control.stage = "pilot"

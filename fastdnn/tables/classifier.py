@@ -9,6 +9,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_y, column_or_1d
 
 from fastdnn.estimators.class_weights import weighted_by_class
+from fastdnn.estimators.conformal_predictions import SetPredictions
 from fastdnn.estimators.labels import positions_of, require_known_classes
 from fastdnn.models.parameter_types import (
     Auto,
@@ -27,10 +28,11 @@ from fastdnn.tables.base import BaseTabularDNN
 from fastdnn.tables.declarations import constraints_of, described, hyperparameters_of
 from fastdnn.tables.ensemble import Task
 from fastdnn.tables.objects import is_missing
+from fastdnn.training.scores import mean_accuracy
 
 
 @described
-class TabularDNNClassifier(ClassifierMixin, BaseTabularDNN):
+class TabularDNNClassifier(ClassifierMixin, SetPredictions, BaseTabularDNN):
     """Networks for classes, from a raw table and without tuning.
 
     Numbers, categories, dates and missing values are encoded by `TableEncoder`. Some networks
@@ -68,6 +70,7 @@ class TabularDNNClassifier(ClassifierMixin, BaseTabularDNN):
         self,
         *,
         n_members: Int = 4,
+        bagging: Literal["folds"] | None = None,
         max_epochs: Int | Auto = "auto",
         max_time: Float | None = None,
         hidden_layer_sizes: HiddenLayers = (256, 256),
@@ -132,6 +135,22 @@ class TabularDNNClassifier(ClassifierMixin, BaseTabularDNN):
         """
         P = self.predict_proba(X)
         return self.classes_[P.argmax(axis=1)]
+
+    def _probabilities(self, X: Any, of_members: bool) -> list[np.ndarray]:
+        P = self._predictions(X)
+        return list(P) if of_members else [P.mean(axis=0)]
+
+    def _as_predicted(self, predictions: np.ndarray) -> np.ndarray:
+        return predictions
+
+    def _score_predictions(
+        self, predictions: np.ndarray, y: np.ndarray, weight: np.ndarray | None
+    ) -> float:
+        correct = predictions.argmax(axis=1) == positions_of(y, self.classes_)
+        return mean_accuracy(correct, weight)
+
+    def _conformal_scores(self, predictions: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return 1.0 - predictions[np.arange(len(y)), positions_of(y, self.classes_)]
 
     def _known_targets(self, y: Any) -> np.ndarray:
         labels = np.asarray(y)

@@ -49,6 +49,11 @@ _ATTRIBUTES = """
         Epochs of a whole training.
     cycle_weights_ : ndarray of shape (n_cycles,)
         What the networks count at the end of each cycle.
+    oof_prediction_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        With ``bagging="folds"``: what the member that has left a sample out predicts, classes
+        as probabilities. NaN of samples of weight 0.
+    oof_score_ : float
+        The score of that, as of `score`.
     validation_scores_ : ndarray of shape (n_cycles_validated,)
         The score at the end of each, by `scoring`: of the pilot, or of the networks where
         `fit` got `X_val`. Minus the loss with ``scoring='loss'``.
@@ -58,6 +63,11 @@ _ATTRIBUTES = """
 # fmt: off
 ROWS: tuple[Hyperparameter, ...] = (
     _row("n_members", 4, Values("int", [_AT_LEAST_ONE]), "Networks of the ensemble."),
+    _row("bagging", None, Values("{'folds'} or None", [StrOptions({"folds"}), None]),
+        "'folds' lets each member leave out another one of `n_members` parts of the samples, "
+        "of each class as many, and these decide in the place of a pilot's; what members "
+        "predict of them is `oof_prediction_`, of which `predict_interval` and `predict_set` "
+        "are made."),
     _row("max_epochs", "auto", _or_auto("int", _AT_LEAST_ONE),
         "Epochs of each; 'auto' are 24, more of few rows and fewer of very many."),
     _row("max_time", None, Values("float or None",
@@ -123,6 +133,22 @@ def hyperparameters_of(estimator: str) -> dict[str, Hyperparameter]:
 def constraints_of(estimator: str) -> dict[str, list]:
     """Return which values the parameters of an estimator may have, for scikit-learn."""
     return {name: row.values.constraint for name, row in hyperparameters_of(estimator).items()}
+
+
+def require_folds(estimator: Any, X_val: Any) -> None:
+    """Raise ValueError where folds are asked for, and cannot be or would decide nothing."""
+    if estimator.bagging is None:
+        return
+    if estimator.n_members == 1:
+        raise ValueError(
+            f"bagging={estimator.bagging!r} needs n_members of 2 at least, got n_members=1. "
+            "Raise it, or use bagging=None."
+        )
+    if X_val is not None:
+        raise ValueError(
+            f"bagging={estimator.bagging!r} decides by the samples that members leave out, "
+            "but X_val was given, too. Add it to X, or use bagging=None."
+        )
 
 
 def require_callables(callbacks: Any) -> list[Callable]:

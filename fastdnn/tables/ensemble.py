@@ -147,15 +147,16 @@ class Ensemble:
 
     def predict_members(self, samples: Samples, n_threads: int | None) -> np.ndarray:
         """Return what each member predicts: (n_members, n_samples, n_outputs), float64."""
-        return np.stack(
-            [self._of_member(member, samples, n_threads) for member in self.snapshots]
-        )
+        members = range(len(self.snapshots))
+        return np.stack([self.predict_member(m, samples, n_threads) for m in members])
 
-    def _of_member(
-        self, member: list[Parameters], samples: Samples, n_threads: int | None
+    def predict_member(
+        self, position: int, samples: Samples, n_threads: int | None
     ) -> np.ndarray:
+        """Return what one member predicts: (n_samples, n_outputs), float64."""
         total = np.zeros((samples.n_rows, self.task.n_outputs))
-        for (weight, temperature), parameters in zip(self.cycles, member, strict=True):
+        snapshots = self.snapshots[position]
+        for (weight, temperature), parameters in zip(self.cycles, snapshots, strict=True):
             outputs = Predictor(parameters, self.network)(samples, n_threads, "logits")
             total += weight * self.task.predictions(outputs[np.newaxis], temperature)
         return total
@@ -173,16 +174,50 @@ def train_with_validation(
 ) -> Trained:
     """Train members, and decide on other rows how long, and what each cycle counts."""
     members = [Member(recipe, samples, task.n_outputs, seed) for seed in seeds]
+    rows = validation.to_predict()
+
+    def outputs() -> np.ndarray:
+        return np.stack([member.outputs(rows) for member in members])
+
+    return train_and_decide(members, outputs, task, validation, control, n_threads, judge)
+
+
+def train_and_decide(
+    members: list[Member],
+    outputs_of: Callable[[], np.ndarray],
+    task: Task,
+    validation: Samples,
+    control: Control,
+    n_threads: int | None,
+    judge: Judge,
+) -> Trained:
+    """Train members, and decide by their outputs how long, and what each cycle counts.
+
+    Parameters
+    ----------
+    members : list of Member
+        Not trained yet.
+    outputs_of : callable
+        Returns what there is for the validation rows at the end of a cycle, before the output
+        activation: (n_networks, n_samples, n_outputs).
+    task : Task
+        What is predicted.
+    validation : Samples
+        The validation rows; of their X nothing is read.
+    control, n_threads
+        As of `train_cycle`.
+    judge : Judge
+        What decides.
+    """
     loss, score = task.loss_on(validation), judge.score
     found: list[tuple[np.ndarray, float, float]] = []
-    rows, weight = validation.to_predict(), validation.weight
+    weight = validation.weight
 
     def cost(predictions: np.ndarray) -> float:
         return loss(predictions) if score is None else -score(predictions)
 
     def validate() -> None:
-        outputs = np.stack([member.outputs(rows) for member in members])
-        temperature = 1.0
+        outputs, temperature = outputs_of(), 1.0
         if task.is_classifier:
             positions = validation.Y[:, 0].astype(np.int64)
             temperature = best_temperature(outputs, positions, weight)

@@ -22,6 +22,14 @@ class Given(NamedTuple):
         return Given(self.X.at(rows), self.y[rows], weight)
 
 
+class LeftOut(NamedTuple):
+    """What a member predicts of the rows that it was not trained on."""
+
+    rows: np.ndarray
+    predictions: np.ndarray
+    """Of shape (n_rows, n_outputs), in the units of training."""
+
+
 class Fitted(NamedTuple):
     """What a fit comes to."""
 
@@ -30,3 +38,4 @@ class Fitted(NamedTuple):
     decisions: Decisions
     n_epochs: int
     is_complete: bool
+    left_out: list[LeftOut] | None = None

@@ -7,6 +7,7 @@ import numpy as np
 from fastdnn.network.parameters import Parameters
 from fastdnn.storage.document import LEFT_OUT
 from fastdnn.storage.labels import decode_labels, encode_labels
+from fastdnn.tables.calibration import CALIBRATION, plain_calibration, take_calibration
 from fastdnn.tables.compact import input_of
 from fastdnn.tables.ensemble import Decisions, Ensemble
 from fastdnn.tables.members import network_of
@@ -15,7 +16,7 @@ from fastdnn.tables.plain_encoder import encoder_from, plain_encoder
 # What is stored of a fitted estimator, or follows from that.
 _KNOWN = {
     *("encoder_", "_ensemble", "n_features_in_", "feature_names_in_", "n_epochs_"),
-    *("cycle_weights_", "temperatures_", "validation_scores_"),
+    *("cycle_weights_", "temperatures_", "validation_scores_", *CALIBRATION),
 }
 # Of targets: for classes what only a fit needs.
 _OF_CLASSES = {"classes_", "_class_weight"}
@@ -74,7 +75,9 @@ def plain_estimator(model: Any) -> tuple[dict[str, Any] | None, dict[str, np.nda
         fitted["is_single"] = bool(model._is_single)
         limits = model._mean, model._spread, model._low, model._high
         tensors["targets"] = np.array(limits, np.float64)
-    return fitted, tensors
+    n_scores = 1 if is_classifier else len(model._mean)
+    said, tensors["calibration"] = plain_calibration(model, n_scores)
+    return fitted | said, tensors
 
 
 def take_plain(model: Any, fitted: dict[str, Any], tensors: dict[str, np.ndarray]) -> None:
@@ -124,6 +127,7 @@ def take_plain(model: Any, fitted: dict[str, Any], tensors: dict[str, np.ndarray
     ]
     model._ensemble = Ensemble(task, network, decisions, snapshots)
     model._publish(encoder, decisions, fitted["n_epochs"])
+    take_calibration(model, fitted, tensors["calibration"])
 
 
 def _require(is_right: bool, what: str) -> None:

@@ -6,6 +6,8 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import _check_y, column_or_1d
 
+from fastdnn.estimators.conformal import Band
+from fastdnn.estimators.conformal_predictions import IntervalPredictions
 from fastdnn.models.parameter_types import (
     Auto,
     Callbacks,
@@ -22,6 +24,7 @@ from fastdnn.models.parameter_types import (
 from fastdnn.tables.base import BaseTabularDNN
 from fastdnn.tables.declarations import constraints_of, described, hyperparameters_of
 from fastdnn.tables.ensemble import Task
+from fastdnn.training.scores import r2
 
 # Of the range of the targets: how far beyond it predictions may be.
 _BEYOND = 0.02
@@ -30,7 +33,7 @@ _LARGEST = 1e307
 
 
 @described
-class TabularDNNRegressor(RegressorMixin, BaseTabularDNN):
+class TabularDNNRegressor(RegressorMixin, IntervalPredictions, BaseTabularDNN):
     """Networks for numbers, from a raw table and without tuning.
 
     As `TabularDNNClassifier`; targets are standardised, and predictions stay within the range
@@ -64,6 +67,7 @@ class TabularDNNRegressor(RegressorMixin, BaseTabularDNN):
         self,
         *,
         n_members: Int = 4,
+        bagging: Literal["folds"] | None = None,
         max_epochs: Int | Auto = "auto",
         max_time: Float | None = None,
         hidden_layer_sizes: HiddenLayers = (256, 256),
@@ -97,8 +101,7 @@ class TabularDNNRegressor(RegressorMixin, BaseTabularDNN):
         ndarray of shape (n_members, n_samples) or (n_members, n_samples, n_targets)
             In units of y.
         """
-        A = self._predictions(X) * self._spread + self._mean
-        return A[:, :, 0] if self._is_single else A
+        return self._as_predicted(self._predictions(X))
 
     @overload
     def predict(self, X: Any, return_std: Literal[False] = False) -> np.ndarray: ...
@@ -127,6 +130,28 @@ class TabularDNNRegressor(RegressorMixin, BaseTabularDNN):
         members = self.predict_members(X)
         mean = members.mean(axis=0)
         return (mean, members.std(axis=0)) if return_std else mean
+
+    def _as_predicted(self, predictions: np.ndarray) -> np.ndarray:
+        A = predictions * self._spread + self._mean
+        return A[..., 0] if self._is_single else A
+
+    def _bands(self, X: Any, of_members: bool) -> list[Band]:
+        A = self._predictions(X)
+        return [Band(a, a) for a in (A if of_members else [A.mean(axis=0)])]
+
+    def _limited(self, limit: np.ndarray) -> np.ndarray:
+        return self._as_predicted(limit)
+
+    def _conformal_scores(self, predictions: np.ndarray, y: np.ndarray) -> np.ndarray:
+        # In the units of training, in which no square or difference overflows.
+        Z = (y.reshape(len(y), -1) - self._mean) / self._spread
+        return Band(predictions, predictions).scores(Z)
+
+    def _score_predictions(
+        self, predictions: np.ndarray, y: np.ndarray, weight: np.ndarray | None
+    ) -> float:
+        Z = (y.reshape(len(y), -1) - self._mean) / self._spread
+        return r2(Z, predictions, weight)
 
     def _learn_targets(self, y: np.ndarray, weight: np.ndarray | None) -> None:
         self._is_single = y.ndim == 1
