@@ -44,7 +44,7 @@ class Tasks(Watch):
         self._told = {"estimator": model, "X": X, "y": y, "metadata": metadata}
         # What an earlier fit has left is not what is trained.
         model._forget_record()
-        for name in ("coefs_", "intercepts_", *LEARNT_BESIDES):
+        for name in ("coefs_", "intercepts_", "_resumable", *LEARNT_BESIDES):
             vars(model).pop(name, None)
         self._of_fit = model._init_callback_context(max_subtasks=n_epochs)
         self._of_epoch: Any = None
@@ -79,7 +79,10 @@ class Tasks(Watch):
 
     def _fitted(self) -> Any:
         """Return what the model would be if the fit ended now; training does not change it."""
-        return copy.copy(model_of(self._model, *self._fit.snapshot()))
+        made = copy.copy(model_of(self._model, *self._fit.snapshot()))
+        if made.solver == "lbfgs":  # which no fit goes on with
+            del made._resumable
+        return made
 
     def _made(self) -> dict[str, Any]:
         """Return the attributes by which scikit-learn makes the same."""

@@ -2,7 +2,8 @@
 
 import functools
 import importlib.metadata
-from typing import Any
+import sys
+from itertools import accumulate
 
 _PACKAGE = "fastdnn"
 
@@ -28,7 +29,16 @@ class DocumentationLink:
     _doc_link_module = _PACKAGE
 
     def _get_doc_link(self) -> str:
-        kind: Any = type(self)
-        url = documentation_url()
-        is_own = kind.__module__.partition(".")[0] == _PACKAGE
-        return f"{url}/generated/{_PACKAGE}.{kind.__name__}.html" if url and is_own else ""
+        url, name = documentation_url(), _public_name(type(self))
+        return f"{url}/generated/{name}.html" if url and name else ""
+
+
+def _public_name(kind: type) -> str:
+    """Return by what name users import a class, or '' if it is not of this package."""
+    if kind.__module__.partition(".")[0] != _PACKAGE:
+        return ""
+    rooms = accumulate(kind.__module__.split("."), "{}.{}".format)
+    for room in rooms:
+        if kind.__name__ in getattr(sys.modules[room], "__all__", ()):
+            return f"{room}.{kind.__name__}"
+    return ""

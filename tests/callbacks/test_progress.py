@@ -1,8 +1,11 @@
 """Bars of tqdm: as callbacks, and those of verbose=1."""
 
+import contextlib
 import io
 import multiprocessing
+import os
 import re
+import subprocess
 import sys
 
 import pytest
@@ -113,6 +116,38 @@ def test_the_real_bar_is_written_to_standard_error(capsys):
     assert "DNNRegressor: 100%" in err
     assert " 4/4 " in err
     assert "loss=" in err
+
+
+IN_A_TERMINAL = """
+import warnings
+import numpy as np
+from fastdnn import DNNRegressor
+warnings.simplefilter("ignore")
+X = np.linspace(0.0, 1.0, 30).reshape(10, 3)
+DNNRegressor(hidden_layer_sizes=(2,), max_iter=3, verbose=1).fit(X, X[:, 0])
+"""
+
+
+def test_in_a_terminal_one_line_is_drawn_again_and_again():
+    pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
+    master, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 100))  # a new one has no columns
+    command = [sys.executable, "-c", IN_A_TERMINAL]
+    with subprocess.Popen(command, stderr=terminal, stdout=subprocess.PIPE) as process:
+        os.close(terminal)
+        drawn = b""
+        with contextlib.suppress(OSError):  # which is how the end of a terminal reads
+            while part := os.read(master, 4096):
+                drawn += part
+        assert process.stdout.read() == b""
+    os.close(master)
+    assert process.returncode == 0
+    frames = [frame for frame in drawn.decode().split("\r") if "DNNRegressor:" in frame]
+    assert " 0/3 " in frames[0]
+    assert "0%|" in frames[0]
+    assert "100%|" in frames[-1]
+    assert " 3/3 " in frames[-1]
+    assert "loss=" in frames[-1]
 
 
 @needs_callbacks

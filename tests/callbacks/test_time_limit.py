@@ -46,6 +46,18 @@ def test_fits_of_a_search_share_the_time(looks):
 
 
 @needs_callbacks
+@pytest.mark.needs_jit
+def test_other_processes_know_when_the_search_began():
+    model = classifier(max_iter=5).set_callbacks(TimeLimit(1e-9))
+    scoring = {"epochs": lambda estimator, X, y: estimator.n_iter_}
+    search = GridSearchCV(
+        model, {"alpha": [1.0, 2.0]}, cv=2, n_jobs=2, scoring=scoring, refit=False
+    )
+    search.fit(X, LABELS)
+    assert list(search.cv_results_["mean_test_epochs"]) == [1.0, 1.0]
+
+
+@needs_callbacks
 def test_an_hour_ends_nothing():
     assert classifier().set_callbacks(TimeLimit(3600)).fit(X, LABELS).n_iter_ == 4
 

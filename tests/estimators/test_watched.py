@@ -24,6 +24,7 @@ from tests.callbacks.kinds import (
     needs_callbacks,
     regressor,
 )
+from tests.interrupts import STEP, count_instructions, interrupt_at
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -196,6 +197,27 @@ def test_an_interrupt_in_a_callback_ends_training_as_anywhere():
         model.fit(X, LABELS)
     assert model.n_iter_ == 2
     assert callback.ended == [True]
+
+
+@needs_callbacks
+@pytest.mark.needs_jit
+@pytest.mark.filterwarnings("ignore:Training interrupted")
+def test_interrupted_anywhere_each_fit_that_has_begun_ends():
+    def fit():
+        recording = Recording()
+        model = classifier(max_iter=2, n_threads=1).set_callbacks(recording)
+        return model, recording, lambda: model.fit(X, LABELS)
+
+    n_instructions = count_instructions(fit()[2])
+    n_begun = 0
+    for n in range(1, n_instructions, 10 * STEP):
+        model, recording, run = fit()
+        interrupt_at(n, run)
+        n_begun += recording.begun
+        assert len(recording.ended) == recording.begun
+        assert not recording._runs
+        assert [name for name in vars(model) if "callback" in name] == ["_skl_callbacks"]
+    assert n_begun > 5
 
 
 @needs_callbacks

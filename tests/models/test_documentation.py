@@ -13,10 +13,14 @@ from sklearn.preprocessing import StandardScaler
 from fastdnn import DNNClassifier, DNNRegressor
 from fastdnn.models import documentation
 from fastdnn.models.declarations import ROWS
-from fastdnn.tables.classifier import TabularDNNClassifier
-from fastdnn.tables.regressor import TabularDNNRegressor
+from fastdnn.tables import TabularDNNClassifier, TabularDNNRegressor
 
-ALL = [DNNClassifier, DNNRegressor, TabularDNNClassifier, TabularDNNRegressor]
+ALL = {
+    "fastdnn.DNNClassifier": DNNClassifier,
+    "fastdnn.DNNRegressor": DNNRegressor,
+    "fastdnn.tables.TabularDNNClassifier": TabularDNNClassifier,
+    "fastdnn.tables.TabularDNNRegressor": TabularDNNRegressor,
+}
 VERSION = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 describes = pytest.mark.skipif(
     VERSION < (1, 9), reason="scikit-learn describes parameters and attributes from 1.9 on"
@@ -29,18 +33,18 @@ def stated(monkeypatch):
     monkeypatch.setattr(documentation, "documentation_url", lambda: "https://docs.test/1.0")
 
 
-@pytest.mark.parametrize("Estimator", ALL)
-def test_a_diagram_links_to_the_page_of_the_class(Estimator, stated):
-    text = Estimator()._repr_html_()
-    assert f"https://docs.test/1.0/generated/fastdnn.{Estimator.__name__}.html" in text
+@pytest.mark.parametrize("name", ALL)
+def test_a_diagram_links_to_the_page_of_the_class(name, stated):
+    text = ALL[name]()._repr_html_()
+    assert f"https://docs.test/1.0/generated/{name}.html" in text
 
 
 @describes
-@pytest.mark.parametrize("Estimator", ALL)
-def test_each_parameter_has_a_description_and_a_link(Estimator, stated):
-    text = " ".join(Estimator()._repr_html_().split())
-    page = f"https://docs.test/1.0/generated/fastdnn.{Estimator.__name__}.html"
-    for name in Estimator().get_params():
+@pytest.mark.parametrize("path", ALL)
+def test_each_parameter_has_a_description_and_a_link(path, stated):
+    text = " ".join(ALL[path]()._repr_html_().split())
+    page = f"https://docs.test/1.0/generated/{path}.html"
+    for name in ALL[path]().get_params():
         assert f'href="{page}#:~:text={name},-' in text, name
         assert f"{name}: " in text, name
 
