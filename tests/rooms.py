@@ -2,6 +2,7 @@
 
 #: From the top down; rooms of one line do not know each other.
 FLOORS = [
+    ["cli"],
     ["mlflow", "onnx"],
     ["tables", "displays"],
     ["estimators", "textbook"],
