@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from fastdnn.models.consistency import checked_parameters
 from fastdnn.onnx.activations import OUTPUTS
@@ -17,6 +18,7 @@ from fastdnn.ops.several_outputs import n_targets_of
 def classifier_shapes(operator: Any) -> None:
     """Set the types of the outputs of a `DNNClassifier`."""
     model = operator.raw_operator
+    check_is_fitted(model)
     set_shapes(operator, model._multilabel, max(2, model.n_outputs_))
 
 
@@ -61,6 +63,7 @@ def _outputs(z: Tensor, activation: str) -> Tensor:
 
 def regressor_shapes(operator: Any) -> None:
     """Set the type of the output of a `DNNRegressor`."""
+    check_is_fitted(operator.raw_operator)
     kind = type_of_results(operator)
     operator.outputs[0].set_type(kind([n_rows_of(operator), _n_columns(operator)]))
 

@@ -34,7 +34,7 @@ def to_onnx(model: Any, X: Any, **options: Any) -> Any:
     ----------
     model : estimator
         Fitted.
-    X : array-like or DataFrame of shape (n_samples, n_features)
+    X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
         Some samples: they say the types of inputs. Of an array there is one input, ``X``; of
         a data frame one for each column, see `inputs_of`.
     **options

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from fastdnn.tables.columns import CATEGORY, DATE, Column, Table
 
@@ -14,7 +15,7 @@ def inputs_of(X: Any) -> dict[str, np.ndarray]:
 
     Parameters
     ----------
-    X : array-like or DataFrame of shape (n_samples, n_features)
+    X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
         Samples.
 
     Returns
@@ -22,7 +23,8 @@ def inputs_of(X: Any) -> dict[str, np.ndarray]:
     dict of str to ndarray
         Of an array of numbers ``X``, as float32, float64, int64 or bool. Of a data frame, and
         of an array that holds strings, each column by its name, of shape (n_samples, 1):
-        numbers as float64, NaN where one is missing; strings and categories as objects, the
+        numbers as float64, NaN where one is missing; categories of whole numbers, of which
+        none is missing, as int64; strings and categories as objects, the
         empty string where one is missing.
 
     Raises
@@ -38,7 +40,7 @@ def inputs_of(X: Any) -> dict[str, np.ndarray]:
     >>> inputs["size"].tolist(), inputs["colour"].tolist()
     ([[1.0], [nan]], [['red'], ['']])
     """
-    table = Table(X)
+    table = Table(X.toarray() if sparse.issparse(X) else X)
     array = table.whole
     if isinstance(array, np.ndarray) and array.dtype.kind in "fiub":
         if array.dtype.kind in "iu":
@@ -87,4 +89,12 @@ def _values_of(column: Column) -> np.ndarray:
             f"Column {column.name!r} of X has strings among others, but an input of ONNX has "
             "one type. Convert the column to strings, and fit on these."
         )
-    return np.array([np.nan if v is None else float(v) for v in column.values])
+    if len(present) == len(column.values) and all(type(value) is int for value in present):
+        return np.array(present, dtype=np.int64)
+    numbers = [np.nan if value is None else float(value) for value in column.values]
+    if [value for value in numbers if value == value] != present:
+        raise ValueError(
+            f"Column {column.name!r} of X has whole numbers beside missing ones that float64 "
+            "cannot tell from others. Convert the column to strings, and fit on these."
+        )
+    return np.array(numbers)

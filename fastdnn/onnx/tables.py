@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+from sklearn.utils.validation import check_is_fitted
 
 from fastdnn.onnx.classes import labels_at, set_shapes
 from fastdnn.onnx.encoder import encoded
@@ -26,6 +27,7 @@ def parse_encoder(scope: Any, encoder: TableEncoder, inputs: list, **others: Any
 def encoder_shapes(operator: Any) -> None:
     """Set the type of the output of a `TableEncoder`."""
     encoder = operator.raw_operator
+    check_is_fitted(encoder)
     shape = [n_rows_of(operator), encoder.n_features_out_]
     operator.outputs[0].set_type(_type_of(encoder)(shape))
 
@@ -42,6 +44,7 @@ def convert_encoder(scope: Any, operator: Any, container: Any) -> None:
 
 def classifier_shapes(operator: Any) -> None:
     """Set the types of the outputs of a `TabularDNNClassifier`."""
+    check_is_fitted(operator.raw_operator)
     set_shapes(operator, False, len(operator.raw_operator.classes_))
 
 
@@ -58,6 +61,7 @@ def convert_classifier(scope: Any, operator: Any, container: Any) -> None:
 
 def regressor_shapes(operator: Any) -> None:
     """Set the type of the output of a `TabularDNNRegressor`."""
+    check_is_fitted(operator.raw_operator)
     n_targets = operator.raw_operator._ensemble.task.n_outputs
     operator.outputs[0].set_type(type_of_results(operator)([n_rows_of(operator), n_targets]))
 

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_iris
 from sklearn.ensemble import StackingClassifier, StackingRegressor
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -19,6 +21,7 @@ from fastdnn.estimators.regression_losses import OUTPUTS as REGRESSOR_OUTPUTS
 from fastdnn.models.declarations import ACTIVATION_NAMES
 from fastdnn.onnx.activations import ACTIVATIONS, OUTPUTS
 from fastdnn.ops.activations import row_of
+from fastdnn.tables import TableEncoder, TabularDNNClassifier
 from tests import own
 from tests.onnx.sessions import converted_outputs, require_close, require_same
 
@@ -263,6 +266,23 @@ def test_operators_that_are_too_early():
     model = drawn(DNNRegressor(hidden_layer_sizes=(3,), random_state=0), X, X[:, 0])
     with pytest.raises(ValueError, match="target_opset=12 is too early"):
         fastdnn.onnx.to_onnx(model, X, target_opset=12)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [DNNClassifier(), DNNRegressor(), TableEncoder(), TabularDNNClassifier()],
+    ids=lambda model: type(model).__name__,
+)
+def test_models_that_are_not_fitted(model):
+    with pytest.raises(NotFittedError, match=f"This {type(model).__name__} instance"):
+        fastdnn.onnx.to_onnx(model, samples(0))
+
+
+def test_sparse_samples():
+    X = np.where(samples(0) > 0.5, 1.0, 0.0)
+    model = drawn(DNNClassifier((3,), random_state=0), X, np.resize([0, 1, 2], N_ROWS))
+    for matrix in (sparse.csr_matrix(X), sparse.csr_array(X)):
+        require_same(converted_outputs(model, matrix), model, matrix)
 
 
 def test_own_activations():

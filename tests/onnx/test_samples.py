@@ -51,6 +51,16 @@ def test_lists_of_mixed_columns():
     assert inputs["x1"].ravel().tolist() == ["a", "b"]
 
 
+def test_whole_numbers_that_float64_has_gaps_between():
+    codes = [2**60, 2**60 + 1]
+    frame = pd.DataFrame({"code": pd.Categorical(codes)})
+    assert inputs_of(frame)["code"].dtype == np.int64
+    assert inputs_of(frame)["code"].ravel().tolist() == codes
+    frame = pd.DataFrame({"code": pd.Categorical(pd.array([*codes, None], dtype="Int64"))})
+    with pytest.raises(ValueError, match="'code' of X has whole numbers beside missing"):
+        inputs_of(frame)
+
+
 def test_columns_of_two_types_are_refused():
     with pytest.raises(ValueError, match="'x0' of X has strings among others"):
         inputs_of([["a"], [1]])
