@@ -18,6 +18,7 @@ import pytest
 
 import fastdnn
 from fastdnn import DNNClassifier
+from fastdnn.tables import TabularDNNRegressor
 from tests.switches import let_batches_be_long, let_teams_have_four, share_out_rows
 
 PACKAGE = Path(fastdnn.__file__).parent
@@ -27,6 +28,7 @@ FILES = [
     *("compiler/cache", "compiler/jit", "data/conversion", "planning/plan"),
     *("training/epochs", "training/lbfgs", "training/long_batches", "training/stochastic"),
     *("training/fit", "training/state", "training/stopping"),
+    *("tables/base", "tables/control", "tables/ensemble", "tables/members"),
 ]
 _PATHS = {str(PACKAGE / f"{name}.py") for name in FILES}
 _ALL_PATHS = {str(path) for path in PACKAGE.rglob("*.py")}
@@ -69,6 +71,12 @@ def _fit(**options):
     return [*model.coefs_, *model.intercepts_]
 
 
+def _fit_table():
+    options = dict(n_members=2, hidden_layer_sizes=(4,), max_epochs=2, n_threads=2)
+    model = TabularDNNRegressor(**options, random_state=0).fit(_X[:120, :3], _X[:120, 0])
+    return [model.predict(_X[:120, :3])]
+
+
 def _predict():
     return [_MODELS[0].predict_proba(_X)]
 
@@ -87,6 +95,7 @@ CASES = {
     "early stopping": (lambda: _fit(early_stopping=True), False),
     "lbfgs": (lambda: _fit(solver="lbfgs"), False),
     "long lbfgs": (lambda: _fit(solver="lbfgs"), True),
+    "table": (_fit_table, False),
     "prediction": (_predict, False),
 }
 
