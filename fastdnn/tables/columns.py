@@ -242,11 +242,11 @@ def _of_series(name: str, series: Any, is_category: bool, by_dtype: bool) -> Col
         return _of_objects(name, _objects_of(series))
     if dtype in (nw.Datetime, nw.Date):
         if dtype == nw.Date:
-            series = series.cast(nw.Datetime("ms"))
-        milliseconds = series.dt.replace_time_zone(None).dt.timestamp("ms")
-        return Column(name, DATE, _floats(milliseconds) / 1e3)
+            series = series.cast(nw.Datetime("us"))
+        microseconds = series.dt.replace_time_zone(None).dt.timestamp("us")
+        return Column(name, DATE, _floats(microseconds) / 1e6)
     if dtype == nw.Duration:
-        return Column(name, NUMBER, _floats(series.dt.total_milliseconds()) / 1e3)
+        return Column(name, NUMBER, _floats(series.dt.total_microseconds()) / 1e6)
     if dtype == nw.Time:
         return _of_objects(name, _objects_of(series))
     if dtype.is_numeric() or dtype == nw.Boolean:
@@ -280,8 +280,8 @@ def _of_array(name: str, values: np.ndarray, is_category: bool) -> Column:
         return Column(name, CATEGORY, levels, is_category)
     if values.dtype.kind in "mM":
         missing = np.isnat(values)
-        unit = "datetime64[ms]" if values.dtype.kind == "M" else "timedelta64[ms]"
-        seconds = values.astype(unit).astype(np.int64) / 1e3
+        unit = "datetime64[us]" if values.dtype.kind == "M" else "timedelta64[us]"
+        seconds = values.astype(unit).astype(np.int64) / 1e6
         seconds[missing] = np.nan
         return Column(name, DATE if values.dtype.kind == "M" else NUMBER, seconds)
     if values.dtype.kind in "biuf":

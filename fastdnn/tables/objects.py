@@ -87,7 +87,7 @@ def _as_float(v: Any) -> float:
 
 def _seconds_since_1970(v: Any) -> float:
     if isinstance(v, np.datetime64):
-        return float(v.astype("datetime64[ms]").astype(np.int64)) / 1e3
+        return float(v.astype("datetime64[us]").astype(np.int64)) / 1e6
     if not isinstance(v, datetime.datetime):
         v = datetime.datetime.combine(v, _MIDNIGHT)
     return (v.replace(tzinfo=None) - _EPOCH).total_seconds()
@@ -95,7 +95,7 @@ def _seconds_since_1970(v: Any) -> float:
 
 def _seconds_of_duration(v: Any) -> float:
     if isinstance(v, np.timedelta64):
-        return float(v.astype("timedelta64[ms]").astype(np.int64)) / 1e3
+        return float(v.astype("timedelta64[us]").astype(np.int64)) / 1e6
     return v.total_seconds()
 
 
