@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import fastdnn
 from fastdnn.tables import TabularDNNClassifier, TabularDNNRegressor
+from tests.tables.drawn import N_ROWS, OBJECTS, tables
 from tests.tables.tables import BOTH
-from tests.tables.test_odd_tables import N_ROWS, OBJECTS, tables
 
 pytestmark = pytest.mark.slow_without_jit
 
