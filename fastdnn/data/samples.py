@@ -36,6 +36,8 @@ class Samples:
     structure : pair of ndarray
         Of a CSR matrix copies of its indices, int32, and of its row pointers, int64: what
         is checked must not change before it is used.
+    converted : ndarray, CSR matrix or None
+        X in another precision, where several fits need it: one copy for all.
     """
 
     X: Any
@@ -45,6 +47,7 @@ class Samples:
     weight_scale: float = 1.0
     largest_target: float = 0.0
     structure: tuple[np.ndarray, np.ndarray] = (np.zeros(0, np.int32), np.zeros(1, np.int64))
+    converted: Any = None
 
     def __post_init__(self) -> None:
         # Headers of our own: those of the user's arrays may be given another shape any time.
@@ -79,12 +82,17 @@ class Samples:
 
     def astype(self, dtype: np.typing.DTypeLike) -> "Samples":
         """Return the samples converted to `dtype`."""
+        is_there = self.converted is not None and self.converted.dtype == dtype
         return replace(
             self,
-            X=self.X.astype(dtype),
+            X=self.converted if is_there else self.X.astype(dtype),
             Y=None if self.Y is None else self.Y.astype(dtype),
             weight=None if self.weight is None else self.weight.astype(dtype),
         )
+
+    def also_in(self, dtype: np.typing.DTypeLike) -> "Samples":
+        """Return the same samples, whose conversions to `dtype` share one copy of X."""
+        return replace(self, converted=self.X.astype(dtype))
 
     def at(self, rows: np.ndarray) -> "Samples":
         """Return a selection of the rows; nothing is copied.

@@ -141,4 +141,4 @@ def label_sets(
 
 def sorted_scores(scores: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
     """Return scores in ascending order, without those of samples of no weight."""
-    return np.sort(scores if weight is None else scores[weight > 0.0], axis=0)
+    return np.sort(scores if weight is None else scores[weight != 0.0], axis=0)

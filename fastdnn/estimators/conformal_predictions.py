@@ -22,6 +22,7 @@ class Calibrated(BaseEstimator):
     """
 
     _calibration: dict[str, Any]
+    _needed_of_targets = ""
 
     def _require_calibration(self, level: Any) -> list[np.ndarray]:
         """Return the scores of each group, if there are any."""
@@ -31,7 +32,7 @@ class Calibrated(BaseEstimator):
             raise ValueError(
                 f"This {type(self).__name__} knows no errors on samples that its networks "
                 "were not trained on. Fit it with several members, such as n_members=5, and "
-                "with bagging='folds', or give fit X_val and y_val."
+                f"with bagging='folds', or give fit X_val and y_val.{self._needed_of_targets}"
             )
         return self._calibration["scores"]
 
@@ -98,6 +99,8 @@ class IntervalPredictions(Calibrated, ABC):
 
 class SetPredictions(Calibrated, ABC):
     """What classifiers inherit that can have members: `predict_set`."""
+
+    _needed_of_targets = " Each sample has to have one class."
 
     @abstractmethod
     def _probabilities(self, X: Any, of_members: bool) -> list[np.ndarray]:

@@ -92,7 +92,7 @@ def fit_members(model: Any, ready: Ready) -> Notices:
     folds: list[np.ndarray | None] = [None] * len(seeds)
     if model.bagging == "folds":
         folds = _folds(model, ready, random_state)
-    notices = Notices()
+    notices, ready = Notices(), ready.for_several(model.solver)
     _warn_of_large_batches(model, ready, notices)
     members = [
         _Member(model, ready, position, seed, left_out)
@@ -232,7 +232,7 @@ def _take_what_was_left_out(model: Any, ready: Ready, trained: list[_Trained]) -
     if scores:
         model._calibration = {"of_members": True, "scores": scores}
     if weight is not None:
-        is_known &= weight > 0.0
+        is_known &= weight != 0.0
     model.oof_prediction_ = model._as_predicted(outputs)
     model.oof_score_ = math.nan
     if is_known.any():

@@ -47,6 +47,15 @@ class Ready(NamedTuple):
         """Samples as the user gave them."""
         return self.as_given[0]
 
+    def for_several(self, solver: str) -> "Ready":
+        """Return the same for several fits, which share what each would copy of X."""
+        samples, validation = self.samples, self.validation
+        if solver != "lbfgs" or samples.X.dtype != np.float32:
+            return self
+        if validation is not None:
+            validation = (validation[0].also_in(np.float64), *validation[1:])
+        return self._replace(samples=samples.also_in(np.float64), validation=validation)
+
     def at(self, rows: np.ndarray, estimator: Any) -> "Ready":
         """Return some of the rows, without a copy of X, for an estimator of these classes.
 

@@ -20,6 +20,7 @@ from fastdnn import DNNClassifier, DNNRegressor
 from fastdnn.callbacks import TimeLimit
 from fastdnn.callbacks.support import HAS_CALLBACKS
 from fastdnn.estimators import members as members_module
+from fastdnn.training import fit as fit_module
 
 pytestmark = [
     pytest.mark.usefixtures("four_cpus"),
@@ -152,6 +153,26 @@ def test_all_members_train_on_one_x(form, monkeypatch):
             assert one.structure[0] is seen[0 if one.rows is None else 3].structure[0]
         else:
             assert np.shares_memory(one.X, X)
+
+
+@BOTH
+@pytest.mark.parametrize("bagging", [None, "folds"])
+def test_all_members_share_a_conversion(Estimator, bagging, monkeypatch):
+    seen, real = [], fit_module.fit_lbfgs
+
+    def fit(objective, *others):
+        seen.append(objective)
+        real(objective, *others)
+
+    monkeypatch.setattr(fit_module, "fit_lbfgs", fit)
+    X, y = samples(Estimator)
+    options = SMALL | {"solver": "lbfgs", "n_members": 3, "bagging": bagging}
+    Estimator(**options).fit(X, y, X_val=X[:20], y_val=y[:20])
+    assert len(seen) == 3
+    for objective in seen:
+        assert objective.samples.X.dtype == objective.validation.X.dtype == np.float64
+        assert np.shares_memory(objective.samples.X, seen[0].samples.X)
+        assert np.shares_memory(objective.validation.X, seen[0].validation.X)
 
 
 @BOTH
