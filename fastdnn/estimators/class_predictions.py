@@ -10,7 +10,6 @@ from fastdnn.estimators.class_targets import ClassTargets
 from fastdnn.estimators.conformal_predictions import SetPredictions
 from fastdnn.estimators.labels import positions_of
 from fastdnn.estimators.members import results_of_members
-from fastdnn.estimators.soft_targets import are_soft
 from fastdnn.models.decorators import available_if
 from fastdnn.models.transaction import of_one_moment
 from fastdnn.training.scores import mean_accuracy
@@ -162,7 +161,8 @@ class ClassPredictions(AccuracyMixin, SetPredictions, ClassTargets):
         return self._score_outputs(outputs[:, -self.n_outputs_ :], Y, weight)
 
     def _conformal_scores(self, outputs: np.ndarray, y: Any) -> np.ndarray | None:
-        if self.out_activation_ == "identity" or self._multilabel or are_soft(y):
+        has_columns = np.ndim(y) == 2 and np.shape(y)[1] > 1  # labels, or probabilities
+        if self.out_activation_ == "identity" or has_columns:
             return None
         positions = positions_of(np.asarray(y).ravel(), self.classes_)
         return 1.0 - outputs[np.arange(len(outputs)), positions].astype(np.float64)

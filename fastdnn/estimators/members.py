@@ -6,7 +6,6 @@ whatever training can do it does for members. No result depends on how many thre
 
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -25,7 +24,7 @@ from fastdnn.models.transaction import twin_of
 from fastdnn.teams.jobs import Jobs
 from fastdnn.training.checkpoints import said_of_time
 from fastdnn.training.history import History
-from fastdnn.training.notices import INTERRUPTED, Notices
+from fastdnn.training.notices import INTERRUPTED, Notice, Notices
 
 _OF_MEMBERS = "estimators_", "oof_prediction_", "oof_score_", "_calibration"
 _OF_ONE_NETWORK = (
@@ -257,18 +256,16 @@ def _take_validation(model: Any, ready: Ready) -> None:
 def _collect(
     notices: Notices, trained: list[_Trained], model: Any, is_interrupted: bool
 ) -> None:
-    """Add the warnings of all members, each of them once."""
-    n_members, counts = model.n_members, dict[tuple[type[Warning], str], int]()
-    with warnings.catch_warnings(record=True) as given:
-        warnings.simplefilter("always")
-        for member in trained:
-            for give_notice in member.notices:
-                give_notice()
-    for warning in given:
-        key = warning.category, str(warning.message)
-        counts[key] = counts.get(key, 0) + 1
+    """Add the warnings of all members, each of them once where its text is known."""
+    n_members, counts = model.n_members, dict[Notice, int]()
+    for notice in (one for member in trained for one in member.notices):
+        if isinstance(notice, Notice):
+            counts[notice] = counts.get(notice, 0) + 1
+        else:
+            notices.append(notice)
     n_late = sum(member.is_late for member in trained)
-    for (category, message), count in counts.items():
+    for said, count in counts.items():
+        message, category = said.message, said.category
         if message != INTERRUPTED and not (n_late and message.startswith("max_time=")):
             notices.warn(f"{message} ({count} of {n_members} members.)", category)
     if n_late:

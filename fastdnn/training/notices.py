@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 
 # From a warning that is given at the end up to the line that called `fit`.
 _FRAMES_TO_USER = 5
@@ -10,25 +11,26 @@ _FRAMES_TO_USER = 5
 INTERRUPTED = "Training interrupted by user."
 
 
+@dataclass(frozen=True)
+class Notice:
+    """A warning that is given when it is called."""
+
+    message: str
+    category: type[Warning]
+
+    def __call__(self) -> None:
+        """Warn at the line that called `fit`."""
+        warnings.warn(self.message, self.category, stacklevel=_FRAMES_TO_USER)
+
+
 class Notices(list[Callable[[], object]]):
     """What to call to give the warnings of a fit, in order."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._said: set[str] = set()
-
-    def clear(self) -> None:
-        """Give none of them."""
-        super().clear()
-        self._said.clear()
-
     def have_said(self, message: str) -> bool:
         """Return whether that is one of the warnings."""
-        return message in self._said
+        return any(isinstance(one, Notice) and one.message == message for one in self)
 
     def warn(self, message: str, category: type[Warning] = UserWarning) -> None:
         """Warn later, at the line that called `fit`; once, if it is the same."""
-        if message in self._said:
-            return
-        self._said.add(message)
-        self.append(lambda: warnings.warn(message, category, stacklevel=_FRAMES_TO_USER))
+        if not self.have_said(message):
+            self.append(Notice(message, category))
