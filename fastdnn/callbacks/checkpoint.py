@@ -52,7 +52,7 @@ class Checkpoint(EpochCallback):
     ) -> None:
         _require("every_epochs", every_epochs, Integral, 1)
         _require("every_seconds", every_seconds, Real, 0)
-        self.path = path
+        self.path = os.fspath(path)
         self.every_epochs = every_epochs
         self.every_seconds = every_seconds
         self.monitor = monitor
@@ -73,7 +73,7 @@ class _Saving:
     def __init__(self, callback: Checkpoint, estimator: Any, task: str) -> None:
         self._callback, self._task = callback, task
         self._best, self._n_epochs, self._saved = -math.inf, 0, -math.inf
-        folder = Path(os.fspath(callback.path)).parent
+        folder = Path(callback.path).parent
         if "{" not in str(folder):
             # Any name will do: that of the file is known after an epoch.
             require_writable(estimator, folder / "model")
@@ -103,7 +103,7 @@ class _Saving:
         """Save the model as of an epoch."""
         known = {"task": self._task} | epoch.numbers
         try:
-            path = os.fspath(self._callback.path).format(**known)
+            path = self._callback.path.format(**known)
         except (LookupError, ValueError) as error:
             raise ValueError(
                 f"path={self._callback.path!r} is no format string of {list(known)}: {error}. "

@@ -30,7 +30,7 @@ class TensorBoard(EpochCallback):
 
     def __init__(self, log_dir: str | os.PathLike = "logs") -> None:
         _writers()
-        self.log_dir = log_dir
+        self.log_dir = os.fspath(log_dir)
 
     def begin_fit(self, estimator: Any, context: Any) -> Any:
         """Open a new folder, and write the parameters."""

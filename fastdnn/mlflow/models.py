@@ -5,7 +5,14 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from fastdnn.callbacks import Checkpoint, MLflow, ProgressBar, TensorBoard, TimeLimit
 from fastdnn.storage.pickles import SKOPS_TRUSTED
+
+# What a model may have by `set_callbacks`: who logs it has set them.
+_CALLBACKS = [
+    f"{kind.__module__}.{kind.__qualname__}"
+    for kind in (Checkpoint, MLflow, ProgressBar, TensorBoard, TimeLimit)
+]
 
 
 def save_model(model: Any, path: Any, **options: Any) -> None:
@@ -80,4 +87,4 @@ def _trusting(function: Callable, options: dict[str, Any]) -> dict[str, Any]:
     name = "skops_trusted_types"
     if name not in inspect.signature(function).parameters:
         return options  # earlier versions of MLflow pickle
-    return options | {name: [*SKOPS_TRUSTED, *(options.get(name) or [])]}
+    return options | {name: [*SKOPS_TRUSTED, *_CALLBACKS, *(options.get(name) or [])]}

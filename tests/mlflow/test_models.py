@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 import fastdnn.mlflow
 from fastdnn import DNNClassifier, DNNRegressor
+from fastdnn.callbacks.support import HAS_CALLBACKS
 from tests.processes import run_python
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own
@@ -42,6 +43,25 @@ def test_logged_models_are_loaded(mlflow):
         logged = fastdnn.mlflow.log_model(model, name="model")
     same = mlflow.sklearn.load_model(logged.model_uri)
     np.testing.assert_array_equal(same.predict(X), model.predict(X))
+
+
+def test_models_with_callbacks(mlflow, tmp_path):
+    callbacks = [
+        fastdnn.callbacks.MLflow(),
+        fastdnn.callbacks.Checkpoint(tmp_path / "{epoch}"),
+        fastdnn.callbacks.TensorBoard(tmp_path / "logs"),
+        fastdnn.callbacks.TimeLimit(3600.0),
+        fastdnn.callbacks.ProgressBar(leave=False),
+    ]
+    with mlflow.start_run():
+        model = DNNClassifier(**SHORT)
+        if HAS_CALLBACKS:
+            model.set_callbacks(*callbacks)
+        logged = fastdnn.mlflow.log_model(model.fit(X, Y), name="model")
+    same = mlflow.sklearn.load_model(logged.model_uri)
+    np.testing.assert_array_equal(same.predict(X), model.predict(X))
+    kept, given = (getattr(m, "_skl_callbacks", []) for m in (same, model))
+    assert [c.__getstate__() for c in kept] == [c.__getstate__() for c in given]
 
 
 def test_other_types_are_trusted_if_they_are_named(mlflow, tmp_path):
