@@ -18,7 +18,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fastdnn import DNNClassifier
+from fastdnn import DNNClassifier, LossCurveDisplay
 
 
 def main() -> None:
@@ -75,7 +75,7 @@ def main() -> None:
     print(f"   {statistics.median(ratios):.1f} times as fast;", end=" ")
     print(f"test accuracy {scores[0]:.3f} and {scores[1]:.3f}.")
 
-    draw(curve, arguments.picture)
+    draw(model, arguments.picture)
     print(f"\nDone in {time.perf_counter() - started:.0f} s.")
 
 
@@ -86,7 +86,7 @@ def timed(model: Pipeline, X, y) -> tuple[Pipeline, float]:
     return model, time.perf_counter() - start
 
 
-def draw(curve: list[float], file: str) -> None:
+def draw(model: Pipeline, file: str) -> None:
     """Draw the loss of each epoch."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -97,8 +97,8 @@ def draw(curve: list[float], file: str) -> None:
     figure = Figure(figsize=(6, 3.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    axes.plot(range(1, len(curve) + 1), curve)
-    axes.set(xlabel="epoch", ylabel="training loss", yscale="log", title="Digits")
+    LossCurveDisplay.from_estimator(model, ax=axes, log_scale=True)
+    axes.set(title="Digits")
     axes.grid(alpha=0.3)
     figure.savefig(file, dpi=120)
     print(f"\nThe loss curve is in {file}.")

@@ -24,5 +24,4 @@ def module(name: str, caller: str) -> Any:
 
 def axes_for(ax: Any, caller: str) -> Any:
     """Return axes to draw on: those given, or new ones in a figure of their own."""
-    pyplot = module("pyplot", caller)
-    return pyplot.subplots()[1] if ax is None else ax
+    return module("pyplot", caller).subplots()[1] if ax is None else ax
