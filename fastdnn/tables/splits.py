@@ -11,6 +11,8 @@ from fastdnn.estimators.validation_sets import split_rows
 
 # Rows that networks can be trained on.
 _FEWEST_ROWS = 2
+# Of all rows that are held out and all classes: there are several arrays of them.
+_MOST_PROBABILITIES = 20_000_000
 
 
 def split_by(
@@ -68,6 +70,9 @@ def split_by(
     is_known = np.isin(classes[held_out], classes[rows])
     if is_known.any():
         rows, held_out = np.append(rows, held_out[~is_known]), held_out[is_known]
+    if isinstance(size, float):  # a share of very many, which are in no order
+        most = _MOST_PROBABILITIES // int(classes.max() + 1)
+        rows, held_out = np.append(rows, held_out[most:]), held_out[:most]
     return rows, held_out
 
 

@@ -5,6 +5,7 @@ import pytest
 from numpy.random import RandomState
 from sklearn.model_selection import KFold, PredefinedSplit, train_test_split
 
+from fastdnn.tables import splits
 from fastdnn.tables.splits import split_by
 
 
@@ -56,6 +57,15 @@ def test_classes_that_are_validated_were_trained_on(y, seed):
 def test_classes_of_one_row_each_are_split_all_the_same():
     rows, held_out = split(0.2, np.arange(50))
     assert (len(rows), len(held_out)) == (40, 10)
+
+
+def test_of_very_many_rows_and_classes_fewer_are_held_out(monkeypatch):
+    """There is an array of as many probabilities after each cycle."""
+    monkeypatch.setattr(splits, "_MOST_PROBABILITIES", 500)
+    y = np.arange(1000) % 50
+    rows, held_out = split(0.2, y)
+    assert (len(rows), len(held_out)) == (990, 10)
+    assert len(split(200, y)[1]) == 200  # which was asked for
 
 
 def test_of_a_regression_any_rows_are_held_out():
