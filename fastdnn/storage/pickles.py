@@ -27,6 +27,9 @@ SKOPS_TRUSTED = [
     "fastdnn.estimators.classifier.DNNClassifier",
     "fastdnn.textbook.network.DeepNeuralNetwork",
     "fastdnn.estimators.regressor.DNNRegressor",
+    "fastdnn.tables.classifier.TabularDNNClassifier",
+    "fastdnn.tables.encoder.TableEncoder",
+    "fastdnn.tables.regressor.TabularDNNRegressor",
 ]
 
 _VIEWS = {"coefs_": "coefs", "intercepts_": "intercepts", **LEARNT_BESIDES}

@@ -14,7 +14,7 @@ tells how it goes, `tasks` tells it to scikit-learn's callbacks. `splits` finds 
 a pilot is validated on, `scoring` what predictions are worth; `selection` finds which of the
 snapshots make the `ensemble`. `folds` trains members of other folds, `calibration` keeps what
 they say of the rows that they left out. `plain` and `plain_encoder` are what was fitted in
-files.
+files, and `pickles` in pickles and copies.
 
 On top of all other rooms.
 """

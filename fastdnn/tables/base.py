@@ -35,6 +35,7 @@ from fastdnn.tables.ensemble import (
 )
 from fastdnn.tables.folds import fit_by_folds
 from fastdnn.tables.given import Fitted, Given
+from fastdnn.tables.pickles import EstimatorPickles
 from fastdnn.tables.plain import plain_estimator, take_plain
 from fastdnn.tables.recipe import Recipe, epochs_of, rows_of_batch
 from fastdnn.tables.scoring import metric_of, score_by
@@ -51,7 +52,9 @@ _FEWEST_ROWS = 2
 _ROWS_AT_ONCE = 50_000
 
 
-class BaseTabularDNN(DocumentationLink, CallbackSupportMixin, SavingMixin, BaseEstimator, ABC):
+class BaseTabularDNN(
+    EstimatorPickles, DocumentationLink, CallbackSupportMixin, SavingMixin, BaseEstimator, ABC
+):
     """Networks that are trained on a raw table; see the subclasses."""
 
     _hyperparameters: ClassVar[dict[str, Hyperparameter]]

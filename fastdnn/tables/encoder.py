@@ -39,6 +39,7 @@ from fastdnn.tables.dates import parts_of_dates
 from fastdnn.tables.likeness import Seen, as_kind, require_alike, require_finite, words_of
 from fastdnn.tables.names import names_out
 from fastdnn.tables.numbers import NumberEncoder
+from fastdnn.tables.pickles import EncoderPickles
 from fastdnn.tables.targets import TargetMeans, numbers_of, target_of_bins
 
 # Beyond so many columns of 0 and 1, the result is sparse where that is left open.
@@ -49,7 +50,7 @@ class NothingToEncodeError(ValueError):
     """No column of a table tells anything."""
 
 
-class TableEncoder(TransformerMixin, BaseEstimator):
+class TableEncoder(EncoderPickles, TransformerMixin, BaseEstimator):
     """Encode a table of numbers, categories and dates as numbers for a neural network.
 
     Numbers become a robustly scaled, smoothly clipped copy, (x - median) / IQR =: u,

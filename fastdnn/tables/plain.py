@@ -21,6 +21,8 @@ _KNOWN = {
 # Of targets: for classes what only a fit needs.
 _OF_CLASSES = {"classes_", "_class_weight"}
 _OF_NUMBERS = {"_is_single", "_mean", "_spread", "_low", "_high"}
+#: The attributes that a fit sets.
+OF_FITS = _KNOWN | _OF_CLASSES | _OF_NUMBERS
 
 
 def plain_estimator(model: Any) -> tuple[dict[str, Any] | None, dict[str, np.ndarray]]:

@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 import fastdnn.mlflow
 from fastdnn import DNNClassifier, DNNRegressor
 from fastdnn.callbacks.support import HAS_CALLBACKS
+from fastdnn.tables import TabularDNNClassifier
 from tests.processes import run_python
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own
@@ -22,6 +23,9 @@ SHORT = {"hidden_layer_sizes": (3,), "solver": "lbfgs", "max_iter": 3, "random_s
 MODELS = {
     "classifier": lambda: DNNClassifier(**SHORT),
     "regressor": lambda: DNNRegressor(**SHORT),
+    "table": lambda: TabularDNNClassifier(
+        n_members=1, max_epochs=1, hidden_layer_sizes=(3,), random_state=0
+    ),
     "pipeline": lambda: make_pipeline(StandardScaler(), DNNClassifier(**SHORT)),
 }
 

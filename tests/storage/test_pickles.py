@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 import fastdnn.storage.pickles
 from fastdnn import DeepNeuralNetwork, DNNClassifier, DNNRegressor
 from fastdnn.network.parameters import Parameters
+from fastdnn.tables import TableEncoder, TabularDNNClassifier, TabularDNNRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -200,6 +201,9 @@ def test_skops_is_told_all_types_and_no_others(samples):
         make_pipeline(StandardScaler(), network),
         DNNRegressor(),
         DeepNeuralNetwork([2, 1]),
+        TableEncoder(),
+        TabularDNNClassifier(),
+        TabularDNNRegressor(),
     ]
     found = set()
     for model in models:
