@@ -178,6 +178,7 @@ def regression(**options):
     return DNNRegressor(**more), X, y
 
 
+@pytest.mark.slow_without_jit
 def test_learnt_variances_make_intervals_as_wide_as_they_should_be():
     adam = dict(solver="adam", max_iter=60, learning_rate_init=0.02)
     model, X, y = regression(loss="gaussian_nll", **adam)
@@ -187,6 +188,7 @@ def test_learnt_variances_make_intervals_as_wide_as_they_should_be():
     assert 0.76 < np.mean((low <= y) & (y <= high)) < 0.88
 
 
+@pytest.mark.slow_without_jit
 def test_quantiles_are_widened_or_narrowed():
     """Levels that say 40 % are made to cover 80 %."""
     adam = dict(solver="adam", max_iter=60, learning_rate_init=0.02)
@@ -197,6 +199,7 @@ def test_quantiles_are_widened_or_narrowed():
     assert 0.76 < np.mean((low <= y) & (y <= high)) < 0.9
 
 
+@pytest.mark.slow_without_jit
 def test_counts_are_not_negative():
     model, X, y = regression(loss="poisson")
     low, high = model.fit(X, np.floor(np.exp(y))).predict_interval(X, 0.95)
@@ -204,6 +207,7 @@ def test_counts_are_not_negative():
     assert (high > low).all()
 
 
+@pytest.mark.slow_without_jit
 def test_each_target_has_an_interval():
     model, X, y = regression()
     low, high = model.fit(X, np.column_stack([y, 100.0 * y])).predict_interval(X, 0.8)
@@ -212,6 +216,7 @@ def test_each_target_has_an_interval():
     assert 50.0 < width[1] / width[0] < 200.0
 
 
+@pytest.mark.slow_without_jit
 def test_a_higher_level_has_larger_intervals_and_sets():
     model, X, y = regression()
     model.fit(X, y)
@@ -226,6 +231,7 @@ def test_a_higher_level_has_larger_intervals_and_sets():
         assert (small <= large).all()
 
 
+@pytest.mark.slow_without_jit
 def test_strings_are_classes_and_soft_targets_have_none():
     X, y = CLASSES["doubtful"]()
     options = OPTIONS | {"bagging": "folds", "random_state": 0, "max_iter": 5}

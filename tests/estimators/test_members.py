@@ -209,6 +209,7 @@ def test_a_refit_leaves_nothing_of_the_fit_before(Estimator):
     assert_same_networks(model, once)
 
 
+@pytest.mark.slow_without_jit
 @BOTH
 def test_pandas_copies_searches_and_pickles(Estimator):
     X, y = samples(Estimator)
@@ -287,6 +288,7 @@ def test_targets_are_means_and_their_spread_is_said(n_targets):
     assert_allclose(model.predict(X), mean, rtol=1e-12)
 
 
+@pytest.mark.slow_without_jit
 def test_variances_are_those_of_the_mixture():
     X, y = samples(DNNRegressor)
     options = SMALL | {"loss": "gaussian_nll", "max_iter": 30, "learning_rate_init": 0.1}
@@ -330,6 +332,7 @@ def test_float32_stays_float32():
 # -- samples that were left out -------------------------------------------------------------
 
 
+@pytest.mark.slow_without_jit
 def test_the_score_of_what_was_left_out_is_that_of_score():
     model, _, y = fitted(DNNClassifier, bagging="folds", max_iter=40)
     labels = model.classes_[model.oof_prediction_.argmax(axis=1)]

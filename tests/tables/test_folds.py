@@ -15,7 +15,8 @@ from fastdnn.tables import TabularDNNClassifier, TabularDNNRegressor
 from fastdnn.tables.members import Member
 from tests.tables.tables import BOTH, SMALL, outputs, table, targets
 
-FOLDS = SMALL | {"n_members": 3, "bagging": "folds"}
+SMALLER = SMALL | {"hidden_layer_sizes": (4,), "max_epochs": 4}
+FOLDS = SMALLER | {"n_members": 3, "bagging": "folds"}
 
 
 def fitted(Estimator, n_rows=300, **options):
@@ -126,7 +127,7 @@ def test_copies_and_files_have_intervals_and_sets(Estimator, given, tmp_path):
     if given == "folds":
         model = Estimator(**FOLDS).fit(X, y)
     else:
-        model = Estimator(**SMALL).fit(X[:200], y[:200], X_val=X[200:], y_val=y[200:])
+        model = Estimator(**SMALLER).fit(X[:200], y[:200], X_val=X[200:], y_val=y[200:])
     model.save(tmp_path / "model")
     for same in (pickle.loads(pickle.dumps(model)), fastdnn.load(tmp_path / "model")):
         for level in (0.5, 0.9):
