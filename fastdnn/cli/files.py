@@ -20,15 +20,12 @@ class Source(NamedTuple):
 
     path: Path
     kind: str
-
-    @property
-    def separator(self) -> str:
-        """What is between the columns of CSV."""
-        return "\t" if self.path.suffix.lower() == ".tsv" else ","
+    separator: str = ","
+    """What is between the columns of CSV."""
 
 
-def source_of(name: str) -> Source:
-    """Return the file of a name.
+def source_of(name: str, separator: str | None = None) -> Source:
+    """Return the file of a name, with another separator than the name says, if there is one.
 
     Raises
     ------
@@ -44,7 +41,11 @@ def source_of(name: str) -> Source:
         )
     if not path.is_file():
         raise Failure(f"{name}: there is no such file.")
-    return Source(path, kind)
+    if separator is None:
+        separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    if len(separator.encode()) != 1:
+        raise Failure(f"--separator {separator!r}: this must be one character of ASCII.")
+    return Source(path, kind, separator)
 
 
 def whole_table(source: Source, texts: Collection[str] = ()) -> Any:
@@ -170,5 +171,12 @@ def _read(source: Source, read: Any) -> Any:
     try:
         return read(pl)
     except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise Failure(f"{source.path}: this is no readable {source.kind}: {reason}") from error
+        reason = str(error).strip().split("\n")[0].rstrip(".")
+        advice = ""
+        if source.kind == "CSV":
+            advice = (
+                f" Give --separator if its columns are not separated by {source.separator!r}."
+            )
+        raise Failure(
+            f"{source.path}: this is no readable {source.kind}: {reason}.{advice}"
+        ) from error

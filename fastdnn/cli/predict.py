@@ -20,6 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     parser.add_argument("model", metavar="MODEL", help="a file that train or save has written")
     parser.add_argument("data", metavar="DATA", help="a .csv, .tsv or .parquet file")
+    parser.add_argument(
+        "--separator", metavar="C", help="between the columns of CSV (default: a comma)"
+    )
     parser.add_argument("--output", metavar="FILE", help="CSV file (default: stdout)")
     parser.add_argument(
         "--probabilities", action="store_true", help="add the probability of each class"
@@ -35,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> None:
     """Predict, and write as CSV."""
-    model, source = load(given.model), source_of(given.data)
+    model, source = load(given.model), source_of(given.data, given.separator)
     if given.rows < 1:
         raise Failure(f"--rows {given.rows}: this must be at least 1.")
     if given.probabilities and not hasattr(model, "predict_proba"):

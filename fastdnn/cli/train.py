@@ -19,6 +19,9 @@ NAME = "train"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     parser.add_argument("data", metavar="DATA", help="a .csv, .tsv or .parquet file")
+    parser.add_argument(
+        "--separator", metavar="C", help="between the columns of CSV (default: a comma)"
+    )
     parser.add_argument("--target", required=True, metavar="NAME", help="column to predict")
     parser.add_argument("--output", required=True, metavar="MODEL", help="file for the model")
     parser.add_argument(
@@ -63,11 +66,13 @@ def run(given: argparse.Namespace) -> None:
     """Train, save and report."""
     from fastdnn.cli.report import report_on, written
 
-    source = source_of(given.data)
+    source = source_of(given.data, given.separator)
     output, report_file = _output_files(given)
     frame = whole_table(source, given.categorical)
     _require_columns(frame, given, source.path)
     frame = frame.drop(given.drop)
+    if frame[given.target].dtype.is_float():
+        frame = frame.with_columns(frame[given.target].fill_nan(None))
     n_missing = frame[given.target].null_count()
     frame = frame.drop_nulls(given.target)
     if frame.height == 0:

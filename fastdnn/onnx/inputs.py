@@ -7,6 +7,7 @@ from skl2onnx.common.data_types import (
     BooleanTensorType,
     DoubleTensorType,
     FloatTensorType,
+    Int32TensorType,
     Int64TensorType,
     StringTensorType,
 )
@@ -18,6 +19,7 @@ _DTYPES: dict[type, Any] = {
     FloatTensorType: np.float32,
     DoubleTensorType: np.float64,
     Int64TensorType: np.int64,
+    Int32TensorType: np.int32,
     BooleanTensorType: np.bool_,
     StringTensorType: str,
 }

@@ -100,6 +100,25 @@ def test_rows_without_a_target_are_left_out(tmp_path, capsys):
     assert "40 rows without 'label' are left out." in capsys.readouterr().out
 
 
+def test_other_separators_and_targets_that_are_nan(tmp_path, capsys):
+    frame = table().with_columns(
+        pl.when(pl.arange(N_ROWS) < 9).then(np.nan).otherwise(pl.col("amount")).alias("amount")
+    )
+    path, model = tmp_path / "table.csv", str(tmp_path / "model")
+    frame.write_csv(path, separator=";")
+    given = ["train", str(path), "--target", "amount", "--output", model, *SHORT]
+    assert run([*given, "--separator", ";"]) == 0
+    assert "9 rows without 'amount' are left out." in capsys.readouterr().out
+    _, rows = predictions(capsys, model, str(path), "--separator", ";", "--rows", "100")
+    assert len(rows) == N_ROWS
+    assert "Give --separator if its columns are" in failing(capsys, *given)
+    assert "one character" in failing(capsys, *given, "--separator", "ab")
+    write(frame, tmp_path / "table.parquet")
+    given[1] = str(tmp_path / "table.parquet")
+    assert run(given) == 0
+    assert "9 rows without 'amount' are left out." in capsys.readouterr().out
+
+
 def test_a_file_of_predictions_is_there_as_a_whole_or_not(tmp_path, capsys):
     data, path = trained(tmp_path, "label")
     output = tmp_path / "predictions.csv"

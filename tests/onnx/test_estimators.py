@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import skl2onnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
@@ -23,7 +24,12 @@ from fastdnn.onnx.activations import ACTIVATIONS, OUTPUTS
 from fastdnn.ops.activations import row_of
 from fastdnn.tables import TableEncoder, TabularDNNClassifier
 from tests import own
-from tests.onnx.sessions import converted_outputs, require_close, require_same
+from tests.onnx.sessions import (
+    converted_outputs,
+    require_close,
+    require_same,
+    session_of,
+)
 
 N_ROWS, N_FEATURES = 40, 4
 TARGETS = {
@@ -218,6 +224,16 @@ def test_columns_that_are_inputs_by_themselves():
 
 
 # -- options --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32, np.int64, np.bool_])
+def test_skl2onnx_itself(dtype):
+    X = (3 * samples(0)).astype(dtype)
+    model = drawn(DNNClassifier((3,), random_state=0), X, np.resize([0, 1, 2], N_ROWS))
+    fastdnn.onnx.register()
+    converted = skl2onnx.to_onnx(model, X[:1], options={"zipmap": False})
+    label, probabilities = session_of(converted).run(None, {"X": X})
+    require_same({"label": label, "probabilities": probabilities}, model, X)
 
 
 def test_scores_in_the_place_of_probabilities():
