@@ -167,6 +167,8 @@ def _gradient(s, real, position, task, n_rows, n_shards, are_masked, worker):
     block = block_table(s)[task]
     o, first, n_in = block[BLOCK_OPERATION], block[BLOCK_FIRST], block[BLOCK_ROWS]
     size, scratch = block[BLOCK_SIZE], s.scratch_start + worker * s.scratch_size
+    if s.n_members > 0:  # made where members are stepped
+        return work_vector(s, real, scratch, 0), work_vector(s, real, scratch, 0)
     if s.gradient_by_shard or task == s.n_blocks:
         return _parts_of_gradient(s, real, task, n_shards, scratch)
     row = operations(s)[o]
@@ -175,7 +177,8 @@ def _gradient(s, real, position, task, n_rows, n_shards, are_masked, worker):
     if row[KIND] == CSR_LINEAR:
         _sparse_gradient(s, real, o, position, D, first, dW, worker)
     elif row[KIND] == TABLE_LINEAR:
-        _table_gradient(row[BACKWARD], (s.record, real, task, n_rows, scratch, worker))
+        of_block = s.record, real, o, first, n_in, 0, n_rows, scratch, worker
+        _table_gradient(row[BACKWARD], of_block)
     else:
         X = read_by(s, real, position, o, 0, n_rows)
         product_memory, claimed = product_scratch(s, real, worker), 0

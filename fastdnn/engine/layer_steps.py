@@ -34,13 +34,13 @@ _update = UPDATE.call
 
 
 @kernel
-def _step_factors(s):
+def step_factors(s):
     """View the factors of the step size: of every operation, the tail, and the scales."""
     return vector_at(np.float64(0), s.step_factors, 0, s.step_factors_size)
 
 
 @kernel
-def _scaled(constants, factor):
+def scaled_constants(constants, factor):
     """Return an optimiser's constants for another step size, which is the first of them."""
     return (
         *(constants[0] * factor, constants[1], constants[2]),
@@ -69,7 +69,7 @@ def _step_product(s, real, task, worker, first, rest, constants, factors):
     block = block_table(s)[task]
     o, start, size = block[BLOCK_OPERATION], block[BLOCK_START], block[BLOCK_SIZE]
     first_row, n_rows, n_in = block[BLOCK_FIRST], block[BLOCK_ROWS], operations(s)[o, N_IN]
-    n_out, n_steps = size // n_rows, _step_factors(s).size
+    n_out, n_steps = size // n_rows, step_factors(s).size
     as_real = type(real)
     scale, decay, keep = factors
     W = vector_at(real, s.unscaled, 0, s.theta_size)
@@ -86,9 +86,12 @@ def _step_product(s, real, task, worker, first, rest, constants, factors):
         _complete(g, vector(rest, 0, 0), w, as_real(1), as_real(decay))
     gradient = vector(of_scales, first_row, n_rows)
     nothing = vector(rest, 0, 0)
-    own = _scaled(constants, _step_factors(s)[n_steps - 1])
+    own = scaled_constants(constants, step_factors(s)[n_steps - 1])
     _update(s.update, (own, scales, state, first_row, gradient, nothing, 1.0, 0.0, 1.0))
-    own, of_block = _scaled(constants, _step_factors(s)[o]), state_of_block(s, real, task)
+    own, of_block = (
+        scaled_constants(constants, step_factors(s)[o]),
+        state_of_block(s, real, task),
+    )
     _update(s.update, (own, W, of_block, start, first, nothing, 1.0, 0.0, keep))
     theta = worker_parameters(s, real, worker)
     for i in range(n_rows):
@@ -109,7 +112,7 @@ def _step_of_layer(record, real, task, worker, first, rest, constants, factors):
     if s.scales_size > 0 and task < s.n_blocks and o == s.scaled_operation:
         return _step_product(s, real, task, worker, first, rest, constants, factors)
     which = o if task < s.n_blocks else s.n_operations
-    own = _scaled(constants, _step_factors(s)[which])
+    own = scaled_constants(constants, step_factors(s)[which])
     scale, decay, keep = factors
     theta, state = worker_parameters(s, real, worker), state_of_block(s, real, task)
     return _update(s.update, (own, theta, state, start, first, rest, scale, decay, keep))

@@ -96,6 +96,14 @@ def _copy_weights(s, real, o, worker):
 
 
 @kernel
+def _begin_member(s, real, member, t):
+    """Prepare what a member needs for a step, who takes the place of a worker in it."""
+    partial_sums(s)[member, WORKER_STEP] = t
+    for o in range(s.n_operations):
+        _copy_weights(s, real, o, member)
+
+
+@kernel
 def _weight_squares(s, real):
     """Return the sum of the squares of all weights, by blocks, as steps add them up."""
     theta, squares = worker_parameters(s, real, 0), 0.0
@@ -142,7 +150,7 @@ def _run(s, real, worker):
         shard_rows = (even_rows + s.unit_rows - 1) // s.unit_rows * s.unit_rows
         if has_mailboxes(s) and position > first:
             take_weights(s, real, worker)
-        if s.transposed_size > 0:
+        if s.transposed_size > 0 and s.n_members == 0:
             for o in range(s.n_operations):
                 _copy_weights(s, real, o, worker)
         if s.draws:
@@ -152,7 +160,11 @@ def _run(s, real, worker):
         while task < n_tasks:
             first_shard = task * s.shards_together
             shards = first_shard, min(first_shard + s.shards_together, n_shards)
-            train_shards(s, real, start, shards, shard_rows, n_rows, worker)
+            who = worker
+            if s.n_members > 0:  # whose shard it is, and who has weights of his own
+                who = task
+                _begin_member(s, real, who, t)
+            train_shards(s, real, start, shards, shard_rows, n_rows, who)
             task = next_task(team, worker, n_workers, n_tasks)
         verdict = meet(team, worker, n_workers)
         if verdict == BROKEN:

@@ -75,7 +75,7 @@ def _slot(s, real, mailboxes, number, task):  # needs jit
 @kernel
 def has_mailboxes(s):
     """Whether the workers of this run have copies of theta."""
-    return s.replica_size > 0 and s.n_workers > 1
+    return s.mail_size > 0 and s.n_workers > 1
 
 
 @kernel

@@ -60,6 +60,8 @@ BATCH = -1
 #: follows; its input, or the delta of its output, has zeros that products may leave out;
 #: something before it wants a delta.
 FLOORS, HAS_ZEROS, DELTA_HAS_ZEROS, WANTS_DELTA = 1, 2, 4, 8
+#: All members of a team of networks have the same weights, see `shared_weights`.
+SHARED = 128
 #: Flags of activations. The forward pass is done by the operation before, or the whole of it
 #: by the one after; the gradient before it may be made from the zeros of its output.
 DONE_BEFORE, DONE_AFTER, MASKS = 16, 32, 64

@@ -66,6 +66,7 @@ _STEP_OPTIONS = [
     ("last_stage", _INT),
     ("step_of_layer", _INT),  # see fastdnn.engine.layer_steps
     ("scaled_operation", _INT),
+    ("n_members", _INT),  # that share weights: fastdnn.engine.shared_weights; 0: no members
     ("completed_start", _INT),  # in the workspace: a whole gradient, for its norm
 ]
 

@@ -14,12 +14,7 @@ from numba.core import types
 from fastdnn.compiler.addressed import Addressed, Form
 from fastdnn.compiler.jit import kernel
 from fastdnn.engine.memory import (
-    BLOCK_FIRST,
-    BLOCK_OPERATION,
-    BLOCK_ROWS,
-    BLOCK_SIZE,
     bias_of,
-    block_table,
     draw_of,
     input_rows,
     product_scratch,
@@ -65,10 +60,11 @@ def _remembered(s, real, o, first, n_rows):
 
 
 @kernel
-def _sums(s, real, o):
-    """View the sums of the weights of operation `o`."""
+def _sums(s, real, o, worker):
+    """View a worker's copy of the sums of the weights of operation `o`."""
     row = operations(s)[o]
-    return work_matrix(s, real, row[WT_START], row[N_IN], row[N_OUT])
+    start = row[WT_START] + worker * s.transposed_size
+    return work_matrix(s, real, start, row[N_IN], row[N_OUT])
 
 
 def _table_rows(record, real, position, o, first, n_rows, worker):
@@ -80,31 +76,32 @@ def _table_rows(record, real, position, o, first, n_rows, worker):
     draw = draw_of(s, o, first, worker)
     read_entries(X, _entries(s), edges, draw, amount_of(s, o), memory)
     b, Z = bias_of(s, real, o, worker), rows_of(s, real, o, OUT, first, n_rows)
-    add_entries(memory, _sums(s, real, o), b, Z, product_scratch(s, real, worker))
+    add_entries(memory, _sums(s, real, o, worker), b, Z, product_scratch(s, real, worker))
 
 
-def _table_gradient(record, real, task, n_rows, start, worker):
-    """Make the gradient of one block at position `start` of the workspace."""
+def _table_gradient(record, real, o, first_input, n_inputs, first, n_rows, start, worker):
+    """Make a gradient from some rows of the batch, at position `start` of the workspace.
+
+    It is that of the weights of so many inputs from the first one on.
+    """
     s = record_at(record)
-    block = block_table(s)[task]
-    o, n_inputs = block[BLOCK_OPERATION], block[BLOCK_ROWS]
-    dW = work_matrix(s, real, start, n_inputs, block[BLOCK_SIZE] // n_inputs)
-    D, memory = rows_of(s, real, o, D_OUT, 0, n_rows), _remembered(s, real, o, 0, n_rows)
-    scratch = product_scratch(s, real, worker)
-    gradient_of_entries(_entries(s), memory, D, block[BLOCK_FIRST], dW, scratch)
+    dW = work_matrix(s, real, start, n_inputs, operations(s)[o, N_OUT])
+    D = rows_of(s, real, o, D_OUT, first, n_rows)
+    memory, scratch = _remembered(s, real, o, first, n_rows), product_scratch(s, real, worker)
+    gradient_of_entries(_entries(s), memory, D, first_input, dW, scratch)
 
 
 def _table_sums(record, real, o, first, n_inputs, worker):
     """Bring the sums of the weights of inputs `first`... up to date."""
     s = record_at(record)
     W = weights_of(s, real, o, worker)
-    add_up_stairs(_entries(s), W, first, first + n_inputs, _sums(s, real, o))
+    add_up_stairs(_entries(s), W, first, first + n_inputs, _sums(s, real, o, worker))
 
 
-#: ``(record, real, task, n_rows, start, worker)``.
+#: ``(record, real, o, first_input, n_inputs, first, n_rows, start, worker)``.
 TABLE_GRADIENT = Form(
     "the gradient of a table's weights",
-    lambda real: (types.int64, real, *[types.int64] * 4),
+    lambda real: (types.int64, real, *[types.int64] * 7),
 )
 #: ``(record, real, o, first, n_inputs, worker)``.
 TABLE_SUMS = Form(

@@ -82,6 +82,11 @@ class TableInput:
         self.require_valid(self.n_columns, self.n_inputs, self.entries, self.edges)
 
     @property
+    def scratch_size(self) -> int:
+        """Numbers of scratch that a row needs, or the gradient of one row's entries."""
+        return 4 * len(self.entries) + self.n_inputs + 1
+
+    @property
     def starts(self) -> list[int]:
         """Inputs before which weights may be divided: no staircase is."""
         starts: list[int] = []

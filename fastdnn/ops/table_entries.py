@@ -160,12 +160,6 @@ def _add(x, out):
 
 
 @kernel
-def scratch_of(n_entries, n_inputs):
-    """Return how many numbers of scratch are needed for a row, or for one row's gradient."""
-    return 4 * n_entries + n_inputs + 1
-
-
-@kernel
 def add_entries(memory, Q, b, Z, terms):
     """Write the biases and what each row's entries count into `Z`; `terms` is scratch."""
     n_units = Z.shape[1]

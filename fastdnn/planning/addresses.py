@@ -79,7 +79,8 @@ def point_to_memory(table: np.ndarray, memory: Memory, n_slots: int) -> None:
     if memory.average.size > 0:
         _require_numbers("average", memory.average, theta.shape, theta.dtype)
     if memory.scales.size > 0:
-        n_scales = (2 + n_slots) * rows[0][N_IN]
+        n_members = max(1, int(table["n_members"][0]))
+        n_scales = n_members * (2 + n_slots) * rows[0][N_IN]
         _require_numbers("scales", memory.scales, (n_scales,), theta.dtype)
         _require_numbers("unscaled", memory.unscaled, theta.shape, theta.dtype)
     _require_numbers("work", memory.work, memory.work.shape, theta.dtype)

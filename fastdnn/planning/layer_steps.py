@@ -25,7 +25,7 @@ class LayerSteps:
     unscaled : ndarray of shape (n_parameters,)
         The first layer's weights before they are scaled, at their position in theta; other
         numbers mean nothing.
-    scales : ndarray of shape (n_inputs,)
+    scales : ndarray of shape (n_inputs,) or (n_members, n_inputs)
         Of each row of them.
     """
 
@@ -36,15 +36,31 @@ class LayerSteps:
     scales: np.ndarray | None = None
     _memory: np.ndarray | None = None
 
-    def begin(self, parameters: Parameters, row: Optimizer) -> None:
-        """Begin with scales of 1, if there are to be any."""
+    def begin(
+        self, parameters: Parameters, row: Optimizer, scales: np.ndarray | None = None
+    ) -> None:
+        """Begin with scales of 1, or others, if there are to be any.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            With weights before they are scaled; where scales are given, the caller brings
+            them up to date.
+        row : Optimizer
+            That steps them.
+        scales : ndarray of shape (n_members, n_inputs), optional
+            Of members that share weights.
+        """
         theta = parameters.theta
         if self.of_scales is None:
             return
         n_in = parameters.layer_sizes[0]
-        self._memory = np.zeros((2 + row.n_slots) * n_in, theta.dtype)
-        self.unscaled, self.scales = theta.copy(), self._memory[:n_in]
-        self.scales[:] = 1.0
+        n_members = 1 if scales is None else len(scales)
+        # Of each member scales, their gradient and state.
+        memory = np.zeros((n_members, 2 + row.n_slots, n_in), theta.dtype)
+        memory[:, 0] = 1.0 if scales is None else scales
+        self.unscaled, self._memory = theta.copy(), memory.reshape(-1)
+        self.scales = memory[0, 0] if scales is None else memory[:, 0]
 
     def write(
         self, table: np.ndarray, rows: list[Operation], dtype: np.dtype

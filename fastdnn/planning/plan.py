@@ -8,6 +8,7 @@ from fastdnn.engine.barrier import let_workers_stay, team_size
 from fastdnn.engine.memory import BLOCK_SIZE
 from fastdnn.engine.operations import DELTA_HAS_ZEROS, HAS_ZEROS, LINEAR, TRANSFORM
 from fastdnn.engine.record import RECORD, Data, Memory
+from fastdnn.engine.shared_weights import step_of_members
 from fastdnn.engine.table_rows import table_sums
 from fastdnn.engine.transforms import transform_deltas, transform_rows
 from fastdnn.network.description import Network
@@ -38,6 +39,7 @@ from fastdnn.planning.layout import (
     partial_table,
 )
 from fastdnn.planning.program import Operation, lay_out_transposed, operations, table_of
+from fastdnn.planning.shared_weights import MembersMemory, lay_out_members, mark_shared
 from fastdnn.planning.step_options import StepOptions, lay_out_step_options
 from fastdnn.products.matmul import multiply
 from fastdnn.products.nonzeros import multiply_masked, multiply_nonzeros
@@ -79,10 +81,17 @@ class Plan:
         As many workers as pay, at most as many as were offered.
     shard_rows : int
         Rows of a shard of a batch, or of a block to predict.
+    thetas : list of ndarray of shape (n_parameters,)
+        Views of the parameters: of the network, or of each member.
     """
 
     def __init__(
-        self, table: np.ndarray, memory: Memory, n_workers: int, optimizer: str | None = None
+        self,
+        table: np.ndarray,
+        memory: Memory,
+        n_workers: int,
+        optimizer: str | None = None,
+        members: MembersMemory | None = None,
     ) -> None:
         n_slots = 0 if optimizer is None else OPTIMIZERS[optimizer].n_slots
         point_to_memory(table, memory, n_slots)
@@ -91,6 +100,9 @@ class Plan:
         self.columns = {name: table[name] for name in _QUICK_COLUMNS}
         self.columns["learning_rate"] = memory.numbers[:1]
         self.memory, self.n_workers, self.optimizer = memory, n_workers, optimizer
+        self.thetas = [memory.theta]
+        if members is not None:
+            self.thetas += members.thetas(memory.work)
         self.shard_rows = int(table["shard_rows"][0])
         self.address, self.team_address = table.ctypes.data, memory.team.ctypes.data
 
@@ -132,6 +144,7 @@ def plan_training(
     average: np.ndarray | None = None,
     has_rates: bool = False,
     layer_steps: LayerSteps | None = None,
+    n_members: int = 0,
 ) -> Plan:
     """Cut one training step into tasks and lay out its workspace.
 
@@ -159,6 +172,10 @@ def plan_training(
         What a step does besides.
     layer_steps : LayerSteps, optional
         How the steps of layers differ.
+    n_members : int, default=0
+        Networks that share the weights of their hidden layers, of which `parameters` are the
+        first one's; each has so many rows of a batch for itself. They need `layer_steps` with
+        scales, and rows that are gathered.
     average : ndarray of shape (n_parameters,), optional
         The moving average of the parameters, where `step` has one; brought up to date in
         place.
@@ -183,13 +200,18 @@ def plan_training(
     loss = losses.row_of(network.loss)
     table["n_targets_of_loss"] = loss.n_targets(network.sizes[-1])
     table["takes_positions"] = loss.positions_with == network.output_activation
-    table["shard_rows"] = shard_rows = shard_rows_of(parameters, batch_size)
-    table["unit_rows"] = UNIT_ROWS
+    shard_rows = shard_rows_of(parameters, batch_size)
+    if n_members > 0:
+        shard_rows = batch_size // n_members
+    table["shard_rows"] = shard_rows
+    table["unit_rows"] = UNIT_ROWS if n_members == 0 else 1
     n_shards = -(-batch_size // shard_rows)
     offered = threads_offered(n_threads, pays=n_shards > 1)
     table["n_workers"] = n_workers = max(1, min(offered, n_shards))
     is_dense = not samples.is_sparse and network.table is None
-    by_shard = is_dense and moves_less_by_shard(parameters, batch_size, n_shards)
+    by_shard = (
+        is_dense and n_members == 0 and moves_less_by_shard(parameters, batch_size, n_shards)
+    )
     table["gradient_by_shard"] = by_shard
     off = switched_off()
     may_send = not (off & NO_MAILBOXES or step.needs_one_theta)
@@ -214,6 +236,8 @@ def plan_training(
         may_mask=by_shard and not off & (NO_ZERO_SKIPPING | NO_MASKS_BY_OUTPUTS),
         gathered_start=int(table["x_start"][0]) if gather else None,
     )
+    if n_members > 0:
+        rows = mark_shared(rows)
     _find_products(table, rows, dtype)
     arrays = _table_arrays(table, network, dtype)
     first = 0 if by_shard else parameters.n_weights  # shards make the rest of the gradient
@@ -221,36 +245,49 @@ def plan_training(
     cuts = cut_blocks(parameters, network, batch_size, by_shard)
     positions = [o for o, operation in enumerate(rows) if operation.is_linear]
     blocks, mailbox = block_table(parameters, cuts, positions)
-    transposed_size = lay_out_transposed(rows, workspace, n_workers if by_shard else 1)
-    table["transposed_size"] = transposed_size if by_shard else 0  # 0: one copy for all
+    n_copies = n_members or (n_workers if by_shard else 1)
+    transposed_size = lay_out_transposed(rows, workspace, n_copies)
+    has_copies = by_shard or n_members > 0
+    table["transposed_size"] = transposed_size if has_copies else 0  # 0: one copy for all
     state_size = row.n_slots * parameters.theta.size
     if has_mailboxes:
         lay_out_mailboxes(
             table, workspace, parameters, n_shards, n_workers, mailbox, state_size
         )
+    members = None
+    if n_members > 0:
+        size = parameters.theta.size
+        members = lay_out_members(table, workspace, n_members, size, state_size)
     largest_block = int(blocks[:, BLOCK_SIZE].max())
     # A sum, and beside it the first two parts, which may be taken from mailboxes.
-    lay_out_scratch(table, workspace, n_workers, largest_block * (3 if has_mailboxes else 1))
+    n_parts = 3 if has_mailboxes else 2 if n_members > 0 else 1
+    lay_out_scratch(table, workspace, n_workers, largest_block * n_parts)
     largest = max(W.size for W in parameters.coefs) if by_shard else largest_block
-    lay_out_product_scratch(table, workspace, n_workers, dtype, largest, shard_rows)
+    if network.table is not None:
+        largest = max(largest, network.table.scratch_size)
+    n_users = max(n_workers, n_members)
+    lay_out_product_scratch(table, workspace, n_users, dtype, largest, shard_rows)
     # Blocks share a factor with zeros where the first layer's deltas have some; without JIT,
     # or on a sparse X, nobody skips them.
     may_skip = JIT_ENABLED and not off & (NO_ZERO_SKIPPING | NO_DELTA_MASKS)
     if (
         may_skip
         and not by_shard
+        and n_members == 0
         and rows[0].kind == LINEAR
         and rows[0].flags & DELTA_HAS_ZEROS
     ):
         lay_out_masks(table, workspace, batch_size, rows[0].n_out, dtype)
         table["masked_product"] = multiply_masked.address(dtype)
-    one_by_one = has_mailboxes or off & NO_TOGETHER
+    one_by_one = has_mailboxes or n_members > 0 or off & NO_TOGETHER
     table["shards_together"] = (
         1 if one_by_one else shards_together(shard_rows, n_shards, n_workers)
     )
     layers: dict[str, np.ndarray] = {}
     if layer_steps is not None:
         layers = layer_steps.write(table, rows, dtype)
+        if n_members > 0:
+            table["step_of_layer"] = step_of_members.address(dtype)
     columns = lay_out_step_options(
         table, workspace, parameters, step, len(blocks) - 1 + len(rows)
     )
@@ -277,7 +314,9 @@ def plan_training(
         **layers,
         **arrays,
     )
-    return Plan(table, memory, n_workers, optimizer)
+    if members is not None:
+        members.clear_states(memory.work)
+    return Plan(table, memory, n_workers, optimizer, members)
 
 
 def plan_prediction(
@@ -313,7 +352,9 @@ def plan_prediction(
     )
     _find_products(table, rows, dtype)
     arrays = _table_arrays(table, network, dtype)
-    lay_out_product_scratch(table, workspace, 1, dtype, 0, 0)
+    lay_out_transposed(rows, workspace, 1)
+    largest = 0 if network.table is None else network.table.scratch_size
+    lay_out_product_scratch(table, workspace, 1, dtype, largest, 0)
     memory = Memory(
         operations=table_of(rows),
         blocks=np.zeros((1, 6), dtype=np.int64),

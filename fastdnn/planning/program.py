@@ -128,7 +128,7 @@ class _Program:
         is_sparse: bool,
         trains: bool,
     ) -> None:
-        self._network, self._parameters, self._workspace = network, parameters, workspace
+        self._network, self._parameters = network, parameters
         self._take = lambda n_columns: workspace.take_rows(n_rows, n_columns)
         self._is_sparse, self._trains = is_sparse, trains
         self._dtype = parameters.theta.dtype
@@ -216,7 +216,6 @@ class _Program:
                 "stream": INPUT_DROPOUT,
                 "amount": _bits(rate),
                 "memory": self._take(PER_ENTRY * len(table.entries)),
-                "transposed_start": self._workspace.take(n_in * n_out),
             }
         elif l == 0 and self._is_sparse:
             kind = CSR_LINEAR
@@ -341,13 +340,13 @@ def _bits(amount: float) -> int:
 
 
 def lay_out_transposed(rows: list[Operation], workspace: Workspace, n_copies: int) -> int:
-    """Lay out copies of the weights of all operations that want a delta, transposed.
+    """Lay out copies of weights: sums of a table's, transposed ones where a delta is wanted.
 
     Returns how far the copies are apart.
     """
     first = workspace.size
     for position, row in enumerate(rows):
-        if row.flags & WANTS_DELTA:
+        if row.flags & WANTS_DELTA or row.kind == TABLE_LINEAR:
             start = workspace.take(row.n_in * row.n_out)
             rows[position] = row._replace(transposed_start=start)
     size = workspace.size - first
