@@ -20,6 +20,7 @@ from fastdnn.tables.selection import (
     mean_square,
     probabilities,
 )
+from fastdnn.tables.shared_members import members_of
 
 # Training ends after the third cycle if its loss is higher than the lowest by so much of it.
 _WORSE, _CYCLE_TO_STOP_AT = 0.02, 3
@@ -173,11 +174,11 @@ def train_with_validation(
     judge: Judge,
 ) -> Trained:
     """Train members, and decide on other rows how long, and what each cycle counts."""
-    members = [Member(recipe, samples, task.n_outputs, seed) for seed in seeds]
+    members = members_of(recipe, samples, task.n_outputs, seeds, n_threads)
     rows = validation.to_predict()
 
     def outputs() -> np.ndarray:
-        return np.stack([member.outputs(rows) for member in members])
+        return np.concatenate([member.outputs(rows) for member in members])
 
     return train_and_decide(members, outputs, task, validation, control, n_threads, judge)
 
@@ -258,7 +259,7 @@ def train_by_decisions(
     n_threads: int | None,
 ) -> Trained:
     """Train members as it was decided before, or as far as there is time."""
-    members = [Member(recipe, samples, task.n_outputs, seed) for seed in seeds]
+    members = members_of(recipe, samples, task.n_outputs, seeds, n_threads)
     n_done, tell = 0, functools.partial(report, members, control, is_end_of_cycle=True)
     for _ in range(decisions.n_cycles):
         if not _trained(members, control, n_threads, tell):
@@ -280,7 +281,11 @@ def train_by_decisions(
 def ensemble_of(members: list[Member], decisions: Decisions, task: Task) -> Ensemble:
     """Return what members are to be kept as."""
     used = [c for c, weight in enumerate(decisions.weights) if weight > 0.0]
-    snapshots = [[member.snapshots[c] for c in used] for member in members]
+    snapshots = [
+        list(cycles)
+        for member in members
+        for cycles in zip(*(member.snapshots[c] for c in used), strict=True)
+    ]
     return Ensemble(task, members[0].network, decisions, snapshots)
 
 

@@ -1,6 +1,7 @@
 """Trains the members of an ensemble side by side, and keeps what they are after each cycle."""
 
 import functools
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import numpy as np
@@ -9,7 +10,7 @@ from fastdnn.data.samples import Samples
 from fastdnn.network.description import Layer, Network
 from fastdnn.network.parameters import Parameters
 from fastdnn.ops.optimizers import OPTIMIZERS
-from fastdnn.planning.plan import plan_training
+from fastdnn.planning.plan import Plan, plan_training
 from fastdnn.prediction.predictor import Predictor
 from fastdnn.tables.control import Control
 from fastdnn.tables.recipe import (
@@ -43,8 +44,8 @@ class Member:
 
     Attributes
     ----------
-    snapshots : list of Parameters
-        After each cycle.
+    snapshots : list of list of Parameters
+        After each cycle the network that it is, or those that it stands for.
     """
 
     def __init__(self, recipe: Recipe, samples: Samples, n_outputs: int, seed: int) -> None:
@@ -54,18 +55,18 @@ class Member:
         n_features = samples.X.shape[1] if table is None else table.n_inputs
         self._sizes = [n_features, *recipe.hidden_layer_sizes, n_outputs]
         self.network = network_of(recipe, n_features, n_outputs, samples.n_targets == 1)
-        self.snapshots: list[Parameters] = []
+        self.snapshots: list[list[Parameters]] = []
         self._begin()
 
     def _begin(self) -> None:
         samples, recipe = self._samples, self._recipe
-        self._parameters = draw_parameters(self._sizes, self._random_state)
+        parameters = draw_parameters(self._sizes, self._random_state)
         seed = int(self._random_state.randint(2**31 - 1))
-        self._order = VisitOrder(samples, self._random_state, 1)
+        order = VisitOrder(samples, self._random_state, 1)
         steps = steps_of_layers(self._sizes)
-        steps.begin(self._parameters, OPTIMIZERS["adamw"])
-        self._plan = plan_training(
-            self._parameters,
+        steps.begin(parameters, OPTIMIZERS["adamw"])
+        plan = plan_training(
+            parameters,
             self.network,
             "adamw",
             batch_size=recipe.batch_size,
@@ -75,20 +76,29 @@ class Member:
             has_rates=True,
             layer_steps=steps,
         )
-        self._plan.set_numbers(
+        self._be_ready(plan, samples, order.positions, seed, recipe.batch_size)
+        self._prepare_epoch: Callable[[], None] = functools.partial(order.prepare, 1)
+
+    def _be_ready(
+        self, plan: Plan, samples: Samples, order: np.ndarray, seed: int, rows_of_step: int
+    ) -> None:
+        """Begin training by a plan, in an order of rows that is written anew each epoch."""
+        recipe = self._recipe
+        plan.set_numbers(
             weight_decay=recipe.weight_decay, beta_1=_BETA_1, beta_2=_BETA_2, epsilon=_EPSILON
         )
-        self._plan.table["seed"] = seed
+        plan.table["seed"] = seed
+        self._plan, self._rows_of_step = plan, rows_of_step
         # The last rows of an epoch make no step where they are fewer than a batch.
-        self._batches = max(1, samples.n_rows // recipe.batch_size)
+        self._batches = max(1, samples.n_rows // rows_of_step)
         self._n_steps, self._step = recipe.n_epochs * self._batches, 0
-        self._losses, self._rows = 0.0, 0
+        self._losses, self._rows, self._rows_of_epoch = 0.0, 0, samples.n_rows
         n_steps, rates = self._n_steps, functools.partial(rates_of, recipe.learning_rate)
 
         def next_rates(first: int, n_next: int) -> np.ndarray:
             return rates(first, n_next, n_steps)
 
-        self._runner = EpochRunner(self._plan, samples, self._order.positions, next_rates)
+        self._runner = EpochRunner(plan, samples, order, next_rates)
 
     @property
     def is_at_end_of_cycle(self) -> bool:
@@ -128,16 +138,16 @@ class Member:
         bool
             False if training had to end before.
         """
-        end, size = self._end_of_cycle, self._recipe.batch_size
+        end, size = self._end_of_cycle, self._rows_of_step
         if by_epochs:
             end = min(end, (self._step // self._batches + 1) * self._batches)
         with self._runner as runner:
             while self._step < end:
                 first = self._step % self._batches
                 if first == 0:
-                    self._order.prepare(1)
+                    self._prepare_epoch()
                 last = min(self._batches, first + end - self._step)
-                rows = min(last * size, self._samples.n_rows)
+                rows = min(last * size, self._rows_of_epoch)
                 while first < last:
                     if control.is_over:
                         return False
@@ -150,16 +160,25 @@ class Member:
 
     def keep(self) -> None:
         """Keep the network as it is now: at the end of a cycle, or where training ends."""
-        self.snapshots.append(self._parameters.astype(np.float32))
+        self.snapshots.append(
+            [Parameters(self._sizes, np.float32, theta.copy()) for theta in self._plan.thetas]
+        )
 
     @property
     def is_finite(self) -> bool:
         """Whether all that it has come to is finite."""
-        return bool(np.isfinite(self._parameters.theta).all())
+        return all(bool(np.isfinite(theta).all()) for theta in self._plan.thetas)
 
     def outputs(self, samples: Samples) -> np.ndarray:
-        """Return what the last snapshot's network gives before its output activation."""
-        return Predictor(self.snapshots[-1], self.network)(samples, 1, "logits")
+        """Return what the last networks give before their output activation.
+
+        Returns
+        -------
+        ndarray of shape (n_networks, n_samples, n_outputs)
+        """
+        return np.stack(
+            [Predictor(p, self.network)(samples, 1, "logits") for p in self.snapshots[-1]]
+        )
 
 
 def network_of(recipe: Recipe, n_features: int, n_outputs: int, positions: bool) -> Network:

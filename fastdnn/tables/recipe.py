@@ -39,6 +39,7 @@ class Recipe(NamedTuple):
     batch_size: int
     n_epochs: int
     table: TableInput | None = None
+    shares_weights: bool = False
 
     @property
     def layer_activations(self) -> tuple[str, ...]:
