@@ -357,6 +357,9 @@ class BaseTabularDNN(
             decay = 0.02 if is_classifier else 0.0
         batch = rows_of_batch(n_rows) if self.batch_size == "auto" else self.batch_size
         batch = min(batch, n_rows)
+        shares = self.shared_weights
+        if isinstance(shares, str):
+            shares = not is_classifier
         n_epochs = self.max_epochs
         if isinstance(n_epochs, str):
             n_epochs = epochs_of(n_rows, batch)
@@ -370,6 +373,7 @@ class BaseTabularDNN(
             label_smoothing=0.1 if is_classifier else 0.0,
             batch_size=int(batch),
             n_epochs=int(n_epochs),
+            shares_weights=bool(shares),
         )
 
     # -- files ----------------------------------------------------------------------------

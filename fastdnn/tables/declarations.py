@@ -68,6 +68,9 @@ ROWS: tuple[Hyperparameter, ...] = (
         "of each class as many, and these decide in the place of a pilot's; what members "
         "predict of them is `oof_prediction_`, of which `predict_interval` and `predict_set` "
         "are made."),
+    _row("shared_weights", "auto", Values("bool or 'auto'", ["boolean", StrOptions({"auto"})]),
+        "Whether the networks share the weights of their hidden layers, but for a scale of "
+        "each input; 'auto' is True for numbers, and False for classes."),
     _row("max_epochs", "auto", _or_auto("int", _AT_LEAST_ONE),
         "Epochs of each; 'auto' are 24, more of few rows and fewer of very many."),
     _row("max_time", None, Values("float or None",

@@ -1,7 +1,8 @@
 """An ensemble of members at the ends of their cycles: how it is trained, decided and asked."""
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -227,14 +228,15 @@ def train_and_decide(
         report(members, control, (loss(predictions), -found[-1][2]), is_end_of_cycle=True)
 
     is_complete = True
-    for cycle in range(1, len(CYCLE_ENDS) + 1):
-        is_complete = _trained(members, control, n_threads, validate)
-        if not is_complete:
-            break
-        costs = [of_cycle for _, _, of_cycle in found]
-        is_worse = costs[-1] - min(costs) > _WORSE * abs(min(costs))
-        if cycle == _CYCLE_TO_STOP_AT and is_worse and judge.stops_early:
-            break
+    with _at_work(members):
+        for cycle in range(1, len(CYCLE_ENDS) + 1):
+            is_complete = _trained(members, control, n_threads, validate)
+            if not is_complete:
+                break
+            costs = [of_cycle for _, _, of_cycle in found]
+            is_worse = costs[-1] - min(costs) > _WORSE * abs(min(costs))
+            if cycle == _CYCLE_TO_STOP_AT and is_worse and judge.stops_early:
+                break
     members = _with_what_they_learnt(members)
     if not found:
         return Trained(members, Decisions((1.0,), (1.0,)), is_complete)
@@ -261,10 +263,11 @@ def train_by_decisions(
     """Train members as it was decided before, or as far as there is time."""
     members = members_of(recipe, samples, task.n_outputs, seeds, n_threads)
     n_done, tell = 0, functools.partial(report, members, control, is_end_of_cycle=True)
-    for _ in range(decisions.n_cycles):
-        if not _trained(members, control, n_threads, tell):
-            break
-        n_done += 1
+    with _at_work(members):
+        for _ in range(decisions.n_cycles):
+            if not _trained(members, control, n_threads, tell):
+                break
+            n_done += 1
     is_complete = n_done == decisions.n_cycles
     members = _with_what_they_learnt(members)
     if n_done == 0:
@@ -287,6 +290,15 @@ def ensemble_of(members: list[Member], decisions: Decisions, task: Task) -> Ense
         for cycles in zip(*(member.snapshots[c] for c in used), strict=True)
     ]
     return Ensemble(task, members[0].network, decisions, snapshots)
+
+
+@contextlib.contextmanager
+def _at_work(members: list[Member]) -> Iterator[None]:
+    """Let members have threads of their own until they are trained."""
+    with contextlib.ExitStack() as stack:
+        for member in members:
+            stack.enter_context(member)
+        yield
 
 
 def _trained(

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Self
 
 import numpy as np
 
@@ -29,7 +30,7 @@ _BETA_1, _BETA_2, _EPSILON = 0.9, 0.95, 1e-8
 
 
 class Member:
-    """One network, and what it was at the end of each cycle.
+    """One network, and what it was at the end of each cycle; a context to train it in.
 
     Parameters
     ----------
@@ -100,6 +101,13 @@ class Member:
 
         self._runner = EpochRunner(plan, samples, order, next_rates)
 
+    def __enter__(self) -> Self:
+        self._runner.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._runner.__exit__(*error)
+
     @property
     def is_at_end_of_cycle(self) -> bool:
         """Whether all steps of the cycle are done, and it is not yet kept."""
@@ -141,21 +149,20 @@ class Member:
         end, size = self._end_of_cycle, self._rows_of_step
         if by_epochs:
             end = min(end, (self._step // self._batches + 1) * self._batches)
-        with self._runner as runner:
-            while self._step < end:
-                first = self._step % self._batches
-                if first == 0:
-                    self._prepare_epoch()
-                last = min(self._batches, first + end - self._step)
-                rows = min(last * size, self._rows_of_epoch)
-                while first < last:
-                    if control.is_over:
-                        return False
-                    row, losses = runner.run_rows(first * size, rows, deadline=0.0)
-                    self._losses += losses
-                    self._rows += row - first * size
-                    done = -(-row // size) - first
-                    first, self._step = first + done, self._step + done
+        while self._step < end:
+            first = self._step % self._batches
+            if first == 0:
+                self._prepare_epoch()
+            last = min(self._batches, first + end - self._step)
+            rows = min(last * size, self._rows_of_epoch)
+            while first < last:
+                if control.is_over:
+                    return False
+                row, losses = self._runner.run_rows(first * size, rows, deadline=0.0)
+                self._losses += losses
+                self._rows += row - first * size
+                done = -(-row // size) - first
+                first, self._step = first + done, self._step + done
         return True
 
     def keep(self) -> None:

@@ -68,6 +68,7 @@ class TabularDNNRegressor(RegressorMixin, IntervalPredictions, BaseTabularDNN):
         *,
         n_members: Int = 4,
         bagging: Literal["folds"] | None = None,
+        shared_weights: bool | Auto = "auto",
         max_epochs: Int | Auto = "auto",
         max_time: Float | None = None,
         hidden_layer_sizes: HiddenLayers = (256, 256),
