@@ -175,9 +175,12 @@ def test_time_that_ends_before_the_networks_are_trained_leaves_the_pilot(monkeyp
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
-@pytest.mark.parametrize("n_calls", [1, 2, 5])
+@pytest.mark.parametrize("n_calls", [1, 2, 3])
+@pytest.mark.parametrize("shared", [False, True], ids=["own", "shared"])
 @BOTH
-def test_an_interrupt_keeps_what_was_learnt(Estimator, n_calls, n_threads, monkeypatch):
+def test_an_interrupt_keeps_what_was_learnt(
+    Estimator, shared, n_calls, n_threads, monkeypatch
+):
     """In the first cycle as well, and of members that have not learnt anything none."""
     real, calls = members.Member.train, []
 
@@ -190,7 +193,7 @@ def test_an_interrupt_keeps_what_was_learnt(Estimator, n_calls, n_threads, monke
 
     monkeypatch.setattr(members.Member, "train", interrupted)
     with pytest.warns(UserWarning, match="interrupted by user") as caught:
-        model, X = fit(Estimator, n_threads=n_threads)
+        model, X = fit(Estimator, n_threads=n_threads, shared_weights=shared)
     assert [w.filename for w in caught] == [__file__]
     assert outputs(model, X)[0].std() > 0.0
 
