@@ -70,7 +70,8 @@ ROWS: tuple[Hyperparameter, ...] = (
         "are made."),
     _row("shared_weights", "auto", Values("bool or 'auto'", ["boolean", StrOptions({"auto"})]),
         "Whether the networks share the weights of their hidden layers, but for a scale of "
-        "each input; 'auto' is True for numbers, and False for classes."),
+        "each input; 'auto' is True for numbers, and False for classes. Members of other "
+        "folds share none."),
     _row("max_epochs", "auto", _or_auto("int", _AT_LEAST_ONE),
         "Epochs of each; 'auto' are 24, more of few rows and fewer of very many."),
     _row("max_time", None, Values("float or None",

@@ -53,7 +53,7 @@ def fit_by_folds(
     def outputs() -> np.ndarray:
         out = np.empty((1, samples.n_rows, task.n_outputs), np.float32)
         for member, fold in zip(members, folds, strict=True):
-            out[0, fold] = member.outputs(to_predict.at(fold))
+            out[:, fold] = member.outputs(to_predict.at(fold))
         return out
 
     judge = Judge(model.early_stopping, score)
