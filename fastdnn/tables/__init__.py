@@ -9,12 +9,12 @@ networks read of a table instead of the encoded one.
 
 `classifier` and `regressor` have the estimators, which share `base` and the `declarations` of
 their parameters; `given` are rows as users give them. A `recipe` says how networks are
-trained; `members` trains some of them side by side; `control` ends that before its time, and
-tells how it goes, `tasks` tells it to scikit-learn's callbacks. `splits` finds the rows that
-a pilot is validated on, `scoring` what predictions are worth; `selection` finds which of the
-snapshots make the `ensemble`. `folds` trains members of other folds, `calibration` keeps what
-they say of the rows that they left out. `plain` and `plain_encoder` are what was fitted in
-files, and `pickles` in pickles and copies.
+trained; `members` trains some of them side by side, `shared_members` as one; `control` ends
+that before its time, and tells how it goes, `tasks` tells it to scikit-learn's callbacks.
+`splits` finds the rows that a pilot is validated on, `scoring` what predictions are worth;
+`selection` finds which of the snapshots make the `ensemble`. `folds` trains members of other
+folds, `calibration` keeps what they say of the rows that they left out. `plain` and
+`plain_encoder` are what was fitted in files, and `pickles` in pickles and copies.
 
 On top of all other rooms.
 """

@@ -37,7 +37,7 @@ from fastdnn.tables.folds import fit_by_folds
 from fastdnn.tables.given import Fitted, Given
 from fastdnn.tables.pickles import EstimatorPickles
 from fastdnn.tables.plain import plain_estimator, take_plain
-from fastdnn.tables.recipe import Recipe, epochs_of, rows_of_batch
+from fastdnn.tables.recipe import Recipe, epochs_of, rows_of_batch, smoothing_of
 from fastdnn.tables.scoring import metric_of, score_by
 from fastdnn.tables.splits import split_by
 from fastdnn.tables.tasks import Tasks
@@ -370,7 +370,7 @@ class BaseTabularDNN(
             dropout=float(dropout),
             input_dropout=float(dropout) * 2.0 / 3.0,
             weight_decay=float(decay),
-            label_smoothing=0.1 if is_classifier else 0.0,
+            label_smoothing=smoothing_of(self._task().n_outputs if is_classifier else 0),
             batch_size=int(batch),
             n_epochs=int(n_epochs),
             shares_weights=bool(shares),

@@ -68,7 +68,8 @@ class TableEncoder(EncoderPickles, TransformerMixin, BaseEstimator):
         How numbers are cut into bins: by quantiles; by where a least-squares tree of the
         target splits; not at all ('linear'). 'auto' is 'tree' for regression, else 'quantile'.
     n_bins : int or 'auto', default='auto'
-        Bins of a column at most; 'auto' is min(32, 1024 // columns of numbers, rows // 8).
+        Bins of a column at most; 'auto' is min(32, 1024 // columns of numbers, rows // 8);
+        of bins by quantiles rows // 64, and none if that is below 8.
     categorical_features : 'from_dtype', None or array-like, default='from_dtype'
         Which columns are categories, besides those of strings: those of a categorical dtype,
         none, or a mask, positions or names.
@@ -262,7 +263,9 @@ class TableEncoder(EncoderPickles, TransformerMixin, BaseEstimator):
                 f"No column of X can be used: {_shown(self.dropped_)}. Give a table whose "
                 "columns have at least two different values."
             )
-        n_bins = bins_of(len(table), n_numbers) if self.n_bins == "auto" else self.n_bins
+        n_bins = self.n_bins
+        if n_bins == "auto":
+            n_bins = bins_of(len(table), n_numbers, are_quantiles=target is None)
         self._encoders: list[tuple[str, Any]] = []
         self._sources = [source for _, source, _ in found]
         for name, source, encoder in found:

@@ -10,8 +10,8 @@ from fastdnn.ops.optimizers import OPTIMIZERS
 from fastdnn.planning.layer_steps import LayerSteps
 from fastdnn.planning.plan import plan_training
 from fastdnn.training.epochs import EpochRunner
-from tests.engine.test_table_rows import encoded, rows_of_table
-from tests.engine.test_table_rows import table as table_of_columns
+from tests.compact_tables import encoded, rows_of_table
+from tests.compact_tables import table as table_of_columns
 from tests.oracle.optimizers import Stepper
 
 pytestmark = [pytest.mark.usefixtures("four_cpus"), pytest.mark.slow_without_jit]

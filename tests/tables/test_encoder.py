@@ -40,7 +40,7 @@ def test_scikit_learn_checks(estimator, check):
 
 def test_all_columns_are_encoded_and_named():
     X = table()
-    encoder = TableEncoder()
+    encoder = TableEncoder(n_bins=8)
     Z = encoder.fit_transform(X)
     names = encoder.get_feature_names_out()
     assert Z.dtype == np.float32
@@ -144,7 +144,7 @@ def test_a_network_learns_from_a_table():
     X = table(600)
     y = np.where((X["size"] > 0) ^ (X["colour"] == "red"), "yes", "no")
     network = DNNClassifier((32,), learning_rate_init=0.01, max_iter=40, random_state=0)
-    model = make_pipeline(TableEncoder(), network).fit(X[:400], y[:400])
+    model = make_pipeline(TableEncoder(n_bins=16), network).fit(X[:400], y[:400])
     assert model.score(X[400:], y[400:]) > 0.9
 
 

@@ -70,11 +70,21 @@ def test_tree_edges_are_where_the_target_changes():
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "n_numbers", "n_bins"),
-    [(10_000, 5, 32), (80, 5, 10), (10_000, 100, 10), (9, 1, 2), (10_000, 600, 0)],
+    ("n_rows", "n_numbers", "of_trees", "of_quantiles"),
+    [
+        (10_000, 5, 32, 32),
+        (1000, 5, 32, 15),
+        (511, 5, 32, 0),
+        (80, 5, 10, 0),
+        (10_000, 100, 10, 10),
+        (10_000, 500, 2, 2),
+        (9, 1, 2, 0),
+        (10_000, 600, 0, 0),
+    ],
 )
-def test_bins_are_as_many_as_rows_and_columns_allow(n_rows, n_numbers, n_bins):
-    assert bins_of(n_rows, n_numbers) == n_bins
+def test_bins_are_as_many_as_rows_and_columns_allow(n_rows, n_numbers, of_trees, of_quantiles):
+    assert bins_of(n_rows, n_numbers, are_quantiles=False) == of_trees
+    assert bins_of(n_rows, n_numbers, are_quantiles=True) == of_quantiles
 
 
 def objects(*values):

@@ -27,7 +27,7 @@ _NOT_EQUAL = {
 
 @pytest.mark.slow_without_jit
 @parametrize_with_checks(
-    [TabularDNNClassifier(**SMALL), TabularDNNRegressor(**SMALL)],
+    [TabularDNNClassifier(**SMALL), TabularDNNRegressor(**SMALL | {"max_epochs": 40})],
     expected_failed_checks=lambda _: _NOT_EQUAL,
 )
 def test_scikit_learn_checks(estimator, check):
