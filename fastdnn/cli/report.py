@@ -108,6 +108,7 @@ def _drawn(report: Report, path: Path, target: str) -> bool:
         from matplotlib.figure import Figure
     except ImportError:
         return False
+    target = _plain(target)
     figure = Figure(figsize=(6.0, 5.0), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -121,6 +122,11 @@ def _drawn(report: Report, path: Path, target: str) -> bool:
         _draw_confusion(axes, report, target)
     figure.savefig(path, dpi=120)
     return True
+
+
+def _plain(text: str) -> str:
+    """Return a text that matplotlib takes for no formula."""
+    return text.replace("$", r"\$")
 
 
 def _draw_confusion(axes: Any, report: Report, target: str) -> None:
@@ -137,6 +143,7 @@ def _draw_confusion(axes: Any, report: Report, target: str) -> None:
     for i, j in np.ndindex(table.shape):
         colour = "white" if shares[i, j] > 0.5 else "black"
         axes.text(j, i, f"{table[i, j]:.0f}", ha="center", va="center", color=colour)
-    axes.set_xticks(range(len(shown)), shown, rotation=45 if len(shown) > 5 else 0)
-    axes.set_yticks(range(len(shown)), shown)
+    names = [_plain(str(c)) for c in shown]
+    axes.set_xticks(range(len(shown)), names, rotation=45 if len(shown) > 5 else 0)
+    axes.set_yticks(range(len(shown)), names)
     axes.set(xlabel=f"{target}, predicted", ylabel=target)

@@ -100,6 +100,35 @@ def test_rows_without_a_target_are_left_out(tmp_path, capsys):
     assert "40 rows without 'label' are left out." in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_parts_whose_columns_are_empty(tmp_path, ending):
+    frame = table()
+    for name, period in (("day", 7), ("colour", 5), ("flag", 11), ("size", 3)):
+        is_missing = pl.arange(N_ROWS) % period == 0
+        frame = frame.with_columns(pl.when(~is_missing).then(pl.col(name)).alias(name))
+    data, model = write(frame, tmp_path / f"table{ending}"), str(tmp_path / "model")
+    given = ["train", data, "--target", "amount", "--output", model, *SHORT]
+    assert run([*given, "--categorical", "zip"]) == 0
+    found = []
+    for rows in ("1", "1000"):
+        output = tmp_path / f"{rows}.csv"
+        assert run(["predict", model, data, "--rows", rows, "--output", str(output)]) == 0
+        found.append(output.read_text())
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("name", ["$\\frac{", "a$b$c_{", "x_1 (%)"])
+def test_names_that_look_like_formulas(tmp_path, name):
+    frame = table().with_columns((pl.lit("$") + pl.col("label") + "$\\x").alias(name))
+    data, model = write(frame, tmp_path / "table.csv"), tmp_path / "model"
+    given = ["train", data, "--output", str(model), *SHORT, "--epochs", "1", "--target"]
+    assert run([*given, name]) == 0
+    assert model.with_suffix(".png").exists()
+    frame = table().rename({"amount": name})
+    write(frame, tmp_path / "table.csv")
+    assert run([*given, name]) == 0
+
+
 def test_other_separators_and_targets_that_are_nan(tmp_path, capsys):
     frame = table().with_columns(
         pl.when(pl.arange(N_ROWS) < 9).then(np.nan).otherwise(pl.col("amount")).alias("amount")
