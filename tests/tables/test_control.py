@@ -26,10 +26,11 @@ from tests.tables.tables import BOTH, SMALL, outputs, table, targets
 
 def fit(Estimator, given=True, **settings):
     """Return a fitted model and its table."""
-    X, y = table(300)
+    X, y = table(90)
     y = targets(Estimator, y)
-    validation = dict(X_val=X[200:], y_val=y[200:]) if given else {}
-    return Estimator(**SMALL | settings).fit(X[:200], y[:200], **validation), X
+    validation = dict(X_val=X[60:], y_val=y[60:]) if given else {}
+    options = SMALL | {"hidden_layer_sizes": (4,)} | settings
+    return Estimator(**options).fit(X[:60], y[:60], **validation), X
 
 
 @BOTH
@@ -80,7 +81,7 @@ def test_a_callback_ends_training(Estimator, given, n_threads):
         warnings.simplefilter("error")
         model, X = fit(Estimator, given, callbacks=[stop, stop], n_threads=n_threads)
     assert len(seen) == 2  # all are told before training ends
-    assert outputs(model, X).shape[:2] == (2, 300)
+    assert outputs(model, X).shape[:2] == (2, 90)
     assert outputs(model, X)[0].std() > 0.0
     again, _ = fit(Estimator, given, callbacks=[stop], n_threads=3 - n_threads)
     np.testing.assert_array_equal(outputs(again, X), outputs(model, X))
@@ -108,13 +109,15 @@ def test_what_a_callback_raises_leaves_the_estimator_as_it_was(Estimator):
 
     model.set_params(callbacks=[fail])
     with pytest.raises(RuntimeError, match="no more"):
-        model.fit(X, np.arange(300) % 3)
+        model.fit(X, np.arange(90) % 3)
     np.testing.assert_array_equal(outputs(model, X), before)
 
 
 @pytest.mark.parametrize("verbose", [0, 1, 2])
 def test_lines_are_printed(verbose, capsys):
-    model, _ = fit(TabularDNNClassifier, verbose=verbose, scoring="accuracy")
+    model, _ = fit(
+        TabularDNNClassifier, verbose=verbose, scoring="accuracy", early_stopping=False
+    )
     lines = capsys.readouterr().out.splitlines()
     of_cycles = [line for line in lines if "validation loss" in line and "score" in line]
     assert len(of_cycles) == (len(model.cycle_weights_) if verbose else 0)
@@ -158,6 +161,7 @@ def test_time_ends_training_with_what_there_is(Estimator, given):
     assert outputs(model, X).std() > 0.0
 
 
+@pytest.mark.slow_without_jit
 def test_time_that_ends_before_the_networks_are_trained_leaves_the_pilot(monkeypatch):
     X, y = table(300)
     trained = []
@@ -210,6 +214,7 @@ def test_an_interrupt_when_cycles_are_weighed_leaves_the_best(monkeypatch):
     assert len(outputs(model, X)) == 2
 
 
+@pytest.mark.slow_without_jit
 def test_an_interrupt_after_the_pilot_leaves_it(monkeypatch):
     """Before the networks that are to be kept have learnt anything, be it at the encoding."""
     X, y = table(300)

@@ -82,6 +82,7 @@ def test_temperatures_make_probabilities_right():
     assert log_loss(y[450:], model.predict_proba(X[450:])) < np.log(2.0)
 
 
+@pytest.mark.slow_without_jit
 def test_predictions_stay_near_the_targets():
     """A little beyond them is allowed, but for the sign, which counts and prices keep."""
     X, y = table()
@@ -94,6 +95,7 @@ def test_predictions_stay_near_the_targets():
         assert far.max() <= high + beyond
 
 
+@pytest.mark.slow_without_jit
 @pytest.mark.parametrize("unit", [1e-300, 1e-30, 1e30, 1e250])
 def test_targets_may_have_any_unit(unit):
     X, y = table(100)
@@ -103,6 +105,7 @@ def test_targets_may_have_any_unit(unit):
     np.testing.assert_allclose(found / unit, expected, rtol=1e-12)
 
 
+@pytest.mark.slow_without_jit
 def test_whole_numbers_to_predict_are_numbers():
     """The encoder of a regressor does not take counts for classes."""
     X, y = table(300)
@@ -123,6 +126,7 @@ def test_several_targets_and_their_spread():
     np.testing.assert_allclose(mean, model.predict_members(X).mean(axis=0))
 
 
+@pytest.mark.slow_without_jit
 @BOTH
 def test_a_weight_of_zero_leaves_a_sample_out(Estimator):
     X, y = table(200)
@@ -138,6 +142,7 @@ def test_a_weight_of_zero_leaves_a_sample_out(Estimator):
         assert_array_equal(outputs(with_all, X), outputs(without, X))
 
 
+@pytest.mark.slow_without_jit
 @BOTH
 def test_equal_weights_are_none_and_their_scale_does_not_count(Estimator):
     X, y = table(150)
@@ -165,13 +170,14 @@ def test_classes_are_weighted_as_samples():
 
 def test_balanced_weights_are_of_the_weights_of_samples():
     """A weight of 2 counts as the sample given twice."""
-    X, y = table(200)
+    X, y = table(60)
     y = targets(TabularDNNClassifier, y)
-    weight = np.where(y == "high", 3.0, 1.0) * np.linspace(1.0, 2.0, 200)
+    weight = np.where(y == "high", 3.0, 1.0) * np.linspace(1.0, 2.0, 60)
     totals = {label: weight[y == label].sum() for label in ("high", "low")}
     explicit = {label: weight.sum() / (2.0 * total) for label, total in totals.items()}
+    small = SMALL | {"hidden_layer_sizes": (4,), "max_epochs": 8}
     first, second = (
-        TabularDNNClassifier(**SMALL, class_weight=given).fit(X, y, weight).predict_proba(X)
+        TabularDNNClassifier(**small, class_weight=given).fit(X, y, weight).predict_proba(X)
         for given in ("balanced", explicit)
     )
     np.testing.assert_allclose(first, second, rtol=1e-3)

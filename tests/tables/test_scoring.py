@@ -10,10 +10,10 @@ from tests.tables.tables import BOTH, SMALL, table, targets
 
 
 def fitted(Estimator, **settings):
-    X, y = table(200)
+    X, y = table(90)
     y = targets(Estimator, y)
-    model = Estimator(**SMALL | settings)
-    return model.fit(X[:100], y[:100], X_val=X[100:], y_val=y[100:])
+    model = Estimator(**SMALL | {"hidden_layer_sizes": (4,)} | settings)
+    return model.fit(X[:60], y[:60], X_val=X[60:], y_val=y[60:])
 
 
 @BOTH
@@ -52,9 +52,9 @@ def test_scores_are_those_of_what_is_kept(Estimator, scoring, score, monkeypatch
 
     monkeypatch.setattr(ensemble, "greedy_weights", best)
     model = fitted(Estimator, scoring=scoring)
-    X, y = table(200)
+    X, y = table(90)
     y = targets(Estimator, y)
-    expected = score(y[100:], model.predict(X[100:]))
+    expected = score(y[60:], model.predict(X[60:]))
     assert model.validation_scores_.max() == pytest.approx(expected, rel=1e-12)
 
 
@@ -105,8 +105,8 @@ def test_a_pilot_is_scored_on_rows_of_the_table():
     [
         ("acuracy", "scoring='acuracy': there is no scorer 'acuracy'"),
         (3, "'scoring' parameter"),
-        (lambda estimator, X, y: "high", "failed on the 100 validation samples"),
-        (lambda estimator, X, y: np.nan, "is nan on the 100 validation samples"),
+        (lambda estimator, X, y: "high", "failed on the 30 validation samples"),
+        (lambda estimator, X, y: np.nan, "is nan on the 30 validation samples"),
     ],
 )
 def test_what_is_no_score_is_said(Estimator, scoring, message):
