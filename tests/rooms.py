@@ -4,7 +4,7 @@
 FLOORS = [
     ["cli"],
     ["mlflow", "onnx"],
-    ["tables", "displays"],
+    ["tables", "displays", "search"],
     ["estimators", "textbook"],
     ["callbacks"],
     ["storage"],

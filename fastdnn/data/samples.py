@@ -144,3 +144,26 @@ class Samples:
             order=order,
             losses=losses,
         )
+
+
+class CheckedRows:
+    """Rows of an X that was checked and converted: `predict` takes them in the place of X.
+
+    So what scores an estimator on some rows needs no copy of them.
+
+    Parameters
+    ----------
+    samples : Samples
+        In the precision of the network.
+    given : array-like
+        The X that they are of, as it was given: predictions have its precision.
+    """
+
+    def __init__(self, samples: Samples, given: Any) -> None:
+        self.samples, self.shape = samples, (samples.n_rows, samples.X.shape[1])
+        dtype = getattr(given, "dtype", None)
+        if isinstance(dtype, np.dtype):
+            self.dtype = dtype
+
+    def __len__(self) -> int:
+        return self.shape[0]

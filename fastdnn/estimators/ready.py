@@ -107,14 +107,67 @@ def made_ready(
     """
     as_given = X, y, sample_weight
     X, y = estimator._validated_to_fit(X, y, first_pass)
+    return encoded_ready(estimator, Samples(X), y, as_given, given, incremental=incremental)
+
+
+def encoded_ready(
+    estimator: Any,
+    samples: Samples,
+    y: Any,
+    as_given: tuple[Any, Any, Any],
+    given: Given,
+    *,
+    rows: np.ndarray | None = None,
+    incremental: bool = False,
+) -> Ready:
+    """Encode the targets that go with an X that was checked; the estimator learns classes.
+
+    Parameters
+    ----------
+    estimator : BaseDNN
+        That is fitted; it knows the features.
+    samples : Samples
+        With X alone.
+    y : ndarray
+        Targets, checked.
+    as_given : tuple
+        X, y and the weights as the user gave them.
+    given : Given
+        What there is to validate on.
+    rows : ndarray of int64, optional
+        The only rows to train on, whose targets are the only ones that are looked at.
+        Nothing is copied of X.
+    incremental : bool, default=False
+        Whether it is for `partial_fit`.
+    """
+    X, sample_weight = samples.X, as_given[2]
     require_room_for_noise(estimator.input_noise, X)
-    encoded, scale = estimator._encode_targets(y, incremental), 1.0
-    Y, largest_target = targets_in(estimator._targets(encoded), X.dtype)
     if sample_weight is not None:
         sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
-    weight = estimator._weights(y, encoded, sample_weight)
+    of_rows = [a if a is None or rows is None else a[rows] for a in (y, sample_weight)]
+    encoded, scale = estimator._encode_targets(of_rows[0], incremental), 1.0
+    Y, largest_target = targets_in(estimator._targets(encoded), X.dtype)
+    weight = estimator._weights(of_rows[0], encoded, of_rows[1])
     if weight is not None:
         weight, scale = weights_in(weight, X.dtype)
-    samples = Samples(X, Y, weight, weight_scale=scale, largest_target=largest_target)
+    if rows is not None:
+        encoded, Y, weight = (_spread(a, rows, X.shape[0]) for a in (encoded, Y, weight))
+    samples = replace(
+        samples,
+        Y=Y,
+        weight=weight,
+        rows=rows,
+        weight_scale=scale,
+        largest_target=largest_target,
+    )
     validation = given_samples(estimator, given, X.dtype) if given.is_there else None
     return Ready(samples, encoded, as_given, y, sample_weight, given, validation)
+
+
+def _spread(array: Any, rows: np.ndarray, n_rows: int) -> Any:
+    """Return an array with what is of some rows at their places, and zeros elsewhere."""
+    if array is None:
+        return None
+    wide = np.zeros((n_rows, *array.shape[1:]), array.dtype)
+    wide[rows] = array
+    return wide

@@ -14,7 +14,7 @@ from sklearn.utils.validation import validate_data
 
 from fastdnn.data.conversion import is_to_convert
 from fastdnn.data.plain_arrays import is_plain_target, plain_matrix
-from fastdnn.data.samples import Samples
+from fastdnn.data.samples import CheckedRows, Samples
 from fastdnn.estimators.validation_sets import require_valid_validation
 from fastdnn.models.valid_combinations import require_fitting
 from fastdnn.models.valid_values import require_valid
@@ -55,6 +55,8 @@ class ValidatingEstimator(BaseEstimator):
         return (np.dtype(self.dtype),)
 
     def _validate_for_prediction(self, X: Any) -> Samples:
+        if isinstance(X, CheckedRows):
+            return X.samples
         dtype = self._state.dtype
         plain = plain_matrix(X, (dtype,), _NUMBERS_TO_PREDICT)
         if plain is not None and self._has_my_features(plain):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastdnn.network.parameters import Parameters
-from fastdnn.training.options import Options
+from fastdnn.training.options import Options, horizon_of
 
 if TYPE_CHECKING:
     from fastdnn.training.state import TrainingState
@@ -74,7 +74,7 @@ class Averaging:
 
     def __init__(self, options: Options, state: "TrainingState") -> None:
         self._state, self._start = state, options.swa_start
-        self._max_iter = options.max_iter
+        self._horizon = horizon_of(options)
         kept, parameters = state.average, state.parameters
         is_moving = options.ema_decay is not None
         if not is_moving and options.swa_start is None:
@@ -105,7 +105,7 @@ class Averaging:
         """
         if self._start is None:
             return np.inf
-        return max(1.0, (self._start - fraction) * self._max_iter)
+        return max(1.0, (self._start - fraction) * self._horizon)
 
     def update(self, fraction: float | None) -> None:
         """Take in the parameters after an epoch; `fraction` of training is done."""

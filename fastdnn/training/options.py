@@ -12,7 +12,20 @@ class Options(SimpleNamespace):
     """The hyperparameters of training, each an attribute with its name in the estimators.
 
     `fastdnn.models.hyperparameters` declares which they are.
+
+    Attributes
+    ----------
+    horizon : int or None
+        Epochs that schedules are made for, where training is to stop before their end; None
+        for ``max_iter``.
     """
+
+    horizon: int | None = None
+
+
+def horizon_of(options: Options) -> int:
+    """Return how many epochs training has in all: after them schedules have ended."""
+    return int(options.max_iter if options.horizon is None else options.horizon)
 
 
 # Where the parameter is None, as PyTorch has it.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastdnn.training.options import Options
+from fastdnn.training.options import Options, horizon_of
 from fastdnn.training.schedules import Schedule, Steps, factors_of, has_factors
 from fastdnn.training.state import OptimizerState
 
@@ -33,7 +33,7 @@ class StepSizes:
     ) -> None:
         self._schedule, self._options, self._optimizer = schedule, options, optimizer
         self._batches_per_epoch = batches_per_epoch
-        self._total = options.max_iter * batches_per_epoch
+        self._total = horizon_of(options) * batches_per_epoch
         #: Whether steps have rates of their own.
         self.differ = has_factors(schedule, options)
 

@@ -17,7 +17,7 @@ from fastdnn.training.divergence import problem_of_epochs, problem_of_memory
 from fastdnn.training.epochs import EpochRunner
 from fastdnn.training.notices import INTERRUPTED, Notices
 from fastdnn.training.objective import Objective, log_loss_cap
-from fastdnn.training.options import Options, rows_of_batch, weight_decay_of
+from fastdnn.training.options import Options, horizon_of, rows_of_batch, weight_decay_of
 from fastdnn.training.order import VisitOrder
 from fastdnn.training.recording import Run, record
 from fastdnn.training.schedules import Progress, first_rate, has_factors, schedule_of
@@ -165,7 +165,7 @@ def fit_stochastic(
                 run = Run(losses, done, of_epochs, seconds, evaluation)
                 record(run, state, options, averaging.scored)
                 if schedule.rate is not None:
-                    progress = Progress(history.t, history.n_iter / options.max_iter)
+                    progress = Progress(history.t, history.n_iter / horizon_of(options))
                     optimizer.learning_rate = schedule.rate(options, progress)
                 is_done = is_to_stop(history, options, schedule, optimizer)
                 if incremental:

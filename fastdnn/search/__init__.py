@@ -1,0 +1,15 @@
+"""Searches for hyperparameters whose networks train on, side by side on one X.
+
+`halving` has `HalvingDNNSearchCV` and `plain` has `DNNSearchCV`; `base` is what they share: from
+what a user gives to the results. `rungs` says for how many epochs how many candidates train.
+A search takes each of its `candidates` apart into a network and what comes before it; `inputs`
+are what candidates of a fold share; in `lanes` each trains in one fold, from rung to rung, and
+`scoring` says how it is scored. `pool` does all that side by side.
+
+Above the estimators; called by users only.
+"""
+
+from fastdnn.search.halving import HalvingDNNSearchCV
+from fastdnn.search.plain import DNNSearchCV
+
+__all__ = ["DNNSearchCV", "HalvingDNNSearchCV"]
