@@ -51,6 +51,11 @@ def prefix_of(estimator: Any) -> str:
     return f"{estimator.steps[-1][0]}__" if isinstance(estimator, Pipeline) else ""
 
 
+def resource_of(estimator: Any) -> str:
+    """Return the name of the parameter of an estimator that has its epochs."""
+    return f"{prefix_of(estimator)}max_iter"
+
+
 class Candidate:
     """A candidate.
 

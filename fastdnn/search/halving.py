@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.metrics import get_scorer_names
@@ -11,8 +11,9 @@ from sklearn.model_selection import ParameterSampler
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from fastdnn.models.hyperparameters import training_options
-from fastdnn.search.base import BaseDNNSearchCV, Search, resource_of
-from fastdnn.search.candidates import Candidate, network_of
+from fastdnn.search.base import BaseDNNSearchCV
+from fastdnn.search.candidates import Candidate, network_of, resource_of
+from fastdnn.search.contest import Contest
 from fastdnn.search.rungs import annealed_epochs, at_annealed, depends_on_horizon, rungs_of
 
 
@@ -74,8 +75,11 @@ class HalvingDNNSearchCV(BaseDNNSearchCV):
         As of `HalvingRandomSearchCV`; ``params`` have the epochs as ``max_iter``.
     n_resources_, n_candidates_ : list of int
         Epochs and candidates of each rung.
-    n_remaining_candidates_, n_iterations_, n_possible_iterations_, n_required_iterations_ : int
-        The same, in numbers.
+    n_remaining_candidates_ : int
+        Those that would go on to another rung.
+    n_iterations_, n_possible_iterations_, n_required_iterations_ : int
+        Rungs: those that there were, those that there are epochs for, and those until less
+        than `factor` candidates are left.
     min_resources_, max_resources_ : int
         Epochs of the first rung, and of all at most.
     history_ : list of dict
@@ -109,13 +113,19 @@ class HalvingDNNSearchCV(BaseDNNSearchCV):
     ([2, 6], [3, 1])
     """
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: ClassVar[dict] = {
         **BaseDNNSearchCV._parameter_constraints,
         "param_distributions": [dict, list],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
-        "n_candidates": [Interval(Integral, 0, None, closed="neither"), StrOptions({"exhaust"})],
+        "n_candidates": [
+            Interval(Integral, 0, None, closed="neither"),
+            StrOptions({"exhaust"}),
+        ],
         "factor": [Interval(Real, 1, None, closed="neither")],
-        "max_resources": [Interval(Integral, 0, None, closed="neither"), StrOptions({"auto"})],
+        "max_resources": [
+            Interval(Integral, 0, None, closed="neither"),
+            StrOptions({"auto"}),
+        ],
         "min_resources": [
             Interval(Integral, 0, None, closed="neither"),
             StrOptions({"exhaust", "smallest"}),
@@ -194,9 +204,9 @@ class HalvingDNNSearchCV(BaseDNNSearchCV):
             )
         return drawn
 
-    def _run(self, search: Search) -> None:
+    def _run(self, contest: Contest) -> None:
         drawn, resource = self._draw(), resource_of(self.estimator)
-        candidates = search.begin(drawn)
+        candidates = contest.begin(drawn)
         rungs = rungs_of(
             len(drawn),
             self.factor,
@@ -213,7 +223,12 @@ class HalvingDNNSearchCV(BaseDNNSearchCV):
         if self.verbose:
             for name in ("n_iterations_", "n_required_iterations_", "n_possible_iterations_"):
                 print(f"{name[:-1]}: {getattr(self, name)}")
-            for name in ("min_resources_", "max_resources_", "aggressive_elimination", "factor"):
+            for name in (
+                "min_resources_",
+                "max_resources_",
+                "aggressive_elimination",
+                "factor",
+            ):
                 print(f"{name}: {getattr(self, name)}")
         self.n_resources_, self.n_candidates_ = [], []
         going_on = list(range(len(drawn)))
@@ -224,7 +239,7 @@ class HalvingDNNSearchCV(BaseDNNSearchCV):
             if self.verbose:
                 print("-" * 10)
                 print(f"iter: {rung}\nn_candidates: {len(going_on)}\nn_resources: {n_epochs}")
-            is_done = search.advance(
+            is_done = contest.advance(
                 going_on,
                 [(n_epochs, self.max_resources_)] * len(going_on),
                 [drawn[position] | {resource: n_epochs} for position in going_on],
@@ -232,13 +247,13 @@ class HalvingDNNSearchCV(BaseDNNSearchCV):
             )
             if not is_done:
                 return
-            results: Any = search.results
+            results: Any = contest.results
             scores = results["mean_test_score"][-len(going_on) :]
             going_on = best_of(going_on, scores, math.ceil(len(going_on) / self.factor))
             self.n_remaining_candidates_ = len(going_on)
             if not callable(self.refit):  # which may choose one of any rung
                 best = self._select_best_index(True, None, results)
-                search.forget_others_than([*going_on, search.position_of(best)])
+                contest.forget_others_than([*going_on, contest.position_of(best)])
 
     @staticmethod
     def _select_best_index(refit: Any, refit_metric: Any, results: dict[str, Any]) -> int:

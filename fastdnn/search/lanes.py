@@ -183,7 +183,7 @@ class Lane:
         vars(self).pop("input", None)
 
     def estimator(self) -> Any:
-        """Return what was trained last, as an estimator that is fitted; None if nothing was."""
+        """Return what was trained last as a fitted estimator; None if nothing was."""
         if self.network is None:
             return None
         of_input: Any = self.input
@@ -193,4 +193,3 @@ class Lane:
         if network.warm_start != "exact" and network.checkpoint is None:
             vars(network).pop("_resumable", None)
         return self.candidate.assembled(of_input.before, network)
-

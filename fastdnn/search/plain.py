@@ -1,13 +1,14 @@
 """`DNNSearchCV`: grids and random draws, each candidate trained to its end."""
 
 from numbers import Integral
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 from sklearn.utils._param_validation import Interval
 
-from fastdnn.search.base import BaseDNNSearchCV, Search
+from fastdnn.search.base import BaseDNNSearchCV
+from fastdnn.search.contest import Contest
 
 
 class DNNSearchCV(BaseDNNSearchCV):
@@ -72,7 +73,7 @@ class DNNSearchCV(BaseDNNSearchCV):
     {'learning_rate_init': 0.1}
     """
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: ClassVar[dict] = {
         **BaseDNNSearchCV._parameter_constraints,
         "param_distributions": [dict, list],
         "n_iter": [Interval(Integral, 1, None, closed="left"), None],
@@ -109,7 +110,7 @@ class DNNSearchCV(BaseDNNSearchCV):
         self.random_state = random_state
         self.time_limit = time_limit
 
-    def _run(self, search: Search) -> None:
+    def _run(self, contest: Contest) -> None:
         if self.n_iter is None:
             params = list(ParameterGrid(self.param_distributions))
         else:
@@ -118,6 +119,6 @@ class DNNSearchCV(BaseDNNSearchCV):
                     self.param_distributions, self.n_iter, random_state=self.random_state
                 )
             )
-        candidates = search.begin(params)
+        candidates = contest.begin(params)
         epochs = [candidate.network.max_iter for candidate in candidates]
-        search.advance(range(len(params)), [(n, n) for n in epochs], params, {})
+        contest.advance(range(len(params)), [(n, n) for n in epochs], params, {})

@@ -15,7 +15,7 @@ from fastdnn.training.options import Options
 from fastdnn.training.schedules import Steps, factors_of, has_factors, schedule_of
 from fastdnn.training.state import optimizer_name
 
-# Steps of an epoch at whose ends step sizes are looked at, and up to which share of the largest
+# Step sizes are looked at as if an epoch had so many steps; up to this share of the largest
 # one they are as good as zero.
 _STEPS, _AS_GOOD_AS_ZERO = 1000, 0.05
 # Choices of rungs that are compared at most.
