@@ -1,11 +1,11 @@
 """Searches for hyperparameters whose networks train on, side by side on one X.
 
-`halving` has `HalvingDNNSearchCV` and `plain` has `DNNSearchCV`; `base` is what they share, from
-what a user gives to the best estimator. `rungs` says for how many epochs how many candidates
-train. A `contest` is all candidates of one search, with the results so far; each of its
-`candidates` is taken apart into a network and what comes before it. `inputs` are what those of a
-fold share; in `lanes` each trains in one fold, from rung to rung, and `scoring` says how it is
-scored. `pool` does all that side by side.
+`halving` has `HalvingDNNSearchCV` and `plain` has `DNNSearchCV`; `base` is what they share,
+from what a user gives to the best estimator. `rungs` says for how many epochs how many
+candidates train. A `contest` is all candidates of one search, with the results so far; each of
+its `candidates` is taken apart into a network and what comes before it. `inputs` are what those
+of a fold share; in `lanes` each trains in one fold, from rung to rung, and `scoring` says how
+it is scored. `pool` does all that side by side.
 
 Above the estimators; called by users only.
 """
