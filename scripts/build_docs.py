@@ -110,7 +110,8 @@ def moved(link: str, page: Path, target: Path, sources: Path, pages: Path) -> st
 
 def broken_links(html: Path) -> list[str]:
     """Return the links between built pages that lead nowhere."""
-    pages = {path: path.read_text(encoding="utf-8") for path in html.rglob("*.html")}
+    built = [path for path in html.rglob("*.html") if "_static" not in path.parts]
+    pages = {path: path.read_text(encoding="utf-8") for path in built}
     anchors = {path: set(re.findall(r'\bid="([^"]+)"', text)) for path, text in pages.items()}
     problems = []
     for page, text in pages.items():

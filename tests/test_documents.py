@@ -16,9 +16,10 @@ from fastdnn.models.declarations import ROWS
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
+SECURITY = ROOT / ".github" / "SECURITY.md"
 PAGE_FOLDER = ROOT / "scripts" / "docs"
 PAGES = sorted(PAGE_FOLDER.rglob("*.md"))
-DOCUMENTS = [README, CONTRIBUTING, *PAGES]
+DOCUMENTS = [README, CONTRIBUTING, SECURITY, *PAGES]
 # Here every name in code type is one of the sources.
 OF_NAMES = [CONTRIBUTING, *(ROOT / "scripts" / "docs" / "engine").glob("*.md")]
 
@@ -167,6 +168,7 @@ WITH_EXAMPLES = [
     *(
         PAGE_FOLDER / name
         for name in (
+            "index.md",
             *("textbook.md", "coming_from.md", "losses.md", "tables.md", "onnx.md"),
             *("callbacks.md", "pictures.md", "members.md"),
         )

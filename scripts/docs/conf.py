@@ -7,7 +7,7 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - is in 
 from fastdnn import __version__
 
 project = "fastdnn"
-author = "the developers of fastdnn"
+author = "the fastdnn developers"
 copyright = author
 release = version = __version__
 
@@ -22,6 +22,7 @@ extensions = [
 templates_path = ["templates"]
 exclude_patterns = ["examples", "templates", "examples_run/**/*.ipynb", "files"]
 root_doc = "index"
+default_role = "py:obj"
 
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 4
@@ -47,6 +48,7 @@ html_copy_source = False
 html_theme_options = {
     "logo": {"text": "fastdnn"},
     "header_links_before_dropdown": 6,
+    "navbar_persistent": ["search-button"],
     "show_prev_next": True,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],

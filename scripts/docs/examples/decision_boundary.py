@@ -17,8 +17,6 @@ from fastdnn import DNNClassifier, NetworkDisplay
 
 warnings.simplefilter("ignore", ConvergenceWarning)  # so many epochs are what is wanted
 
-warnings.simplefilter("ignore", ConvergenceWarning)  # so many epochs are what is wanted
-
 X, y = load_iris(return_X_y=True, as_frame=True)
 X = X[["petal length (cm)", "petal width (cm)"]]
 figure, axes = plt.subplots(1, 3, figsize=(12, 3.8), sharey=True, layout="constrained")

@@ -10,6 +10,7 @@ import hashlib
 import pickle
 import warnings
 
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import ConvergenceWarning
@@ -49,3 +50,8 @@ scores = [
 ]
 scores = np.array([model.score(X[400:], y[400:]) for model in scores])
 print(f"ten seeds: from {scores.min():.3f} to {scores.max():.3f}")
+
+ax = plt.figure(figsize=(6, 2), layout="constrained").gca()
+ax.plot(scores, np.zeros(len(scores)), "|", markersize=40)
+ax.set(xlabel="accuracy on 169 samples, of ten seeds", yticks=[])
+plt.show()

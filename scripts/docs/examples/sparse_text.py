@@ -11,6 +11,7 @@ import importlib
 import inspect
 import warnings
 
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -64,5 +65,8 @@ print(f"linear one: {linear.score(texts[test], labels[test]):.3f}")
 #
 # The network's say on a sentence that stands nowhere:
 sentence = ["Fits many trees to random parts of the samples and averages their votes."]
-for name, probability in zip(model.classes_, model.predict_proba(sentence)[0], strict=True):
-    print(f"{name:15} {probability:.2f}")
+probabilities = model.predict_proba(sentence)[0]
+ax = plt.figure(figsize=(6, 3), layout="constrained").gca()
+ax.barh(model.classes_, probabilities)
+ax.set(xlabel="probability", xlim=(0, 1))
+plt.show()
