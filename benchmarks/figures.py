@@ -18,6 +18,7 @@ COMMANDS = {
     "cold_start": "python -m benchmarks.cold_start --json",
     "scaling": "python -m benchmarks.scaling --json",
     "grid_search": "python -m benchmarks.grid_search --json",
+    "search": "python -m benchmarks.search --json",
     "memory": "python -m benchmarks.memory --json",
     "members": "python -m benchmarks.members --json",
     "ablation": "python -m benchmarks.ablation --json",

@@ -223,6 +223,38 @@ def grid_search_table() -> str:
     )
 
 
+def search_table() -> str:
+    """Return halving searches that keep their networks, and that begin anew."""
+    results = stored("search")
+    rows = [
+        [
+            who,
+            ", ".join(f"{duration(t)} ({backend})" for backend, t in f["seconds"].items()),
+            times_with_spread(f),
+            f"{f['test_score']:.4f}",
+        ]
+        for who, f in results["results"].items()
+    ]
+    header = [
+        "search",
+        "time (backend)",
+        "best time over ours",
+        "test score of the chosen one",
+    ]
+    rungs = " and ".join([", ".join(map(str, results[n])) for n in ("candidates", "epochs")])
+    short = "A short run, beside other programs. " if results["turns"] < 3 else ""
+    return "\n".join(
+        [
+            table(header, rows),
+            "",
+            f"{short}Candidates and epochs of the rungs: {rungs}. {results['folds']} folds, "
+            f"{results['jobs']} jobs, {results['turns']} turns. The standard error of the "
+            f"test scores of what was chosen is {results['standard_error']:.4f}.",
+            machine(results),
+        ]
+    )
+
+
 def memory_table() -> str:
     """Return the highest resident size of a fit."""
     results = stored("memory")
@@ -343,6 +375,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "cold_start": cold_start_table,
     "scaling": scaling_table,
     "grid_search": grid_search_table,
+    "search": search_table,
     "memory": memory_table,
     "members": members_table,
     "accuracy": accuracy_table,

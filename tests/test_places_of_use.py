@@ -101,7 +101,9 @@ def test_fits_and_predictions_work_under_a_limit_of_threads(tmp_path):
     assert said(UNDER_A_LIMIT, before=AS_NOBODY, **home) == "equal\n"
 
 
-OPTIONAL = ("matplotlib", "tqdm", "tensorboardX", "mlflow", "onnx", "skl2onnx", "torch")
+OPTIONAL = (
+    *("matplotlib", "tqdm", "tensorboardX", "mlflow", "onnx", "skl2onnx", "optuna", "torch"),
+)
 
 
 def test_optional_libraries_are_imported_when_they_are_used():

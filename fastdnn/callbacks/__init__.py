@@ -4,7 +4,7 @@ They are set by ``model.set_callbacks(...)``, with scikit-learn 1.9 or newer; `s
 what estimators inherit for that, also with an older one. `epoch_callback` has the base class
 of those here, and of your own: it is told of a fit, and of each epoch its numbers. `progress`
 shows a `bar`, `tensorboard` and `mlflow_run` write the numbers where others show them,
-`checkpoint` saves the model, `time_limit` ends training.
+`checkpoint` saves the model, `time_limit` ends training, and so does `optuna_pruning`.
 
 To add one: a file with a subclass of `EpochCallback`, and its name here. Called by users and,
 for the mixin and the bar, by the estimators.
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fastdnn.callbacks.checkpoint import Checkpoint
     from fastdnn.callbacks.epoch_callback import Epoch, EpochCallback
     from fastdnn.callbacks.mlflow_run import MLflow
+    from fastdnn.callbacks.optuna_pruning import OptunaPruning
     from fastdnn.callbacks.progress import ProgressBar
     from fastdnn.callbacks.tensorboard import TensorBoard
     from fastdnn.callbacks.time_limit import TimeLimit
@@ -26,6 +27,7 @@ __all__ = [
     "Epoch",
     "EpochCallback",
     "MLflow",
+    "OptunaPruning",
     "ProgressBar",
     "TensorBoard",
     "TimeLimit",
@@ -37,6 +39,7 @@ _FILES = {
     "Epoch": "epoch_callback",
     "EpochCallback": "epoch_callback",
     "MLflow": "mlflow_run",
+    "OptunaPruning": "optuna_pruning",
     "ProgressBar": "progress",
     "TensorBoard": "tensorboard",
     "TimeLimit": "time_limit",

@@ -2,8 +2,8 @@
 
 `halving` has `HalvingDNNSearchCV` and `plain` has `DNNSearchCV`; `base` is what they share,
 from what a user gives to the best estimator. `rungs` says for how many epochs how many
-candidates train. A `contest` is all candidates of one search, with the results so far; each
-of its `candidates` is taken apart into a network and what comes before it. `inputs` are what those
+candidates train. A `contest` is all candidates of one search, with the results so far; its
+`candidates` are taken apart into a network and what comes before it. `inputs` are what those
 of a fold share; in `lanes` each trains in one fold, from rung to rung, and `scoring` says how
 it is scored. `pool` does all that side by side.
 

@@ -133,9 +133,10 @@ class Lane:
         network = twin_of(self.network if goes_on else self.candidate.network)
         if not goes_on:
             network._validate_params()
+        network.warm_start = False  # classes are found, not compared with those of before
+        ready = self.input.ready(network)  # type: ignore[union-attr]
         vars(network).update(_SET_MEANWHILE, max_iter=goal.n_epochs)
         start = network._go_on(False) if goes_on else None
-        ready = self.input.ready(network)  # type: ignore[union-attr]
         options = training_options(network)
         options.horizon = goal.horizon
         left = goal.deadline - time.monotonic()
