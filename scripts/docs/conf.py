@@ -103,7 +103,7 @@ def _without_their_references(app, what, name, obj, options, lines):
     lines[:] = [_SHAPES.sub(r"\1\_", line) for line in lines]
     module = getattr(obj, "__module__", None) or ""
     if not module.startswith("fastdnn"):
-        lines[:] = [_THEIRS.sub(r"\1", line) for line in lines]
+        lines[:] = [_THEIRS.sub(r"``\1``", line) for line in lines]
 
 
 def setup(app):
