@@ -170,7 +170,7 @@ WITH_EXAMPLES = [
         for name in (
             "index.md",
             *("textbook.md", "coming_from.md", "losses.md", "tables.md", "onnx.md"),
-            *("callbacks.md", "pictures.md", "members.md", "search.md"),
+            *("callbacks.md", "pictures.md", "members.md", "searches.md"),
         )
     ),
 ]
@@ -180,9 +180,9 @@ WITH_EXAMPLES = [
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("document", WITH_EXAMPLES, ids=lambda path: path.name)
 def test_examples_run(document):
-    if document.name in {"callbacks.md", "search.md"} and not HAS_CALLBACKS:
+    if document.name in {"callbacks.md", "searches.md"} and not HAS_CALLBACKS:
         pytest.skip("scikit-learn has callbacks from 1.9 on")
-    if document.name == "search.md":
+    if document.name == "searches.md":
         pytest.importorskip("optuna")
     blocks = FENCED.findall(document.read_text(encoding="utf-8"))
     examples = [code for language, code in blocks if language == "python"]

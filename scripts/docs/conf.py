@@ -2,8 +2,6 @@
 
 import re
 
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - is in an example
-
 from fastdnn import __version__
 
 project = "fastdnn"
