@@ -23,6 +23,7 @@ COMMANDS = {
     "members": "python -m benchmarks.members --json",
     "ablation": "python -m benchmarks.ablation --json",
     "features": "python -m benchmarks.features --json",
+    "tables": "python -m benchmarks.tables --data FOLDER --large --json",
 }
 
 

@@ -10,23 +10,20 @@ the fits add to the memory of the process tells whether each has an X of its own
 """
 
 import argparse
-import gc
 import statistics
-import sys
 import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from benchmarks.measure import add_json_option, environment, spread, store
+from benchmarks.resident import added_memory
 from fastdnn import DNNClassifier
 
 _MEMBERS = [1, 2, 4, 8]
 _EPOCHS = 5
-_STATUS = Path("/proc/self/status")
 
 
 def data(n_rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -57,22 +54,6 @@ def timed(run: Callable[[], object]) -> tuple[float, float]:
     start, clock = time.process_time(), time.perf_counter()
     run()
     return time.process_time() - start, time.perf_counter() - clock
-
-
-def added_memory(run: Callable[[], object]) -> int | None:
-    """Return by how many bytes a call raises the highest resident size; None if unknown."""
-    if sys.platform != "linux":
-        return None
-    gc.collect()
-    before = _resident("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")
-    run()
-    return _resident("VmHWM") - before
-
-
-def _resident(name: str) -> int:
-    lines = _STATUS.read_text().splitlines()
-    return next(1024 * int(x.split()[1]) for x in lines if x.startswith(f"{name}:"))
 
 
 def main() -> None:

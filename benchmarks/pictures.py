@@ -1,4 +1,4 @@
-"""The two pictures of the documents: speed-up by case, and time of an operation against size.
+"""The pictures of the documents: speed-up by case, time against size, error against seconds.
 
 Matplotlib is needed to draw, not to check: a picture holds a digest of the results that it
 was drawn from.
@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from benchmarks.table_summary import means, standings, tables_of, total
 
 FOLDER = Path(__file__).with_name("pictures")
 
@@ -130,6 +132,40 @@ def scaling(figure: Any, stored: dict[str, Any]) -> None:
     figure.suptitle("Cost of training against size, one thing varied at a time", fontsize=10)
 
 
+def tables(figure: Any, results: dict[str, Any]) -> None:
+    """Draw the error on tables against the seconds of the fits, a point an estimator."""
+    seconds, n_tables = means(results, "fit_s"), len(tables_of(results))
+    points = {
+        who: (total(seconds[who].values(), n_tables), standing.ratio)
+        for who, standing in standings(results).items()
+    }
+    axes = figure.add_subplot()
+    for who, (x, y) in points.items():
+        if x is None:
+            continue
+        about = results["contenders"][who]
+        colour = "#0072B2" if about["is_ours"] else "#D55E00"
+        filled = colour if about["validates"] else "white"
+        axes.plot(x, y, "o", color=colour, markerfacecolor=filled)
+        axes.annotate(
+            about["title"], (x, y), (6, 0), textcoords="offset points", va="center", fontsize=8
+        )
+    if all(x is None for x, _ in points.values()):
+        axes.text(0.5, 0.5, "no fit is timed yet", transform=axes.transAxes, ha="center")
+        axes.set_axis_off()
+        return
+    axes.set_xscale("log")
+    _plain_ticks(axes.xaxis)
+    axes.margins(x=0.25)  # room for the names
+    axes.set_xlabel(f"seconds of the fits on {n_tables} tables")
+    axes.set_ylabel("error over the lowest")
+    axes.grid(color="0.9")
+    axes.set_title(
+        "Error against seconds, lower left is better (filled: gets validation rows)",
+        fontsize=10,
+    )
+
+
 def _plain_ticks(axis: Any) -> None:
     """Label a logarithmic axis by 1, 2, 5, 10, 20 in place of powers."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -151,4 +187,5 @@ def _short(size: int) -> str:
 PICTURES: dict[str, Callable[[Any, Any], None]] = {
     "speed.svg": speed,
     "scaling.svg": scaling,
+    "tables.svg": tables,
 }

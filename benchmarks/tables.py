@@ -1,384 +1,211 @@
-"""The tables of figures in the documents, in Markdown, from stored results of benchmarks.
+"""Every estimator for tables on the same splits of all tables in a folder.
 
-Needs nothing but the standard library, so that a check runs wherever Python does.
+    python -m benchmarks.tables --data FOLDER [TABLE ...] [--cap ROWS] [--seeds N] [--json]
+    python -m benchmarks.tables --large [ROWS] [--json]
+
+All get the same 60 % of the rows to train on, with their default settings; those that say so
+also the 20 % to validate on. Each fit has a process of its own (`benchmarks.table_fit`). With
+``--json`` each is stored as soon as it is done, and those that are stored already are not run
+again, so that a run that was ended goes on; ``--again`` runs them. ``--large`` fits one table
+of 20 columns that is made. ``--untimed`` is for a machine that does other things: seconds and
+memory are not stored, and a later run without it counts such fits as missing.
 """
 
-import statistics
-from collections.abc import Callable
-from itertools import pairwise
+import argparse
+import itertools
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from benchmarks.figures import (
-    COMMANDS,
-    MissingResults,
-    described,
-    digits,
-    duration,
-    stored,
-    table,
-    times,
-    times_with_spread,
-)
+from benchmarks.measure import add_json_option, environment
+from benchmarks.real_tables import names_in
+from benchmarks.table_contenders import CONTENDERS, why_missing
+from benchmarks.table_fit import Work, measure
+from benchmarks.table_markdown import standing_of
+from benchmarks.table_summary import Results
 
-#: The comparisons that `benchmarks.compare --all` stores, the main one first.
-VARIANTS = [
-    "relu float32",
-    "tanh float32",
-    "logistic float32",
-    "relu float64",
-    "tanh float64",
-    "relu float32 one thread",
-]
+_LARGE_ROWS = 1_000_000
+_OF_LARGE = "hgb", "fastdnn_4", "fastdnn_val_4"
+_KEY = "contender", "table", "seed"
+_TIMED = "fit_s", "predict_s", "memory"
 
 
-def variant(name: str) -> Any:
-    """Return one comparison of ``benchmarks/speed.json``."""
-    variants = stored("speed")
-    if name not in variants:
-        raise MissingResults(
-            f"benchmarks/speed.json has no comparison {name!r}: {COMMANDS['speed']}"
-        )
-    return variants[name]
+class Stored:
+    """Results, in a file if there is one: complete after every fit.
 
+    Parameters
+    ----------
+    path : Path or None
+        The file.
+    cap : int
+        Rows to train on; all records have the same.
 
-def machine(results: dict[str, Any]) -> str:
-    """Describe where results were made, in short if that is where the first table was."""
-    here, first = results["environment"], variant(VARIANTS[0])["environment"]
-    versions = here["versions"].items() <= first["versions"].items()
-    if versions and all(here[key] == first[key] for key in ("processor", "cpus", "blas")):
-        return "Machine, versions and BLAS threads as in the first table."
-    return described(here)
+    Raises
+    ------
+    ValueError
+        If the file has results with another cap.
+    """
 
+    def __init__(self, path: Path | None, cap: int) -> None:
+        self._path = path
+        self.results: Results = {"cap": cap, "environments": [], "records": [], "large": {}}
+        if path is not None and path.exists():
+            self.results |= json.loads(path.read_text())
+        if self.results["records"] and self.results["cap"] != cap:
+            raise ValueError(
+                f"{path} has fits on at most {self.results['cap']} rows, got --cap {cap}. "
+                "Give the same, or another file to --json."
+            )
+        self.results["cap"] = cap
+        self.results["contenders"] = {
+            name: {"title": c.title, "validates": c.validates, "is_ours": c.is_ours}
+            for name, c in CONTENDERS.items()
+        }
 
-def speed_table() -> str:
-    """Return the table of whole fits, wins and losses alike."""
-    main = variant(VARIANTS[0])
-    results = main["results"]
-    others = _contenders(results)
-    rows = []
-    for case, figures in results.items():
-        ratios = [times_with_spread(figures[who]) for who in others]
-        rows.append([case, f"{figures['fastdnn']['us_per_step']:.0f}", *ratios])
-    threads = ", ".join(
-        f"{case} {figures['pytorch']['threads']}"
-        for case, figures in results.items()
-        if "pytorch" in figures
-    )
-    return "\n".join(
-        [
-            table(["case", "fastdnn, µs a step", *(f"over {who}" for who in others)], rows),
-            "",
-            f"Median of {main['turns']} interleaved turns, lowest and highest in brackets;",
-            "same hyperparameters, epochs, float64 input and loss. Each timed run comes right",
-            "after the same one untimed.",
-            *([f"PyTorch on its best number of threads: {threads}."] if threads else []),
-            described(main["environment"]),
+    def has(self, work: Work, timed: bool) -> bool:
+        """Whether a fit is there; one that failed, or without seconds if asked for, is not."""
+        found = [r for r in self.results["records"] if _key(r) == _key(work._asdict())]
+        return any("failed" not in r and (not timed or "fit_s" in r) for r in found)
+
+    def add(self, work: Work, found: dict[str, Any], here: dict[str, Any]) -> None:
+        """Put a fit in the place of one of the same contender, table and seed.
+
+        Raises
+        ------
+        ValueError
+            If the table is split in another way than that of the stored fits.
+        """
+        records = [r for r in self.results["records"] if _key(r) != _key(work._asdict())]
+        for other in records:
+            same = (other["table"], other["seed"]) == (work.table, work.seed)
+            if same and other.get("split", "") != found.get("split", other.get("split", "")):
+                raise ValueError(
+                    f"{work.table} is not the table of the stored fits: its rows are split in "
+                    "another way. Give another file to --json."
+                )
+        about = {"contender": work.contender, "table": work.table, "seed": work.seed}
+        records.append(about | found | {"environment": self._place_of(here)})
+        self.results["records"] = sorted(records, key=_order)
+        self._write()
+
+    def add_large(self, work: Work, found: dict[str, Any], here: dict[str, Any]) -> None:
+        """Store a fit on the large table."""
+        self.results["large"][work.contender] = found | {"environment": self._place_of(here)}
+        self._write()
+
+    def _place_of(self, here: dict[str, Any]) -> int:
+        environments = self.results["environments"]
+        if here not in environments:
+            environments.append(here)
+        return environments.index(here)
+
+    def _write(self) -> None:
+        """Leave out machines that no fit is of, and write all or nothing."""
+        fits = [*self.results["records"], *self.results["large"].values()]
+        used = sorted({fit["environment"] for fit in fits})
+        for fit in fits:
+            fit["environment"] = used.index(fit["environment"])
+        self.results["environments"] = [self.results["environments"][i] for i in used]
+        if self._path is not None:
+            part = self._path.with_suffix(".part")
+            part.write_text(json.dumps(self.results, indent=1) + "\n")
+            os.replace(part, self._path)
+
+    def only(self, contenders: list[str], tables: list[str]) -> Results:
+        """Return the results of some contenders and tables."""
+        records = [
+            r
+            for r in self.results["records"]
+            if r["contender"] in contenders and r["table"] in tables
         ]
+        known = self.results["contenders"]
+        about = {name: known[name] for name in known if name in contenders}
+        return self.results | {"records": records, "contenders": about}
+
+
+def _key(record: dict[str, Any]) -> tuple:
+    return tuple(record[name] for name in _KEY)
+
+
+def _order(record: dict[str, Any]) -> tuple:
+    return record["table"], record["seed"], list(CONTENDERS).index(record["contender"])
+
+
+def works(
+    folder: Path, tables: list[str], n_seeds: int, contenders: list[str], cap: int
+) -> Iterator[Work]:
+    """Yield all fits; contenders take turns, so that a busy hour is nobody's alone."""
+    for table, seed in itertools.product(tables, range(n_seeds)):
+        for contender in contenders:
+            yield Work(contender, seed, str(folder.resolve()), table, cap)
+
+
+def _said(found: dict[str, Any]) -> str:
+    shown = ("failed", "error", "nrmse", "1-auc", "log_loss", "fit_s", "predict_s", "memory")
+    return ", ".join(f"{name} {found[name]}" for name in shown if name in found)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("tables", nargs="*", help="names of tables; all by default")
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="has NAME.npz for each")
+    parser.add_argument("--cap", type=int, default=10_000, help="rows to train on, at most")
+    parser.add_argument("--seeds", type=int, default=2, help="splits of each table")
+    parser.add_argument("--contenders", nargs="+", choices=list(CONTENDERS), metavar="NAME")
+    parser.add_argument("--large", type=int, nargs="?", const=_LARGE_ROWS, metavar="ROWS")
+    parser.add_argument("--again", action="store_true", help="run what is stored, too")
+    parser.add_argument("--untimed", action="store_true", help="store no seconds, no memory")
+    parser.add_argument(
+        "--limit", type=float, default=7200.0, help="seconds of a fit's process"
     )
+    add_json_option(parser, "tables.json")
+    return parser
 
 
-def _contenders(results: dict[str, Any]) -> list[str]:
-    return [who for who in next(iter(results.values())) if who != "fastdnn"]
-
-
-def variants_table() -> str:
-    """Return geometric means of all comparisons, and their lowest and highest case."""
-    main = variant(VARIANTS[0])
-    others = _contenders(main["results"])
-    rows = []
-    for name in VARIANTS:
-        results = variant(name)["results"]
-        cells = []
-        for who in others:
-            by_case = {case: f[who]["ratio"] for case, f in results.items() if who in f}
-            if not by_case:
-                cells.append("not run")
+def main() -> None:
+    """Fit, print, and store."""
+    parser = _parser()
+    arguments = parser.parse_args()
+    if arguments.data is None and arguments.large is None:
+        parser.error("give --data FOLDER, --large, or both")
+    if arguments.large is not None and arguments.untimed:
+        parser.error("--large has nothing but seconds and memory: leave out --untimed")
+    for name in arguments.contenders or CONTENDERS:
+        if reason := why_missing(name):
+            print(reason)
+    contenders = [n for n in arguments.contenders or CONTENDERS if why_missing(n) is None]
+    try:
+        stored = Stored(arguments.json, arguments.cap)
+    except ValueError as error:
+        parser.error(str(error))
+    here = environment("catboost", "lightgbm", "pytabkit", "torch")
+    if arguments.data is not None:
+        known = names_in(arguments.data)
+        tables = arguments.tables or known
+        if not known or not set(tables) <= set(known):
+            parser.error(f"{arguments.data} has the tables {known}, not {tables}")
+        for work in works(arguments.data, tables, arguments.seeds, contenders, arguments.cap):
+            if not arguments.again and stored.has(work, not arguments.untimed):
                 continue
-            mean = statistics.geometric_mean(by_case.values())
-            low, high = min(by_case, key=by_case.__getitem__), max(by_case, key=by_case.get)
-            cells.append(
-                f"{times(mean)} ({low} {times(by_case[low])}, {high} {times(by_case[high])})"
+            found = measure(work, arguments.limit)
+            print(f"{work.table} {work.seed} {work.contender}: {_said(found)}", flush=True)
+            if arguments.untimed:
+                found = {k: v for k, v in found.items() if k not in _TIMED}
+            stored.add(work, found, here)
+        print(standing_of(stored.only(contenders, tables)))
+    if arguments.large is not None:
+        for contender in arguments.contenders or _OF_LARGE:
+            work = Work(contender, 0, None, "large", arguments.large)
+            found = measure(work, arguments.limit)
+            size = found.get("table_bytes")
+            print(
+                f"{contender}, {arguments.large} rows, {size} bytes: {_said(found)}",
+                flush=True,
             )
-        rows.append([name.replace(" ", ", ", 2), *cells])
-    return "\n".join(
-        [
-            table(["network", *(f"over {who}" for who in others)], rows),
-            "",
-            "Geometric means over the cases; in brackets the case with the lowest and the one",
-            "with the highest ratio. The precision is that of fastdnn, numpy and pytorch;",
-            "scikit-learn computes in float64.",
-            *(
-                f"{name}: {machine(variant(name))}"
-                for name in VARIANTS
-                if variant(name)["environment"] != main["environment"]
-            ),
-        ]
-    )
+            stored.add_large(work, found, here)
 
 
-def matmul_table() -> str:
-    """Return how near steps on one thread come to the products alone."""
-    results = stored("matmul")
-    rows = []
-    for case, f in results["results"].items():
-        two = times_with_spread(f["two_threads"]) if "two_threads" in f else "not run"
-        rows.append(
-            [
-                case,
-                digits(f["fit_gflops"]),
-                digits(f["sgemm_gflops"]),
-                f"{f['share']:.0%}",
-                two,
-            ]
-        )
-    header = ["case", "steps, GFLOP/s", "sgemm, GFLOP/s", "share", "two threads over one"]
-    return f"{table(header, rows)}\n\n{machine(results)}"
-
-
-def prediction_table() -> str:
-    """Return `predict_proba` of many rows and of one."""
-    results = stored("prediction")
-    rows = []
-    for case, figures in results["results"].items():
-        layers = "-".join(map(str, figures["layers"]))
-        for what in ("many", "one"):
-            f = figures[what]
-            rows.append(
-                [
-                    f"{case}, {layers}",
-                    str(f["rows"]),
-                    duration(f["fastdnn"]),
-                    duration(f["scikit-learn"]),
-                    times_with_spread(f),
-                ]
-            )
-        for dtype, seconds in figures["network"].items():
-            name = f"{case}, `DeepNeuralNetwork`, {dtype}"
-            rows.append([name, "1", duration(seconds), "", ""])
-    header = ["network", "rows", "fastdnn", "scikit-learn", "over scikit-learn"]
-    return f"{table(header, rows)}\n\n{machine(results)}"
-
-
-def cold_start_table() -> str:
-    """Return what compiling costs."""
-    results = stored("cold_start")
-    parts = list(next(iter(results["results"].values())))
-    rows = []
-    for dtype, figures in results["results"].items():
-        cells = [
-            f"{duration(figures[part]['cpu'])}, {duration(figures[part]['wall'])}"
-            for part in parts
-            if part in figures
-        ]
-        rows.append([dtype, *cells])
-    return f"{table(['CPU, wall', *parts], rows)}\n\n{machine(results)}"
-
-
-def scaling_table() -> str:
-    """Return the cost of an operation against size."""
-    results = stored("scaling")
-    rows = []
-    for name, points in results["panels"].items():
-        picoseconds = [point["ps_per_flop"] for point in points]
-        rises = [b / a for a, b in pairwise(picoseconds)]
-        rows.append(
-            [
-                name,
-                ", ".join(str(point["size"]) for point in points),
-                ", ".join(digits(value) for value in picoseconds),
-                times(max(rises, default=1.0)),
-            ]
-        )
-    header = ["varied", "sizes", "picoseconds an operation", "largest rise"]
-    return f"{table(header, rows)}\n\n{machine(results)}"
-
-
-def grid_search_table() -> str:
-    """Return a grid search by estimator and joblib backend."""
-    results = stored("grid_search")
-    rows = []
-    for who, backends in results["results"].items():
-        for backend, f in backends.items():
-            t = f["threads"]
-            runnable = f"{t['median']:.0f}, {t['maximum']}" if t else "not run"
-            best = backend == results["best"][who]
-            ratio = times_with_spread(results) if best and who == "fastdnn" else ""
-            rows.append([f"{who}, {backend}", duration(f["seconds"]), runnable, ratio])
-    header = [
-        "estimator and backend",
-        "time",
-        "runnable threads: median, most",
-        "best over best",
-    ]
-    compiled = results["compiled"]
-    return "\n".join(
-        [
-            table(header, rows),
-            "",
-            f"{results['jobs']} jobs. Compiled during the searches: "
-            f"{compiled['misses'] + compiled['misses_in_workers']} functions, "
-            f"{compiled['new_files']} new files in the cache.",
-            machine(results),
-        ]
-    )
-
-
-def search_table() -> str:
-    """Return halving searches that keep their networks, and that begin anew."""
-    results = stored("search")
-    rows = [
-        [
-            who,
-            ", ".join(f"{duration(t)} ({backend})" for backend, t in f["seconds"].items()),
-            times_with_spread(f),
-            f"{f['test_score']:.4f}",
-        ]
-        for who, f in results["results"].items()
-    ]
-    header = [
-        "search",
-        "time (backend)",
-        "best time over ours",
-        "test score of the chosen one",
-    ]
-    rungs = " and ".join([", ".join(map(str, results[n])) for n in ("candidates", "epochs")])
-    short = "A short run, beside other programs. " if results["turns"] < 3 else ""
-    return "\n".join(
-        [
-            table(header, rows),
-            "",
-            f"{short}Candidates and epochs of the rungs: {rungs}. {results['folds']} folds, "
-            f"{results['jobs']} jobs, {results['turns']} turns. The standard error of the "
-            f"test scores of what was chosen is {results['standard_error']:.4f}.",
-            machine(results),
-        ]
-    )
-
-
-def memory_table() -> str:
-    """Return the highest resident size of a fit."""
-    results = stored("memory")
-    rows = [
-        [
-            who,
-            f"{1e-6 * f['data']:.0f} MB",
-            f"{1e-6 * f['increase']:.1f} MB",
-            f"{f['ratio']:.2f}",
-        ]
-        for who, f in results["results"].items()
-    ]
-    header = ["estimator", "data", "added by the fit", "highest over data and network"]
-    return f"{table(header, rows)}\n\n{machine(results)}"
-
-
-def members_table() -> str:
-    """Return what members take beside one network."""
-    results = stored("members")
-    rows = [
-        [
-            str(f["members"]),
-            f["bagging"] or "",
-            times_with_spread(f["processor"]),
-            times_with_spread(f["clock"]),
-        ]
-        for f in results["results"]
-    ]
-    header = ["members", "bagging", "processor time over one network", "by the clock"]
-    return f"{table(header, rows)}\n\n{machine(results)}"
-
-
-def accuracy_table() -> str:
-    """Return the table of test scores in float32."""
-    rows = [
-        [
-            name,
-            f"{f['fastdnn']:.4f}",
-            f"{f['scikit-learn']:.4f}",
-            f"{f['difference']:+.5f}",
-            f"{f['standard_error']:.5f}",
-        ]
-        for name, f in stored("accuracy").items()
-    ]
-    return table(["data", "fastdnn", "scikit-learn", "difference", "standard error"], rows)
-
-
-def ablation_table() -> str:
-    """Return where each optimisation gains most, by the kind of code."""
-    kinds = stored("ablation")
-    names = dict.fromkeys(name for results in kinds.values() for name in results["best"])
-    rows = [
-        [name, *(results["best"].get(name, "not run") for results in kinds.values())]
-        for name in names
-    ]
-    return "\n".join(
-        [
-            table(["optimisation", *kinds], rows),
-            "",
-            "Time without it over time with it, where the lower quartile is highest:",
-            "median and quartiles.",
-            # Shown on a page of its own, which has no other table.
-            *(
-                f"{kind}: {described(results['environment'])}"
-                for kind, results in kinds.items()
-            ),
-        ]
-    )
-
-
-def _percent(figures: dict[str, float] | None) -> str:
-    return "" if figures is None else f"{100.0 * (figures['ratio'] - 1.0):+.0f} %"
-
-
-def features_table() -> str:
-    """Return what each feature adds to a step, here and in PyTorch."""
-    results = stored("features")
-    cases = list(next(iter(results["results"].values()))["cases"])
-    who_else = [who for who in results["turns"] if who != "fastdnn"]
-    rows = []
-    for name, row in results["results"].items():
-        cells = []
-        for figures in row["cases"].values():
-            theirs = figures.get("pytorch")
-            cells.append(_percent(figures["fastdnn"]))
-            if who_else:
-                cells.append(_percent(theirs) or "none")
-                ratio = theirs and theirs["us_per_step"] / figures["fastdnn"]["us_per_step"]
-                cells.append(times(ratio) if ratio else "")
-        rows.append([f"{row['group']}: {name}", *cells])
-    header = ["feature"]
-    for case in cases:
-        header += [case, *(("PyTorch", "over it") if who_else else ())]
-    checkpoints = "; ".join(
-        f"{case} " + ", ".join(f"{who} {duration(f['seconds'])}" for who, f in of_case.items())
-        for case, of_case in results["checkpoints"].items()
-    )
-    return "\n".join(
-        [
-            table(header, rows),
-            "",
-            "What a step takes more with the feature than with ReLU and Adam (for losses of",
-            "regression: than with the squared error), on one thread, in float32; median of",
-            f"{results['turns']['fastdnn']} turns. Beside it the same of PyTorch, and how",
-            "many times as fast a step with the feature is here.",
-            *([f"A checkpoint takes: {checkpoints}."] if checkpoints else []),
-            machine(results),
-        ]
-    )
-
-
-#: The tables by the name of their markers in the documents.
-TABLES: dict[str, Callable[[], str]] = {
-    "speed": speed_table,
-    "variants": variants_table,
-    "matmul": matmul_table,
-    "prediction": prediction_table,
-    "cold_start": cold_start_table,
-    "scaling": scaling_table,
-    "grid_search": grid_search_table,
-    "search": search_table,
-    "memory": memory_table,
-    "members": members_table,
-    "accuracy": accuracy_table,
-    "ablation": ablation_table,
-    "features": features_table,
-}
+if __name__ == "__main__":
+    main()

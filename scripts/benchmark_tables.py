@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 
 sys.path.insert(0, str(ROOT))  # the benchmarks are not installed
 
-from benchmarks import figures, pictures, tables  # noqa: E402 - found only after the line above
+from benchmarks import figures, markdown, pictures  # noqa: E402 - found only after the line above
 
 #: What has tables: one that is marked nowhere in them is an error.
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "scripts" / "docs").rglob("*.md"))]
@@ -44,11 +44,11 @@ def filled(text: str, name: str, problems: list[str]) -> tuple[str, set[str]]:
     def table(match: re.Match) -> str:
         marker = match[1]
         found.add(marker)
-        if marker not in tables.TABLES:
-            problems.append(f"{name}: there is no table {marker!r}: {list(tables.TABLES)}.")
+        if marker not in markdown.TABLES:
+            problems.append(f"{name}: there is no table {marker!r}: {list(markdown.TABLES)}.")
             return match[0]
         try:
-            rows = tables.TABLES[marker]()
+            rows = markdown.TABLES[marker]()
         except figures.MissingResults as missing:
             problems.append(str(missing))
             return match[0]
@@ -77,7 +77,7 @@ def update_tables(problems: list[str], *, check: bool) -> None:
     problems += [
         f"No document shows the table {name!r}: mark its place by <!-- {name}:begin --> and "
         f"<!-- {name}:end -->."
-        for name in tables.TABLES
+        for name in markdown.TABLES
         if name not in shown
     ]
 
