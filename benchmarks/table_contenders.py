@@ -34,6 +34,8 @@ class Contender(NamedTuple):
     package: str | None = None
     """What has to be installed."""
     is_ours: bool = False
+    quick: dict[str, Any] | None = None
+    """Parameters for the fit that warms up, where it would take long."""
 
 
 def _scikit_learn(Classifier: type, Regressor: type, **options: Any) -> Callable:
@@ -75,6 +77,11 @@ def _pytabkit(name: str) -> Callable:
         return Estimator(device="cpu", random_state=seed, n_threads=joblib.cpu_count())
 
     return make
+
+
+def _by_pytabkit(title: str, name: str) -> Contender:
+    quick = {"n_epochs": 2}
+    return Contender(title, _pytabkit(name), "filled frame", True, "pytabkit", quick=quick)
 
 
 def _fastdnn(n_members: int) -> Callable:
@@ -122,10 +129,8 @@ CONTENDERS: dict[str, Contender] = {
     **{f"fastdnn_val_{k}": _ours(k, validates=True) for k in _MEMBERS},
     "lightgbm": Contender("LightGBM", _lightgbm, "raw", package="lightgbm"),
     "catboost": Contender("CatBoost", _catboost, "frame", package="catboost"),
-    "realmlp": Contender(
-        "RealMLP-TD-S", _pytabkit("RealMLP_TD_S"), "filled frame", True, "pytabkit"
-    ),
-    "tabm": Contender("TabM", _pytabkit("TabM_D"), "filled frame", True, "pytabkit"),
+    "realmlp": _by_pytabkit("RealMLP-TD-S", "RealMLP_TD_S"),
+    "tabm": _by_pytabkit("TabM", "TabM_D"),
 }
 
 

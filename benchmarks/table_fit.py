@@ -78,13 +78,13 @@ def run(work: Work) -> dict[str, Any]:
     X, y = table.X[parts.train], table.y[parts.train]
     held_out = table.X[parts.validation], table.y[parts.validation]
     few = _some_rows(table, y)
-    _fit(work, table, X[few], y[few], (X[few], y[few]))
+    _fit(work, table, X[few], y[few], (X[few], y[few]), contender.quick or {})
     fitted: list[Any] = []
     seconds: list[float] = []
 
     def fit() -> None:
         start = time.perf_counter()
-        fitted.extend(_fit(work, table, X, y, held_out))
+        fitted.extend(_fit(work, table, X, y, held_out, {}))
         seconds.append(time.perf_counter() - start)
 
     memory = added_memory(fit)
@@ -116,10 +116,18 @@ def _some_rows(table: Table, y: np.ndarray) -> np.ndarray:
     return few[counts[y[few]] >= _WARM_UP_ROWS_OF_A_CLASS]
 
 
-def _fit(work: Work, table: Table, X: np.ndarray, y: np.ndarray, held_out: tuple) -> tuple:
+def _fit(
+    work: Work,
+    table: Table,
+    X: np.ndarray,
+    y: np.ndarray,
+    held_out: tuple,
+    options: dict[str, Any],
+) -> tuple:
     """Return a contender that is fitted, and the encoder of what it is fed."""
     contender = CONTENDERS[work.contender]
     model = contender.make(table.is_regression, work.seed, table.categories)
+    model.set_params(**options)
     encode = encoder(contender.inputs, table.categories)
     given = {}
     X = encode.fit_transform(X)
