@@ -135,31 +135,45 @@ def scaling(figure: Any, stored: dict[str, Any]) -> None:
 def tables(figure: Any, results: dict[str, Any]) -> None:
     """Draw the error on tables against the seconds of the fits, a point an estimator."""
     seconds, n_tables = means(results, "fit_s"), len(tables_of(results))
-    points = {
-        who: (total(seconds[who].values(), n_tables), standing.ratio)
-        for who, standing in standings(results).items()
-    }
     axes = figure.add_subplot()
-    for who, (x, y) in points.items():
+    ours: dict[bool, list[tuple[float, float]]] = {}
+    timed = False
+    for who, standing in standings(results).items():
+        x, y = total(seconds[who].values(), n_tables), standing.ratio
+        about = results["contenders"][who]
         if x is None:
             continue
-        about = results["contenders"][who]
-        colour = "#0072B2" if about["is_ours"] else "#D55E00"
-        filled = colour if about["validates"] else "white"
-        axes.plot(x, y, "o", color=colour, markerfacecolor=filled)
+        timed = True
+        if about["members"] is None:
+            name, colour = about["title"], "#D55E00"
+            face = colour if about["validates"] else "white"
+            axes.plot(x, y, "o", color=colour, markerfacecolor=face)
+        else:
+            name, colour = str(about["members"]), "#0072B2"
+            ours.setdefault(about["validates"], []).append((x, y))
         axes.annotate(
-            about["title"], (x, y), (6, 0), textcoords="offset points", va="center", fontsize=8
+            name, (x, y), (4, 3), textcoords="offset points", fontsize=8, color=colour
         )
-    if all(x is None for x, _ in points.values()):
+    if not timed:
         axes.text(0.5, 0.5, "no fit is timed yet", transform=axes.transAxes, ha="center")
         axes.set_axis_off()
         return
+    for validates, points in ours.items():
+        axes.plot(
+            *zip(*points, strict=True),
+            "s-",
+            color="#0072B2",
+            markerfacecolor="#0072B2" if validates else "white",
+            label=f"fastdnn{', X_val' if validates else ''}, by members",
+        )
     axes.set_xscale("log")
     _plain_ticks(axes.xaxis)
-    axes.margins(x=0.25)  # room for the names
+    axes.margins(x=0.15, y=0.1)  # room for the names
     axes.set_xlabel(f"seconds of the fits on {n_tables} tables")
     axes.set_ylabel("error over the lowest")
     axes.grid(color="0.9")
+    if ours:
+        axes.legend(frameon=False, fontsize=8)
     axes.set_title(
         "Error against seconds, lower left is better (filled: gets validation rows)",
         fontsize=10,

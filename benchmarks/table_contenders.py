@@ -33,7 +33,8 @@ class Contender(NamedTuple):
     """Whether its `fit` gets the validation rows; the others do without them."""
     package: str | None = None
     """What has to be installed."""
-    is_ours: bool = False
+    members: int | None = None
+    """Of ours; None of the others."""
     quick: dict[str, Any] | None = None
     """Parameters for the fit that warms up, where it would take long."""
 
@@ -97,7 +98,7 @@ def _fastdnn(n_members: int) -> Callable:
 def _ours(n_members: int, validates: bool) -> Contender:
     members = f"{n_members} member{'s' if n_members > 1 else ''}"
     title = f"fastdnn, {members}{', X_val' if validates else ''}"
-    return Contender(title, _fastdnn(n_members), "raw", validates, is_ours=True)
+    return Contender(title, _fastdnn(n_members), "raw", validates, members=n_members)
 
 
 _MEMBERS = 1, 4, 8

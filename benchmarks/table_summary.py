@@ -68,11 +68,11 @@ def standings(results: Results) -> dict[str, Standing]:
     tables = tables_of(results)
     errors = means(results, "error", "nrmse")
     complete = {who: e for who, e in errors.items() if tables and set(e) == set(tables)}
-    is_ours = {who: results["contenders"][who]["is_ours"] for who in complete}
-    others = [who for who in complete if not is_ours[who]]
+    ours = {who for who in complete if results["contenders"][who]["members"] is not None}
+    others = [who for who in complete if who not in ours]
     found = {}
     for who in complete:
-        field = [*others, who if is_ours[who] else MAIN]
+        field = [*others, who if who in ours else MAIN]
         field = [name for name in field if name in complete]
         found[who] = _standing(who, [{f: complete[f][name] for f in field} for name in tables])
     return found

@@ -60,7 +60,7 @@ class Stored:
             )
         self.results["cap"] = cap
         self.results["contenders"] = {
-            name: {"title": c.title, "validates": c.validates, "is_ours": c.is_ours}
+            name: {"title": c.title, "validates": c.validates, "members": c.members}
             for name, c in CONTENDERS.items()
         }
 
