@@ -26,6 +26,16 @@ COMMANDS = {
     "tables": "python -m benchmarks.tables --data FOLDER --large --json",
 }
 
+#: The comparisons that `benchmarks.compare --all` stores, the main one first.
+VARIANTS = [
+    "relu float32",
+    "tanh float32",
+    "logistic float32",
+    "relu float64",
+    "tanh float64",
+    "relu float32 one thread",
+]
+
 
 class MissingResults(Exception):
     """Results that a table or picture shows are not stored."""
@@ -78,3 +88,22 @@ def described(environment: dict[str, Any]) -> str:
         f"{environment['processor']}, {cpus} CPU{'s' if cpus > 1 else ''}, Python "
         f"{environment['python']}, {versions}. BLAS: {'; '.join(environment['blas'])}."
     )
+
+
+def variant(name: str) -> Any:
+    """Return one comparison of ``benchmarks/speed.json``."""
+    variants = stored("speed")
+    if name not in variants:
+        raise MissingResults(
+            f"benchmarks/speed.json has no comparison {name!r}: {COMMANDS['speed']}"
+        )
+    return variants[name]
+
+
+def machine(results: dict[str, Any]) -> str:
+    """Describe where results were made, in short if that is where the first table was."""
+    here, first = results["environment"], variant(VARIANTS[0])["environment"]
+    versions = here["versions"].items() <= first["versions"].items()
+    if versions and all(here[key] == first[key] for key in ("processor", "cpus", "blas")):
+        return "Machine, versions and BLAS threads as in the first table."
+    return described(here)

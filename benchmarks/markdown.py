@@ -8,47 +8,19 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from benchmarks import table_markdown
+from benchmarks import feature_markdown, table_markdown
 from benchmarks.figures import (
-    COMMANDS,
-    MissingResults,
+    VARIANTS,
     described,
     digits,
     duration,
+    machine,
     stored,
     table,
     times,
     times_with_spread,
+    variant,
 )
-
-#: The comparisons that `benchmarks.compare --all` stores, the main one first.
-VARIANTS = [
-    "relu float32",
-    "tanh float32",
-    "logistic float32",
-    "relu float64",
-    "tanh float64",
-    "relu float32 one thread",
-]
-
-
-def variant(name: str) -> Any:
-    """Return one comparison of ``benchmarks/speed.json``."""
-    variants = stored("speed")
-    if name not in variants:
-        raise MissingResults(
-            f"benchmarks/speed.json has no comparison {name!r}: {COMMANDS['speed']}"
-        )
-    return variants[name]
-
-
-def machine(results: dict[str, Any]) -> str:
-    """Describe where results were made, in short if that is where the first table was."""
-    here, first = results["environment"], variant(VARIANTS[0])["environment"]
-    versions = here["versions"].items() <= first["versions"].items()
-    if versions and all(here[key] == first[key] for key in ("processor", "cpus", "blas")):
-        return "Machine, versions and BLAS threads as in the first table."
-    return described(here)
 
 
 def speed_table() -> str:
@@ -303,70 +275,6 @@ def accuracy_table() -> str:
     return table(["data", "fastdnn", "scikit-learn", "difference", "standard error"], rows)
 
 
-def ablation_table() -> str:
-    """Return where each optimisation gains most, by the kind of code."""
-    kinds = stored("ablation")
-    names = dict.fromkeys(name for results in kinds.values() for name in results["best"])
-    rows = [
-        [name, *(results["best"].get(name, "not run") for results in kinds.values())]
-        for name in names
-    ]
-    return "\n".join(
-        [
-            table(["optimisation", *kinds], rows),
-            "",
-            "Time without it over time with it, where the lower quartile is highest:",
-            "median and quartiles.",
-            # Shown on a page of its own, which has no other table.
-            *(
-                f"{kind}: {described(results['environment'])}"
-                for kind, results in kinds.items()
-            ),
-        ]
-    )
-
-
-def _percent(figures: dict[str, float] | None) -> str:
-    return "" if figures is None else f"{100.0 * (figures['ratio'] - 1.0):+.0f} %"
-
-
-def features_table() -> str:
-    """Return what each feature adds to a step, here and in PyTorch."""
-    results = stored("features")
-    cases = list(next(iter(results["results"].values()))["cases"])
-    who_else = [who for who in results["turns"] if who != "fastdnn"]
-    rows = []
-    for name, row in results["results"].items():
-        cells = []
-        for figures in row["cases"].values():
-            theirs = figures.get("pytorch")
-            cells.append(_percent(figures["fastdnn"]))
-            if who_else:
-                cells.append(_percent(theirs) or "none")
-                ratio = theirs and theirs["us_per_step"] / figures["fastdnn"]["us_per_step"]
-                cells.append(times(ratio) if ratio else "")
-        rows.append([f"{row['group']}: {name}", *cells])
-    header = ["feature"]
-    for case in cases:
-        header += [case, *(("PyTorch", "over it") if who_else else ())]
-    checkpoints = "; ".join(
-        f"{case} " + ", ".join(f"{who} {duration(f['seconds'])}" for who, f in of_case.items())
-        for case, of_case in results["checkpoints"].items()
-    )
-    return "\n".join(
-        [
-            table(header, rows),
-            "",
-            "What a step takes more with the feature than with ReLU and Adam (for losses of",
-            "regression: than with the squared error), on one thread, in float32; median of",
-            f"{results['turns']['fastdnn']} turns. Beside it the same of PyTorch, and how",
-            "many times as fast a step with the feature is here.",
-            *([f"A checkpoint takes: {checkpoints}."] if checkpoints else []),
-            machine(results),
-        ]
-    )
-
-
 #: The tables by the name of their markers in the documents.
 TABLES: dict[str, Callable[[], str]] = {
     "speed": speed_table,
@@ -380,7 +288,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "memory": memory_table,
     "members": members_table,
     "accuracy": accuracy_table,
-    "ablation": ablation_table,
-    "features": features_table,
+    **feature_markdown.TABLES,
     **table_markdown.TABLES,
 }
