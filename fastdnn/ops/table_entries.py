@@ -82,7 +82,8 @@ def _read_entry(x, entry, edges):
 def read_entries(X, entries, edges, draw, rate, out):
     """Write what the rows of a compact table stand for into `out`.
 
-    Entries are left out at random as units are by `fastdnn.ops.dropout`.
+    Entries are left out at random as units are by `fastdnn.ops.dropout`, but for staircases:
+    without all of its stairs a number would be another one.
     """
     n_entries = entries.shape[0]
     keys, limit = keys_of(draw), limit_of(rate)
@@ -91,10 +92,8 @@ def read_entries(X, entries, edges, draw, rate, out):
         of_row = keys_of_row(keys, draw[3] + i)
         for e in range(n_entries):
             k, before, own = _read_entry(X[i, entries[e, COLUMN]], entries[e], edges)
-            if rate > 0.0:
-                is_kept = bits(of_row, e) >= limit
-                before = before * factor if is_kept else X.dtype.type(0)
-                own = own * factor if is_kept else X.dtype.type(0)
+            if rate > 0.0 and entries[e, KIND] != STAIRS:
+                own = own * factor if bits(of_row, e) >= limit else X.dtype.type(0)
             out[i, PER_ENTRY * e] = k
             out[i, PER_ENTRY * e + 1] = before
             out[i, PER_ENTRY * e + 2] = own
