@@ -82,8 +82,8 @@ def _read_entry(x, entry, edges):
 def read_entries(X, entries, edges, draw, rate, out):
     """Write what the rows of a compact table stand for into `out`.
 
-    Entries are left out at random as units are by `fastdnn.ops.dropout`, but for staircases:
-    without all of its stairs a number would be another one.
+    Levels are left out at random as units are by `fastdnn.ops.dropout`: then it is not known
+    which one it is. Numbers are not: they would be others.
     """
     n_entries = entries.shape[0]
     keys, limit = keys_of(draw), limit_of(rate)
@@ -92,7 +92,7 @@ def read_entries(X, entries, edges, draw, rate, out):
         of_row = keys_of_row(keys, draw[3] + i)
         for e in range(n_entries):
             k, before, own = _read_entry(X[i, entries[e, COLUMN]], entries[e], edges)
-            if rate > 0.0 and entries[e, KIND] != STAIRS:
+            if rate > 0.0 and entries[e, KIND] == LEVEL:
                 own = own * factor if bits(of_row, e) >= limit else X.dtype.type(0)
             out[i, PER_ENTRY * e] = k
             out[i, PER_ENTRY * e + 1] = before
