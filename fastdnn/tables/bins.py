@@ -11,8 +11,8 @@ from sklearn.tree import DecisionTreeRegressor
 _MOST_COMPONENTS, _MOST_BINS = 1024, 32
 # Rows that a bin has in the mean at least.
 _ROWS_OF_BIN = 8
-# The same of bins by quantiles, and so many of these at least: fewer do harm.
-_ROWS_OF_QUANTILE, _FEWEST_QUANTILES = 64, 8
+# The same where classes are predicted, and so many bins at least: fewer do harm.
+_ROWS_OF_CLASSES, _FEWEST_OF_CLASSES = 64, 8
 # Edges below which a column is left as it is.
 _FEWEST_EDGES = 3
 # Rows of a leaf at least: a hundredth of them, within these limits.
@@ -21,16 +21,16 @@ _ROWS_OF_LEAF = 8, 64
 _MOST_ROWS, _LARGEST = 200_000, 1e30
 
 
-def bins_of(n_rows: int, n_numbers: int, are_quantiles: bool) -> int:
+def bins_of(n_rows: int, n_numbers: int, predicts_numbers: bool) -> int:
     """Return how many bins a column may have among so many rows and columns of numbers.
 
-    Where columns are very many they have none, which is 0; and where rows are few, bins by
-    quantiles, which know nothing of the target.
+    Where columns are very many they have none, which is 0, nor where few rows are to be told
+    apart by classes, each of which says less than a number.
     """
     most = min(_MOST_BINS, _MOST_COMPONENTS // max(1, n_numbers))
-    if are_quantiles:
-        n_bins = min(most, n_rows // _ROWS_OF_QUANTILE)
-        return n_bins if n_bins >= min(most, _FEWEST_QUANTILES) >= 2 else 0
+    if not predicts_numbers:
+        n_bins = min(most, n_rows // _ROWS_OF_CLASSES)
+        return n_bins if n_bins >= min(most, _FEWEST_OF_CLASSES) >= 2 else 0
     return max(2, min(most, n_rows // _ROWS_OF_BIN)) if most >= 2 else 0
 
 

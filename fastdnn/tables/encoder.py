@@ -40,7 +40,7 @@ from fastdnn.tables.likeness import Seen, as_kind, require_alike, require_finite
 from fastdnn.tables.names import names_out
 from fastdnn.tables.numbers import NumberEncoder
 from fastdnn.tables.pickles import EncoderPickles
-from fastdnn.tables.targets import TargetMeans, numbers_of, target_of_bins
+from fastdnn.tables.targets import TargetMeans, is_continuous, numbers_of, target_of_bins
 
 # Beyond so many columns of 0 and 1, the result is sparse where that is left open.
 _MANY_COLUMNS = 512
@@ -66,10 +66,11 @@ class TableEncoder(EncoderPickles, TransformerMixin, BaseEstimator):
     ----------
     numeric_encoding : {'auto', 'quantile', 'tree', 'linear'}, default='auto'
         How numbers are cut into bins: by quantiles; by where a least-squares tree of the
-        target splits; not at all ('linear'). 'auto' is 'tree' for regression, else 'quantile'.
+        target splits; not at all ('linear'). 'auto' is 'tree' for numbers and three
+        classes or more, else 'quantile'.
     n_bins : int or 'auto', default='auto'
         Bins of a column at most; 'auto' is min(32, 1024 // columns of numbers, rows // 8);
-        of bins by quantiles rows // 64, and none if that is below 8.
+        of classes rows // 64, and none if that is below 8.
     categorical_features : 'from_dtype', None or array-like, default='from_dtype'
         Which columns are categories, besides those of strings: those of a categorical dtype,
         none, or a mask, positions or names.
@@ -265,7 +266,8 @@ class TableEncoder(EncoderPickles, TransformerMixin, BaseEstimator):
             )
         n_bins = self.n_bins
         if n_bins == "auto":
-            n_bins = bins_of(len(table), n_numbers, are_quantiles=target is None)
+            are_numbers = y is not None and is_continuous(y, self.target_type)
+            n_bins = bins_of(len(table), n_numbers, are_numbers)
         self._encoders: list[tuple[str, Any]] = []
         self._sources = [source for _, source, _ in found]
         for name, source, encoder in found:

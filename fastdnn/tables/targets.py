@@ -165,6 +165,6 @@ def target_of_bins(
         if numeric_encoding == "tree":
             raise ValueError("numeric_encoding='tree' needs y. Give it, or use 'quantile'.")
         return None
-    if numeric_encoding == "auto" and not is_continuous(y, target_type):
-        return None
-    return numbers_of(y, target_type)
+    numbers = numbers_of(y, target_type)
+    is_binary = numbers.shape[1] == 1 and not is_continuous(y, target_type)
+    return None if numeric_encoding == "auto" and is_binary else numbers

@@ -70,7 +70,7 @@ def test_tree_edges_are_where_the_target_changes():
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "n_numbers", "of_trees", "of_quantiles"),
+    ("n_rows", "n_numbers", "of_numbers", "of_classes"),
     [
         (10_000, 5, 32, 32),
         (1000, 5, 32, 15),
@@ -82,9 +82,9 @@ def test_tree_edges_are_where_the_target_changes():
         (10_000, 600, 0, 0),
     ],
 )
-def test_bins_are_as_many_as_rows_and_columns_allow(n_rows, n_numbers, of_trees, of_quantiles):
-    assert bins_of(n_rows, n_numbers, are_quantiles=False) == of_trees
-    assert bins_of(n_rows, n_numbers, are_quantiles=True) == of_quantiles
+def test_bins_are_as_many_as_rows_and_columns_allow(n_rows, n_numbers, of_numbers, of_classes):
+    assert bins_of(n_rows, n_numbers, predicts_numbers=True) == of_numbers
+    assert bins_of(n_rows, n_numbers, predicts_numbers=False) == of_classes
 
 
 def objects(*values):
