@@ -355,7 +355,11 @@ class BaseTabularDNN(
             dropout = 0.15 if is_classifier else 0.0
         if isinstance(decay, str):
             decay = 0.02 if is_classifier else 0.0
-        batch = rows_of_batch(n_rows) if self.batch_size == "auto" else self.batch_size
+        batch = (
+            rows_of_batch(n_rows, is_classifier)
+            if self.batch_size == "auto"
+            else self.batch_size
+        )
         batch = min(batch, n_rows)
         shares = self.shared_weights
         if isinstance(shares, str):

@@ -22,6 +22,8 @@ _OF_BIASES, _OF_SCALES = 0.1, 6.0
 CYCLE_ENDS = 1 / 15, 3 / 15, 7 / 15, 1.0
 # Epochs and steps at least; rows of a batch.
 _FEWEST_EPOCHS, _FEWEST_STEPS, _BATCH = 24, 250, 256
+# Steps of an epoch of few rows, and rows of a batch then at least.
+_STEPS_OF_FEW, _SMALLEST_BATCH = 8, 32
 # From so many rows on, batches grow and epochs become fewer.
 _MANY_ROWS, _LARGEST_BATCH = 100_000, 2048
 
@@ -54,8 +56,13 @@ def smoothing_of(n_classes: int) -> float:
     return 0.02 if n_classes == 2 else 0.0
 
 
-def rows_of_batch(n_rows: int) -> int:
-    """Return how many rows a step has: more of very many, so that epochs stay short."""
+def rows_of_batch(n_rows: int, is_classifier: bool) -> int:
+    """Return how many rows a step has: more of very many, so that epochs stay short.
+
+    Of few rows with classes they are fewer: the noise of steps keeps networks from certainty.
+    """
+    if is_classifier and n_rows < _BATCH * _STEPS_OF_FEW:
+        return min(n_rows, max(_SMALLEST_BATCH, n_rows // _STEPS_OF_FEW))
     if n_rows <= _MANY_ROWS:
         return min(_BATCH, n_rows)
     growth = int(np.ceil(np.log2(n_rows / _MANY_ROWS)))

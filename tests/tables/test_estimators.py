@@ -16,6 +16,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from fastdnn.tables import TabularDNNClassifier, TabularDNNRegressor
 from tests.tables.tables import BOTH, SMALL, outputs, table, targets
 
+ESTIMATORS = TabularDNNClassifier, TabularDNNRegressor
+
 _NOT_EQUAL = {
     "check_sample_weight_equivalence_on_dense_data": (
         "a sample that is given twice is shuffled as two, and may be in two parts"
@@ -27,7 +29,7 @@ _NOT_EQUAL = {
 
 @pytest.mark.slow_without_jit
 @parametrize_with_checks(
-    [TabularDNNClassifier(**SMALL), TabularDNNRegressor(**SMALL | {"max_epochs": 40})],
+    [Estimator(**SMALL | {"max_epochs": 40}) for Estimator in ESTIMATORS],
     expected_failed_checks=lambda _: _NOT_EQUAL,
 )
 def test_scikit_learn_checks(estimator, check):
