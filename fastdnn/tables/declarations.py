@@ -84,7 +84,7 @@ ROWS: tuple[Hyperparameter, ...] = (
     _row("learning_rate", 0.04, Values("float", [NoBool(Real, 0, None, closed="neither")]),
         "Largest step size, of weights that are divided by the root of a layer's inputs."),
     _row("batch_size", "auto", _or_auto("int", _AT_LEAST_ONE),
-        "Samples of a step; 'auto' are 256, more of very many, and an eighth of all of few with "
+        "Samples of a step; 'auto' are 256, more of very many, and an eighth of few with "
         "classes."),
     _row("dropout", "auto", _or_auto("float", NoBool(Real, 0, 1, closed="left")),
         "Of hidden layers, and two thirds of it of the input; 'auto' is 0.15 for classes and "
