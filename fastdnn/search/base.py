@@ -113,7 +113,7 @@ class BaseDNNSearchCV(BaseSearchCV):
         try:
             self._run(contest)
         except KeyboardInterrupt:
-            contest.pool.is_interrupted = True
+            contest.pool.is_interrupted, contest.is_complete = True, False
         self._publish(contest, scorers, refit_metric)
         self._refit(contest, X, y, routed.estimator.fit)
         contest.warn()

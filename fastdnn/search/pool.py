@@ -1,5 +1,6 @@
 """One pool of threads for all fits of a search, and for what they share."""
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -57,13 +58,16 @@ class Pool:
         return self._jobs.results
 
     def prepare(self, lanes: Sequence[Lane], deadline: float) -> bool:
-        """Make ready what lanes are trained on, each once; return False at an interrupt."""
+        """Make ready what lanes are trained on, each once; return whether all is there.
+
+        It is not after an interrupt, or where time is up before.
+        """
         groups: dict[tuple, list[Lane]] = {}
         for lane in lanes:
             groups.setdefault(_key(lane), []).append(lane)
         missing = [key for key in groups if key not in self._inputs]
-        made = self.run([_maker(groups[key][0]) for key in missing])
-        if self.is_interrupted:
+        made = self.run([_maker(groups[key][0], deadline) for key in missing])
+        if self.is_interrupted or any(one is None for one in made):
             return False
         self._inputs.update(zip(missing, made, strict=True))
         for key, of_group in groups.items():
@@ -92,10 +96,12 @@ def _key(lane: Lane) -> tuple:
     return id(lane.fold), *key_of(lane.candidate)
 
 
-def _maker(lane: Lane) -> Callable[[], Any]:
-    """Return what makes the input of a lane, or the error that is in its place."""
+def _maker(lane: Lane, deadline: float) -> Callable[[], Any]:
+    """Return what makes the input of a lane, the error in its place, or None: it is late."""
 
     def make() -> Any:
+        if time.monotonic() >= deadline:
+            return None
         try:
             return lane.fold.input_for(lane.candidate)
         except Exception as error:

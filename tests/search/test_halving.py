@@ -153,9 +153,17 @@ def test_bits_do_not_depend_on_threads(Estimator, monkeypatch):
 
 
 @pytest.mark.slow_without_jit
-@pytest.mark.parametrize("schedule", ["constant", "cosine", "one_cycle", "exponential"])
-def test_candidates_are_what_they_are_alone(schedule, monkeypatch):
-    """Also with schedules, which are those of all epochs: alone, a callback would end them."""
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"learning_rate": name} for name in ("constant", "cosine", "one_cycle", "steps")),
+        {"learning_rate_warmup": 0.3},
+        {"swa_start": 0.5},
+    ],
+    ids=str,
+)
+def test_candidates_are_what_they_are_alone(options, monkeypatch):
+    """Also with schedules, which are those of all epochs in each rung."""
     seen, real = {}, lanes.Lane._scored
 
     def scored(self, network, *others):
@@ -164,12 +172,12 @@ def test_candidates_are_what_they_are_alone(schedule, monkeypatch):
         return real(self, network, *others)
 
     monkeypatch.setattr(lanes.Lane, "_scored", scored)
-    model = network(learning_rate=schedule)
+    model = network(**options)
     search = HalvingDNNSearchCV(model, DRAWS, **HALVING).fit(X, LABELS)
     assert len(seen) == 3 * sum(search.n_candidates_)
     for (params, _, n_iter), (found, rows) in seen.items():
         alone = clone(model).set_params(**eval(params), max_iter=18, warm_start="exact")
-        if schedule == "constant" or n_iter == 18:
+        if "constant" in options.values() or n_iter == 18:
             alone.set_params(max_iter=n_iter).fit(X[rows], LABELS[rows])
             require_equal_networks(found, alone)
         else:
@@ -178,6 +186,7 @@ def test_candidates_are_what_they_are_alone(schedule, monkeypatch):
             assert alone.history_["learning_rate"][:n_iter] == found.history_["learning_rate"]
 
 
+@pytest.mark.slow_without_jit
 def test_history_has_the_curve_of_each_candidate():
     search = HalvingDNNSearchCV(network(), DRAWS, **HALVING).fit(X, LABELS)
     assert len(search.history_) == 9
@@ -200,6 +209,7 @@ def cycles(fraction):
     return 0.5 - 0.5 * np.cos(2.0 * np.pi * place)
 
 
+@pytest.mark.slow_without_jit
 def test_rungs_lie_where_cycles_end():
     options = HALVING | {"n_candidates": 28, "max_resources": 60, "cv": 2, "refit": False}
     search = HalvingDNNSearchCV(
@@ -208,6 +218,7 @@ def test_rungs_lie_where_cycles_end():
     assert search.n_resources_ == [4, 12, 28, 60]  # 1/15, 3/15, 7/15 and 1
 
 
+@pytest.mark.slow_without_jit
 def test_the_last_rung_is_the_end_of_a_schedule():
     options = HALVING | {"max_resources": 20, "refit": False}
     for schedule, expected in (("constant", [2, 6, 18]), ("cosine", [2, 6, 20])):
@@ -263,12 +274,14 @@ def test_groups_go_to_the_splitter():
     )
 
 
+@pytest.mark.slow_without_jit
 def test_a_splitter_that_shuffles_splits_once():
     cv = StratifiedKFold(3, shuffle=True)  # which scikit-learn refuses
     search = HalvingDNNSearchCV(network(), DRAWS, **HALVING | {"cv": cv}).fit(X, LABELS)
     assert search.n_splits_ == 3
 
 
+@pytest.mark.slow_without_jit
 def test_validation_samples_go_to_networks():
     search = HalvingDNNSearchCV(network(), DRAWS, **HALVING)
     search.fit(X, LABELS, X_val=X[::5], y_val=LABELS[::5])

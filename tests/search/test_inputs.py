@@ -11,7 +11,12 @@ from sklearn.decomposition import PCA
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.feature_selection import SelectKBest
 from sklearn.metrics import accuracy_score, make_scorer
-from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV, RandomizedSearchCV
+from sklearn.model_selection import (
+    GridSearchCV,
+    HalvingRandomSearchCV,
+    RandomizedSearchCV,
+    check_cv,
+)
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
@@ -62,6 +67,7 @@ def fit(search, **params):
     return sorted(counted)
 
 
+@pytest.mark.slow_without_jit
 def test_what_comes_before_is_fitted_once_for_each_fold_and_setting():
     draws = OF_NETWORK | {"scale__factor": [0.5, 1.0], "net__alpha": [1e-4, 1.0]}
     options = HALVING | {"n_candidates": 16, "refit": False}
@@ -147,6 +153,33 @@ def test_metadata_is_routed():
         theirs.fit(X, LABELS, sample_weight=weight)
     require_equal_results(ours.cv_results_, theirs.cv_results_)
     require_equal_networks(ours.best_estimator_[-1], theirs.best_estimator_[-1])
+
+
+@pytest.mark.slow_without_jit
+def test_validation_samples_are_transformed_where_that_is_asked_for():
+    with sklearn.config_context(enable_metadata_routing=True):
+        net = network(max_iter=3).set_fit_request(X_val=True, y_val=True)
+        model = Pipeline(
+            [("scale", StandardScaler()), ("net", net)], transform_input=["X_val"]
+        )
+        given = {"X_val": X[::5], "y_val": LABELS[::5]}
+        search = DNNSearchCV(model, {"net__alpha": [1e-4]}, cv=3).fit(X, LABELS, **given)
+        rows = StandardScaler().fit(X[search_rows(search)])
+    alone = network(max_iter=3, alpha=1e-4)
+    train = search_rows(search)
+    alone.fit(
+        rows.transform(X[train]),
+        LABELS[train],
+        X_val=rows.transform(X[::5]),
+        y_val=LABELS[::5],
+    )
+    found = search.history_[0]["folds"][0]
+    assert found["validation_loss"] == alone.history_["validation_loss"]
+
+
+def search_rows(search):
+    """Return the rows that the first fold of a search trains on."""
+    return next(iter(check_cv(search.cv, LABELS, classifier=True).split(X, LABELS)))[0]
 
 
 def test_a_setting_that_fails_has_the_score_of_an_error():

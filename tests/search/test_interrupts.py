@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from fastdnn import DNNClassifier
-from fastdnn.search import DNNSearchCV, HalvingDNNSearchCV, base, contest, lanes
+from fastdnn.search import DNNSearchCV, HalvingDNNSearchCV, base, contest, lanes, pool
 from tests.search.kinds import DRAWS, HALVING, LABELS, X, network
 
 SAID = "Search interrupted by user. {} of {} candidates have scores"
@@ -79,6 +79,24 @@ def test_an_interrupt_that_leaves_nothing_is_raised():
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_an_interrupt_between_two_rungs(monkeypatch):
+    real = HalvingDNNSearchCV._select_best_index
+
+    def select(*args):
+        monkeypatch.setattr(HalvingDNNSearchCV, "_select_best_index", staticmethod(real))
+        raise KeyboardInterrupt
+
+    search = halving(None)
+    monkeypatch.setattr(HalvingDNNSearchCV, "_select_best_index", staticmethod(select))
+    with pytest.warns(UserWarning, match=SAID.format(9, 9)):
+        search.fit(X, LABELS)
+    assert not search.is_complete_
+    assert search.best_estimator_.n_iter_ == 2
+    assert search.n_resources_ == [2]
+
+
+@pytest.mark.slow_without_jit
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_an_interrupt_of_the_last_fit_leaves_a_network_of_a_fold(monkeypatch):
     def fit(self, *args, **kwargs):
         raise KeyboardInterrupt
@@ -105,9 +123,8 @@ def clock(monkeypatch):
             return self.now
 
     made = Clock()
-    monkeypatch.setattr(lanes, "time", made)
-    monkeypatch.setattr(base, "time", made)
-    monkeypatch.setattr(contest, "time", made)
+    for module in (base, contest, lanes, pool):
+        monkeypatch.setattr(module, "time", made)
     return made
 
 
@@ -139,6 +156,16 @@ def test_a_time_limit_ends_what_is_under_way():
     assert time.monotonic() - start < 60.0
 
 
+def test_what_comes_before_networks_takes_time_as_well(clock):
+    model = make_pipeline(StandardScaler(), network())
+    grid = {"dnnclassifier__alpha": [1e-4, 1.0]}
+    search = DNNSearchCV(model, grid, cv=5, time_limit=3.5, n_jobs=1)
+    with pytest.raises(ValueError, match=r"time_limit=3\.5 seconds were over before any"):
+        search.fit(X, LABELS)
+    assert clock.now == 1.0 + 5.0  # each fold has looked once, and no network
+
+
+@pytest.mark.slow_without_jit
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_enough_time_changes_nothing():
     plain = halving(None).fit(X, LABELS)
