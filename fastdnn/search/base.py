@@ -104,7 +104,7 @@ class BaseDNNSearchCV(BaseSearchCV):
                 "No fits were performed. Was the CV iterator empty? Were there no candidates?"
             )
         scoring = Scoring(
-            scorers, routed.scorer.score, self.return_train_score, self.error_score, X, y
+            scorers, routed.scorer.score, self.return_train_score, self.error_score, X
         )
         fit_params = FitParams(self.estimator, routed.estimator.fit)
         whole = Table(X, y)

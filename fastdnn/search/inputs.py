@@ -172,6 +172,11 @@ class Fold:
         n_rows = _num_samples(whole.X)
         self._whole, self._fit_params = whole, fit_params
         self.train, self.test = (_positions(rows, n_rows) for rows in (train, test))
+        if whole.y is None:
+            raise ValueError("A search needs y, the targets of all samples. Give it to fit.")
+        self.y_train, self.y_test = (
+            _safe_indexing(whole.y, r) for r in (self.train, self.test)
+        )
 
     def input_for(self, candidate: Candidate) -> FoldInput:
         """Make what candidates of a setting are trained on."""
@@ -180,7 +185,7 @@ class Fold:
         given = self._fit_params.given(None)
         if candidate.before is None and not _needs_rows_of_its_own(network):
             return FoldInput(whole, whole, self.train, self.test, weight, given, None)
-        X, y = self.rows_of(whole.X, is_train=True), _safe_indexing(whole.y, self.train)
+        X, y = self.rows_of(whole.X, is_train=True), self.y_train
         if weight is not None:
             weight = _safe_indexing(weight, self.train)
         if candidate.before is None:
@@ -191,7 +196,7 @@ class Fold:
         test = before.transform(self.rows_of(whole.X, is_train=False))
         return FoldInput(
             Table(train, y),
-            Table(test, _safe_indexing(whole.y, self.test)),
+            Table(test, self.y_test),
             None,
             None,
             weight,

@@ -169,7 +169,7 @@ class Lane:
     def _score(self, network: Any, scoring: Scoring, is_train: bool) -> Any:
         of_input: Any = self.input
         rows = self.fold.train if is_train else self.fold.test
-        y = self.fold.rows_of(scoring.y, is_train=is_train)
+        y = self.fold.y_train if is_train else self.fold.y_test
         if scoring.takes_checked_rows:
             estimator, X = network, of_input.to_score(network, is_train)
         else:

@@ -18,7 +18,7 @@ class Scoring(NamedTuple):
         Whether to score on the rows of training, too.
     error_score : 'raise' or float
         Of what fails.
-    X, y : array-like
+    X : array-like
         All rows as given.
     """
 
@@ -27,7 +27,6 @@ class Scoring(NamedTuple):
     return_train_score: bool
     error_score: Any
     X: Any
-    y: Any
 
     @property
     def takes_checked_rows(self) -> bool:

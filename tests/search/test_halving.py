@@ -343,6 +343,11 @@ def test_samples_that_are_not_finite_are_an_error():
         HalvingDNNSearchCV(network(), DRAWS, **HALVING).fit(wrong, LABELS)
 
 
+def test_targets_are_needed():
+    with pytest.raises(ValueError, match="A search needs y"):
+        HalvingDNNSearchCV(network(), DRAWS, **HALVING).fit(X)
+
+
 def test_other_estimators_are_sent_elsewhere():
     search = HalvingDNNSearchCV(MLPClassifier(), DRAWS, **HALVING)
     with pytest.raises(TypeError, match=r"HalvingRandomSearchCV.* of sklearn.model_selection"):
