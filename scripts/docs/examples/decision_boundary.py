@@ -34,3 +34,4 @@ plt.show()
 # Blue lines are positive weights, red ones negative; wide ones are large beside the others of
 # their layer.
 display = NetworkDisplay.from_estimator(model)
+print(f"{sum(w.size for w in model.coefs_)} weights in {len(model.coefs_)} layers")
