@@ -74,8 +74,8 @@ print({name: column[-1] for name, column in net.history_.items()})
 display = LossCurveDisplay.from_estimator(model, quantity="both")
 
 # %%
-# Parameters of the module need no prefix but that of the pipeline's step. There is no device to
-# choose, and ``X`` need not be float32.
+# Parameters of the module need no prefix but that of the pipeline's step. There is no device
+# to choose, and ``X`` need not be float32.
 net.set_params(max_iter=20)
 grid = {"dnnclassifier__dropout": [0.0, 0.2, 0.5], "dnnclassifier__weight_decay": [0.0, 0.1]}
 search = GridSearchCV(model, grid, cv=3, scoring="roc_auc").fit(X_train, y_train)
