@@ -11,14 +11,26 @@ from sklearn.exceptions import ConvergenceWarning
 from fastdnn.compiler import cache
 from fastdnn.compiler.addressed import Addressed
 from fastdnn.compiler.jit import JIT_ENABLED
-from fastdnn.engine import step_options, transforms
+from fastdnn.engine import (
+    layer_steps,
+    shared_weights,
+    step_options,
+    table_rows,
+    transforms,
+)
 from fastdnn.estimators.classifier import DNNClassifier
 from fastdnn.estimators.regressor import DNNRegressor
+from fastdnn.ops import dropout, noise, normalization
 from fastdnn.ops.activations import ACTIVATIONS
 from fastdnn.ops.losses import LOSSES
 from fastdnn.ops.optimizers import OPTIMIZERS
 from fastdnn.ops.results import RESULTS
-from fastdnn.ops.sparse import csr_forward, csr_weight_gradient
+from fastdnn.ops.sparse import (
+    csr_forward,
+    csr_forward_of_some,
+    csr_weight_gradient,
+    csr_weight_gradient_of_some,
+)
 from fastdnn.products.matmul import multiply
 from fastdnn.products.nonzeros import multiply_masked, multiply_nonzeros
 from fastdnn.textbook.network import DeepNeuralNetwork
@@ -99,6 +111,13 @@ def _kernels(everything: bool) -> Iterator[Addressed]:  # needs jit
     if everything:
         yield from (step_options.complete, step_options.finish, step_options.sum_up)
         yield from (transforms.transform_rows, transforms.transform_deltas)
+        yield from (layer_steps.step_of_layer, shared_weights.step_of_members)
+        yield from (table_rows.table_rows, table_rows.table_gradient, table_rows.table_sums)
+        yield from (dropout.drop, dropout.drop_in_place)
+        yield from (dropout.drop_deltas, dropout.scale_deltas)
+        yield from (noise.add_noise, noise.add_noise_in_place)
+        yield from (normalization.normalize, normalization.normalize_backward)
+        yield from (csr_forward_of_some, csr_weight_gradient_of_some)
     yield from (csr_forward, csr_weight_gradient)
     yield from _PRODUCTS
     for results in RESULTS.values():
