@@ -1,6 +1,7 @@
 """Fixtures for all tests, and which of them run."""
 
 import os
+import signal
 
 import pytest
 
@@ -13,7 +14,11 @@ from tests.switches import let_teams_have_four
 
 
 def pytest_configure(config):
-    """Let some tests run beside the others, and pictures be drawn without a screen."""
+    """Let some tests run beside the others, and pictures be drawn without a screen.
+
+    Shells let what they start in the background ignore interrupts, which tests wait for.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     beside.register(config)
     os.environ.setdefault("MPLBACKEND", "Agg")
 
