@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from fastdnn.compiler.jit import JIT_ENABLED
+from fastdnn.teams.blas import single_threaded_blas
 from tests import beside
 from tests.pairwise import is_drawn
 from tests.processes import end_of, start_python
@@ -40,6 +41,18 @@ def pytest_generate_tests(metafunc):
 
 def _is_product(item):
     return item.get_closest_marker("pairwise") is not None
+
+
+@pytest.fixture(autouse=True)
+def free_blas_guard():
+    """Let no test wait for a guard that one before has left.
+
+    Tests of interrupts raise at any instruction, also between two at which Python itself never
+    does: where a lock has just been taken, and nobody is yet to give it back.
+    """
+    yield
+    if single_threaded_blas._users:
+        single_threaded_blas.reset_after_fork()
 
 
 @pytest.hookimpl(tryfirst=True)
