@@ -232,6 +232,7 @@ def test_tables_of_very_many_columns(Estimator):
     assert np.isfinite(outputs(model, X)).all()
 
 
+@pytest.mark.slow_without_jit
 def test_a_fit_keeps_no_copy_of_the_table():
     """Besides what the networks are trained on, which is not larger than the table."""
     rng = np.random.default_rng(0)
@@ -249,6 +250,7 @@ def test_a_fit_keeps_no_copy_of_the_table():
     assert peak < 2 * X.nbytes
 
 
+@pytest.mark.slow_without_jit
 @BOTH
 def test_many_rows_are_predicted_in_parts(Estimator, monkeypatch):
     X, y = table(300)
