@@ -134,6 +134,7 @@ class Lane:
         if not goes_on:
             network._validate_params()
         network.warm_start = False  # classes are found, not compared with those of before
+        # An error in its place was raised before any lane is trained.
         ready = self.input.ready(network)  # type: ignore[union-attr]
         vars(network).update(_SET_MEANWHILE, max_iter=goal.n_epochs)
         start = network._go_on(False) if goes_on else None

@@ -150,6 +150,7 @@ def _level(name: str, v: Any, of_dtype: bool) -> Any:
     if isinstance(v, bool | int | float):
         return v
     if isinstance(v, Number) and not isinstance(v, complex):  # decimals and fractions
+        # `Number` promises no conversion; those that are not complex have one.
         return float(v)  # type: ignore[arg-type]
     if of_dtype:
         return str(v)
