@@ -5,7 +5,8 @@
 Needs ``pip install -e ".[docs]"``. The pages are put together in ``FOLDER/sources``, of
 ``build/docs`` unless another is named, where Sphinx adds those of the reference and of the
 examples, and built into ``FOLDER/html``. What a page shows of the rest of the repository is
-copied beside it. Links between the built pages are checked.
+copied beside it. Links between the built pages are checked, and where there is a browser
+``scripts/look_at_pages.py`` looks at each page, on a phone and on a desktop.
 ``--without-examples`` shows the examples' code and does not run it.
 """
 
@@ -46,7 +47,14 @@ def main() -> None:
     code = sphinx([*options, "-d", str(folder / "doctrees"), str(sources), str(html)])
     if code:
         sys.exit(code)
+    import look_at_pages  # beside this script
+
     problems = broken_links(html)
+    reason = look_at_pages.why_not()
+    if reason:
+        print(f"No browser has looked at the pages: {reason}")
+    else:
+        problems += look_at_pages.problems_of(html)
     if problems:
         sys.exit("\n".join(problems))
     print(f"The pages are in {html / 'index.html'}")

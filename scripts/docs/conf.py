@@ -53,6 +53,8 @@ html_theme_options = {
     "footer_end": [],
     "show_version_warning_banner": False,
 }
+# Unless it is said, the theme complains in the browser's console.
+html_context = {"default_mode": "auto"}
 html_sidebars = {"changes": [], "when_not": [], "contributing": []}
 
 
@@ -85,6 +87,7 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "remove_config_comments": True,
     "min_reported_time": 1e9,
+    "write_computation_times": False,
     "plot_gallery": not tags.has("without_examples"),  # noqa: F821 - Sphinx has it
 }
 
