@@ -91,9 +91,9 @@ class Team:
     """Workers that train together, run after run; a context manager.
 
     The calling thread is worker 0. The others are Python threads that start at the first
-    run and live until the context ends. Between two runs they wait inside compiled code,
-    without the interpreter's lock, so that the next run begins at once; when none comes
-    for about a millisecond they sleep.
+    run and live until the context ends, which is entered once. Between two runs they wait
+    inside compiled code, without the interpreter's lock, so that the next run begins at once;
+    when none comes for about a millisecond they sleep.
 
     Where other programs need the processors, the system refuses to start so many threads, or
     one of them does not begin within about a second, worker 0 does runs alone; the results
@@ -118,11 +118,19 @@ class Team:
         self._crew = _Crew(self, counters, work)
         self._record, self._watch = TeamRecord(), Watch()
         self._is_kept_out = False
+        self._is_entered = self._is_left = False
 
     def __enter__(self) -> "Team":
+        if self._is_entered:
+            raise RuntimeError(
+                "This team has been entered before, and its threads end with the context: "
+                "make a new Team for each `with`."
+            )
+        self._is_entered = True
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._is_left = True
         self._crew.dismiss()
 
     def stop(self) -> None:
@@ -143,7 +151,14 @@ class Team:
             The first error of any worker.
         Stopped
             After `stop`.
+        RuntimeError
+            After the context has ended.
         """
+        if self._is_left:  # nobody would come: a team of several would wait for ever
+            raise RuntimeError(
+                "This team's context has ended, and its threads with it: call run inside of "
+                "`with`, or make a new Team."
+            )
         start = time.perf_counter()
         if self._size == 1:
             self._do_own_part()

@@ -90,6 +90,33 @@ def test_a_team_of_one_starts_no_thread():
         assert _thread._count() == before
 
 
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_a_team_is_entered_once(n_workers):
+    shared = counters()
+    work = Work(shared)
+    with Team(np.array([n_workers]), shared, work) as team:
+        with pytest.raises(RuntimeError, match=r"entered before.* make a new Team"), team:
+            pass
+        team.run(1)  # which the refused context has not ended
+    with pytest.raises(RuntimeError, match=r"entered before.* make a new Team"), team:
+        pass
+    assert work.seen
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_a_team_that_has_ended_runs_no_more(n_workers):
+    before = _thread._count()
+    shared = counters()
+    work = Work(shared)
+    with Team(np.array([n_workers]), shared, work) as team:
+        team.run(1)
+    n_seen = len(work.seen)
+    with pytest.raises(RuntimeError, match=r"has ended.* make a new Team"):
+        team.run(1)
+    require_threads(before)
+    assert len(work.seen) == n_seen
+
+
 def test_side_by_side_calls_every_worker_once():
     seen, everyone = {}, threading.Barrier(3)
 
