@@ -2,11 +2,12 @@
 
     python -m tests.model_files
 
-writes those of the current format version to ``tests/stored``. Files of a version that has
-been released are never written again.
+writes those of the current format version to ``tests/stored``, and beside those of table
+estimators what they predict. Files of a version that has been released are never written
+again.
 """
 
-import sys
+import json
 import warnings
 from pathlib import Path
 
@@ -15,8 +16,10 @@ import pandas
 from scipy import sparse
 
 from fastdnn import DeepNeuralNetwork, DNNClassifier, DNNRegressor
+from fastdnn.tables import TabularDNNClassifier, TabularDNNRegressor
 
 FOLDER = Path(__file__).parent / "stored" / "models_2"
+TABLES = Path(__file__).parent / "stored" / "tables_2"
 
 
 def wave():
@@ -150,9 +153,74 @@ def models():
     }
 
 
+def table(n_rows=80):
+    """Return a table with columns of all kinds, missing values and rare levels."""
+    i = np.arange(n_rows)
+    kinds = np.array(["klein", "groß", "红", None, ""], dtype=object)
+    flags = np.array([True, False, None], dtype=object)
+    return pandas.DataFrame(
+        {
+            "size": np.sin(i),
+            "age": np.where(i % 7 == 3, np.nan, np.exp(np.cos(2.0 * i))),
+            "größe": kinds[i % 5],
+            "city": pandas.Categorical([f"c{k}" for k in i * i % 31]),
+            "when": pandas.Timestamp("2020-01-01") + pandas.to_timedelta(i * 37, unit="h"),
+            "good": pandas.array(flags[i % 3], dtype="boolean"),
+            "nothing": np.nan,
+        }
+    )
+
+
+def unseen_rows():
+    """Return a table of other rows, some of whose levels no model has seen."""
+    rows = table(100)[70:].reset_index(drop=True)
+    cities = rows["city"].astype(object)
+    cities[:2] = ["other", None]
+    return rows.assign(city=cities, size=rows["size"] * 3.0)
+
+
+def table_models():
+    """Return a function for each kind of table model: it makes the model and its samples."""
+    X = table()
+    number = X["size"].to_numpy() + X["age"].fillna(0.0).to_numpy()
+    small = dict(n_members=2, hidden_layer_sizes=(4,), max_epochs=4, random_state=0)
+    return {
+        "three_classes": lambda: (
+            TabularDNNClassifier(**small),
+            X,
+            np.array(["a", "bb", "红"])[np.digitize(number, [0.5, 1.5])],
+        ),
+        "two_classes_by_folds": lambda: (
+            TabularDNNClassifier(**small, bagging="folds", class_weight="balanced"),
+            X,
+            number > 1.0,
+        ),
+        "regression_with_shared_weights": lambda: (
+            TabularDNNRegressor(**small | dict(n_members=3), shared_weights=True),
+            X,
+            number * 1e3,
+        ),
+        "two_targets_of_an_array": lambda: (
+            TabularDNNRegressor(**small, numeric_encoding="linear"),
+            X[["size", "age"]].to_numpy(),
+            np.column_stack([number, -number]),
+        ),
+    }
+
+
+def predictions_of(kind, model):
+    """Return what a model says of unseen rows, as lists."""
+    rows = unseen_rows()
+    if kind == "two_targets_of_an_array":
+        rows = rows[["size", "age"]].to_numpy()
+    of_members = model.predict_members(rows)
+    one = model.predict_proba if hasattr(model, "predict_proba") else model.predict
+    return {"members": np.asarray(of_members).tolist(), "mean": one(rows).tolist()}
+
+
 def model_of(kind):
     """Return a fitted model and its samples."""
-    model, X, y = models()[kind]()
+    model, X, y = (models() | table_models())[kind]()
     if y is not None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -161,12 +229,18 @@ def model_of(kind):
 
 
 def main():
-    FOLDER.mkdir(exist_ok=True)
-    for kind in models():
-        path = FOLDER / f"{kind}.safetensors"
-        if path.exists():
-            sys.exit(f"{path} is there already; delete it only if no release has it.")
-        model_of(kind)[0].save(path)
+    for folder, kinds in ((FOLDER, models()), (TABLES, table_models())):
+        folder.mkdir(exist_ok=True)
+        for kind in kinds:
+            path = folder / f"{kind}.safetensors"
+            if path.exists():
+                print(f"{path} is there already; delete it only if no release has it.")
+                continue
+            model = model_of(kind)[0]
+            model.save(path)
+            if folder == TABLES:
+                text = json.dumps(predictions_of(kind, model))
+                path.with_suffix(".json").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
