@@ -170,7 +170,7 @@ WITH_EXAMPLES = [
         for name in (
             "index.md",
             *("textbook.md", "coming_from.md", "losses.md", "tables.md", "onnx.md"),
-            *("callbacks.md", "pictures.md", "members.md", "searches.md"),
+            *("callbacks.md", "pictures.md", "members.md", "searches.md", "streams.md"),
         )
     ),
 ]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fastdnn import DNNClassifier, DNNRegressor
+from fastdnn.training import Stream
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -58,6 +59,24 @@ def test_other_samples_are_converted_once(order, data):
     converted = X.size * 4
     peak = peak_of_fit(DNNClassifier(**RECORD), X, y)
     assert converted < peak < converted + 60 * N_ROWS + 1_000_000
+
+
+@pytest.mark.slow_without_jit
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_stream_has_two_blocks_in_memory(dtype, data, tmp_path):
+    np.save(tmp_path / "X.npy", data[0].astype(dtype))
+    block_rows = 2000
+    stream = Stream(tmp_path / "X.npy", data[1], block_rows=block_rows)
+    model = DNNClassifier(**RECORD)
+    DNNClassifier(**RECORD).fit(Stream(data[0][:5000], data[1][:5000], block_rows=block_rows))
+    tracemalloc.start()
+    try:
+        model.fit(stream)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    two_blocks = 2 * block_rows * (N_FEATURES + 1) * 4
+    assert two_blocks < peak < two_blocks + 2_000_000 < 0.7 * N_ROWS * N_FEATURES * 4
 
 
 TRAIN_IN_LITTLE_MEMORY = """

@@ -71,6 +71,16 @@ class Samples:
         return self.X.shape[0] if self.rows is None else self.rows.size
 
     @property
+    def rows_of_order(self) -> int:
+        """Rows that are put in order at a time: all, unless they are read block by block."""
+        return self.n_rows
+
+    @property
+    def head(self) -> "Samples":
+        """Rows that stand for all: these, unless they are read block by block."""
+        return self
+
+    @property
     def n_targets(self) -> int:
         """Columns of the targets."""
         return 0 if self.Y is None else self.Y.shape[1]

@@ -28,6 +28,7 @@ from fastdnn.estimators.resuming import (
     without_copies,
     write_checkpoint,
 )
+from fastdnn.estimators.streamed import streamed_ready
 from fastdnn.estimators.training_control import TrainingControl
 from fastdnn.estimators.validation_sets import (
     NOTHING_GIVEN,
@@ -55,6 +56,7 @@ from fastdnn.training.options import Options
 from fastdnn.training.precision import targets_in
 from fastdnn.training.random_states import random_state_of
 from fastdnn.training.state import TrainingState
+from fastdnn.training.stream import Stream
 
 
 class BaseDNN(
@@ -161,7 +163,10 @@ class BaseDNN(
         if self.checkpoint is not None and not incremental:
             require_checkpoint(self)
         require_no_callbacks(self)
-        ready = made_ready(self, X, y, sample_weight, given, incremental, start is None)
+        if isinstance(X, Stream) and not incremental:
+            ready = streamed_ready(self, X, y, sample_weight, given, start is None)
+        else:
+            ready = made_ready(self, X, y, sample_weight, given, incremental, start is None)
         if self.n_members > 1:
             return fit_members(self, ready)
         options = training_options(self)
@@ -178,7 +183,7 @@ class BaseDNN(
         """Train one network; return the warnings to give when all is done."""
         samples = ready.samples
         stops = not incremental and stops_early(
-            self.early_stopping, samples.n_rows, ready.given
+            self.early_stopping, ready.rows_to_split, ready.given
         )
         validating = validation_for(self, ready, stops)
         if start is None:
@@ -191,7 +196,7 @@ class BaseDNN(
             state = resumed(self, samples.n_rows, stops)
         network = self._network(state.parameters)
         random_state: Any = state.random_state
-        state.seed = seed_of_draws(network, random_state, state.seed)
+        state.seed = seed_of_draws(network, samples, random_state, state.seed)
         is_stratified = self._stratified(ready.encoded)
         objective = Objective(
             samples, network, self._score_outputs, is_stratified, **validating

@@ -171,7 +171,7 @@ class DNNClassifier(ClassPredictions):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: Any = None,
         *,
         X_val: Any = None,
@@ -181,12 +181,13 @@ class DNNClassifier(ClassPredictions):
         """Train the network.
 
         Ctrl-C ends training with a warning; the estimator then holds the network so far.
-        Whatever is raised leaves the estimator as it was before.
+        Whatever is raised leaves the estimator as it was before, but for an error of a stream
+        that has been trained on: then it holds the network so far as well.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
+        X : array-like or sparse matrix of shape (n_samples, n_features), or Stream
+            Samples; or a `fastdnn.training.Stream`, which has the targets as well.
         y : array-like of shape (n_samples,), (n_samples, n_labels) or (n_samples, n_classes)
             Class labels of any type; or a 0/1 matrix for several labels a sample; or
             probabilities of classes, such as another model predicts: a matrix of
@@ -212,7 +213,8 @@ class DNNClassifier(ClassPredictions):
         Raises
         ------
         ValueError
-            If the input is not valid or training diverges.
+            If the input is not valid or training diverges; a `StreamError` of a stream that
+            cannot be read.
         KeyboardInterrupt
             At Ctrl-C in the first epoch, or with ``solver='lbfgs'``.
         """

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from fastdnn.data.samples import Samples
 from fastdnn.models.valid_combinations import activations_of, dropout_rates
 from fastdnn.network.description import Layer, Network
 from fastdnn.network.parameters import Parameters, glorot_uniform_like_sklearn
@@ -97,19 +98,26 @@ def require_room_for_noise(input_noise: float, X: Any) -> None:
 
 
 def seed_of_draws(
-    network: Network, random_state: np.random.RandomState, kept: int | None
+    network: Network,
+    samples: Samples,
+    random_state: np.random.RandomState,
+    kept: int | None,
 ) -> int | None:
-    """Return the seed of what steps draw at random; None for a network that draws nothing.
+    """Return the seed of what steps draw, and of the order of what is read block by block.
+
+    It is None where nothing draws by it.
 
     Parameters
     ----------
     network : Network
         What it is.
+    samples : Samples
+        What it is trained on.
     random_state : RandomState
         The estimator's, used only if there is something to draw.
     kept : int or None
         The seed of a training that goes on.
     """
-    if not network.draws:
+    if not (network.draws or samples.rows_of_order < samples.n_rows):
         return kept
     return int(random_state.randint(2**31 - 1)) if kept is None else kept

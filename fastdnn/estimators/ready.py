@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
+from fastdnn.data.blocks import StreamedSamples
 from fastdnn.data.samples import Samples
 from fastdnn.estimators.hidden_layers import require_room_for_noise
 from fastdnn.estimators.validation_sets import Given, given_samples
@@ -46,6 +47,11 @@ class Ready(NamedTuple):
     def X(self) -> Any:
         """Samples as the user gave them."""
         return self.as_given[0]
+
+    @property
+    def rows_to_split(self) -> int:
+        """Rows of which some may be held out: none of a stream."""
+        return 0 if isinstance(self.samples, StreamedSamples) else self.samples.n_rows
 
     def for_several(self, solver: str) -> "Ready":
         """Return the same for several fits, which share what each would copy of X."""

@@ -168,7 +168,7 @@ class DNNRegressor(TargetPredictions):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: Any = None,
         *,
         X_val: Any = None,
@@ -178,12 +178,13 @@ class DNNRegressor(TargetPredictions):
         """Train the network.
 
         Ctrl-C ends training with a warning; the estimator then holds the network so far.
-        Whatever is raised leaves the estimator as it was before.
+        Whatever is raised leaves the estimator as it was before, but for an error of a stream
+        that has been trained on: then it holds the network so far as well.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Samples.
+        X : array-like or sparse matrix of shape (n_samples, n_features), or Stream
+            Samples; or a `fastdnn.training.Stream`, which has the targets as well.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -206,7 +207,8 @@ class DNNRegressor(TargetPredictions):
         Raises
         ------
         ValueError
-            If the input is not valid or training diverges.
+            If the input is not valid or training diverges; a `StreamError` of a stream that
+            cannot be read.
         KeyboardInterrupt
             At Ctrl-C in the first epoch, or with ``solver='lbfgs'``.
         """

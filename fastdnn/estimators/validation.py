@@ -18,6 +18,7 @@ from fastdnn.data.samples import CheckedRows, Samples
 from fastdnn.estimators.validation_sets import require_valid_validation
 from fastdnn.models.valid_combinations import require_fitting
 from fastdnn.models.valid_values import require_valid
+from fastdnn.training.stream import Stream
 
 # Up to so many numbers, scikit-learn's validation takes longer than predicting them.
 _NUMBERS_TO_PREDICT = 100_000
@@ -103,6 +104,11 @@ class ValidatingEstimator(BaseEstimator):
 
     def _validated(self, X: Any, y: Any = "no_validation", **options: Any) -> Any:
         """Do scikit-learn's validation."""
+        if isinstance(X, Stream):
+            raise ValueError(
+                "X is a Stream, which fit takes, and nothing else. Give one block after the "
+                "other as an array."
+            )
         _refuse_dates_and_text(X)
         options = {"accept_sparse": _SPARSE_FORMATS, "order": "C", "reset": False} | options
         with np.errstate(over="ignore"):  # a number too large is reported as such

@@ -102,7 +102,8 @@ def given_samples(
         y = _check_y(given.y, multi_output=True, y_numeric=estimator._y_is_numeric)
         y = y if isinstance(y, np.ndarray) else y.toarray()
         y = column_or_1d(y) if y.ndim == 2 and y.shape[1] == 1 else y
-        Y, largest_target = targets_in(estimator._targets(_encoded(estimator, y)), dtype)
+        Y = encoded_targets(estimator, y)
+        Y, largest_target = targets_in(estimator._targets(Y), dtype)
     _require_as_many("y_val", len(Y), X.shape[0])
     weight, scaled, scale = given.sample_weight, None, 1.0
     if weight is not None:
@@ -118,7 +119,7 @@ def given_samples(
     return samples, estimator._labels(y), weight
 
 
-def _encoded(estimator: Any, y: np.ndarray) -> np.ndarray:
+def encoded_targets(estimator: Any, y: np.ndarray) -> np.ndarray:
     """Return targets as those of the fit were encoded; classes may be missing."""
     twin = twin_of(estimator)
     twin.warm_start = False

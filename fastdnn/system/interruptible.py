@@ -47,6 +47,11 @@ class Attendance:
         self.has_begun = True
         return True
 
+    @property
+    def is_anybody_here(self) -> bool:
+        """Whether somebody is at work."""
+        return bool(self._present)
+
     def give_up(self) -> bool:
         """Let nobody begin; return True where nobody has.
 

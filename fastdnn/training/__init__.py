@@ -11,6 +11,14 @@ of each epoch. `epochs` runs the engine, `long_batches` those that an interrupt 
 for. `divergence` finds what is not finite, `likely_causes` says what may have made it so,
 `notices` are the warnings at the end, `precision` says which fits need float64.
 
+A `stream` is what users give instead of samples in memory: `blockwise` runs epochs over its
+blocks, in a `block_order`, which a `block_reader` fills meanwhile.
+
 To add a schedule: a row of the table in `schedules`. Called by the estimators and, for
 epochs, by the textbook class.
 """
+
+from fastdnn.data.sources import StreamError
+from fastdnn.training.stream import Stream
+
+__all__ = ["Stream", "StreamError"]

@@ -64,13 +64,12 @@ class EpochRunner:
         self._most_batches = sys.maxsize if rates is None else plan.steps_at_once
         self._most_epochs = order.size // self._n_rows or _MOST_EPOCHS
         self._losses = np.zeros(self._most_epochs)
-        # Kept alive as well.
-        self._data = samples.data(order, memory.theta.dtype, self._losses)
-        plan.point_to(self._data)
-        plan.table["epoch_rows"] = self._n_rows
+        # Kept alive as well, and by threads, whatever becomes of this object.
+        self._kept_alive: list[Any] = [plan]
+        self._point_to(samples, order, self._n_rows)
         real = memory.theta.dtype.type(0)
         make_ready(train, plan.address, real, 0, 0)
-        kept_alive = plan, self._data  # by threads, whatever becomes of this object
+        kept_alive = self._kept_alive
 
         def work(worker: int, n_joined: int) -> int:
             return train(kept_alive[0].address, real, worker, n_joined)
@@ -83,6 +82,13 @@ class EpochRunner:
         self._batches_per_run = max(1, int(rate * _SECONDS_PER_RUN / flops))
         self._batches_asked_for = self._batches_per_run
         self._long_batches = LongBatches(plan, samples)
+
+    def _point_to(self, samples: Samples, order: np.ndarray, n_rows: int) -> None:
+        """Let the engine read samples, of which so many make an epoch."""
+        data = samples.data(order, self._plan.memory.theta.dtype, self._losses)
+        self._plan.point_to(data)
+        self._plan.table["epoch_rows"] = n_rows
+        self._kept_alive[1:] = [data]
 
     def __enter__(self) -> "EpochRunner":
         self._team.__enter__()

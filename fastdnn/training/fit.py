@@ -122,18 +122,18 @@ class Fit:
         problem = problem_of_epochs(wide.parameters, [wide.history.loss])
         if problem is not None:
             raise ValueError(f"{problem} {self._causes(self._objective)}")
-        state = self._as_given(wide)
+        state, samples = self._as_given(wide), given.samples.head
         # What float64 has computed may overflow float32.
         doubtful = self._is_wide or options.solver == "lbfgs"
         problem = problem_of_network(
-            state.parameters, given.network, given.samples, options.n_threads, doubtful
+            state.parameters, given.network, samples, options.n_threads, doubtful
         )
         if problem is not None:
             raise ValueError(f"{problem} {self._causes(given)}")
-        said = [notice_of_weights(given.samples, options.alpha)]
-        if not self._incremental:
+        said = [notice_of_weights(samples, options.alpha)]
+        if not self._incremental and samples is given.samples:  # they are all of them
             loss = state.history.loss
-            said.append(notice_of_targets(given.samples, given.network, loss))
+            said.append(notice_of_targets(samples, given.network, loss))
         for message in filter(None, said):
             self.notices.warn(message, ConvergenceWarning)
         return state
@@ -167,7 +167,7 @@ class Fit:
 
     def _causes(self, objective: Objective) -> str:
         loss = objective.network.loss
-        return likely_causes(objective.samples, loss, self._options, self._start)
+        return likely_causes(objective.samples.head, loss, self._options, self._start)
 
 
 def _is_beyond_float32(objective: Objective, options: Options, state: TrainingState) -> bool:

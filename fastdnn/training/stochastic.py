@@ -8,17 +8,19 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 
+from fastdnn.data.blocks import StreamedSamples
 from fastdnn.data.samples import Samples
+from fastdnn.data.sources import StreamError
 from fastdnn.planning.plan import Plan, plan_training
 from fastdnn.planning.step_options import StepOptions
 from fastdnn.training.averages import Averaging
+from fastdnn.training.blockwise import BlockRunner, order_for, runner_for
 from fastdnn.training.checkpoints import Checkpoints, deadline_of, said_of_time
 from fastdnn.training.divergence import problem_of_epochs, problem_of_memory
 from fastdnn.training.epochs import EpochRunner
 from fastdnn.training.notices import INTERRUPTED, Notices
 from fastdnn.training.objective import Objective, log_loss_cap
 from fastdnn.training.options import Options, horizon_of, rows_of_batch, weight_decay_of
-from fastdnn.training.order import VisitOrder
 from fastdnn.training.recording import Run, record
 from fastdnn.training.schedules import Progress, first_rate, has_factors, schedule_of
 from fastdnn.training.state import OptimizerState, TrainingState, optimizer_name
@@ -87,17 +89,19 @@ def fit_stochastic(
     objective, validation = validation_of(objective, options, state, averaging.scored)
     history.is_validated = validation is not None
     samples = objective.samples
-    if state.order is not None and state.order.size != samples.n_rows:
+    if state.order is not None and state.order.size != samples.rows_of_order:
+        what = "Hold out, and give as X_val and y_val, the same ones"
+        if isinstance(samples, StreamedSamples):
+            what = "Give a Stream with the same block_rows"
         raise ValueError(
-            f"There are {samples.n_rows} samples to train on, but the fit that is gone on "
-            f"with had {state.order.size}. Hold out, and give as X_val and y_val, the same "
-            "ones as then, or use warm_start=True."
+            f"There are {samples.rows_of_order} samples to train on, but the fit that is gone "
+            f"on with had {state.order.size}. {what} as then, or use warm_start=True."
         )
     plan, optimizer = _plan(objective, options, state, averaging.moving)
     schedule = schedule_of(options, optimizer.optimizer)
     learning_rate, t = plan.columns["learning_rate"], plan.columns["t"]
     random_state = state.random_state if options.shuffle else None
-    order = VisitOrder(samples, random_state, options.max_iter, state.order)
+    order = order_for(samples, random_state, options.max_iter, state)
     n_rows, batch_size = samples.n_rows, int(plan.table["batch_size"][0])
     most_epochs = math.inf if incremental else options.max_iter
     steps_left = math.inf if n_steps is None else n_steps
@@ -118,7 +122,8 @@ def fit_stochastic(
     consistent = state.mark()
     step_sizes = StepSizes(schedule, options, optimizer, -(-n_rows // batch_size))
     rates = step_sizes.rates if step_sizes.differ else None
-    with EpochRunner(plan, samples, order.positions, rates) as runner:
+    n_left = max(0, options.max_iter - history.n_iter)
+    with runner_for(plan, samples, order, rates, history.n_iter, n_left) as runner:
         try:
             while history.n_iter < most_epochs and not is_done:
                 n_epochs, begun = 1, state.rows_done
@@ -197,12 +202,19 @@ def fit_stochastic(
             if incremental or history.n_iter == 0:
                 raise
             notices.warn(INTERRUPTED)
+        except StreamError as error:
+            state.go_back_to(consistent)
+            optimizer.t = int(t[0])
+            if isinstance(runner, BlockRunner):
+                _keep_until(error, runner, state, notices)
+        if isinstance(samples, StreamedSamples):
+            state.rows_done, state.loss_sum = 0, 0.0  # the blocks of an epoch are gone
         if watch is not None:
             watch.leave_epoch()
     state.order, state.n_rows = order.latest(), n_all_rows
     where = "" if problem is None else f" It stopped in epoch {history.n_iter}."
     problem = problem or problem_of_memory(
-        parameters, samples, optimizer.optimizer, optimizer.memory
+        parameters, samples.head, optimizer.optimizer, optimizer.memory
     )
     if problem is None:
         return
@@ -228,6 +240,25 @@ def _run_part(
     done, loss_sum = runner.run_rows(state.rows_done, last, state.loss_sum, deadline)
     state.rows_done, state.loss_sum = done, loss_sum
     return [loss_sum / done], done
+
+
+def _keep_until(
+    error: StreamError, runner: BlockRunner, state: TrainingState, notices: Notices
+) -> None:
+    """Let what was trained be kept, and the error be raised when it is.
+
+    Where there is nothing, it is raised now.
+    """
+    history = state.history
+    if history.n_iter == 0:
+        if runner.done == 0:
+            raise error
+        history.loss = runner.loss_sum / runner.done
+
+    def give_error() -> None:
+        raise error
+
+    notices.append(give_error)
 
 
 def _plan(

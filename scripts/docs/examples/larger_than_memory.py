@@ -2,8 +2,8 @@
 Data larger than memory
 =======================
 
-``partial_fit`` trains on parts, which need not be in memory together: here on parts of a
-memory map, read from the disk when they are needed.
+``fit`` trains on a stream of blocks, of which two are in memory: here of a memory map, whose
+rows are read from the disk while the network trains.
 """
 
 from pathlib import Path
@@ -15,6 +15,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from fastdnn import DNNClassifier
+from fastdnn.training import Stream
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
@@ -31,26 +32,42 @@ labels = np.tile(y_train, 10)
 for begin in range(0, n_rows, len(X_train)):
     rows[begin : begin + len(X_train)] = X_train + rng.normal(scale=0.1, size=X_train.shape)
 rows.flush()
+del rows
 print(f"{path.stat().st_size / 1e6:.1f} MB on the disk")
 
 # %%
-# Each pass visits the parts in another order. The first call is told of all classes, since a
-# part may lack some. A part should have many batches: within it, ``partial_fit`` shuffles.
-stored = np.load(path, mmap_mode="r")
-model = DNNClassifier(hidden_layer_sizes=(64,), batch_size=128, random_state=0)
-size = 2000
-scores = []
-for _ in range(5):
-    for begin in rng.permutation(np.arange(0, n_rows, size)):
-        part = slice(begin, begin + size)
-        model.partial_fit(stored[part], labels[part], classes=np.arange(10))
-    scores.append(model.score(X_test, y_test))
-    print(f"accuracy on the test images: {scores[-1]:.3f}")
-del stored, rows
+# Rows are shuffled within a block, which should have many batches; by default it has as many
+# rows as take 128 MiB. Test images are in memory, and validate the network after each epoch.
+stream = Stream(path, labels, block_rows=2000)
+model = DNNClassifier(hidden_layer_sizes=(64,), batch_size=128, max_iter=8, random_state=0)
+model.fit(stream, X_val=X_test, y_val=y_test)
+print(f"accuracy on the test images: {model.validation_scores_[-1]:.3f}")
+
+# %%
+# A Parquet file is as easy: ``Stream("train.parquet", target="label")``. What is wrong with a
+# file while it is read raises an error that says where, and the network so far is kept:
+chunks = [(X_train[:600], y_train[:600]), (X_train[600:], y_train[600:])]
+n_calls = 0
+
+
+def last_chunk():
+    """Return the second chunk; later it has been damaged."""
+    global n_calls
+    n_calls += 1
+    X, y = chunks[1]
+    return (X, y) if n_calls < 5 else (X[:-50], y[:-50])
+
+
+model = DNNClassifier(batch_size=100, random_state=0)
+try:
+    model.fit(Stream([chunks[0], last_chunk], block_rows=400))
+except ValueError as error:
+    print(error)
+print(f"{model.n_iter_} epochs, accuracy {model.score(X_test, y_test):.3f}")
 folder.cleanup()
 
 # %%
 ax = plt.figure(figsize=(6, 3.5), layout="constrained").gca()
-ax.plot(model.loss_curve_)
-ax.set(xlabel="call of partial_fit", ylabel="loss", yscale="log")
+ax.plot(model.loss_curve_, marker="o")
+ax.set(xlabel="epoch", ylabel="loss")
 plt.show()
