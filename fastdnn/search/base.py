@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_method_params
 
 from fastdnn.models.decorators import validating
+from fastdnn.models.documentation import DocumentationLink
 from fastdnn.search.candidates import network_of
 from fastdnn.search.contest import Contest
 from fastdnn.search.inputs import FitParams, Fold, Table
@@ -25,7 +26,7 @@ _LEFT_BY_FITS = (
 )
 
 
-class BaseDNNSearchCV(BaseSearchCV):
+class BaseDNNSearchCV(DocumentationLink, BaseSearchCV):
     """A search whose candidates train side by side on one X; see the subclasses."""
 
     _parameter_constraints: ClassVar[dict] = {

@@ -17,6 +17,7 @@ from sklearn.utils.validation import (
 )
 
 from fastdnn.models.decorators import validating
+from fastdnn.models.documentation import DocumentationLink
 from fastdnn.models.parameter_types import (
     Auto,
     Columns,
@@ -50,7 +51,7 @@ class NothingToEncodeError(ValueError):
     """No column of a table tells anything."""
 
 
-class TableEncoder(EncoderPickles, TransformerMixin, BaseEstimator):
+class TableEncoder(EncoderPickles, DocumentationLink, TransformerMixin, BaseEstimator):
     """Encode a table of numbers, categories and dates as numbers for a neural network.
 
     Numbers become a robustly scaled, smoothly clipped copy, (x - median) / IQR =: u,

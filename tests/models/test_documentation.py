@@ -3,6 +3,7 @@
 import html
 import importlib.metadata
 import re
+from functools import partial
 
 import pytest
 import sklearn
@@ -13,13 +14,19 @@ from sklearn.preprocessing import StandardScaler
 from fastdnn import DNNClassifier, DNNRegressor
 from fastdnn.models import documentation
 from fastdnn.models.declarations import ROWS
-from fastdnn.tables import TabularDNNClassifier, TabularDNNRegressor
+from fastdnn.search import DNNSearchCV, HalvingDNNSearchCV
+from fastdnn.tables import TableEncoder, TabularDNNClassifier, TabularDNNRegressor
 
 ALL = {
     "fastdnn.DNNClassifier": DNNClassifier,
     "fastdnn.DNNRegressor": DNNRegressor,
     "fastdnn.tables.TabularDNNClassifier": TabularDNNClassifier,
     "fastdnn.tables.TabularDNNRegressor": TabularDNNRegressor,
+    "fastdnn.tables.TableEncoder": TableEncoder,
+}
+SEARCHES = {
+    f"fastdnn.search.{kind.__name__}": partial(kind, DNNClassifier(), {"alpha": [1e-3]})
+    for kind in (DNNSearchCV, HalvingDNNSearchCV)
 }
 VERSION = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 describes = pytest.mark.skipif(
@@ -33,9 +40,9 @@ def stated(monkeypatch):
     monkeypatch.setattr(documentation, "documentation_url", lambda: "https://docs.test/1.0")
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", ALL | SEARCHES)
 def test_a_diagram_links_to_the_page_of_the_class(name, stated):
-    text = ALL[name]()._repr_html_()
+    text = (ALL | SEARCHES)[name]()._repr_html_()
     assert f"https://docs.test/1.0/generated/{name}.html" in text
 
 
