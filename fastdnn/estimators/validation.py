@@ -25,6 +25,11 @@ _NUMBERS_TO_PREDICT = 100_000
 
 _SPARSE_FORMATS = ["csr", "csc"]
 
+_FOR_TABLES = (
+    "TabularDNNClassifier and TabularDNNRegressor of fastdnn.tables take missing values, "
+    "categories and dates as they are."
+)
+
 
 class ValidatingEstimator(BaseEstimator):
     """What `BaseDNN` inherits: the validation of parameters and of samples."""
@@ -112,17 +117,34 @@ class ValidatingEstimator(BaseEstimator):
         _refuse_dates_and_text(X)
         options = {"accept_sparse": _SPARSE_FORMATS, "order": "C", "reset": False} | options
         with np.errstate(over="ignore"):  # a number too large is reported as such
-            return validate_data(self, X, y, **options)
+            try:
+                return validate_data(self, X, y, **options)
+            except ValueError as error:
+                # scikit-learn's message is kept, for whoever looks for it.
+                if "X contains NaN" in str(error) or (
+                    "could not convert string to float" in str(error) and _has_words(X)
+                ):
+                    error.add_note(_FOR_TABLES)
+                raise
+
+
+def _dtypes_of(X: Any) -> list[Any]:
+    """Return the dtypes of the columns of a table; none of a list."""
+    return [X.dtype] if hasattr(X, "dtype") else list(getattr(X, "dtypes", ()))
+
+
+def _has_words(X: Any) -> bool:
+    """Whether a table may hold strings; errors about those of y are not about it."""
+    return any(not isinstance(dtype, np.dtype) or dtype.kind == "O" for dtype in _dtypes_of(X))
 
 
 def _refuse_dates_and_text(X: Any) -> None:
     """Raise for columns that NumPy would take for numbers without a word."""
-    dtypes = [X.dtype] if hasattr(X, "dtype") else list(getattr(X, "dtypes", ()))
-    for dtype in dtypes:
+    for dtype in _dtypes_of(X):
         if isinstance(dtype, np.dtype) and dtype.kind in "mMUSV":
             raise ValueError(
                 f"X has values of dtype {dtype}, but must hold numbers. Convert them, for "
-                "instance dates to days since a first one."
+                f"instance dates to days since a first one. {_FOR_TABLES}"
             )
 
 

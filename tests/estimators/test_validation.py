@@ -1,11 +1,14 @@
 """Which arrays the engine takes without scikit-learn's validation."""
 
 import copy
+import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 
 from fastdnn import DNNClassifier, DNNRegressor
 from fastdnn.data.plain_arrays import has_engine_form, is_plain_target, plain_matrix
@@ -206,3 +209,33 @@ def test_sparse_targets_train_like_dense_ones(Estimator, form):
     options = dict(hidden_layer_sizes=(3,), max_iter=2, random_state=0)
     dense, other = Estimator(**options).fit(X, Y), Estimator(**options).fit(X, form(Y))
     np.testing.assert_array_equal(dense.coefs_[0], other.coefs_[0])
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [1.0, None, 3.0, 4.0],
+        pd.Series(["Oslo", "Rome", "Oslo", "Rome"]),
+        pd.Series(["Oslo", "Rome", "Oslo", "Rome"], dtype="category"),
+        pd.Series(["Oslo", 2, 3.0, 4], dtype=object),
+        pd.date_range("2020-01-01", periods=4),
+    ],
+    ids=["missing", "strings", "category", "objects", "dates"],
+)
+def test_errors_on_raw_tables_lead_to_the_estimators_for_them(column):
+    X, y = pd.DataFrame({"size": [1.0, 2.0, 3.0, 4.0], "city": column}), [0, 1, 0, 1]
+    with pytest.raises(ValueError, match=r"TabularDNNClassifier .* take missing values"):
+        DNNClassifier().fit(X, y)
+    model = DNNRegressor(hidden_layer_sizes=(2,), max_iter=1, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X.assign(city=1.0), y)
+    with pytest.raises(ValueError, match=r"TabularDNNClassifier .* take missing values"):
+        model.predict(X)
+
+
+def test_errors_on_targets_do_not_speak_of_tables():
+    y = np.array(["a", "b"], dtype=object)
+    with pytest.raises(ValueError, match="could not convert string to float") as caught:
+        DNNRegressor().fit(np.ones((2, 2)), y)
+    assert not getattr(caught.value, "__notes__", [])
