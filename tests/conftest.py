@@ -2,10 +2,13 @@
 
 import os
 import signal
+import sys
+import threading
 
 import pytest
 
 from fastdnn.compiler.jit import JIT_ENABLED
+from fastdnn.system import interruptible
 from fastdnn.teams.blas import single_threaded_blas
 from tests import beside
 from tests.pairwise import is_drawn
@@ -22,6 +25,21 @@ def pytest_configure(config):
     signal.signal(signal.SIGINT, signal.default_int_handler)
     beside.register(config)
     os.environ.setdefault("MPLBACKEND", "Agg")
+    if threading.gettrace() is not None:
+        interruptible._start_new_thread = _start_traced_thread
+
+
+_start_new_thread = interruptible._start_new_thread
+
+
+def _start_traced_thread(function, arguments):
+    """Start a thread that coverage sees, which it does those of `threading` by itself."""
+
+    def traced(*arguments):
+        sys.settrace(threading.gettrace())
+        return function(*arguments)
+
+    return _start_new_thread(traced, arguments)
 
 
 # Tests with these marks run where ``-m`` names the mark.

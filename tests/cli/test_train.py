@@ -14,8 +14,7 @@ import fastdnn
 from fastdnn.cli.main import run
 from tests.cli.tables import N_ROWS, failing, table, write
 
-pytestmark = pytest.mark.slow_without_jit
-
+slow = pytest.mark.slow_without_jit
 SHORT = ["--epochs", "4", "--members", "1", "--threads", "1", "--quiet"]
 
 
@@ -36,6 +35,7 @@ def predictions(capsys, *arguments):
     return header, np.array(rows)
 
 
+@slow
 @pytest.mark.parametrize("ending", [".csv", ".parquet"])
 def test_classes(tmp_path, capsys, ending):
     data, path = trained(tmp_path, "label", "--categorical", "zip", ending=ending)
@@ -58,6 +58,7 @@ def test_classes(tmp_path, capsys, ending):
     assert (tmp_path / "model.png").read_bytes().startswith(b"\x89PNG")
 
 
+@slow
 def test_numbers(tmp_path, capsys):
     report = tmp_path / "said.md"
     data, path = trained(tmp_path, "amount", "--report", str(report), "--test", "0.5")
@@ -73,6 +74,7 @@ def test_numbers(tmp_path, capsys):
     assert (tmp_path / "said.png").exists()
 
 
+@slow
 def test_what_a_target_is(tmp_path, capsys):
     frame = table().with_columns(few=pl.Series(np.arange(N_ROWS) % 3))
     data, path = write(frame, tmp_path / "table.csv"), str(tmp_path / "model")
@@ -90,6 +92,7 @@ def test_what_a_target_is(tmp_path, capsys):
     assert not (tmp_path / "model.md").exists()
 
 
+@slow
 def test_rows_without_a_target_are_left_out(tmp_path, capsys):
     frame = table().with_columns(
         pl.when(pl.arange(N_ROWS) < 40).then(None).otherwise(pl.col("label")).alias("label")
@@ -100,6 +103,7 @@ def test_rows_without_a_target_are_left_out(tmp_path, capsys):
     assert "40 rows without 'label' are left out." in capsys.readouterr().out
 
 
+@slow
 @pytest.mark.parametrize("ending", [".csv", ".parquet"])
 def test_parts_whose_columns_are_empty(tmp_path, ending):
     frame = table()
@@ -117,6 +121,7 @@ def test_parts_whose_columns_are_empty(tmp_path, ending):
     assert found[0] == found[1]
 
 
+@slow
 @pytest.mark.parametrize("name", ["$\\frac{", "a$b$c_{", "x_1 (%)"])
 def test_names_that_look_like_formulas(tmp_path, name):
     frame = table().with_columns((pl.lit("$") + pl.col("label") + "$\\x").alias(name))
@@ -148,6 +153,7 @@ def test_other_separators_and_targets_that_are_nan(tmp_path, capsys):
     assert "9 rows without 'amount' are left out." in capsys.readouterr().out
 
 
+@slow
 def test_a_file_of_predictions_is_there_as_a_whole_or_not(tmp_path, capsys):
     data, path = trained(tmp_path, "label")
     output = tmp_path / "predictions.csv"
@@ -186,6 +192,7 @@ def test_models_of_arrays_and_several_outputs(tmp_path, capsys):
     )
 
 
+@slow
 def test_the_page_is_true(tmp_path, monkeypatch, capsys):
     page = Path(__file__).parents[2] / "scripts" / "docs" / "command_line.md"
     text = page.read_text(encoding="utf-8")
@@ -223,6 +230,7 @@ def test_wrong_arguments(tmp_path, capsys):
     assert "would overwrite the model" in failing(capsys, *given)
 
 
+@slow
 def test_wrong_models_and_tables(tmp_path, capsys):
     data, path = trained(tmp_path, "label")
     capsys.readouterr()

@@ -104,7 +104,6 @@ def test_results_are_those_of_whole_pipelines(scoring):
     require_equal_networks(ours.best_estimator_[-1], theirs.best_estimator_[-1])
 
 
-@pytest.mark.slow_without_jit
 def test_longer_pipelines_that_look_at_targets():
     model = make_pipeline(StandardScaler(), SelectKBest(k=3), PCA(2), network())
     draws = {
@@ -125,7 +124,6 @@ def test_a_pipeline_of_nothing_but_a_network():
     assert isinstance(search.best_estimator_, Pipeline)
 
 
-@pytest.mark.slow_without_jit
 def test_weights_go_to_the_steps_that_they_are_for():
     weight = np.random.default_rng(0).uniform(0.1, 3.0, len(X))
     params = {"scale__sample_weight": 0.01 * weight, "net__sample_weight": weight}
@@ -138,7 +136,6 @@ def test_weights_go_to_the_steps_that_they_are_for():
         DNNSearchCV(model, OF_NETWORK).fit(X, LABELS, sample_weight=weight)
 
 
-@pytest.mark.slow_without_jit
 def test_metadata_is_routed():
     weight = np.random.default_rng(0).uniform(0.1, 3.0, len(X))
     with sklearn.config_context(enable_metadata_routing=True):
@@ -155,7 +152,6 @@ def test_metadata_is_routed():
     require_equal_networks(ours.best_estimator_[-1], theirs.best_estimator_[-1])
 
 
-@pytest.mark.slow_without_jit
 def test_validation_samples_are_transformed_where_that_is_asked_for():
     with sklearn.config_context(enable_metadata_routing=True):
         net = network(max_iter=3).set_fit_request(X_val=True, y_val=True)

@@ -37,7 +37,6 @@ def test_a_grid(Estimator, return_train_score):
     assert ours.score(X, y) == theirs.score(X, y)
 
 
-@pytest.mark.slow_without_jit
 def test_draws_and_several_scores():
     options = {"n_iter": 5, "cv": 3, "random_state": 3, "refit": "loss"}
     options["scoring"] = {"accuracy": "accuracy", "loss": "neg_log_loss"}
@@ -77,7 +76,6 @@ def test_candidates_may_be_of_either_network_of_a_search():
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
-@pytest.mark.slow_without_jit
 def test_in_a_cross_validation():
     search = DNNSearchCV(network(max_iter=3), {"alpha": [1e-4, 1.0]}, cv=2)
     theirs = GridSearchCV(network(max_iter=3), {"alpha": [1e-4, 1.0]}, cv=2)
