@@ -13,7 +13,7 @@ from fastdnn.ops.optimizers import OPTIMIZERS
 from fastdnn.planning.plan import plan_training
 from fastdnn.tables.members import Member
 from fastdnn.tables.recipe import Recipe, draw_parameters, steps_of_layers
-from fastdnn.training.order import VisitOrder
+from fastdnn.training.random_states import shuffle_epochs_like_numpy
 
 
 def members_of(
@@ -55,13 +55,11 @@ class SharedMembers(Member):
         drawn = [draw_parameters(self._sizes, state) for state in self._states]
         signs = [2.0 * state.randint(0, 2, self._sizes[0]) - 1.0 for state in self._states]
         seed = int(self._states[0].randint(2**31 - 1))
-        orders = [VisitOrder(samples, state, 1) for state in self._states]
         steps = steps_of_layers(self._sizes)
         steps.begin(drawn[0], OPTIMIZERS["adamw"], np.array(signs))
         size = recipe.batch_size
-        n_batches = max(1, samples.n_rows // size)
-        order = np.zeros((n_batches, n_networks, size), np.int64)
-        visited = samples.at(order.reshape(-1))
+        orders = SharedOrders(samples, self._states, size)
+        visited = samples.at(orders.positions)
         plan = plan_training(
             drawn[0],
             self.network,
@@ -82,11 +80,50 @@ class SharedMembers(Member):
                 W[:] = of_all
             network.coefs[0][:] *= sign[:, np.newaxis]
 
-        def prepare_epoch() -> None:
-            for member, of_member in enumerate(orders):
-                of_member.prepare(1)
-                rows = of_member.positions[: n_batches * size]
-                order[:, member] = rows.reshape(n_batches, size)
+        self._be_ready(plan, visited, orders.positions, seed, n_networks * size)
+        self._prepare_epoch = orders.prepare
 
-        self._be_ready(plan, visited, order.reshape(-1), seed, n_networks * size)
-        self._prepare_epoch = prepare_epoch
+
+class SharedOrders:
+    """The orders in which networks visit the rows, each its own, step by step side by side.
+
+    Of each row there is one position for each network, also while an epoch is made: with many
+    rows and few columns those are much of the memory of a fit.
+
+    Parameters
+    ----------
+    samples : Samples
+        The rows to train on.
+    random_states : list of RandomState
+        Of each network, which shuffles its rows.
+    size : int
+        Rows of a step for each network, at most all.
+
+    Attributes
+    ----------
+    positions : ndarray of int64 of shape (n_steps * n_networks * size,)
+        The rows to visit in an epoch, as `prepare` left them.
+    """
+
+    def __init__(
+        self, samples: Samples, random_states: list[np.random.RandomState], size: int
+    ) -> None:
+        self._states, n_rows = random_states, samples.n_rows
+        n_steps, n_networks = n_rows // size, len(random_states)
+        rows = np.arange(n_rows) if samples.rows is None else samples.rows
+        visited, left_out = rows[: n_steps * size], rows[n_steps * size :]
+        self._steps = np.empty((n_steps, n_networks, size), np.int64)
+        self._steps[:] = visited.reshape(n_steps, 1, size)
+        self._left_out = np.tile(left_out, (n_networks, 1))
+        self.positions = self._steps.reshape(-1)
+
+    def prepare(self) -> None:
+        """Write the orders of the next epoch, each shuffled from the one before."""
+        n_visited = self._steps.shape[0] * self._steps.shape[2]
+        rows = np.empty((1, n_visited + self._left_out.shape[1]), np.int64)
+        visited, left_out = rows[0, :n_visited], rows[0, n_visited:]
+        as_steps = visited.reshape(self._steps.shape[0], -1)
+        for network, state in enumerate(self._states):
+            as_steps[:], left_out[:] = self._steps[:, network], self._left_out[network]
+            shuffle_epochs_like_numpy(state, rows, 0, 1)
+            self._steps[:, network], self._left_out[network] = as_steps, left_out

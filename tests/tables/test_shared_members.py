@@ -3,13 +3,17 @@
 import numpy as np
 import pytest
 
+from fastdnn.data.samples import Samples
 from fastdnn.tables import TabularDNNClassifier, TabularDNNRegressor
+from fastdnn.tables.shared_members import SharedOrders
+from fastdnn.training.order import VisitOrder
 from tests.tables.tables import BOTH, SMALL, outputs, table, targets
 
-pytestmark = pytest.mark.slow_without_jit
+slow = pytest.mark.slow_without_jit
 SHARED = SMALL | {"shared_weights": True, "n_members": 3}
 
 
+@slow
 @BOTH
 def test_hidden_weights_are_shared(Estimator):
     X, y = table()
@@ -32,6 +36,7 @@ def test_hidden_weights_are_shared(Estimator):
             assert not np.allclose(own, others)
 
 
+@slow
 @BOTH
 def test_results_do_not_depend_on_threads(Estimator):
     X, y = table()
@@ -41,6 +46,7 @@ def test_results_do_not_depend_on_threads(Estimator):
     np.testing.assert_array_equal(results[0], results[2])
 
 
+@slow
 @BOTH
 def test_one_member_shares_with_nobody(Estimator):
     X, y = table()
@@ -52,6 +58,7 @@ def test_one_member_shares_with_nobody(Estimator):
     np.testing.assert_array_equal(outputs(alone, X), outputs(shared, X))
 
 
+@slow
 def test_numbers_are_predicted_by_shared_weights_unless_told_otherwise():
     X, y = table()
     defaults = {name: value for name, value in SHARED.items() if name != "shared_weights"}
@@ -62,3 +69,20 @@ def test_numbers_are_predicted_by_shared_weights_unless_told_otherwise():
     default = TabularDNNClassifier(**defaults).fit(X, classes)
     shared = TabularDNNClassifier(**SHARED).fit(X, classes)
     assert not np.array_equal(default.predict_proba(X), shared.predict_proba(X))
+
+
+@pytest.mark.parametrize("n_rows, size", [(23, 5), (20, 5), (6, 6)])
+@pytest.mark.parametrize("rows", [False, True])
+def test_networks_visit_rows_each_in_an_order_of_its_own(n_rows, size, rows):
+    samples = Samples(np.zeros((30, 1), np.float32), np.zeros((30, 1), np.float32))
+    samples = samples.at(np.arange(29, 29 - n_rows, -1) if rows else np.arange(n_rows))
+    states = [[np.random.RandomState(seed) for seed in (3, 1, 4)] for _ in range(2)]
+    together = SharedOrders(samples, states[0], size)
+    alone = [VisitOrder(samples, state, 1) for state in states[1]]
+    for _ in range(3):
+        together.prepare()
+        steps = together.positions.reshape(n_rows // size, 3, size)
+        for network, order in enumerate(alone):
+            order.prepare(1)
+            visited = order.positions[: n_rows // size * size]
+            np.testing.assert_array_equal(steps[:, network].reshape(-1), visited)
