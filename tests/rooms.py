@@ -4,6 +4,7 @@
 FLOORS = [
     ["cli"],
     ["mlflow", "onnx"],
+    ["distributed"],
     ["tables", "displays", "search"],
     ["estimators", "textbook"],
     ["callbacks"],

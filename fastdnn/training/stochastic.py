@@ -97,7 +97,7 @@ def fit_stochastic(
             f"There are {samples.rows_of_order} samples to train on, but the fit that is gone "
             f"on with had {state.order.size}. {what} as then, or use warm_start=True."
         )
-    plan, optimizer = _plan(objective, options, state, averaging.moving)
+    plan, optimizer = plan_of_steps(objective, options, state, averaging.moving)
     schedule = schedule_of(options, optimizer.optimizer)
     learning_rate, t = plan.columns["learning_rate"], plan.columns["t"]
     random_state = state.random_state if options.shuffle else None
@@ -261,7 +261,7 @@ def _keep_until(
     notices.append(give_error)
 
 
-def _plan(
+def plan_of_steps(
     objective: Objective, options: Options, state: TrainingState, average: np.ndarray | None
 ) -> tuple[Plan, OptimizerState]:
     """Plan the steps of the state's optimiser, or of one that begins, which it gets."""
