@@ -6,11 +6,9 @@ from fastdnn.compiler.jit import JIT_ENABLED
 from fastdnn.data.samples import Samples
 from fastdnn.engine.barrier import let_workers_stay, team_size
 from fastdnn.engine.memory import BLOCK_SIZE
-from fastdnn.engine.operations import DELTA_HAS_ZEROS, HAS_ZEROS, LINEAR, TRANSFORM
-from fastdnn.engine.record import RECORD, Data, Memory
+from fastdnn.engine.operations import DELTA_HAS_ZEROS, LINEAR
+from fastdnn.engine.record import Data, Memory
 from fastdnn.engine.shared_weights import step_of_members
-from fastdnn.engine.table_rows import table_sums
-from fastdnn.engine.transforms import transform_deltas, transform_rows
 from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters
 from fastdnn.ops import losses
@@ -20,10 +18,10 @@ from fastdnn.planning.cuts import (
     UNIT_ROWS,
     cut_blocks,
     moves_less_by_shard,
-    rows_to_predict,
     shard_rows_of,
     shards_together,
 )
+from fastdnn.planning.kernels import new_record, point_to_columns, point_to_products
 from fastdnn.planning.layer_steps import LayerSteps
 from fastdnn.planning.layout import (
     Workspace,
@@ -38,11 +36,10 @@ from fastdnn.planning.layout import (
     lay_out_scratch,
     partial_table,
 )
-from fastdnn.planning.program import Operation, lay_out_transposed, operations, table_of
+from fastdnn.planning.program import lay_out_transposed, operations, table_of
 from fastdnn.planning.shared_weights import MembersMemory, lay_out_members, mark_shared
 from fastdnn.planning.step_options import StepOptions, lay_out_step_options
-from fastdnn.products.matmul import multiply
-from fastdnn.products.nonzeros import multiply_masked, multiply_nonzeros
+from fastdnn.products.nonzeros import multiply_masked
 from fastdnn.products.switched_off import switched_off
 from fastdnn.products.switches import (
     NO_DELTA_MASKS,
@@ -188,7 +185,7 @@ def plan_training(
     """
     dtype, row = parameters.theta.dtype, OPTIMIZERS[optimizer]
     step = step or StepOptions()
-    table = _new_table(parameters, gather)
+    table = new_record(parameters, gather)
     table["batch_size"] = batch_size
     table["weighted"] = samples.weight is not None
     table["constants"], table["update"] = (
@@ -238,8 +235,8 @@ def plan_training(
     )
     if n_members > 0:
         rows = mark_shared(rows)
-    _find_products(table, rows, dtype)
-    arrays = _table_arrays(table, network, dtype)
+    point_to_products(table, rows, dtype)
+    arrays = point_to_columns(table, network, dtype)
     first = 0 if by_shard else parameters.n_weights  # shards make the rest of the gradient
     lay_out_gradients(table, workspace, first, parameters.theta.size, n_shards)
     cuts = cut_blocks(parameters, network, batch_size, by_shard)
@@ -317,88 +314,3 @@ def plan_training(
     if members is not None:
         members.clear_states(memory.work)
     return Plan(table, memory, n_workers, optimizer, members)
-
-
-def plan_prediction(
-    parameters: Parameters, network: Network, *, gather: bool, is_sparse: bool
-) -> Plan:
-    """Lay out the workspace of one worker that runs blocks of rows forward.
-
-    Parameters
-    ----------
-    parameters : Parameters
-        The network's.
-    network : Network
-        What it is.
-    gather : bool
-        Whether rows are picked by an order; otherwise they are taken where they lie.
-    is_sparse : bool
-        Whether the rows are those of a CSR matrix.
-
-    Returns
-    -------
-    Plan
-    """
-    dtype = parameters.theta.dtype
-    table = _new_table(parameters, gather)
-    table["shard_rows"] = n_rows = rows_to_predict(
-        parameters, is_sparse or network.table is not None
-    )
-    workspace = Workspace(n_rows)
-    if gather and not is_sparse:
-        lay_out_samples(table, workspace, n_rows, network.n_columns, 0, 0)
-    rows = operations(
-        network, parameters, workspace, n_rows, is_sparse=is_sparse, trains=False
-    )
-    _find_products(table, rows, dtype)
-    arrays = _table_arrays(table, network, dtype)
-    lay_out_transposed(rows, workspace, 1)
-    largest = 0 if network.table is None else network.table.scratch_size
-    lay_out_product_scratch(table, workspace, 1, dtype, largest, 0)
-    memory = Memory(
-        operations=table_of(rows),
-        blocks=np.zeros((1, 6), dtype=np.int64),
-        theta=parameters.theta,
-        state=np.zeros(0, dtype=dtype),
-        numbers=np.zeros(MOST_NUMBERS),
-        loss_parameters=np.zeros(1),
-        average=np.zeros(0, dtype=dtype),
-        columns=np.zeros(0),
-        work=aligned_scratch(workspace.size, dtype),
-        partial=partial_table(1),
-        team=aligned_zeros(team_size(1), np.dtype(np.int64)),
-        **arrays,
-    )
-    return Plan(table, memory, 1)
-
-
-def _find_products(table: np.ndarray, rows: list[Operation], dtype: np.dtype) -> None:
-    """Write where the products and transformations lie that the operations need."""
-    if any(row.kind == TRANSFORM for row in rows):
-        table["transform_rows"] = transform_rows.address(dtype)
-        table["transform_deltas"] = transform_deltas.address(dtype)
-    if JIT_ENABLED:  # needs jit
-        table["dense_product"] = multiply.address(dtype)
-        if any(row.flags & (HAS_ZEROS | DELTA_HAS_ZEROS) for row in rows):
-            table["nonzeros_product"] = multiply_nonzeros.address(dtype)
-
-
-def _table_arrays(
-    table: np.ndarray, network: Network, dtype: np.dtype
-) -> dict[str, np.ndarray]:
-    """Write that the input is a compact table, if it is; return its arrays, for `Memory`."""
-    if network.table is None:
-        return {}
-    table["table_sums"] = table_sums.address(dtype)
-    table["n_columns"] = network.table.n_columns
-    return {
-        "entries": network.table.entries.copy(),
-        "edges": network.table.edges.astype(dtype),
-    }
-
-
-def _new_table(parameters: Parameters, gather: bool) -> np.ndarray:
-    table = np.zeros(1, dtype=RECORD)
-    table["n_weights"], table["gather"] = parameters.n_weights, gather
-    table["switched_off"] = switched_off()
-    return table

@@ -13,7 +13,8 @@ from fastdnn.engine.loop import DONE, NOT_FINITE, predict
 from fastdnn.network.description import Network
 from fastdnn.network.parameters import Parameters
 from fastdnn.ops.results import RESULTS
-from fastdnn.planning.plan import Plan, plan_prediction
+from fastdnn.planning.plan import Plan
+from fastdnn.planning.predictions import plan_prediction
 from fastdnn.planning.program import activate
 from fastdnn.teams.cpus import PREDICTION_THAT_PAYS, threads_offered
 from fastdnn.teams.separation import Separation

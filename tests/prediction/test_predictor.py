@@ -11,7 +11,7 @@ from scipy import sparse
 from fastdnn.data.samples import Samples
 from fastdnn.engine.loop import GOES_ON
 from fastdnn.network.parameters import Parameters
-from fastdnn.planning.plan import plan_prediction
+from fastdnn.planning.predictions import plan_prediction
 from fastdnn.prediction import predictor as predictor_module
 from fastdnn.prediction.predictor import FEW_NUMBERS
 from fastdnn.teams import threads as threads_module
