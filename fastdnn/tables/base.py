@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from fastdnn.callbacks.support import CallbackSupportMixin, with_callbacks
 from fastdnn.data.samples import Samples
@@ -34,10 +34,10 @@ from fastdnn.tables.ensemble import (
     train_with_validation,
 )
 from fastdnn.tables.folds import fit_by_folds
-from fastdnn.tables.given import Fitted, Given
+from fastdnn.tables.given import Fitted, Given, given_rows
 from fastdnn.tables.pickles import EstimatorPickles
 from fastdnn.tables.plain import plain_estimator, take_plain
-from fastdnn.tables.recipe import Recipe, epochs_of, rows_of_batch, smoothing_of
+from fastdnn.tables.recipe import Recipe, recipe_of
 from fastdnn.tables.scoring import metric_of, score_by
 from fastdnn.tables.splits import split_by
 from fastdnn.tables.tasks import Tasks
@@ -168,7 +168,7 @@ class BaseTabularDNN(
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
-        rows = self._given("", X, y, sample_weight)
+        rows = given_rows("", X, y, sample_weight, self._known_targets)
         if len(rows.y) < 2:
             raise ValueError(
                 f"Found array with {len(rows.y)} sample(s) (shape={rows.X.shape}) while a "
@@ -178,7 +178,9 @@ class BaseTabularDNN(
         rows = rows._replace(weight=self._weights(rows.weight, rows.y))
         validation = None
         if X_val is not None:
-            validation = self._given("_val", X_val, y_val, sample_weight_val)
+            validation = given_rows(
+                "_val", X_val, y_val, sample_weight_val, self._known_targets
+            )
             with named("y_val"):
                 self._require_known(validation.y)
             weight = self._weights(validation.weight, validation.y)
@@ -201,34 +203,6 @@ class BaseTabularDNN(
         self.cycle_weights_ = np.array(decisions.weights)
         self.temperatures_ = np.array(decisions.temperatures)
         self.validation_scores_ = np.array(decisions.scores)
-
-    def _given(self, suffix: str, X: Any, y: Any, weight: Any) -> Given:
-        """Check rows that `fit` got, and leave out those that do not count."""
-        with named(f"X{suffix}") if suffix else nullcontext():
-            X = Table(X)
-        with named(f"y{suffix}") if suffix else nullcontext():
-            y = self._known_targets(y)
-        if len(X) != len(y):
-            raise ValueError(
-                f"Found input variables with inconsistent numbers of samples: X{suffix} has "
-                f"{len(X)}, y{suffix} has {len(y)}."
-            )
-        if weight is None:
-            return Given(X, y, None)
-        name = f"sample_weight{suffix}"
-        try:
-            weight = _check_sample_weight(
-                weight, np.empty((len(y), 1)), dtype=np.float64, ensure_non_negative=True
-            )
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
-        counts = weight > 0.0
-        if not counts.any():
-            raise ValueError(f"{name} is zero for all samples. Give some a weight.")
-        given = Given(X, y, weight)
-        given = given if counts.all() else given.at(np.flatnonzero(counts))
-        are_equal = weight[counts].min() == weight.max()
-        return given._replace(weight=None) if are_equal else given
 
     def _weights(self, weight: np.ndarray | None, y: np.ndarray) -> np.ndarray | None:
         """Return the weights of samples, by all that the estimator knows of them."""
@@ -332,7 +306,7 @@ class BaseTabularDNN(
         samples = self._samples(
             fit_rows(encoder, rows.X, self._targets_to_encode_by(rows.y)), rows.y, rows.weight
         )
-        recipe = self._recipe(samples.n_rows)._replace(table=input_of(encoder))
+        recipe = recipe_of(self, samples.n_rows)._replace(table=input_of(encoder))
         return encoder, recipe, samples
 
     def _samples(self, X: Any, y: np.ndarray, weight: np.ndarray | None) -> Samples:
@@ -347,38 +321,6 @@ class BaseTabularDNN(
             weight = weights_in(weight / weight.mean(), np.dtype(np.float32))[0]
             weight = weight.astype(np.float32)
         return Samples(X, self._encode_targets(y), weight)
-
-    def _recipe(self, n_rows: int) -> Recipe:
-        is_classifier = self._task().is_classifier
-        dropout, decay = self.dropout, self.weight_decay
-        if isinstance(dropout, str):
-            dropout = 0.15 if is_classifier else 0.0
-        if isinstance(decay, str):
-            decay = 0.02 if is_classifier else 0.0
-        batch = (
-            rows_of_batch(n_rows, is_classifier)
-            if self.batch_size == "auto"
-            else self.batch_size
-        )
-        batch = min(batch, n_rows)
-        shares = self.shared_weights
-        if isinstance(shares, str):
-            shares = not is_classifier
-        n_epochs = self.max_epochs
-        if isinstance(n_epochs, str):
-            n_epochs = epochs_of(n_rows, batch)
-        return Recipe(
-            hidden_layer_sizes=tuple(hidden_units(self.hidden_layer_sizes)),
-            activation=self.activation,
-            learning_rate=float(self.learning_rate),
-            dropout=float(dropout),
-            input_dropout=float(dropout) * 2.0 / 3.0,
-            weight_decay=float(decay),
-            label_smoothing=smoothing_of(self._task().n_outputs if is_classifier else 0),
-            batch_size=int(batch),
-            n_epochs=int(n_epochs),
-            shares_weights=bool(shares),
-        )
 
     # -- files ----------------------------------------------------------------------------
 

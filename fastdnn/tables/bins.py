@@ -34,6 +34,26 @@ def bins_of(n_rows: int, n_numbers: int, predicts_numbers: bool) -> int:
     return max(2, min(most, n_rows // _ROWS_OF_BIN)) if most >= 2 else 0
 
 
+def edges_of(x: np.ndarray, target: np.ndarray | None, n_bins: int) -> np.ndarray:
+    """Return edges of a column, by a tree of the target or else by quantiles; none of no bins.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_samples,)
+        The column, with NaN where a number is missing.
+    target : ndarray of shape (n_samples,) or (n_samples, n_targets), or None
+        What trees predict.
+    n_bins : int
+        At most about so many.
+    """
+    if n_bins < 2:
+        return np.zeros(0)
+    present = ~np.isnan(x)
+    if target is None:
+        return quantile_edges(x[present], n_bins)
+    return tree_edges(x[present], target[present], n_bins)
+
+
 def quantile_edges(x: np.ndarray, n_bins: int) -> np.ndarray:
     """Return edges by quantiles of the rows, and as many of the distinct values.
 

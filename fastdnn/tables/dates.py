@@ -2,11 +2,16 @@
 
 import numpy as np
 
-from fastdnn.tables.columns import CATEGORY, NUMBER, Column
+from fastdnn.tables.columns import CATEGORY, DATE, NUMBER, Column
 
 _DAY = 86_400.0
 #: Behind the name of a column, of the parts that it becomes.
 SUFFIXES = "", "_month", "_weekday", "_hour"
+
+
+def parts_of(column: Column) -> list[Column]:
+    """Return the columns that a column of dates becomes; others as they are."""
+    return parts_of_dates(column) if column.kind == DATE else [column]
 
 
 def parts_of_dates(column: Column) -> list[Column]:

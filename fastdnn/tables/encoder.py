@@ -25,18 +25,17 @@ from fastdnn.models.parameter_types import (
     NumericEncoding,
     RandomState,
 )
-from fastdnn.tables.bins import bins_of, quantile_edges, tree_edges
+from fastdnn.tables.bins import bins_of, edges_of
 from fastdnn.tables.categories import CategoryEncoder
 from fastdnn.tables.columns import (
     CATEGORY,
-    DATE,
     NUMBER,
     Column,
     Table,
     category_mask,
     require_no_text,
 )
-from fastdnn.tables.dates import parts_of_dates
+from fastdnn.tables.dates import parts_of
 from fastdnn.tables.likeness import Seen, as_kind, require_alike, require_finite, words_of
 from fastdnn.tables.names import names_out
 from fastdnn.tables.numbers import NumberEncoder
@@ -243,7 +242,7 @@ class TableEncoder(EncoderPickles, DocumentationLink, TransformerMixin, BaseEsti
             require_finite(column, table)
             kinds.append(column.kind)
             words.append(words_of(column))
-            for part, derived in enumerate(_parts(column)):
+            for part, derived in enumerate(parts_of(column)):
                 why = seen.why_to_drop(derived)
                 if why is not None:
                     self.dropped_[derived.name] = why
@@ -269,12 +268,14 @@ class TableEncoder(EncoderPickles, DocumentationLink, TransformerMixin, BaseEsti
         if n_bins == "auto":
             are_numbers = y is not None and is_continuous(y, self.target_type)
             n_bins = bins_of(len(table), n_numbers, are_numbers)
+        if self.numeric_encoding == "linear":
+            n_bins = 0
         self._encoders: list[tuple[str, Any]] = []
         self._sources = [source for _, source, _ in found]
         for name, source, encoder in found:
             if encoder is None:
                 x = self._parts(table, source.column)[source.part].values
-                encoder = NumberEncoder(name, x, self._edges(x, target, int(n_bins)))
+                encoder = NumberEncoder(name, x, edges_of(x, target, int(n_bins)))
             self._encoders.append((name, encoder))
         self.n_features_out_ = sum(len(encoder.names) for _, encoder in self._encoders)
         n_levels = sum(
@@ -282,14 +283,6 @@ class TableEncoder(EncoderPickles, DocumentationLink, TransformerMixin, BaseEsti
         )
         self._is_sparse = n_levels > _MANY_COLUMNS
         return table
-
-    def _edges(self, x: np.ndarray, target: np.ndarray | None, n_bins: int) -> np.ndarray:
-        if self.numeric_encoding == "linear" or n_bins < 2:
-            return np.zeros(0)
-        present = ~np.isnan(x)
-        if target is None:
-            return quantile_edges(x[present], n_bins)
-        return tree_edges(x[present], target[present], n_bins)
 
     def _read(self, X: Any, reset: bool) -> Table:
         """Return a table whose columns are those of the fit, or which decides of them."""
@@ -323,7 +316,7 @@ class TableEncoder(EncoderPickles, DocumentationLink, TransformerMixin, BaseEsti
             column = as_kind(column, kind)
         if kind == CATEGORY:
             require_alike(column, self._words[j])
-        return _parts(column)
+        return parts_of(column)
 
     def _encode(self, table: Table, is_fitted: bool = False) -> Any:
         """Encode a table, be it that which it was fitted on."""
@@ -383,11 +376,6 @@ class Source(NamedTuple):
 
     column: int
     part: int
-
-
-def _parts(column: Column) -> list[Column]:
-    """Return the columns that a column of dates becomes; others as they are."""
-    return parts_of_dates(column) if column.kind == DATE else [column]
 
 
 def _shown(dropped: dict[str, str]) -> str:

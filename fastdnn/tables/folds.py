@@ -9,6 +9,7 @@ from fastdnn.tables.control import Control
 from fastdnn.tables.ensemble import Judge, ensemble_of, train_and_decide
 from fastdnn.tables.given import Fitted, Given, LeftOut
 from fastdnn.tables.members import Member
+from fastdnn.tables.recipe import recipe_of
 from fastdnn.tables.scoring import metric_of, score_by
 
 
@@ -40,7 +41,7 @@ def fit_by_folds(
     folds = deal_out(len(rows.y), len(seeds), random_state, model._classes_to_split(rows.y))
     encoder, recipe, samples = model._prepared(rows)
     fewest = samples.n_rows - max(map(len, folds))
-    recipe, task = model._recipe(fewest)._replace(table=recipe.table), model._task()
+    recipe, task = recipe_of(model, fewest)._replace(table=recipe.table), model._task()
     metric, score = metric_of(model), None
     if metric is not None:
         score = score_by(metric, model, *rows._replace(X=rows.X.native()))

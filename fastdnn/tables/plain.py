@@ -12,6 +12,7 @@ from fastdnn.tables.compact import input_of
 from fastdnn.tables.ensemble import Decisions, Ensemble
 from fastdnn.tables.members import network_of
 from fastdnn.tables.plain_encoder import encoder_from, plain_encoder
+from fastdnn.tables.recipe import recipe_of
 
 # What is stored of a fitted estimator, or follows from that.
 _KNOWN = {
@@ -115,7 +116,7 @@ def take_plain(model: Any, fitted: dict[str, Any], tensors: dict[str, np.ndarray
         tuple(weights.tolist()),
         tuple(tensors["scores"].tolist()),
     )
-    recipe = model._recipe(2)._replace(
+    recipe = recipe_of(model, 2)._replace(
         hidden_layer_sizes=tuple(sizes[1:-1]),
         activation=fitted["activation"],
         table=input_of(encoder),

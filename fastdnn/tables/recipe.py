@@ -7,10 +7,11 @@ starts at zero. The step size goes through four cycles of a cosine, each twice a
 one before; where it is zero, the network is a candidate to be kept.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastdnn.models.valid_values import hidden_units
 from fastdnn.network.parameters import Parameters
 from fastdnn.network.table_input import TableInput
 from fastdnn.planning.layer_steps import LayerSteps
@@ -47,6 +48,38 @@ class Recipe(NamedTuple):
     def layer_activations(self) -> tuple[str, ...]:
         """The activation of each hidden layer."""
         return (self.activation,) * len(self.hidden_layer_sizes)
+
+
+def recipe_of(model: Any, n_rows: int) -> Recipe:
+    """Return the recipe by an estimator's parameters, for so many rows to train on."""
+    task = model._task()
+    dropout, decay = model.dropout, model.weight_decay
+    if isinstance(dropout, str):
+        dropout = 0.15 if task.is_classifier else 0.0
+    if isinstance(decay, str):
+        decay = 0.02 if task.is_classifier else 0.0
+    batch = model.batch_size
+    if isinstance(batch, str):
+        batch = rows_of_batch(n_rows, task.is_classifier)
+    batch = min(batch, n_rows)
+    shares = model.shared_weights
+    if isinstance(shares, str):
+        shares = not task.is_classifier
+    n_epochs = model.max_epochs
+    if isinstance(n_epochs, str):
+        n_epochs = epochs_of(n_rows, batch)
+    return Recipe(
+        hidden_layer_sizes=tuple(hidden_units(model.hidden_layer_sizes)),
+        activation=model.activation,
+        learning_rate=float(model.learning_rate),
+        dropout=float(dropout),
+        input_dropout=float(dropout) * 2.0 / 3.0,
+        weight_decay=float(decay),
+        label_smoothing=smoothing_of(task.n_outputs if task.is_classifier else 0),
+        batch_size=int(batch),
+        n_epochs=int(n_epochs),
+        shares_weights=bool(shares),
+    )
 
 
 def smoothing_of(n_classes: int) -> float:
