@@ -228,6 +228,46 @@ def search_table() -> str:
     )
 
 
+def cluster_table() -> str:
+    """Return how near to one machine a network of a cluster comes."""
+    results = stored("cluster")
+    one, *others = results["losses"].items()
+    rows = [[one[0], f"{one[1]:.4f}", "", "", ""]]
+    rows += [
+        [
+            who,
+            f"{f['loss']:.4f}",
+            f"{100 * f['over_one_machine']:+.1f} %",
+            str(f["rounds"]),
+            f"{f['megabytes_a_shard_at_most']:.1f} MB",
+        ]
+        for who, f in others
+    ]
+    header = ["trained by", "loss", "over one machine", "rounds", "bytes a shard at most"]
+    return "\n".join(
+        [
+            table(header, rows),
+            "",
+            f"{results['rows']} rows of covtype, {results['epochs']} epochs.",
+            machine(results),
+        ]
+    )
+
+
+def cluster_times_table() -> str:
+    """Return the times of epochs on a cluster of processes, and of one that is simulated."""
+    results = stored("cluster")
+    rows = [
+        [n, duration(f["seconds_of_epoch"]), f"{100 * f['share_of_communication']:.0f} %"]
+        for n, f in results["processes"].items()
+    ]
+    f = results["many"]
+    time, share = duration(f["seconds_of_epoch"]), f["share_of_communication"]
+    rows.append([f"{f['workers']}, simulated", time, f"{100 * share:.0f} %"])
+    header = ["workers", "an epoch of 10 rounds", "of which communication"]
+    return f"{table(header, rows)}\n\n{machine(results)}"
+
+
 def memory_table() -> str:
     """Return the highest resident size of a fit."""
     results = stored("memory")
@@ -285,6 +325,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "scaling": scaling_table,
     "grid_search": grid_search_table,
     "search": search_table,
+    "cluster": cluster_table,
+    "cluster_times": cluster_times_table,
     "memory": memory_table,
     "members": members_table,
     "accuracy": accuracy_table,
