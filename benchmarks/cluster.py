@@ -4,10 +4,11 @@
 
 FOLDER has the table ``covtype.npz``. At first the loss after the same epochs as on one
 machine, by the number of shards and the timetable, with "plain averaging": without
-synchronous steps, longer steps and momentum. That needs no cluster and is the same on every machine. Then fits on
-a `LocalCluster` of some processes on this machine: the seconds of an epoch, and the share that
-is not training. At last the epoch of 100 workers, *simulated* by what was measured: the rounds
-of one of 100 shards in this process, the overhead of a task, and the bytes at 1 GB/s.
+synchronous steps, longer steps and momentum. That needs no cluster and is the same on every
+machine. Then fits on a `LocalCluster` of some processes on this machine: the seconds of an
+epoch, and the share that is not training. At last the epoch of 100 workers, *simulated* by
+what was measured: the rounds of one of 100 shards in this process, the overhead of a task, and
+the bytes at 1 GB/s.
 """
 
 import argparse

@@ -15,7 +15,16 @@ EXAMPLES = sorted((PAGES / "examples").glob("*.py"))
 BUILDING = runpy.run_path(str(ROOT / "scripts" / "build_docs.py"))
 # What is built into the site, and is no page of the sources.
 BUILT = {"examples_run/index", *(name[:-3] for name in BUILDING["ELSEWHERE"].values())}
-ROOMS = ("tables", "search", "training", "callbacks", "onnx", "mlflow", "textbook")
+ROOMS = (
+    "tables",
+    "search",
+    "distributed",
+    "training",
+    "callbacks",
+    "onnx",
+    "mlflow",
+    "textbook",
+)
 PUBLIC = ["fastdnn", *(f"fastdnn.{name}" for name in ROOMS)]
 # The others take a few seconds each, and are run by the build of the site.
 QUICK = {"first_steps", "larger_than_memory", "reproducibility"}

@@ -64,7 +64,8 @@ class _Order:
     names = (
         *("first_steps", "from_mlp_classifier", "from_skorch", "from_keras"),
         *("table_with_categories", "imbalanced_classes", "sparse_text", "quantiles"),
-        *("members_and_intervals", "search", "larger_than_memory", "own_loss"),
+        *("members_and_intervals", "search", "larger_than_memory", "cluster"),
+        "own_loss",
         *("reproducibility", "decision_boundary", "step_by_step"),
     )
 
