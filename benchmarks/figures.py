@@ -19,6 +19,7 @@ COMMANDS = {
     "scaling": "python -m benchmarks.scaling --json",
     "grid_search": "python -m benchmarks.grid_search --json",
     "search": "python -m benchmarks.search --json",
+    "stream": "python -m benchmarks.stream --json",
     "memory": "python -m benchmarks.memory --json",
     "members": "python -m benchmarks.members --json",
     "ablation": "python -m benchmarks.ablation --json",

@@ -7,9 +7,16 @@ from typing import Any
 import numpy as np
 
 from fastdnn.data.file_rows import FileStamp
-from fastdnn.data.sources import PIECE_BYTES, Look, Source, StreamError
+from fastdnn.data.sources import Look, Source, StreamError
 
 _IPC_ENDINGS = (".arrow", ".feather", ".ipc")
+# Bytes that are decoded at a time; and of a row group that is read as a whole first, which is
+# twice as fast as column by column.
+_DECODED_BYTES, _GROUP_BYTES = 2**21, 2**26
+# The first version that makes rows of columns in the order of rows.
+_MAKES_ROWS = 17
+# Rows whose columns become rows while they are in cache.
+_ROWS_IN_CACHE = 1024
 
 
 def import_pyarrow() -> Any:
@@ -118,13 +125,25 @@ class ArrowSource(Source):
             raise StreamError(f"{self.name_of(unit)} cannot be read: {error}") from error
 
     def _matrix(self, batch: Any) -> np.ndarray:
-        columns = [_numbers(batch.column(name)) for name in self.names or ()]
+        arrays = [batch.column(name) for name in self.names or ()]
+        if self._may_make_rows(arrays):
+            return batch.select(self.names).to_tensor(row_major=True).to_numpy()
+        columns = [_numbers(array) for array in arrays]
         dtype = np.result_type(*columns) if columns else np.dtype(np.float64)
-        # Short enough to be in cache while columns become rows.
         matrix = np.empty((batch.num_rows, len(columns)), dtype)
-        for j, column in enumerate(columns):
-            matrix[:, j] = column
+        for first in range(0, batch.num_rows, _ROWS_IN_CACHE):
+            rows = slice(first, first + _ROWS_IN_CACHE)
+            for j, column in enumerate(columns):
+                matrix[rows, j] = column[rows]
         return matrix
+
+    def _may_make_rows(self, arrays: list[Any]) -> bool:
+        """Whether pyarrow itself can make rows of columns: of one type, nothing missing."""
+        if not arrays or int(self._arrow.__version__.split(".")[0]) < _MAKES_ROWS:
+            return False
+        kinds = {array.type for array in arrays}
+        is_float = arrays[0].type in (self._arrow.float32(), self._arrow.float64())
+        return is_float and len(kinds) == 1 and not any(array.null_count for array in arrays)
 
     def _targets(self, batch: Any, where: str) -> np.ndarray:
         columns = []
@@ -214,12 +233,15 @@ class _File:
 
     def batches(self, unit: int, names: list[str]) -> Iterator[Any]:
         """Yield some rows of a unit at a time, of some columns."""
-        n_rows = max(1, PIECE_BYTES // (8 * max(1, len(names))))
+        n_rows = max(1, _DECODED_BYTES // (4 * max(1, len(names))))
         with self._open() as file:
             if self._is_parquet:
-                # Without a buffer of all of the row group, which may be large.
+                is_small = self._metadata.row_group(unit).total_byte_size <= _GROUP_BYTES
                 reader = self._arrow.parquet.ParquetFile(
-                    file, metadata=self._metadata, buffer_size=2**16, pre_buffer=False
+                    file,
+                    metadata=self._metadata,
+                    buffer_size=0 if is_small else 2**20,
+                    pre_buffer=is_small,
                 )
                 yield from reader.iter_batches(
                     n_rows, row_groups=[unit], columns=names, use_threads=False

@@ -9,7 +9,7 @@ import numpy as np
 from fastdnn.data.file_rows import FileRows, FileStamp
 
 # Bytes that are read at a time, and of a unit of an array: in one place of its file.
-PIECE_BYTES, _UNIT_BYTES = 2**19, 2**22
+PIECE_BYTES, _UNIT_BYTES = 2**20, 2**22
 
 #: ``look(X, y, where)`` is shown rows before training; X is None where it was not read.
 Look = Callable[[Any, Any, str], None]

@@ -62,6 +62,16 @@ def test_all_kinds_of_files_give_the_same_rows(files, in_memory):
     assert_array_equal(model.predict(table().drop_columns("label").to_pandas()).shape, 301)
 
 
+@pytest.mark.parametrize("name", ["_MAKES_ROWS", "_GROUP_BYTES"])
+def test_large_row_groups_and_old_versions_give_the_same_rows(
+    name, files, in_memory, monkeypatch
+):
+    monkeypatch.setattr(f"fastdnn.data.arrow_files.{name}", 10**9 if name[1] == "M" else 0)
+    paths = [files / "0.parquet", files / "1.parquet"]
+    model = fitted(Stream(paths, target="label", block_rows=96))
+    assert_array_equal(model.coefs_[0], in_memory.coefs_[0])
+
+
 def test_a_folder_is_its_parquet_files(files, in_memory):
     (files / "all.feather").unlink()
     model = fitted(Stream(files, target="label", block_rows=96))
