@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from benchmarks import feature_markdown, table_markdown
+from benchmarks import feature_markdown, stream_markdown, table_markdown
 from benchmarks.figures import (
     VARIANTS,
     described,
@@ -196,49 +196,6 @@ def grid_search_table() -> str:
     )
 
 
-def stream_table() -> str:
-    """Return training on streams of files beside training in memory."""
-    results = stored("stream")
-    is_extrapolated = results["is_extrapolated"]
-    rows = [
-        [
-            _WAYS_TO_READ[way],
-            duration(f["seconds"]),
-            times_with_spread(f | {"ratio": f["share"]}),
-            f"{f['peak'] / 1e6:.0f}",
-            duration(f["seconds_of_promise"]),
-        ]
-        for way, f in results["results"].items()
-    ]
-    n_millions = f"{results['rows_of_promise'] / 1e6:.0f} million rows"
-    header = [
-        "X",
-        "an epoch",
-        "speed over arrays",
-        "most memory of the process, MB",
-        f"an epoch of {n_millions}{', extrapolated' if is_extrapolated else ''}",
-    ]
-    short = "A short run, beside other programs. " if results["turns"] < 3 else ""
-    return "\n".join(
-        [
-            table(header, rows),
-            "",
-            f"{short}{results['rows']} rows of {results['features']} float32 numbers, "
-            f"{results['bytes'] / 1e9:.2f} GB; {results['epochs']} epochs, "
-            f"{results['turns']} turns.",
-            machine(results),
-        ]
-    )
-
-
-_WAYS_TO_READ = {
-    "memory": "arrays in memory",
-    "npy": "stream of .npy files",
-    "npy from the disk": "the same, not in the system's cache",
-    "parquet": "stream of a Parquet file",
-}
-
-
 def search_table() -> str:
     """Return halving searches that keep their networks, and that begin anew."""
     results = stored("search")
@@ -370,10 +327,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "search": search_table,
     "cluster": cluster_table,
     "cluster_times": cluster_times_table,
-    "stream": stream_table,
     "memory": memory_table,
     "members": members_table,
     "accuracy": accuracy_table,
     **feature_markdown.TABLES,
+    **stream_markdown.TABLES,
     **table_markdown.TABLES,
 }

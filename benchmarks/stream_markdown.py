@@ -1,0 +1,52 @@
+"""The table of training on streams, in Markdown."""
+
+from collections.abc import Callable
+
+from benchmarks.figures import duration, machine, stored, table, times_with_spread
+
+
+def stream_table() -> str:
+    """Return training on streams of files beside training in memory."""
+    results = stored("stream")
+    is_extrapolated = results["is_extrapolated"]
+    rows = [
+        [
+            _WAYS_TO_READ[way],
+            duration(f["seconds"]),
+            times_with_spread(f | {"ratio": f["share"]}),
+            f"{f['peak'] / 1e6:.0f}",
+            duration(f["seconds_of_promise"]),
+        ]
+        for way, f in results["results"].items()
+    ]
+    n_millions = f"{results['rows_of_promise'] / 1e6:.0f} million rows"
+    header = [
+        "X",
+        "an epoch",
+        "speed over arrays",
+        "most memory of the process, MB",
+        f"an epoch of {n_millions}{', extrapolated' if is_extrapolated else ''}",
+    ]
+    short = "A short run, beside other programs. " if results["turns"] < 3 else ""
+    return "\n".join(
+        [
+            table(header, rows),
+            "",
+            f"{short}{results['rows']} rows of {results['features']} float32 numbers, "
+            f"{results['bytes'] / 1e9:.2f} GB; {results['epochs']} epochs, "
+            f"{results['turns']} turns.",
+            machine(results),
+        ]
+    )
+
+
+_WAYS_TO_READ = {
+    "memory": "arrays in memory",
+    "npy": "stream of .npy files",
+    "npy from the disk": "the same, not in the system's cache",
+    "parquet": "stream of a Parquet file",
+}
+
+
+#: The tables by the name of their markers in the documents.
+TABLES: dict[str, Callable[[], str]] = {"stream": stream_table}
