@@ -66,6 +66,7 @@ class DaskDNNClassifier(ClassifierMixin, DaskDNN):
     """
 
     _kind, _has_classes = DNNClassifier, True
+    score = DaskDNN.score  # which takes collections; scikit-learn's mixin comes before it
 
     def _first_targets(self, partitions: Partitions) -> np.ndarray:
         kind, n_columns = partitions.facts[0].target

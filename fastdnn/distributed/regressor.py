@@ -57,6 +57,7 @@ class DaskDNNRegressor(RegressorMixin, DaskDNN):
     """
 
     _kind, _has_classes = DNNRegressor, False
+    score = DaskDNN.score  # which takes collections; scikit-learn's mixin comes before it
 
     def _first_targets(self, partitions: Partitions) -> np.ndarray:
         _, n_columns = partitions.facts[0].target

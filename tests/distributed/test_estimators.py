@@ -78,6 +78,7 @@ def test_data_frames_give_the_same_network(client):
     assert (theta_of(model) == theta_of(DaskDNNClassifier(**OPTIONS).fit(*arrays()))).all()
     table = dX.compute()
     assert (model.predict_proba(dX).compute() == model.predict_proba(table)).all()
+    assert model.score(dX, dy) == model.to_local().score(table, Y)
     # A partition in which a filter leaves nothing
     assert len(model.predict(dX[dX["a"] > 1e9]).compute()) == 0
 
