@@ -17,7 +17,10 @@ def lower_bounds(*extras):
     required = list(PROJECT["dependencies"])
     for extra in extras:
         required += PROJECT["optional-dependencies"][extra]
-    found = [re.fullmatch(r"([\w-]+)>=([\d.]+)(,<[\d.]+)?", line) for line in required]
+    found = [
+        re.fullmatch(r"([\w-]+)(?:\[[\w,]+\])?>=([\d.]+)(,<[\d.]+)?", line)
+        for line in required
+    ]
     assert all(found), required
     return {match[1]: release(match[2]) for match in found}
 
