@@ -4,8 +4,8 @@
 FLOORS = [
     ["cli"],
     ["mlflow", "onnx"],
-    ["distributed"],
     ["tables", "displays", "search"],
+    ["distributed"],
     ["estimators", "textbook"],
     ["callbacks"],
     ["storage"],

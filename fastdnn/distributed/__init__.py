@@ -8,7 +8,7 @@ the shards. `training` is the loop over rounds, which `local` does in this proce
 `cluster` by tasks on workers, as `places` says on which. `predictions` are made chunk by
 chunk. `dask_imports` imports Dask, which fastdnn does without elsewhere.
 
-On top of the estimators; called by users only.
+On top of the estimators; called by users, and for its clients by searches.
 """
 
 from fastdnn.distributed.classifier import DaskDNNClassifier

@@ -1,6 +1,5 @@
 """The candidates of one search, and what has become of them so far."""
 
-import functools
 import math
 import time
 import warnings
@@ -18,6 +17,7 @@ from sklearn.model_selection._validation import (
 from fastdnn.search.candidates import Candidate
 from fastdnn.search.inputs import Fold
 from fastdnn.search.lanes import Goal, Lane, Outcome
+from fastdnn.search.on_dask import DaskPool, FarLane
 from fastdnn.search.pool import Pool
 from fastdnn.search.scoring import Scoring
 
@@ -48,10 +48,14 @@ class Contest:
         self._owner, self._folds, self._scoring = owner, folds, scoring
         limit = owner.time_limit
         self.deadline = math.inf if limit is None else time.monotonic() + float(limit)
-        self.pool = Pool(_threads(owner.n_jobs))
+        self.pool: Any = (
+            Pool(_threads(owner.n_jobs))
+            if owner.client is None
+            else DaskPool(owner.client, folds, scoring)
+        )
         self.results: dict[str, Any] | None = None
         self.is_complete, self.first_score = True, None
-        self._lanes: list[list[Lane]] = []
+        self._lanes: list[list[Lane | FarLane]] = []
         self._shown: list[int] = []  # the candidate of each row of the results
         self._params: list[dict[str, Any]] = []
         self._out: list[dict[str, Any]] = []
@@ -61,7 +65,7 @@ class Contest:
     def begin(self, params: Sequence[dict[str, Any]]) -> list[Candidate]:
         """Make the candidates."""
         candidates = [Candidate(self._owner.estimator, own) for own in params]
-        self._lanes = [[Lane(one, fold) for fold in self._folds] for one in candidates]
+        self._lanes = [self.pool.lanes_of(one, self._folds) for one in candidates]
         return candidates
 
     def advance(
@@ -90,15 +94,8 @@ class Contest:
                 f"totalling {len(self._folds) * len(positions)} fits"
             )
         lanes = [lane for position in positions for lane in self._lanes[position]]
-        outcomes: list[Outcome | None] = [None] * len(lanes)
-        if self.pool.prepare(lanes, self.deadline):
-            of_lanes = [Goal(*goal, self.deadline) for goal in goals for _ in self._folds]
-            outcomes = self.pool.run(
-                [
-                    functools.partial(lane.advance, goal, self._scoring, self.pool.stop)
-                    for lane, goal in zip(lanes, of_lanes, strict=True)
-                ]
-            )
+        of_lanes = [Goal(*goal, self.deadline) for goal in goals for _ in self._folds]
+        outcomes: list[Outcome | None] = self.pool.advance(lanes, of_lanes, self._scoring)
         n_folds = len(self._folds)
         for i, (position, shown) in enumerate(zip(positions, params, strict=True)):
             of_folds = outcomes[i * n_folds : (i + 1) * n_folds]

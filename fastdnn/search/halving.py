@@ -68,6 +68,10 @@ class HalvingDNNSearchCV(BaseDNNSearchCV):
         Seconds after which to stop, with what has been done.
     verbose : int, default=0
         Whether to print the rungs.
+    client : distributed.Client, default=None
+        Of a Dask cluster whose workers train the candidates, in the place of threads; the last
+        fit is done here. As a connection it is copied by `clone`, but not pickled, and is
+        no parameter of `get_params`.
 
     Attributes
     ----------
@@ -152,6 +156,7 @@ class HalvingDNNSearchCV(BaseDNNSearchCV):
         n_jobs: int | None = None,
         time_limit: float | None = None,
         verbose: int = 0,
+        client: Any = None,
     ) -> None:
         super().__init__(
             estimator,
@@ -171,6 +176,7 @@ class HalvingDNNSearchCV(BaseDNNSearchCV):
         self.aggressive_elimination = aggressive_elimination
         self.random_state = random_state
         self.time_limit = time_limit
+        self.client = client
 
     def _require_fitting(self) -> None:
         super()._require_fitting()

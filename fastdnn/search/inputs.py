@@ -6,6 +6,7 @@ setting of its own parameters, and its output is checked once.
 """
 
 import dataclasses
+import threading
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -38,20 +39,30 @@ class Table:
     """An X with its targets, which is checked once for each precision of networks."""
 
     def __init__(self, X: Any, y: Any) -> None:
-        self.X, self.y = X, y
+        self.__setstate__((X, y))
+
+    def __getstate__(self) -> tuple[Any, Any]:
+        return self.X, self.y  # to check them again is less than to send what that makes
+
+    def __setstate__(self, state: tuple[Any, Any]) -> None:
+        self.X, self.y = state
         self._checked: dict[str, Checked] = {}
+        self._lock = threading.Lock()
 
     def check(self, network: Any) -> None:
         """Make ready what networks of this one's precision take; once."""
-        if network.dtype in self._checked and not self._is_to_widen(network):
-            return
+        with self._lock:
+            if network.dtype not in self._checked or self._is_to_widen(network):
+                self._checked[network.dtype] = self._made(network)
+
+    def _made(self, network: Any) -> Checked:
         scratch = clone(network)
         X, y = scratch._validated_to_fit(self.X, self.y, True)
         learnt = {name: v for name, v in vars(scratch).items() if name in _LEARNT_OF_X}
         samples = Samples(X)
         if network.solver == "lbfgs" and X.dtype == np.float32:
             samples = samples.also_in(np.float64)
-        self._checked[network.dtype] = Checked(samples, y, learnt)
+        return Checked(samples, y, learnt)
 
     def _is_to_widen(self, network: Any) -> bool:
         samples = self._checked[network.dtype].samples

@@ -1,5 +1,6 @@
 """A lane: one candidate in one fold, whose training goes on from rung to rung."""
 
+import copy
 import time
 import traceback
 from collections.abc import Callable
@@ -66,9 +67,11 @@ class Lane:
         What it is trained on, or why there is nothing. Has to be set before `advance`.
     """
 
+    fold: Fold
+    input: FoldInput | Exception
+
     def __init__(self, candidate: Candidate, fold: Fold) -> None:
         self.candidate, self.fold = candidate, fold
-        self.input: FoldInput | Exception
         self.network: Any = None
         self._outcome: Outcome | None = None
         self._curves: Any = None
@@ -178,6 +181,19 @@ class Lane:
             X = self.fold.rows_of(scoring.X, is_train=is_train)
         params = _check_method_params(scoring.X, params=scoring.params, indices=rows)
         return _score(estimator, X, y, scoring.scorer, params, scoring.error_score)
+
+    def attached(self, fold: Fold, given: FoldInput | Exception) -> "Lane":
+        """Return the same lane with a fold and an input, where it had none."""
+        made = copy.copy(self)
+        made.fold, made.input = fold, given
+        return made
+
+    def detached(self) -> "Lane":
+        """Return the same lane without what others share, as it goes to another process."""
+        made = copy.copy(self)
+        for name in ("fold", "input"):
+            vars(made).pop(name, None)
+        return made
 
     def forget(self) -> None:
         """Let go of all but the curves: it does not go on."""

@@ -46,6 +46,10 @@ class DNNSearchCV(BaseDNNSearchCV):
         Seconds after which to stop, with what has been done.
     verbose : int, default=0
         Whether to print how many fits there are.
+    client : distributed.Client, default=None
+        Of a Dask cluster whose workers train the candidates, in the place of threads; the last
+        fit is done here. As a connection it is copied by `clone`, but not pickled, and is
+        no parameter of `get_params`.
 
     Attributes
     ----------
@@ -94,6 +98,7 @@ class DNNSearchCV(BaseDNNSearchCV):
         n_jobs: int | None = None,
         time_limit: float | None = None,
         verbose: int = 0,
+        client: Any = None,
     ) -> None:
         super().__init__(
             estimator,
@@ -109,6 +114,7 @@ class DNNSearchCV(BaseDNNSearchCV):
         self.n_iter = n_iter
         self.random_state = random_state
         self.time_limit = time_limit
+        self.client = client
 
     def _run(self, contest: Contest) -> None:
         if self.n_iter is None:

@@ -1,13 +1,16 @@
 """One pool of threads for all fits of a search, and for what they share."""
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from sklearn import config_context, get_config
 
-from fastdnn.search.inputs import key_of
-from fastdnn.search.lanes import Lane
+from fastdnn.search.candidates import Candidate
+from fastdnn.search.inputs import Fold, key_of
+from fastdnn.search.lanes import Goal, Lane, Outcome
+from fastdnn.search.scoring import Scoring
 from fastdnn.teams.jobs import Jobs
 
 
@@ -29,6 +32,23 @@ class Pool:
         self._n_threads, self.is_interrupted = n_threads, False
         self._jobs: Jobs | None = None
         self._inputs: dict[tuple, Any] = {}
+
+    def lanes_of(self, candidate: Candidate, folds: Sequence[Fold]) -> list[Lane]:
+        """Return the lanes of a candidate, one in each fold."""
+        return [Lane(candidate, fold) for fold in folds]
+
+    def advance(
+        self, lanes: Sequence[Lane], goals: Sequence[Goal], scoring: Scoring
+    ) -> list[Outcome | None]:
+        """Train lanes on to their goals; return what has come of each, None if it is late."""
+        if not self.prepare(lanes, goals[0].deadline):
+            return [None] * len(lanes)
+        return self.run(
+            [
+                functools.partial(lane.advance, goal, scoring, self.stop)
+                for lane, goal in zip(lanes, goals, strict=True)
+            ]
+        )
 
     def stop(self) -> None:
         """Let no further job begin."""
