@@ -21,6 +21,27 @@ def dask_module(name: str) -> Any:
         ) from error
 
 
+def require_client(client: Any, default: str) -> None:
+    """Raise where something is no client that one can wait for; None stands for a default.
+
+    Raises
+    ------
+    TypeError
+        If it is no client.
+    ValueError
+        If it is asynchronous.
+    """
+    if not isinstance(client, dask_module("distributed").Client):
+        raise TypeError(
+            f"client={client!r} must be a dask.distributed.Client, or None for {default}."
+        )
+    if client.asynchronous:
+        raise ValueError(
+            f"client={client!r} is asynchronous, but training waits for its rounds. Make "
+            "a Client without asynchronous=True."
+        )
+
+
 def client_or_default(client: Any) -> Any:
     """Return a client, or the one that was made last if it is None.
 
@@ -33,16 +54,7 @@ def client_or_default(client: Any) -> Any:
     """
     distributed = dask_module("distributed")
     if client is not None:
-        if not isinstance(client, distributed.Client):
-            raise TypeError(
-                f"client={client!r} must be a dask.distributed.Client, or None for the one "
-                "that was made last."
-            )
-        if client.asynchronous:
-            raise ValueError(
-                f"client={client!r} is asynchronous, but training waits for its rounds. Make "
-                "a Client without asynchronous=True."
-            )
+        require_client(client, "the one that was made last")
         return client
     try:
         return distributed.get_client()

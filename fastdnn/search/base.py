@@ -13,7 +13,7 @@ from sklearn.utils import indexable
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_method_params
 
-from fastdnn.distributed.dask_imports import client_or_default
+from fastdnn.distributed.dask_imports import require_client
 from fastdnn.models.decorators import validating
 from fastdnn.models.documentation import DocumentationLink
 from fastdnn.search.candidates import network_of
@@ -59,7 +59,7 @@ class BaseDNNSearchCV(DocumentationLink, BaseSearchCV):
         """Raise where parameters do not fit each other."""
         network_of(self.estimator)
         if self.client is not None:
-            client_or_default(self.client)
+            require_client(self.client, "threads of this process")
         if getattr(self, "_skl_callbacks", None):
             raise ValueError(
                 f"{type(self).__name__} has no callbacks. Remove them by set_callbacks(); the "
