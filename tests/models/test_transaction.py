@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from fastdnn import DNNClassifier, DNNRegressor
-from fastdnn.training import stochastic as training
+from fastdnn.training import blockwise
 from fastdnn.training.epochs import EpochRunner
 from tests.interrupts import STEP, count_instructions, interrupt_at
 
@@ -158,7 +158,7 @@ def interrupted(monkeypatch):
     """Let training be interrupted in its third epoch."""
     monkeypatch.setattr(Interrupted, "after", 3)
     monkeypatch.setattr(Interrupted, "error", KeyboardInterrupt)
-    monkeypatch.setattr(training, "EpochRunner", Interrupted)
+    monkeypatch.setattr(blockwise, "EpochRunner", Interrupted)
     return Interrupted
 
 
@@ -260,7 +260,7 @@ def test_parameters_that_are_set_meanwhile_are_kept(monkeypatch):
             model.set_params(alpha=0.5)
             return super().run(n_epochs)
 
-    monkeypatch.setattr(training, "EpochRunner", Setting)
+    monkeypatch.setattr(blockwise, "EpochRunner", Setting)
     assert model.fit(X, Y).alpha == 0.5
 
 
