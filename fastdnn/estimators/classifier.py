@@ -1,7 +1,7 @@
 """`DNNClassifier`: a neural network for classification as a scikit-learn estimator."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, overload
 
 import numpy as np
 from sklearn.neural_network import MLPClassifier
@@ -29,6 +29,7 @@ from fastdnn.models.parameter_types import (
     Solver,
     Splits,
 )
+from fastdnn.training.stream import Stream
 
 
 @documented
@@ -167,6 +168,21 @@ class DNNClassifier(ClassPredictions):
     ) -> None:
         self._keep(locals())
 
+    @overload
+    def fit(
+        self, X: Stream, *, X_val: Any = ..., y_val: Any = ..., sample_weight_val: Any = ...
+    ) -> "DNNClassifier": ...
+    @overload
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = ...,
+        *,
+        X_val: Any = ...,
+        y_val: Any = ...,
+        sample_weight_val: Any = ...,
+    ) -> "DNNClassifier": ...
     @validating
     def fit(
         self,

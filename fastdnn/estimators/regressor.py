@@ -1,7 +1,7 @@
 """`DNNRegressor`: a neural network for regression as a scikit-learn estimator."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, overload
 
 import numpy as np
 from sklearn.neural_network import MLPRegressor
@@ -28,6 +28,7 @@ from fastdnn.models.parameter_types import (
     Solver,
     Splits,
 )
+from fastdnn.training.stream import Stream
 
 
 @documented
@@ -164,6 +165,21 @@ class DNNRegressor(TargetPredictions):
     ) -> None:
         self._keep(locals())
 
+    @overload
+    def fit(
+        self, X: Stream, *, X_val: Any = ..., y_val: Any = ..., sample_weight_val: Any = ...
+    ) -> "DNNRegressor": ...
+    @overload
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = ...,
+        *,
+        X_val: Any = ...,
+        y_val: Any = ...,
+        sample_weight_val: Any = ...,
+    ) -> "DNNRegressor": ...
     @validating
     def fit(
         self,

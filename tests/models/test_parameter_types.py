@@ -67,6 +67,7 @@ import numpy as np
 
 import fastdnn
 from fastdnn.tables import TableEncoder, TabularDNNClassifier, TabularDNNRegressor
+from fastdnn.training import Stream
 
 X, y = np.zeros((4, 2)), np.array([0, 1, 0, 1])
 layers = fastdnn.DNNClassifier((8, 4), ["relu", "prelu"], alpha=1e-3, solver="adamw")
@@ -77,6 +78,7 @@ reveal_type(layers.classes_)
 reveal_type(layers.best_loss_)
 reveal_type(layers.n_iter_)
 reveal_type(layers.predict_proba(X))
+reveal_type(layers.fit(Stream([(X, y)])))
 regressor = fastdnn.DNNRegressor(hidden_layer_sizes=np.int64(3), quantile=[0.1, 0.9])
 reveal_type(regressor.predict(X))
 reveal_type(regressor.predict(X, return_std=True))
@@ -92,6 +94,7 @@ REVEALED = [
     "float | None",
     "int",
     "ndarray",
+    "DNNClassifier",
     "ndarray",
     "tuple[ndarray, ndarray]",
     "TabularDNNClassifier",
@@ -105,7 +108,8 @@ MISTAKES = {
     'fastdnn.DNNRegressor(solver="adm")': 'Argument "solver"',
     'fastdnn.DNNClassifier(activation=["relu", "rele"])': "List item 1",
     "fastdnn.DNNClassifier().fit([[1.0]], [1], sample_wait=[1])": '"sample_wait"',
-    "fastdnn.DNNRegressor().fit([[1.0]])": 'Missing positional argument "y"',
+    "TabularDNNClassifier().fit([[1.0]], [1], sample_wait=[1])": '"sample_wait"',
+    "fastdnn.DNNRegressor().fit([[1.0]])": 'No overload variant of "fit"',
     "fastdnn.DNNClassifier().coefs_.shape": 'has no attribute "shape"',
     "TabularDNNClassifier(n_membres=2)": 'Unexpected keyword argument "n_membres"',
     'TabularDNNClassifier(max_epochs="long")': 'Argument "max_epochs"',
