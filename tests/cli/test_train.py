@@ -140,7 +140,17 @@ def test_other_separators_and_targets_that_are_nan(tmp_path, capsys):
     )
     path, model = tmp_path / "table.csv", str(tmp_path / "model")
     frame.write_csv(path, separator=";")
-    given = ["train", str(path), "--target", "amount", "--output", model, *SHORT]
+    given = [
+        "train",
+        str(path),
+        "--target",
+        "amount",
+        "--output",
+        model,
+        *SHORT,
+        "--epochs",
+        "1",
+    ]
     assert run([*given, "--separator", ";"]) == 0
     assert "9 rows without 'amount' are left out." in capsys.readouterr().out
     _, rows = predictions(capsys, model, str(path), "--separator", ";", "--rows", "100")

@@ -302,6 +302,7 @@ def test_without_refit():
         search.predict(X)
 
 
+@pytest.mark.slow_without_jit
 def test_refit_by_a_callable():
     search = HalvingDNNSearchCV(network(), DRAWS, **HALVING, refit=lambda results: 4)
     search.fit(X, LABELS)
@@ -389,6 +390,7 @@ def test_it_is_cloned_and_printed():
     assert "HalvingDNNSearchCV" in repr(search)
 
 
+@pytest.mark.slow_without_jit
 def test_what_is_printed(capsys):
     HalvingDNNSearchCV(network(), DRAWS, **HALVING, verbose=1).fit(X, LABELS)
     said = capsys.readouterr().out
