@@ -66,8 +66,30 @@ def whole_table(source: Source, texts: Collection[str] = ()) -> Any:
     if source.kind == "Parquet":
         frame = _read(source, functools.partial(_parquet, source, None, texts))
     else:
-        frame = _read(source, functools.partial(_csv, source, source.path, texts))
-    if frame.height == 0 or frame.width == 0:
+        frame = parsed(source, source.path, texts)
+    return require_rows(source, frame)
+
+
+def parsed(source: Source, content: Any, texts: Collection[str] = ()) -> Any:
+    """Return CSV of a path or of bytes, in the manner of a source, as a data frame.
+
+    Raises
+    ------
+    Failure
+        If it cannot be read.
+    """
+    return _read(source, functools.partial(_csv, source, content, texts))
+
+
+def require_rows(source: Source, frame: Any) -> Any:
+    """Return what was read of a file.
+
+    Raises
+    ------
+    Failure
+        If that has no rows.
+    """
+    if frame is None or frame.height == 0 or frame.width == 0:
         raise Failure(f"{source.path}: the table has no rows.")
     return frame
 
@@ -84,7 +106,7 @@ def parts_of(source: Source, n_rows: int, texts: Collection[str] = ()) -> Iterat
         yield from _parts_of_parquet(source, n_rows, texts)
         return
     for part in _parts_of_csv(source, n_rows):
-        yield _read(source, functools.partial(_csv, source, io.BytesIO(part), texts))
+        yield parsed(source, io.BytesIO(part), texts)
 
 
 def columns_of(source: Source) -> list[str]:
@@ -97,8 +119,8 @@ def columns_of(source: Source) -> list[str]:
     """
     if source.kind == "Parquet":
         return list(_read(source, lambda pl: pl.read_parquet_schema(source.path)))
-    header = next(_records(source), b"")
-    return list(_read(source, functools.partial(_csv, source, io.BytesIO(header), [])).columns)
+    header = next(records_of(source), b"")
+    return list(parsed(source, io.BytesIO(header)).columns)
 
 
 def _parts_of_parquet(source: Source, n_rows: int, texts: Collection[str]) -> Iterator[Any]:
@@ -121,7 +143,7 @@ def _parquet(
 
 
 def _parts_of_csv(source: Source, n_rows: int) -> Iterator[bytes]:
-    records = _records(source)
+    records = records_of(source)
     header = next(records, b"")
     part: list[bytes] = []
     for record in records:
@@ -133,8 +155,8 @@ def _parts_of_csv(source: Source, n_rows: int) -> Iterator[bytes]:
         yield b"".join([header, *part])
 
 
-def _records(source: Source) -> Iterator[bytes]:
-    """Give the records of CSV, which may be several lines where quotes are open."""
+def records_of(source: Source) -> Iterator[bytes]:
+    """Give the records of CSV, the header first: several lines where quotes are open."""
     record: list[bytes] = []
     n_quotes = 0
     with source.path.open("rb") as file:

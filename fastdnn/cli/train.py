@@ -11,6 +11,7 @@ import numpy as np
 
 from fastdnn.cli.failures import Failure
 from fastdnn.cli.files import source_of, whole_table
+from fastdnn.cli.sampled import sample_of
 from fastdnn.cli.targets import is_classes, values_of
 
 NAME = "train"
@@ -49,6 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "none (default: 0.2)",
     )
     parser.add_argument(
+        "--rows",
+        type=_count,
+        metavar="N",
+        help="rows to take at most, drawn at random; the file is read in parts, and may be "
+        "larger than memory (default: all)",
+    )
+    parser.add_argument(
         "--report",
         metavar="FILE",
         help="Markdown file for the report; its picture is beside it (default: MODEL with "
@@ -68,7 +76,11 @@ def run(given: argparse.Namespace) -> None:
 
     source = source_of(given.data, given.separator)
     output, report_file = _output_files(given)
-    frame = whole_table(source, given.categorical)
+    if given.rows is None:
+        frame = whole_table(source, given.categorical)
+    else:
+        frame, n_rows = sample_of(source, given.rows, given.seed, given.categorical)
+        print(f"{frame.height} of {n_rows} rows are taken.")
     _require_columns(frame, given, source.path)
     frame = frame.drop(given.drop)
     if frame[given.target].dtype.is_float():
