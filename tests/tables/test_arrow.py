@@ -61,6 +61,7 @@ def test_arrow_is_encoded_as_pandas_is(convert):
     np.testing.assert_array_equal(encoder.transform(plain), Z)
 
 
+@pytest.mark.slow_without_jit
 def test_estimators_take_arrow():
     y = np.array(["no", "yes"])[np.arange(N_ROWS) % 4 // 2]
     model = TabularDNNClassifier(**SMALL | {"max_epochs": 60}).fit(arrow(), y)

@@ -140,6 +140,7 @@ def test_copies_and_output_containers():
     assert list(frame.columns) == list(encoder.get_feature_names_out())
 
 
+@pytest.mark.slow_without_jit
 def test_a_network_learns_from_a_table():
     X = table(600)
     y = np.where((X["size"] > 0) ^ (X["colour"] == "red"), "yes", "no")

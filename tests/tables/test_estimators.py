@@ -263,6 +263,7 @@ def test_many_rows_are_predicted_in_parts(Estimator, monkeypatch):
         model.predict(X.assign(size=np.where(np.arange(300) == 150, np.inf, 0.0)))
 
 
+@pytest.mark.slow_without_jit
 @BOTH
 def test_copies_predict_the_same(Estimator):
     X, y = table()

@@ -50,6 +50,7 @@ def test_each_row_is_predicted_by_the_member_that_left_it_out(Estimator):
         assert model.oof_score_ == pytest.approx(r2_score(y, model.oof_prediction_))
 
 
+@pytest.mark.slow_without_jit
 @BOTH
 def test_results_do_not_depend_on_threads(Estimator):
     first, X, _ = fitted(Estimator, n_threads=1)
@@ -101,6 +102,7 @@ def test_weights_count_for_scores_and_rows_of_none_are_left_out(Estimator):
     assert model.oof_score_ == pytest.approx(expected)
 
 
+@pytest.mark.slow_without_jit
 def test_several_targets_have_intervals_of_their_own():
     X, y = load_diabetes(return_X_y=True)
     model = TabularDNNRegressor(**FOLDS).fit(X, np.column_stack([y, 1000.0 * y]))
@@ -138,6 +140,7 @@ def test_copies_and_files_have_intervals_and_sets(Estimator, given, tmp_path):
     assert again.read_bytes() == (tmp_path / "model").read_bytes()
 
 
+@pytest.mark.slow_without_jit
 @BOTH
 def test_a_fit_forgets_what_the_one_before_knew(Estimator):
     model, X, y = fitted(Estimator)

@@ -18,6 +18,7 @@ X, Y = table(120)
 FEW = SMALL | {"max_epochs": 5}
 
 
+@pytest.mark.slow_without_jit
 @BOTH
 def test_they_are_told_what_functions_are_told(Estimator):
     seen: list[Progress] = []
