@@ -75,8 +75,8 @@ def use(wheel: Path, folder: Path) -> None:
     found = f"import sys, fastdnn; print([m for m in {_OPTIONAL} if m in sys.modules])"
     assert run([python, "-c", found], here).strip() == "[]"
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    [example] = re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
-    score = float(run([python, "-c", example], here).split()[0])
+    first, of_frame = re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    score = float(run([python, "-c", first], here).split()[0])
     assert score > 0.95, score
     version = wheel.name.split("-")[1]
     assert run([str(scripts / "fastdnn"), "--version"], here).split() == ["fastdnn", version]
@@ -84,6 +84,9 @@ def use(wheel: Path, folder: Path) -> None:
     shutil.copy(ROOT / "scripts" / "quickstart.py", here)
     print(run([python, "quickstart.py"], here))
     assert (here / "quickstart-loss.png").stat().st_size > 10**4
+    run([*install, "pandas"], here)
+    said = run([python, "-c", of_frame], here)
+    assert re.findall("no|yes", said) == ["no", "no", "yes", "yes"], said
 
 
 def run(command: list[str], folder: Path) -> str:
