@@ -106,7 +106,7 @@ def test_data_frames_have_categories_as_words():
 @pytest.mark.parametrize("who", [who for who in CONTENDERS if "8" not in who])
 def test_contenders_learn(who, name, folder):
     if reason := why_missing(who):
-        pytest.skip(reason)
+        pytest.skip(reason)  # an optional package; the reason says how to install it
     found = run(Work(who, 0, str(folder), name, 120))
     assert found["rows"] == [120, 40, 60]
     assert found.get("nrmse", found.get("error")) < 0.7

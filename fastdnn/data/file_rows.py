@@ -62,7 +62,7 @@ class FileRows:
             return None
         if array.mode == "c" or not array.flags.c_contiguous or array.dtype.hasobject:
             return None  # what was written to it is in memory alone, or rows lie apart
-        # A part of a map has the offset of the whole one.
+        # A part of a map has the offset of the whole one. Type stubs leave `_mmap` out.
         map_of_file: Any = array._mmap  # type: ignore[attr-defined]
         if map_of_file is None:
             return None

@@ -6,7 +6,8 @@ each other. Some partitions are a shard of the data (`shards`); `rounds` is what
 one, a gradient or some steps of its own, and `sums` adds up what comes of it in the order of
 the shards. `training` is the loop over rounds, which `local` does in this process and
 `cluster` by tasks on workers, as `places` says on which. `predictions` are made chunk by
-chunk. `dask_imports` imports Dask, which fastdnn does without elsewhere.
+chunk. `client` is what clones share and pickles leave out, and `dask_imports` imports Dask,
+which fastdnn does without elsewhere.
 
 On top of the estimators; called by users, and for its clients by searches.
 """

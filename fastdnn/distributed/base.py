@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
+from fastdnn.distributed.client import WithClient
 from fastdnn.distributed.cluster import OnCluster
 from fastdnn.distributed.collections import Partitions, partitions_of
 from fastdnn.distributed.dask_imports import client_or_default
@@ -33,7 +34,7 @@ _NOT_THERE = {
 }
 
 
-class DaskDNN(BaseEstimator):
+class DaskDNN(WithClient, BaseEstimator):
     """A network that a Dask cluster trains; see the subclasses."""
 
     _kind: ClassVar[Any]
@@ -72,17 +73,6 @@ class DaskDNN(BaseEstimator):
     def _get_param_names(cls) -> list[str]:
         # A client can be neither copied nor pickled: as a connection, it is no parameter.
         return sorted([*cls._kind._get_param_names(), *cls._of_cluster])
-
-    def __sklearn_clone__(self) -> Self:
-        """Return an estimator that is not fitted, with the same client."""
-        from sklearn.base import _clone_parametrized
-
-        made = _clone_parametrized(self)
-        made.client = self.client
-        return made
-
-    def __getstate__(self) -> dict[str, Any]:
-        return super().__getstate__() | {"client": None}
 
     def __sklearn_is_fitted__(self) -> bool:
         return "_local" in vars(self)

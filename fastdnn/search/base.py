@@ -5,7 +5,7 @@ import time
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
-from sklearn.base import _clone_parametrized, clone, is_classifier
+from sklearn.base import clone, is_classifier
 from sklearn.metrics._scorer import _MultimetricScorer
 from sklearn.model_selection import check_cv
 from sklearn.model_selection._search import BaseSearchCV
@@ -13,6 +13,7 @@ from sklearn.utils import indexable
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_method_params
 
+from fastdnn.distributed.client import WithClient
 from fastdnn.distributed.dask_imports import require_client
 from fastdnn.models.decorators import validating
 from fastdnn.models.documentation import DocumentationLink
@@ -27,7 +28,7 @@ _LEFT_BY_FITS = (
 )
 
 
-class BaseDNNSearchCV(DocumentationLink, BaseSearchCV):
+class BaseDNNSearchCV(WithClient, DocumentationLink, BaseSearchCV):
     """A search whose candidates train side by side on one X; see the subclasses."""
 
     _parameter_constraints: ClassVar[dict] = {
@@ -39,21 +40,11 @@ class BaseDNNSearchCV(DocumentationLink, BaseSearchCV):
     estimator: Any
     time_limit: float | None
     n_jobs: int | None
-    client: Any
 
     @classmethod
     def _get_param_names(cls) -> list[str]:
         # A client can be neither copied nor pickled: as a connection, it is no parameter.
         return [name for name in super()._get_param_names() if name != "client"]
-
-    def __sklearn_clone__(self) -> Self:
-        """Return a search that is not fitted, with the same client."""
-        made = _clone_parametrized(self)
-        made.client = self.client
-        return made
-
-    def __getstate__(self) -> dict[str, Any]:
-        return super().__getstate__() | {"client": None}
 
     def _require_fitting(self) -> None:
         """Raise where parameters do not fit each other."""

@@ -137,7 +137,7 @@ class Lane:
         if not goes_on:
             network._validate_params()
         network.warm_start = False  # classes are found, not compared with those of before
-        # An error in its place was raised before any lane is trained.
+        # Not an error, which `advance` raises, as type checkers cannot know.
         ready = self.input.ready(network)  # type: ignore[union-attr]
         vars(network).update(_SET_MEANWHILE, max_iter=goal.n_epochs)
         start = network._go_on(False) if goes_on else None
