@@ -1,7 +1,7 @@
-"""Tests that wait for processes of their own run beside the others, in a second pytest.
+"""Tests that wait for processes of their own, and some rooms, run in a second pytest.
 
 Its reports become reports of the first. Where one looks for a single test, stops at the first
-failure, or debugs, all run in one.
+failure, debugs, or measures coverage, all run in one.
 """
 
 import json
@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 MARK = "waits_for_processes"
+# So that neither has much more to do than the other; they need what the first has compiled.
+_ROOMS = {"callbacks", "cli", "displays", "mlflow", "models", "onnx", "search", "storage"}
 _WANTED, _REPORTS = "FASTDNN_TESTS_BESIDE", "FASTDNN_REPORTS_BESIDE"
 # Less is not worth a second pytest.
 _FEWEST = 20
@@ -25,9 +27,13 @@ def register(config):
     if _WANTED in os.environ:
         second = Second(config, os.environ.pop(_WANTED), os.environ.pop(_REPORTS))
         config.pluginmanager.register(second)
-    # What is to stop at a first failure, or in a debugger, runs in one process.
-    elif not (options.collectonly or options.maxfail or options.usepdb):
+    # What is to stop at a first failure, or in a debugger, or to be covered, runs in one process.
+    elif not (options.collectonly or options.maxfail or options.usepdb or _covers(options)):
         config.pluginmanager.register(First())
+
+
+def _covers(options):
+    return bool(getattr(options, "cov_source", None)) and not options.no_cov
 
 
 class Second:
@@ -54,8 +60,8 @@ class First:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session):
-        """Run the tests that wait for processes beside the others."""
-        waiting = [item for item in session.items if item.get_closest_marker(MARK)]
+        """Run a part of the tests beside the others."""
+        waiting = [item for item in session.items if _goes_beside(item)]
         if not _FEWEST <= len(waiting) <= len(session.items) - _FEWEST:
             return (yield)
         session.items[:] = [item for item in session.items if item not in set(waiting)]
@@ -68,6 +74,10 @@ class First:
                 process.kill()
             _report(session.config, Path(folder), len(waiting))
         return result
+
+
+def _goes_beside(item):
+    return item.get_closest_marker(MARK) is not None or item.path.parent.name in _ROOMS
 
 
 def _begin(config, items, folder):

@@ -42,6 +42,10 @@ def _start_traced_thread(function, arguments):
     return _start_new_thread(traced, arguments)
 
 
+# Without JIT examples of docstrings are left out, and a case of each test is enough where many
+# train and none is of kernels alone.
+_ONE_CASE_WITHOUT_JIT = {"estimators", "tables", "training", "search"}
+
 # Tests with these marks run where ``-m`` names the mark.
 _LEFT_OUT = ["exhaustive"] if JIT_ENABLED else ["exhaustive", "needs_jit", "slow_without_jit"]
 
@@ -84,9 +88,26 @@ def pytest_collection_modifyitems(config, items):
     items.sort(key=lambda item: -FLOOR_OF.get(item.path.parent.name, -1))
     names = [name for name in _LEFT_OUT if name not in config.option.markexpr]
     left_out = {item for item in items if any(map(item.get_closest_marker, names))}
+    if not JIT_ENABLED and "exhaustive" in names:
+        left_out |= _further_cases(items, left_out)
     if left_out:
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=list(left_out))
+
+
+def _further_cases(items, left_out):
+    """Return examples, and what only repeats a test with other values in some rooms."""
+    seen, further = set(), set()
+    for item in items:
+        if isinstance(item, pytest.DoctestItem):
+            further.add(item)
+        test = item.nodeid.partition("[")[0]
+        if item in left_out or item.path.parent.name not in _ONE_CASE_WITHOUT_JIT:
+            continue
+        if test in seen:
+            further.add(item)
+        seen.add(test)
+    return further
 
 
 _WARM_UP = """

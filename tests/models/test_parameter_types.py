@@ -118,15 +118,21 @@ MISTAKES = {
 IMPORTS = "import fastdnn\nfrom fastdnn.tables import TableEncoder, TabularDNNClassifier\n"
 
 
+@pytest.fixture(scope="module")
+def known_to_mypy(tmp_path_factory):
+    """Return where mypy keeps what it knows of libraries, which takes most of its time."""
+    return tmp_path_factory.mktemp("mypy")
+
+
 @pytest.fixture
-def checked(tmp_path, monkeypatch):
+def checked(tmp_path, monkeypatch, known_to_mypy):
     """Return a function that returns what mypy says of a script of a user's own."""
 
     def check(script):
         path = tmp_path / "script.py"
         path.write_text(script, encoding="utf-8")
         options = ["--strict", "--follow-imports=silent", "--config-file=", "--no-pretty"]
-        said, errors, _ = api.run([*options, "--cache-dir", str(tmp_path), str(path)])
+        said, errors, _ = api.run([*options, "--cache-dir", str(known_to_mypy), str(path)])
         assert not errors, errors
         return [line for line in said.splitlines() if "script.py:" in line]
 
