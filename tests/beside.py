@@ -27,7 +27,7 @@ def register(config):
     if _WANTED in os.environ:
         second = Second(config, os.environ.pop(_WANTED), os.environ.pop(_REPORTS))
         config.pluginmanager.register(second)
-    # What is to stop at a first failure, or in a debugger, or to be covered, runs in one process.
+    # What is to stop at a first failure or in a debugger, or to be covered, runs in one.
     elif not (options.collectonly or options.maxfail or options.usepdb or _covers(options)):
         config.pluginmanager.register(First())
 

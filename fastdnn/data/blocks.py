@@ -6,9 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from fastdnn.data.conversion import NotFiniteError, convert_piece, rows_of_piece
+from fastdnn.data.conversion import (
+    NotFiniteError,
+    convert_piece,
+    require_finite,
+    rows_of_piece,
+)
+from fastdnn.data.file_rows import RowsToRead
 from fastdnn.data.samples import Samples
 from fastdnn.data.sources import Source, StreamError
+
+#: Rows of numbers, in memory or in a file.
+Matrix = np.ndarray | RowsToRead
 
 #: Rows of a stream that stand for all where few are looked at.
 HEAD_ROWS = 256
@@ -105,7 +114,7 @@ class Epoch:
 
     def __init__(self, samples: StreamedSamples, units: Sequence[int], number: int) -> None:
         self._samples, self._number, self._n_blocks = samples, number, 0
-        self._rest: tuple[np.ndarray, np.ndarray, str] | None = None
+        self._rest: tuple[Matrix, np.ndarray, str] | None = None
         self._pieces = self._read(units)
 
     def fill(self, block: Block, is_wanted: Callable[[], bool], is_last: bool) -> None:
@@ -136,7 +145,7 @@ class Epoch:
             if is_last and is_wanted():
                 # There is none; or else what is wrong comes up.
                 next(self._pieces, None)
-        except StreamError as error:
+        except (StreamError, EOFError) as error:
             raise self._named(str(error)) from error
         except Exception as error:
             raise self._named(f"{type(error).__name__}: {error}") from error
@@ -147,7 +156,7 @@ class Epoch:
             f"Block {self._n_blocks + 1} of epoch {self._number} could not be read. {what}"
         )
 
-    def _take(self, block: Block, X: np.ndarray, Y: np.ndarray, where: str) -> None:
+    def _take(self, block: Block, X: Matrix, Y: np.ndarray, where: str) -> None:
         first = block.n_rows
         n = min(len(X), self._samples.block_rows - first)
         convert_rows(X[:n], block.X[first : first + n], where)
@@ -156,7 +165,7 @@ class Epoch:
         if n < len(X):
             self._rest = X[n:], Y[n:], where
 
-    def _read(self, units: Sequence[int]) -> Iterator[tuple[np.ndarray, np.ndarray, str]]:
+    def _read(self, units: Sequence[int]) -> Iterator[tuple[Matrix, np.ndarray, str]]:
         samples, source = self._samples, self._samples.source
         for unit in units:
             source.require_unchanged(unit)
@@ -177,7 +186,7 @@ class Epoch:
 
 def rows_as_numbers(
     samples: StreamedSamples, X: Any, y: Any, where: str
-) -> tuple[np.ndarray, np.ndarray, str]:
+) -> tuple[Matrix, np.ndarray, str]:
     """Return rows as a matrix of numbers, not converted yet, and their targets, encoded.
 
     Parameters
@@ -209,21 +218,24 @@ def rows_as_numbers(
     return matrix, Y, where
 
 
-def matrix_of(X: Any, where: str, transform: Callable[[Any], Any] | None) -> np.ndarray:
-    """Return rows as a matrix of numbers.
+def matrix_of(X: Any, where: str, transform: Callable[[Any], Any] | None) -> Matrix:
+    """Return rows as a matrix of numbers; those of a file are read for a transformation only.
 
     Raises
     ------
     StreamError
         If they are something else.
     """
-    matrix = X if transform is None else transform(X)
+    matrix = X
+    if transform is not None:
+        matrix = transform(np.asarray(X) if isinstance(X, RowsToRead) else X)
     if hasattr(matrix, "toarray"):
         raise StreamError(
             f"{where}: X is sparse, which a Stream is not. Give X.toarray(), for instance by "
             "transform=lambda X: X.toarray()."
         )
-    matrix = np.asarray(matrix)
+    if not isinstance(matrix, RowsToRead):
+        matrix = np.asarray(matrix)
     if matrix.ndim != 2:
         raise StreamError(
             f"{where}: X has {matrix.ndim} dimensions, but must have 2: samples and features. "
@@ -236,7 +248,7 @@ def matrix_of(X: Any, where: str, transform: Callable[[Any], Any] | None) -> np.
     return matrix
 
 
-def convert_rows(X: np.ndarray, out: np.ndarray, where: str) -> None:
+def convert_rows(X: Matrix, out: np.ndarray, where: str) -> None:
     """Write rows in the dtype of `out` there.
 
     Raises
@@ -244,11 +256,20 @@ def convert_rows(X: np.ndarray, out: np.ndarray, where: str) -> None:
     StreamError
         If some are not finite in that.
     """
+    if isinstance(X, RowsToRead):
+        if X.dtype == out.dtype:
+            X.read_into(out)
+            X = out
+        else:
+            X = np.asarray(X)
     at_once = rows_of_piece(X)
     for first in range(0, len(X), at_once):
         rows = slice(first, first + at_once)
         try:
-            convert_piece(X[rows], out[rows])
+            if X is out:
+                require_finite(out[rows])
+            else:
+                convert_piece(X[rows], out[rows])
         except NotFiniteError:
             i, j = np.argwhere(~np.isfinite(out[rows]))[0]
             raise StreamError(

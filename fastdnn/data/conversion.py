@@ -55,10 +55,11 @@ def convert_piece(X: np.ndarray, out: np.ndarray) -> None:
     """
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         np.copyto(out, X, casting="same_kind")
-    _require_finite(out)
+    require_finite(out)
 
 
-def _require_finite(X: np.ndarray) -> None:
+def require_finite(X: np.ndarray) -> None:
+    """Raise NotFiniteError where a number is not finite."""
     if not np.isfinite(X).all():
         raise NotFiniteError
 
@@ -95,7 +96,7 @@ def convert_all(
         for start in range(first, last, piece_rows):
             rows = slice(start, min(start + piece_rows, last))
             if converted is X:
-                _require_finite(X[rows])
+                require_finite(X[rows])
             else:
                 convert_piece(X[rows], converted[rows])
 

@@ -71,24 +71,32 @@ class FileRows:
         offset = array.offset - granularity + array.ctypes.data - first_byte
         return cls(os.fspath(array.filename), offset, array)
 
-    def memory_for(self, n_rows: int) -> bytearray:
-        """Return memory that so many rows can be read into."""
-        return bytearray(n_rows * self._row_bytes)
-
-    def read(self, first: int, last: int, memory: bytearray) -> np.ndarray:
-        """Return some rows, which lie in `memory`.
+    def read(self, first: int, last: int) -> np.ndarray:
+        """Return some rows.
 
         Raises
         ------
         EOFError
             If the file ends before the last of them.
         """
-        n_bytes = (last - first) * self._row_bytes
-        view = memoryview(memory)[:n_bytes]
+        out = np.empty((last - first, *self._of_row), self._dtype)
+        self.read_into(first, out)
+        return out
+
+    def read_into(self, first: int, out: np.ndarray) -> None:
+        """Read rows into an array of their dtype, C-contiguous.
+
+        Raises
+        ------
+        EOFError
+            If the file ends before the last of them.
+        """
+        as_bytes: Any = out.reshape(-1).view(np.uint8)
+        view = memoryview(as_bytes)
         with open(self.path, "rb", buffering=0) as file:
             file.seek(self._offset + first * self._row_bytes)
             done = 0
-            while done < n_bytes:
+            while done < len(view):
                 n_read = file.readinto(view[done:])
                 if not n_read:
                     raise EOFError(
@@ -96,4 +104,39 @@ class FileRows:
                         "is shorter than it was."
                     )
                 done += n_read
-        return np.frombuffer(view, self._dtype).reshape(last - first, *self._of_row)
+
+    def part(self, first: int, last: int) -> "RowsToRead":
+        """Return some rows without reading them."""
+        return RowsToRead(self, first, last)
+
+
+class RowsToRead:
+    """Rows of a matrix in a file, which are read when it is known where to.
+
+    Parameters
+    ----------
+    rows : FileRows
+        All of them.
+    first, last : int
+        Which ones.
+    """
+
+    ndim = 2
+
+    def __init__(self, rows: FileRows, first: int, last: int) -> None:
+        self._rows, self._first, self._last = rows, first, last
+        self.dtype, self.shape = rows._dtype, (last - first, *rows._of_row)
+
+    def __len__(self) -> int:
+        return self._last - self._first
+
+    def __getitem__(self, part: slice) -> "RowsToRead":
+        first, last, _ = part.indices(len(self))
+        return RowsToRead(self._rows, self._first + first, self._first + last)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self._rows.read(self._first, self._last), dtype)
+
+    def read_into(self, out: np.ndarray) -> None:
+        """Read them into an array of their dtype, C-contiguous."""
+        self._rows.read_into(self._first, out)

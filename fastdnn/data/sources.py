@@ -90,15 +90,16 @@ class ArraySource(Source):
             self.require_unchanged(unit)
             first = unit * self._unit_rows
             last = first + self.rows_of_units[unit]
-            look(None, self._get(1, first, last, {}), self.name_of(unit))
+            look(None, self._targets(first, last), self.name_of(unit))
 
     def read(self, unit: int) -> Iterator[tuple[Any, Any]]:
-        """Yield some rows at a time."""
-        first = unit * self._unit_rows
-        end, memory = first + self.rows_of_units[unit], dict[int, bytearray]()
+        """Yield some rows at a time; those of X in a file as `RowsToRead`."""
+        first, of_X = unit * self._unit_rows, self._rows[0]
+        end = first + self.rows_of_units[unit]
         for start in range(first, end, self._piece_rows):
             stop = min(start + self._piece_rows, end)
-            yield self._get(0, start, stop, memory), self._get(1, start, stop, memory)
+            X = self._X[start:stop] if of_X is None else of_X.part(start, stop)
+            yield X, self._targets(start, stop)
 
     def name_of(self, unit: int) -> str:
         """Return which rows they are, and of which file."""
@@ -111,14 +112,12 @@ class ArraySource(Source):
         for stamp in self._stamps:
             _require(stamp)
 
-    def _get(self, which: int, first: int, last: int, memory: dict[int, bytearray]) -> Any:
-        rows = self._rows[which]
+    def _targets(self, first: int, last: int) -> Any:
+        rows = self._rows[1]
         if rows is None:
-            return (self._X, self._y)[which][first:last]
-        if which not in memory:
-            memory[which] = rows.memory_for(last - first)
+            return self._y[first:last]
         try:
-            return rows.read(first, last, memory[which])
+            return rows.read(first, last)
         except EOFError as error:
             raise StreamError(str(error)) from None
 

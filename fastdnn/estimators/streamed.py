@@ -278,7 +278,11 @@ def _head(source: Source, stream: Stream) -> tuple[np.ndarray, np.ndarray, str]:
     source.require_unchanged(0)
     X, y = next(source.read(0))
     matrix = matrix_of(X, where, stream.transform)
-    return matrix[:HEAD_ROWS], np.array(np.asarray(y)[:HEAD_ROWS]), where
+    try:
+        head = np.asarray(matrix[:HEAD_ROWS])
+    except EOFError as error:
+        raise StreamError(str(error)) from None
+    return head, np.array(np.asarray(y)[:HEAD_ROWS]), where
 
 
 def _learn_features(
