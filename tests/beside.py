@@ -77,6 +77,8 @@ class First:
 
 
 def _goes_beside(item):
+    if isinstance(item, pytest.DoctestItem):  # a module that is collected first is another one
+        return False
     return item.get_closest_marker(MARK) is not None or item.path.parent.name in _ROOMS
 
 
@@ -101,6 +103,8 @@ def _report(config, folder, n_items):
     for line in (folder / "reports").read_text("utf-8").splitlines():
         data = json.loads(line)
         report = config.hook.pytest_report_from_serializable(config=config, data=data)
+        if isinstance(report.longrepr, list):  # where and why it was skipped
+            report.longrepr = tuple(report.longrepr)
         reported.add(report.nodeid)
         config.hook.pytest_runtest_logreport(report=report)
     if len(reported) < n_items:
