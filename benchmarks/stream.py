@@ -3,12 +3,13 @@
     python -m benchmarks.stream [--json] [--rows N] [--epochs N] [--turns N] [--folder PATH]
 
 A file of 125 float32 numbers a row is made, as .npy and as Parquet, in row groups of 100 000
-rows. Each turn fits in new processes: on arrays in memory, on a stream of the .npy files, the
-same when the system has forgotten them, and on a stream of the Parquet file. Times are those
-of epochs; memory is the highest resident size of the whole process, with Python and all
-packages. Without ``--rows`` there are 20 million rows, of 10 GB, where the disk has room for
-three such files and memory for the arrays; otherwise as many as fit, and what that tells of 20
-million is marked as extrapolated. Linux only: sizes are read from ``/proc/self/status``.
+rows. Each turn fits two networks, each in new processes: on arrays in memory, on a stream of
+the .npy files, the same when the system has forgotten them, and on a stream of the Parquet
+file. Times are those of epochs; memory is the highest resident size of the whole process, with
+Python and all packages. Without ``--rows`` there are 20 million rows, of 10 GB, where the disk
+has room for three such files and memory for the arrays; otherwise as many as fit, and what
+that tells of 20 million is marked as extrapolated. Linux only: sizes are read from
+``/proc/self/status``.
 """
 
 import argparse
@@ -27,6 +28,7 @@ import numpy as np
 from benchmarks.measure import add_json_option, environment, spread, store
 
 _FEATURES, _GROUP_ROWS, _ROWS_OF_PROMISE = 125, 100_000, 20_000_000
+_NETWORKS = {"100": [100], "256, 128": [256, 128]}
 _WAYS = ["memory", "npy", "npy from the disk", "parquet"]
 
 _PROCESS = """
@@ -39,6 +41,7 @@ from fastdnn.training import Stream
 
 way, folder, epochs = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 options = dict(batch_size=256, tol=0.0, n_iter_no_change=10_000, random_state=0)
+options["hidden_layer_sizes"] = json.loads(sys.argv[4])
 few = np.random.default_rng(0).standard_normal((1000, 125), np.float32)
 DNNClassifier(max_iter=1, **options).fit(few, few[:, 0] > 0)
 files = [folder / "X.npy", folder / "y.npy"]
@@ -94,9 +97,10 @@ def make(folder: Path, n_rows: int) -> None:
     np.save(folder / "y.npy", np.resize(y, n_rows))
 
 
-def run(way: str, folder: Path, epochs: int) -> dict[str, Any]:
+def run(way: str, folder: Path, epochs: int, network: str) -> dict[str, Any]:
     """Fit in a process of its own."""
-    command = [sys.executable, "-c", _PROCESS, way, str(folder), str(epochs)]
+    told = str(folder), str(epochs), json.dumps(_NETWORKS[network])
+    command = [sys.executable, "-c", _PROCESS, way, *told]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout)
 
@@ -107,6 +111,31 @@ def most_rows(folder: Path) -> int:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     room = min(shutil.disk_usage(folder).free // 3, int(0.6 * memory))
     return min(_ROWS_OF_PROMISE, room // row_bytes // _GROUP_ROWS * _GROUP_ROWS)
+
+
+def summary(
+    found: dict[tuple[str, str], list[dict[str, Any]]], network: str, way: str, n_rows: int
+) -> dict[str, Any]:
+    """Return, and print, what the turns of one way have come to."""
+    runs, of_arrays = (
+        [statistics.median(one["seconds"]) for one in found[network, which]]
+        for which in (way, "memory")
+    )
+    shares = [a / b for a, b in zip(of_arrays, runs, strict=True)]
+    seconds = statistics.median(runs)
+    made = {
+        "seconds": seconds,
+        "seconds_of_promise": seconds * _ROWS_OF_PROMISE / n_rows,
+        "fit": statistics.median(one["fit"] for one in found[network, way]),
+        "peak": max(one["peak"] for one in found[network, way]),
+        "loss": found[network, way][0]["loss"],
+        **spread(shares, "share"),
+    }
+    print(
+        f"{network}, {way}: {seconds:.2f} s an epoch, {made['share']:.2f} of the speed in "
+        f"memory, {made['peak'] / 1e6:.0f} MB"
+    )
+    return made
 
 
 def main() -> None:
@@ -125,28 +154,16 @@ def main() -> None:
         n_rows = arguments.rows or most_rows(folder)
         make(folder, n_rows)
         n_bytes = (folder / "X.npy").stat().st_size
-        run("npy", folder, 1)  # compiles
-        found: dict[str, list[dict[str, Any]]] = {way: [] for way in _WAYS}
+        run("npy", folder, 1, "100")  # compiles
+        runs = [(network, way) for network in _NETWORKS for way in _WAYS]
+        found: dict[tuple[str, str], list[dict[str, Any]]] = {key: [] for key in runs}
         for turn in range(arguments.turns):
-            for way in _WAYS[turn % len(_WAYS) :] + _WAYS[: turn % len(_WAYS)]:
-                found[way].append(run(way, folder, arguments.epochs))
-    seconds = {way: [statistics.median(r["seconds"]) for r in found[way]] for way in _WAYS}
-    results: dict[str, Any] = {}
-    for way in _WAYS:
-        shares = [a / b for a, b in zip(seconds["memory"], seconds[way], strict=True)]
-        results[way] = {
-            "seconds": statistics.median(seconds[way]),
-            "seconds_of_promise": statistics.median(seconds[way]) * _ROWS_OF_PROMISE / n_rows,
-            "fit": statistics.median(r["fit"] for r in found[way]),
-            "peak": max(r["peak"] for r in found[way]),
-            "loss": found[way][0]["loss"],
-            **spread(shares, "share"),
-        }
-        shown = results[way]
-        print(
-            f"{way}: {shown['seconds']:.2f} s an epoch, {shown['share']:.2f} of the speed in "
-            f"memory, {shown['peak'] / 1e6:.0f} MB"
-        )
+            for network, way in runs[turn % len(runs) :] + runs[: turn % len(runs)]:
+                found[network, way].append(run(way, folder, arguments.epochs, network))
+    results = {
+        network: {way: summary(found, network, way, n_rows) for way in _WAYS}
+        for network in _NETWORKS
+    }
     store(
         arguments.json,
         {

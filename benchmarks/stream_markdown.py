@@ -11,16 +11,19 @@ def stream_table() -> str:
     is_extrapolated = results["is_extrapolated"]
     rows = [
         [
+            network,
             _WAYS_TO_READ[way],
             duration(f["seconds"]),
             times_with_spread(f | {"ratio": f["share"]}),
             f"{f['peak'] / 1e6:.0f}",
             duration(f["seconds_of_promise"]),
         ]
-        for way, f in results["results"].items()
+        for network, of_ways in results["results"].items()
+        for way, f in of_ways.items()
     ]
     n_millions = f"{results['rows_of_promise'] / 1e6:.0f} million rows"
     header = [
+        "hidden units",
         "X",
         "an epoch",
         "speed over arrays",

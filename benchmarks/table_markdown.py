@@ -15,12 +15,37 @@ from benchmarks.table_summary import (
     total,
 )
 
+# Of ours by default.
+_MEMBERS = 4
 _NOT_RUN, _NOT_TIMED = "not run", "not timed"
 
 
 def standing_table() -> str:
     """Return ranks, ratios, seconds and memory by contender."""
     return standing_of(stored("tables"))
+
+
+def short_table() -> str:
+    """Return the standing of all others and of our defaults, for a first look."""
+    results = stored("tables")
+    by_contender, tables = standings(results), tables_of(results)
+    seconds, rows = means(results, "fit_s"), []
+    for who in sorted(by_contender, key=lambda who: by_contender[who].rank):
+        about, standing = results["contenders"][who], by_contender[who]
+        if about["members"] not in (None, _MEMBERS):
+            continue
+        sum_of_tables = total(seconds[who].values(), len(tables))
+        rows.append(
+            [
+                about["title"],
+                f"{standing.rank:.2f}",
+                f"{standing.ratio:.3f}",
+                str(standing.wins),
+                _NOT_TIMED if sum_of_tables is None else f"{digits(sum_of_tables)} s",
+            ]
+        )
+    header = ["estimator", "mean rank", "error over lowest", "lowest on", "all fits"]
+    return f"{table(header, rows)}\n\n{_about(results)}"
 
 
 def standing_of(results: Results) -> str:
@@ -44,16 +69,20 @@ def standing_of(results: Results) -> str:
         rows.append(row)
     header = ["estimator", "validation rows", "mean rank", "error over lowest", "lowest on"]
     header += ["fit, s", "predict, s", "most memory, MB"]
-    seeds = sorted({record["seed"] for record in results["records"]})
     return "\n".join(
         [
             table(header, rows),
             "",
-            f"Tables: {', '.join(tables)}; seeds {', '.join(map(str, seeds))}; at most "
-            f"{results['cap']} rows to train on.",
+            _about(results),
             *(described(environment) for environment in results["environments"]),
         ]
     )
+
+
+def _about(results: Results) -> str:
+    tables = ", ".join(tables_of(results))
+    seeds = ", ".join(map(str, sorted({record["seed"] for record in results["records"]})))
+    return f"Tables: {tables}; seeds {seeds}; at most {results['cap']} rows to train on."
 
 
 def errors_table() -> str:
@@ -142,6 +171,7 @@ def _megabytes(n_bytes: float | None) -> str:
 #: The tables by the name of their markers in the documents.
 TABLES: dict[str, Callable[[], str]] = {
     "tables": standing_table,
+    "tables_short": short_table,
     "tables_error": errors_table,
     "tables_auc": auc_table,
     "tables_log_loss": log_loss_table,

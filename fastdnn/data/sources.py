@@ -78,8 +78,10 @@ class ArraySource(Source):
         self._X, self._y, self._n_rows = X, y, int(X.shape[0])
         row_bytes = max(1, int(X.shape[1]) * np.dtype(X.dtype).itemsize)
         self._unit_rows = max(1, _UNIT_BYTES // row_bytes)
-        self._piece_rows = max(1, PIECE_BYTES // row_bytes)
         self._rows = [FileRows.of(a) for a in (X, y)]
+        # What is read where it is wanted needs no memory of its own.
+        is_read = self._rows[0] is not None
+        self._piece_rows = self._unit_rows if is_read else max(1, PIECE_BYTES // row_bytes)
         self._stamps = [FileStamp(rows.path) for rows in self._rows if rows is not None]
 
     def survey(self, look: Look) -> None:

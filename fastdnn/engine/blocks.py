@@ -6,7 +6,7 @@ columns are, blocks are scaled after all of them have been stepped. What is done
 `fastdnn.engine.step_options`.
 """
 
-from fastdnn.compiler.jit import kernel, loop_kernel
+from fastdnn.compiler.jit import kernel
 from fastdnn.engine.delta_masks import masked_gradient
 from fastdnn.engine.layer_steps import STEP_OF_LAYER
 from fastdnn.engine.mailboxes import (
@@ -61,6 +61,7 @@ from fastdnn.engine.step_options import (
 )
 from fastdnn.engine.table_rows import TABLE_GRADIENT, TABLE_SUMS
 from fastdnn.machine.stops import is_told
+from fastdnn.machine.vectors import add, write_sum
 from fastdnn.machine.views import address, vector
 from fastdnn.ops.optimizers import UPDATE
 from fastdnn.ops.sparse import CSR_GRADIENT
@@ -94,18 +95,6 @@ def _sparse_gradient(s, real, o, position, D, first, dW, worker):
         )
 
 
-@loop_kernel
-def _add_to(total, other):
-    for i in range(total.size):
-        total[i] += other[i]
-
-
-@loop_kernel
-def _add(first, second, total):
-    for i in range(total.size):
-        total[i] = first[i] + second[i]
-
-
 @kernel
 def _part_of_gradient(s, real, task, shard, scratch):
     """View a shard's gradient of one block, brought to `scratch` if it was sent."""
@@ -133,9 +122,9 @@ def _parts_of_gradient(s, real, task, n_shards, scratch):
     if n_shards == 2:
         return first, second
     total = work_vector(s, real, scratch, size)
-    _add(first, second, total)
+    write_sum(first, second, total)
     for shard in range(2, n_shards - 1):
-        _add_to(total, _part_of_gradient(s, real, task, shard, scratch + size))
+        add(_part_of_gradient(s, real, task, shard, scratch + size), total)
     return total, _part_of_gradient(s, real, task, n_shards - 1, scratch + size)
 
 

@@ -26,6 +26,7 @@ from fastdnn.engine.memory import (
 from fastdnn.engine.operations import N_IN, operations
 from fastdnn.engine.record import record_at
 from fastdnn.machine.arithmetic import multiply_add
+from fastdnn.machine.vectors import write_multiple
 from fastdnn.machine.views import vector, vector_at
 from fastdnn.ops.optimizers import UPDATE
 from fastdnn.products.sums import sum_of_products, sum_of_squares
@@ -57,12 +58,6 @@ def _complete(first, rest, w, scale, decay):
         first[j] = multiply_add(g, scale, w[j] * decay)
 
 
-@loop_kernel
-def _multiply(x, factor, out):
-    for j in range(out.size):
-        out[j] = factor * x[j]
-
-
 @kernel
 def _step_product(s, real, task, worker, first, rest, constants, factors):
     """Step both factors of one block of the first layer's weights."""
@@ -82,7 +77,7 @@ def _step_product(s, real, task, worker, first, rest, constants, factors):
         r = vector(rest, i * n_out if rest.size > 0 else 0, n_out if rest.size > 0 else 0)
         _complete(g, r, w, as_real(scale), as_real(0))
         of_scales[first_row + i] = sum_of_products(g, w)
-        _multiply(g, scales[first_row + i], g)
+        write_multiple(scales[first_row + i], g, g)
         _complete(g, vector(rest, 0, 0), w, as_real(1), as_real(decay))
     gradient = vector(of_scales, first_row, n_rows)
     nothing = vector(rest, 0, 0)
@@ -96,7 +91,7 @@ def _step_product(s, real, task, worker, first, rest, constants, factors):
     theta = worker_parameters(s, real, worker)
     for i in range(n_rows):
         w, v = vector(W, start + i * n_out, n_out), vector(theta, start + i * n_out, n_out)
-        _multiply(w, scales[first_row + i], v)
+        write_multiple(scales[first_row + i], w, v)
     return sum_of_squares(vector(W, start, size)) if decay != 0 else 0.0
 
 

@@ -5,7 +5,7 @@ optimiser's state, and what another one needs is put into a mailbox, whose lines
 writes to before it reads them. Why so: ``scripts/docs/engine/teams.md``.
 """
 
-from fastdnn.compiler.jit import kernel, loop_kernel
+from fastdnn.compiler.jit import kernel
 from fastdnn.engine.memory import (
     BLOCK_SIZE,
     BLOCK_SLOT,
@@ -21,14 +21,8 @@ from fastdnn.engine.memory import (
 )
 from fastdnn.machine.cache_lines import LINE_BYTES, copy_lines
 from fastdnn.machine.processor import itemsize_of
+from fastdnn.machine.vectors import copy
 from fastdnn.machine.views import address, vector
-
-
-@loop_kernel
-def copy_vector(source, out):  # needs jit
-    """Copy one vector into another."""
-    for i in range(out.size):
-        out[i] = source[i]
 
 
 @kernel
@@ -144,14 +138,14 @@ def _copy_state(s, real, worker, source, out):  # needs jit
         for task in range(worker, s.n_blocks + 1, s.n_workers):
             block = block_table(s)[task]
             start, size = slot + block[BLOCK_START], block[BLOCK_SIZE]
-            copy_vector(vector(source, start, size), vector(out, start, size))
+            copy(vector(source, start, size), vector(out, start, size))
 
 
 @kernel
 def begin_exchange(s, real, worker):  # needs jit
     """Begin a run: give a worker its copies."""
     if worker > 0:
-        copy_vector(worker_parameters(s, real, 0), worker_parameters(s, real, worker))
+        copy(worker_parameters(s, real, 0), worker_parameters(s, real, worker))
         _copy_state(s, real, worker, 0, worker)
 
 

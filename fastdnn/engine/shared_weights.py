@@ -13,7 +13,7 @@ layer's step.
 """
 
 from fastdnn.compiler.addressed import Addressed
-from fastdnn.compiler.jit import kernel, loop_kernel
+from fastdnn.compiler.jit import kernel
 from fastdnn.engine.layer_steps import STEP_OF_LAYER, scaled_constants, step_factors
 from fastdnn.engine.memory import (
     BLOCK_FIRST,
@@ -46,37 +46,13 @@ from fastdnn.engine.operations import (
 )
 from fastdnn.engine.record import record_at
 from fastdnn.engine.table_rows import TABLE_GRADIENT
-from fastdnn.machine.arithmetic import multiply_add
+from fastdnn.machine.vectors import add_multiple, clear, copy, write_multiple
 from fastdnn.machine.views import vector, vector_at
 from fastdnn.ops.optimizers import UPDATE
 from fastdnn.products.linear import linear_gradient
 from fastdnn.products.sums import sum_of_products
 
 _update, _table_gradient = UPDATE.call, TABLE_GRADIENT.call
-
-
-@loop_kernel
-def _copy(x, out):
-    for j in range(out.size):
-        out[j] = x[j]
-
-
-@loop_kernel
-def _clear(out):
-    for j in range(out.size):
-        out[j] = 0
-
-
-@loop_kernel
-def _add(factor, x, out):
-    for j in range(out.size):
-        out[j] = multiply_add(factor, x[j], out[j])
-
-
-@loop_kernel
-def _multiply(factor, x, out):
-    for j in range(out.size):
-        out[j] = factor * x[j]
 
 
 @kernel
@@ -118,7 +94,7 @@ def _tell(s, real, start, size):
     """Copy a block that was stepped to all members."""
     stepped = vector(worker_parameters(s, real, 0), start, size)
     for member in range(1, s.n_members):
-        _copy(stepped, vector(worker_parameters(s, real, member), start, size))
+        copy(stepped, vector(worker_parameters(s, real, member), start, size))
 
 
 @kernel
@@ -157,14 +133,14 @@ def _step_scaled(s, real, task, worker, constants, own_constants, factors):
     made = work_vector(s, real, position + size, size)
     nothing = work_vector(s, real, position, 0)
     W = vector_at(real, s.unscaled, 0, s.theta_size)
-    _clear(total)
+    clear(total)
     for member in range(s.n_members):
         _gradient(s, real, task, member * rows, rows, position + size, worker)
         scales, of_scales, _ = _scales_of(s, real, member)
         for i in range(n_inputs):
             g, w = vector(made, i * n_out, n_out), vector(W, start + i * n_out, n_out)
             of_scales[first + i] = sum_of_products(g, w)
-            _add(scales[first + i], g, vector(total, i * n_out, n_out))
+            add_multiple(scales[first + i], g, vector(total, i * n_out, n_out))
     scale = factors[0]
     for member in range(s.n_members):
         scales, of_scales, state = _scales_of(s, real, member)
@@ -177,7 +153,7 @@ def _step_scaled(s, real, task, worker, constants, own_constants, factors):
         theta, scales = worker_parameters(s, real, member), _scales_of(s, real, member)[0]
         for i in range(n_inputs):
             w = vector(W, start + i * n_out, n_out)
-            _multiply(scales[first + i], w, vector(theta, start + i * n_out, n_out))
+            write_multiple(scales[first + i], w, vector(theta, start + i * n_out, n_out))
 
 
 def _step_of_members(record, real, task, worker, first, rest, constants, factors):

@@ -29,6 +29,7 @@ from fastdnn.engine.memory import (
 )
 from fastdnn.engine.record import record_at
 from fastdnn.machine.arithmetic import multiply_add
+from fastdnn.machine.vectors import copy
 from fastdnn.machine.views import vector, vector_at
 from fastdnn.products.sums import sum_of_sizes, sum_of_squares, sum_of_squares_in_double
 
@@ -75,12 +76,6 @@ def _complete(w, first, rest, scale, decay, lasso, limit):
         first[i] = -limit if g < -limit else g
 
 
-@loop_kernel
-def _copy(source, out):
-    for i in range(out.size):
-        out[i] = source[i]
-
-
 def complete_gradient(record, real, task, worker, first, rest, scale):
     """Write the complete gradient of one block into `first`, from both parts of it.
 
@@ -96,7 +91,7 @@ def complete_gradient(record, real, task, worker, first, rest, scale):
     limit = as_real(s.clip_value)
     _complete(w, first, rest, as_real(scale), as_real(decay), as_real(lasso), limit)
     if s.clip_norm > 0.0:
-        _copy(first, completed_gradient(s, real, task))
+        copy(first, completed_gradient(s, real, task))
         partial_sums(s)[task, BLOCK_GRADIENT_SQUARES] = sum_of_squares_in_double(first)
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from fastdnn.compiler.jit import kernel, loop_kernel
 from fastdnn.machine.arithmetic import multiply_add
+from fastdnn.machine.vectors import add, add_multiple, clear, copy, write_sum
 from fastdnn.machine.views import vector
 from fastdnn.ops.draws import bits, keys_of, keys_of_row
 from fastdnn.ops.dropout import factor_of, limit_of
@@ -100,12 +101,6 @@ def read_entries(X, entries, edges, draw, rate, out):
 
 
 @loop_kernel
-def _add_one(a, A, out):
-    for j in range(out.size):
-        out[j] = multiply_add(a, A[j], out[j])
-
-
-@loop_kernel
 def _add_four(a, A, b, B, c, C, d, D, out):
     for j in range(out.size):
         total = multiply_add(b, B[j], multiply_add(a, A[j], out[j]))
@@ -130,32 +125,8 @@ def _add_terms(terms, first, last, M, out):
         )
         t += 4
     while t < last:
-        _add_one(terms[2 * t + 1], vector(M, np.int64(terms[2 * t]) * n, n), out)
+        add_multiple(terms[2 * t + 1], vector(M, np.int64(terms[2 * t]) * n, n), out)
         t += 1
-
-
-@loop_kernel
-def _copy(x, out):
-    for j in range(out.size):
-        out[j] = x[j]
-
-
-@loop_kernel
-def _write_sum(x, y, out):
-    for j in range(out.size):
-        out[j] = x[j] + y[j]
-
-
-@loop_kernel
-def _clear(out):
-    for j in range(out.size):
-        out[j] = 0
-
-
-@loop_kernel
-def _add(x, out):
-    for j in range(out.size):
-        out[j] += x[j]
 
 
 @kernel
@@ -174,7 +145,7 @@ def add_entries(memory, Q, b, Z, terms):
                 terms[2 * n_terms], terms[2 * n_terms + 1] = k, own
                 n_terms += 1
         z = vector(Z, i * n_units, n_units)
-        _copy(b, z)
+        copy(b, z)
         _add_terms(terms, 0, n_terms, Q, z)
 
 
@@ -187,9 +158,9 @@ def add_up_stairs(entries, W, first, stop, Q):
         for k in range(max(first, start), min(stop, start + size)):
             w, q = vector(W, k * n_units, n_units), vector(Q, k * n_units, n_units)
             if entries[e, KIND] == STAIRS and k > start:
-                _write_sum(w, vector(Q, (k - 1) * n_units, n_units), q)
+                write_sum(w, vector(Q, (k - 1) * n_units, n_units), q)
             else:
-                _copy(w, q)
+                copy(w, q)
 
 
 @kernel
@@ -225,7 +196,7 @@ def gradient_of_entries(entries, memory, D, first, dW, scratch):
     """Write the gradient of the weights of some inputs from `first` on: whole staircases."""
     n_inputs, n_units = dW.shape
     stop = first + n_inputs
-    _clear(vector(dW, 0, dW.size))
+    clear(vector(dW, 0, dW.size))
     first_entry, last_entry = entries.shape[0], 0
     for e in range(entries.shape[0]):
         if entries[e, START] < stop and entries[e, START] + entries[e, SIZE] > first:
@@ -246,4 +217,4 @@ def gradient_of_entries(entries, memory, D, first, dW, scratch):
             start = entries[e, START] - first
             for k in range(start + entries[e, SIZE] - 1, start, -1):
                 last = vector(dW, k * n_units, n_units)
-                _add(last, vector(dW, (k - 1) * n_units, n_units))
+                add(last, vector(dW, (k - 1) * n_units, n_units))

@@ -3,9 +3,8 @@
 import numpy as np
 
 from fastdnn.compiler.jit import entry_point
+from fastdnn.ops.table_entries import CLIP
 
-# Beyond so many units a number counts for less and less; none counts for more.
-_CLIP = 3.0
 # Units that are not told apart from more: their squares overflow some time.
 _LARGEST = 1e15
 
@@ -90,7 +89,7 @@ class NumberEncoder:
         column = 0
         if not self.is_constant:
             u = self.scaled(x)
-            out[:, 0] = u / np.sqrt(1.0 + np.square(u / _CLIP))
+            out[:, 0] = u / np.sqrt(1.0 + np.square(u / CLIP))
             column = 1
         if self.has_missing:
             out[:, column] = missing
