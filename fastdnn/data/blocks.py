@@ -110,10 +110,20 @@ class Epoch:
         The order in which its units are read.
     number : int
         Of the epoch, for messages.
+    is_known : bool, default=False
+        Whether an epoch before has found all numbers finite. Those of a file that nobody has
+        written to since are not looked at again.
     """
 
-    def __init__(self, samples: StreamedSamples, units: Sequence[int], number: int) -> None:
+    def __init__(
+        self,
+        samples: StreamedSamples,
+        units: Sequence[int],
+        number: int,
+        is_known: bool = False,
+    ) -> None:
         self._samples, self._number, self._n_blocks = samples, number, 0
+        self._is_known = is_known
         self._rest: tuple[Matrix, np.ndarray, str] | None = None
         self._pieces = self._read(units)
 
@@ -159,7 +169,11 @@ class Epoch:
     def _take(self, block: Block, X: Matrix, Y: np.ndarray, where: str) -> None:
         first = block.n_rows
         n = min(len(X), self._samples.block_rows - first)
-        convert_rows(X[:n], block.X[first : first + n], where)
+        rows, out = X[:n], block.X[first : first + n]
+        if self._is_known and isinstance(rows, RowsToRead) and rows.dtype == out.dtype:
+            rows.read_into(out)
+        else:
+            convert_rows(rows, out, where)
         block.Y[first : first + n] = Y[:n]
         block.n_rows += n
         if n < len(X):

@@ -108,6 +108,12 @@ class Team:
     work : callable
         ``work(worker, n_joined) -> n_joined``, with the rules of
         `fastdnn.engine.loop.train`. It keeps alive what it works on, but not the team.
+
+    Attributes
+    ----------
+    gives_way : callable
+        Says whether a thread of ours now needs a processor that the team would have. Workers
+        wait for each other: one without a processor holds up all, and one alone goes on.
     """
 
     def __init__(
@@ -118,6 +124,7 @@ class Team:
         self._crew = _Crew(self, counters, work)
         self._record, self._watch = TeamRecord(), Watch()
         self._is_kept_out = False
+        self.gives_way: Callable[[], bool] = _never
         self._is_entered = self._is_left = False
 
     def __enter__(self) -> "Team":
@@ -183,13 +190,15 @@ class Team:
 
     def look_around(self) -> bool:
         """Whether the next run is done alone for what others do now: a short one will do."""
-        self._is_kept_out = (
-            self._size > 1
-            and not self._crew.gates  # threads that would be counted as well
+        self._is_kept_out = self._size > 1 and (self.gives_way() or self._is_crowded_out())
+        return self._is_kept_out
+
+    def _is_crowded_out(self) -> bool:
+        return (
+            not self._crew.gates  # threads that would be counted as well
             and crowding.may_compare()
             and self._watch.is_crowded(self._size)
         )
-        return self._is_kept_out
 
     @property
     def is_to_compare(self) -> bool:
@@ -237,6 +246,10 @@ class Team:
                 int(counters[LONG_WAITS]) - long_waits,
             )
         return True
+
+
+def _never() -> bool:
+    return False
 
 
 def run_side_by_side(n_workers: int, work: Callable[[int], object]) -> None:

@@ -11,6 +11,8 @@ from fastdnn.system.interruptible import Attendance, start_thread
 
 # Seconds between two looks of who waits for the other.
 _PAUSE = 1e-3
+# A thread that computes for so much of its time needs a processor.
+_MUCH = 0.5
 # After which a thread that has not begun is taken for one that never will.
 _SECONDS_TO_COME = 1.0
 # How long the end of a fit waits for a thread that is held up in a source.
@@ -46,6 +48,7 @@ class BlockReader:
         self._ready: deque[Block | BaseException] = deque()
         self._attendance, self._is_over = Attendance(), False
         self._read_here: Iterator[Block] | None = None
+        self._is_reading, self._share_of_processor = False, 0.0
 
     def start(self) -> None:
         """Begin to read."""
@@ -88,6 +91,17 @@ class BlockReader:
             raise found
         return found
 
+    def is_at_work(self) -> bool:
+        """Whether the thread has a block to fill, and a processor rather than a disk to do it.
+
+        That the last block tells; nothing is known before.
+        """
+        return (
+            self._share_of_processor >= _MUCH
+            and (self._is_reading or bool(self._free))
+            and self._attendance.is_anybody_here
+        )
+
     def give_back(self, block: Block) -> None:
         """Let a block be filled again."""
         self._free.append(block)
@@ -100,14 +114,19 @@ class BlockReader:
         """Yield block after block, each when it is filled, while somebody wants them."""
         n_blocks = self._samples.n_blocks
         for epoch in self._epochs:
-            rows = Epoch(self._samples, self._order_of_units(epoch), epoch + 1)
+            order, is_first = self._order_of_units(epoch), epoch == self._epochs.start
+            rows = Epoch(self._samples, order, epoch + 1, is_known=not is_first)
             for number in range(n_blocks):
                 while not self._free and self._is_wanted():
                     time.sleep(_PAUSE)
                 if not self._is_wanted():
                     return
-                block = self._free.popleft()
+                self._is_reading, block = True, self._free.popleft()
+                begin, processor = time.perf_counter(), time.thread_time()
                 rows.fill(block, self._is_wanted, is_last=number == n_blocks - 1)
+                seconds = max(time.perf_counter() - begin, 1e-9)
+                self._share_of_processor = (time.thread_time() - processor) / seconds
+                self._is_reading = False
                 if not self._is_wanted():
                     return
                 yield block

@@ -10,6 +10,7 @@ import numpy as np
 from fastdnn.data.blocks import Block, StreamedSamples
 from fastdnn.data.samples import AS_THEY_LIE, Samples
 from fastdnn.planning.plan import Plan
+from fastdnn.teams.cpus import usable_cpus
 from fastdnn.training.block_order import BlockOrder
 from fastdnn.training.block_reader import BlockReader
 from fastdnn.training.epochs import EpochRunner
@@ -58,6 +59,8 @@ class BlockRunner(EpochRunner):
             n_epochs = 1  # a single block stays in memory
         self._reader = BlockReader(samples, order.of_units, first_epoch, n_epochs)
         self._only: Block | None = None
+        if plan.n_workers + 1 > usable_cpus():
+            self._team.gives_way = self._reader.is_at_work
 
     def __enter__(self) -> "BlockRunner":
         super().__enter__()

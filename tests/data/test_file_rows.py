@@ -5,9 +5,10 @@ import os
 import numpy as np
 import pytest
 
-from fastdnn.data.blocks import convert_rows
+from fastdnn.data import blocks
+from fastdnn.data.blocks import Epoch, StreamedSamples, convert_rows
 from fastdnn.data.file_rows import FileRows, RowsToRead
-from fastdnn.data.sources import StreamError
+from fastdnn.data.sources import ArraySource, StreamError
 
 
 def rows_in_file(folder, X):
@@ -56,3 +57,26 @@ def test_a_file_that_has_become_shorter_is_said_to_be(tmp_path):
         part.read_into(np.empty((20, 3), np.float32))
     with pytest.raises(EOFError, match="ends within row 20"):
         np.asarray(part)
+
+
+def test_numbers_that_were_found_finite_are_read_without_another_look(tmp_path, monkeypatch):
+    X = np.random.default_rng(0).standard_normal((64, 3), np.float32)
+    np.save(tmp_path / "X.npy", X)
+    source = ArraySource(np.load(tmp_path / "X.npy", mmap_mode="r"), np.zeros(64))
+    source.survey(lambda X, y, where: None)
+    samples = StreamedSamples(
+        X[:1],
+        np.zeros((1, 1), np.float32),
+        source=source,
+        encode=lambda y, dtype: y.reshape(-1, 1).astype(dtype),
+        block_rows=40,
+        n_all=64,
+    )
+    looked = []
+    monkeypatch.setattr(blocks, "require_finite", lambda rows: looked.append(len(rows)))
+    for is_known in (False, True):
+        epoch, block = Epoch(samples, [0], 1, is_known), samples.new_block()
+        for first, last in ((0, 40), (40, 64)):
+            epoch.fill(block, lambda: True, is_last=last == 64)
+            np.testing.assert_array_equal(block.X[: block.n_rows], X[first:last])
+        assert sum(looked) == 64

@@ -32,4 +32,3 @@ def test_each_equals_numpy(size, dtype):
     run(x, y, factor, out)
     expected = [x, 0 * x, before[2] + x, x + y, before[4] + 3 * x, 3 * x, 3 * before[6]]
     np.testing.assert_array_equal(out, np.array(expected, dtype))
-

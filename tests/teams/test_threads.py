@@ -203,3 +203,23 @@ def test_an_interrupt_is_raised_when_all_have_left(team_size, monkeypatch):
             run_side_by_side(2, work)
     assert len(n_sleeps) > 3
     assert at_work == []
+
+
+def test_a_team_that_gives_way_works_alone_until_it_need_not():
+    shared, size = counters(), np.array([2])
+    both = threading.Barrier(2)
+
+    def meet(worker):
+        if size[0] == 2:
+            both.wait(timeout=10)
+
+    work = Work(shared, on_run=meet)
+    answers = iter([False, True, True, False])
+    with Team(size, shared, work) as team:
+        team.gives_way = lambda: next(answers)
+        for expected in (False, True, True, False):
+            assert team.look_around() is expected
+            team.run(1)
+            assert size[0] == (1 if expected else 2)
+    workers = [worker for worker, _ in work.seen]
+    assert (workers.count(0), workers.count(1)) == (4, 2)
