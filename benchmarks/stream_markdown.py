@@ -30,14 +30,13 @@ def stream_table() -> str:
         "most memory of the process, MB",
         f"an epoch of {n_millions}{', extrapolated' if is_extrapolated else ''}",
     ]
-    short = "A short run, beside other programs. " if results["turns"] < 3 else ""
     return "\n".join(
         [
             table(header, rows),
             "",
-            f"{short}{results['rows']} rows of {results['features']} float32 numbers, "
+            f"{results['rows']} rows of {results['features']} float32 numbers, "
             f"{results['bytes'] / 1e9:.2f} GB; {results['epochs']} epochs, "
-            f"{results['turns']} turns.",
+            f"{results['turns']} {'turn' if results['turns'] == 1 else 'turns'}.",
             machine(results),
         ]
     )
