@@ -55,7 +55,10 @@ html_theme_options = {
 }
 # Unless it is said, the theme complains in the browser's console.
 html_context = {"default_mode": "auto"}
-html_sidebars = {"changes": [], "when_not": [], "contributing": []}
+# Pages with no others below them.
+html_sidebars = {
+    name: [] for name in ("install", "when_not", "benchmarks", "changes", "contributing")
+}
 
 
 class _Order:
