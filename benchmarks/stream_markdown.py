@@ -16,20 +16,21 @@ def stream_table() -> str:
             duration(f["seconds"]),
             times_with_spread(f | {"ratio": f["share"]}),
             f"{f['peak'] / 1e6:.0f}",
-            duration(f["seconds_of_promise"]),
+            *([duration(f["seconds_of_promise"])] if is_extrapolated else []),
         ]
         for network, of_ways in results["results"].items()
         for way, f in of_ways.items()
     ]
-    n_millions = f"{results['rows_of_promise'] / 1e6:.0f} million rows"
     header = [
         "hidden units",
         "X",
         "an epoch",
         "speed over arrays",
         "most memory of the process, MB",
-        f"an epoch of {n_millions}{', extrapolated' if is_extrapolated else ''}",
     ]
+    if is_extrapolated:
+        n_millions = f"{results['rows_of_promise'] / 1e6:.0f} million"
+        header.append(f"an epoch of {n_millions} rows, extrapolated")
     return "\n".join(
         [
             table(header, rows),

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from fastdnn.data.file_rows import FileStamp
-from fastdnn.data.sources import Look, Source, StreamError
+from fastdnn.data.file_rows import FileStamp, StreamError
+from fastdnn.data.sources import Look, Source
 
 _IPC_ENDINGS = (".arrow", ".feather", ".ipc")
 # Bytes that are decoded at a time; and of a row group that is read as a whole first, which is

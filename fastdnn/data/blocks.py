@@ -12,9 +12,9 @@ from fastdnn.data.conversion import (
     require_finite,
     rows_of_piece,
 )
-from fastdnn.data.file_rows import RowsToRead
+from fastdnn.data.file_rows import RowsToRead, StreamError
 from fastdnn.data.samples import Samples
-from fastdnn.data.sources import Source, StreamError
+from fastdnn.data.sources import Source
 
 #: Rows of numbers, in memory or in a file.
 Matrix = np.ndarray | RowsToRead
@@ -155,7 +155,7 @@ class Epoch:
             if is_last and is_wanted():
                 # There is none; or else what is wrong comes up.
                 next(self._pieces, None)
-        except (StreamError, EOFError) as error:
+        except StreamError as error:
             raise self._named(str(error)) from error
         except Exception as error:
             raise self._named(f"{type(error).__name__}: {error}") from error
@@ -169,11 +169,7 @@ class Epoch:
     def _take(self, block: Block, X: Matrix, Y: np.ndarray, where: str) -> None:
         first = block.n_rows
         n = min(len(X), self._samples.block_rows - first)
-        rows, out = X[:n], block.X[first : first + n]
-        if self._is_known and isinstance(rows, RowsToRead) and rows.dtype == out.dtype:
-            rows.read_into(out)
-        else:
-            convert_rows(rows, out, where)
+        convert_rows(X[:n], block.X[first : first + n], where, self._is_known)
         block.Y[first : first + n] = Y[:n]
         block.n_rows += n
         if n < len(X):
@@ -262,20 +258,22 @@ def matrix_of(X: Any, where: str, transform: Callable[[Any], Any] | None) -> Mat
     return matrix
 
 
-def convert_rows(X: Matrix, out: np.ndarray, where: str) -> None:
+def convert_rows(X: Matrix, out: np.ndarray, where: str, is_known: bool = False) -> None:
     """Write rows in the dtype of `out` there.
+
+    Those of a file that have it are read into it; if they are known to be finite, that is all.
 
     Raises
     ------
     StreamError
         If some are not finite in that.
     """
-    if isinstance(X, RowsToRead):
-        if X.dtype == out.dtype:
-            X.read_into(out)
-            X = out
-        else:
-            X = np.asarray(X)
+    if isinstance(X, RowsToRead) and X.dtype == out.dtype:
+        X.read_into(out)
+        if is_known:
+            return
+        X = out
+    X = np.asarray(X)
     at_once = rows_of_piece(X)
     for first in range(0, len(X), at_once):
         rows = slice(first, first + at_once)

@@ -7,6 +7,13 @@ from typing import Any
 import numpy as np
 
 
+class StreamError(ValueError):
+    """The source of a stream cannot be trained on, or is no longer what it was.
+
+    If training had begun, the estimator has the network of the steps before.
+    """
+
+
 class FileStamp:
     """What a file looked like, to see later whether it was changed.
 
@@ -76,7 +83,7 @@ class FileRows:
 
         Raises
         ------
-        EOFError
+        StreamError
             If the file ends before the last of them.
         """
         out = np.empty((last - first, *self._of_row), self._dtype)
@@ -88,7 +95,7 @@ class FileRows:
 
         Raises
         ------
-        EOFError
+        StreamError
             If the file ends before the last of them.
         """
         as_bytes: Any = out.reshape(-1).view(np.uint8)
@@ -99,7 +106,7 @@ class FileRows:
             while done < len(view):
                 n_read = file.readinto(view[done:])
                 if not n_read:
-                    raise EOFError(
+                    raise StreamError(
                         f"{self.path} ends within row {first + done // self._row_bytes}: it "
                         "is shorter than it was."
                     )

@@ -6,20 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from fastdnn.data.file_rows import FileRows, FileStamp
+from fastdnn.data.file_rows import FileRows, FileStamp, StreamError
 
 # Bytes that are read at a time, and of a unit of an array: in one place of its file.
 PIECE_BYTES, _UNIT_BYTES = 2**20, 2**22
 
 #: ``look(X, y, where)`` is shown rows before training; X is None where it was not read.
 Look = Callable[[Any, Any, str], None]
-
-
-class StreamError(ValueError):
-    """The source of a stream cannot be trained on, or is no longer what it was.
-
-    If training had begun, the estimator has the network of the steps before.
-    """
 
 
 class Source(ABC):
@@ -116,12 +109,7 @@ class ArraySource(Source):
 
     def _targets(self, first: int, last: int) -> Any:
         rows = self._rows[1]
-        if rows is None:
-            return self._y[first:last]
-        try:
-            return rows.read(first, last)
-        except EOFError as error:
-            raise StreamError(str(error)) from None
+        return self._y[first:last] if rows is None else rows.read(first, last)
 
 
 class ChunkSource(Source):

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from fastdnn.data.blocks import HEAD_ROWS, StreamedSamples, convert_rows, matrix_of
-from fastdnn.data.sources import Source, StreamError
+from fastdnn.data.file_rows import StreamError
+from fastdnn.data.sources import Source
 from fastdnn.estimators.hidden_layers import require_room_for_noise
 from fastdnn.estimators.labels import positions_of
 from fastdnn.estimators.ready import Ready
@@ -278,11 +279,7 @@ def _head(source: Source, stream: Stream) -> tuple[np.ndarray, np.ndarray, str]:
     source.require_unchanged(0)
     X, y = next(source.read(0))
     matrix = matrix_of(X, where, stream.transform)
-    try:
-        head = np.asarray(matrix[:HEAD_ROWS])
-    except EOFError as error:
-        raise StreamError(str(error)) from None
-    return head, np.array(np.asarray(y)[:HEAD_ROWS]), where
+    return np.asarray(matrix[:HEAD_ROWS]), np.array(np.asarray(y)[:HEAD_ROWS]), where
 
 
 def _learn_features(

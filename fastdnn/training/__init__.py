@@ -18,7 +18,7 @@ To add a schedule: a row of the table in `schedules`. Called by the estimators a
 epochs, by the textbook class.
 """
 
-from fastdnn.data.sources import StreamError
+from fastdnn.data.file_rows import StreamError
 from fastdnn.training.stream import Stream
 
 __all__ = ["Stream", "StreamError"]

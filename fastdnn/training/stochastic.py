@@ -9,8 +9,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 
 from fastdnn.data.blocks import StreamedSamples
+from fastdnn.data.file_rows import StreamError
 from fastdnn.data.samples import Samples
-from fastdnn.data.sources import StreamError
 from fastdnn.planning.plan import Plan, plan_training
 from fastdnn.planning.step_options import StepOptions
 from fastdnn.training.averages import Averaging

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from fastdnn.data.arrow_files import ArrowSource, is_dataset
-from fastdnn.data.sources import ArraySource, ChunkSource, IterableSource, Source, StreamError
+from fastdnn.data.file_rows import StreamError
+from fastdnn.data.sources import ArraySource, ChunkSource, IterableSource, Source
 
 # Bytes of a block, of which two are in memory.
 _BLOCK_BYTES = 2**27

@@ -7,8 +7,8 @@ import pytest
 
 from fastdnn.data import blocks
 from fastdnn.data.blocks import Epoch, StreamedSamples, convert_rows
-from fastdnn.data.file_rows import FileRows, RowsToRead
-from fastdnn.data.sources import ArraySource, StreamError
+from fastdnn.data.file_rows import FileRows, RowsToRead, StreamError
+from fastdnn.data.sources import ArraySource
 
 
 def rows_in_file(folder, X):
@@ -53,9 +53,9 @@ def test_a_file_that_has_become_shorter_is_said_to_be(tmp_path):
     os.truncate(path, 128 + 12 * 20)
     part = rows.part(10, 30)
     assert isinstance(part, RowsToRead)
-    with pytest.raises(EOFError, match=r"X\.npy ends within row 20: it is shorter"):
+    with pytest.raises(StreamError, match=r"X\.npy ends within row 20: it is shorter"):
         part.read_into(np.empty((20, 3), np.float32))
-    with pytest.raises(EOFError, match="ends within row 20"):
+    with pytest.raises(StreamError, match="ends within row 20"):
         np.asarray(part)
 
 

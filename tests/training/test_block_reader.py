@@ -92,6 +92,7 @@ def test_a_reader_that_waits_for_a_disk_is_not():
 
 
 @pytest.mark.needs_jit
+@pytest.mark.usefixtures("four_cpus")
 @pytest.mark.parametrize("n_cpus", [2, 3])
 def test_a_team_gives_way_where_there_is_no_processor_for_the_reader(n_cpus, monkeypatch):
     monkeypatch.setattr(blockwise, "usable_cpus", lambda: n_cpus)

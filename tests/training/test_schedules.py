@@ -183,7 +183,7 @@ def fit(**options):
 
 BY_STEPS = [
     *({"learning_rate": name} for name in FORESEEN),
-    {"learning_rate": lambda fraction: 1.0 - fraction},
+    {"learning_rate": np.cos},
     {"learning_rate_warmup": 0.3},
     {"learning_rate": "cosine", "learning_rate_warmup": 0.1, "solver": "sgd"},
     {"learning_rate": "plateau", "learning_rate_patience": 2, "tol": 0.05},
